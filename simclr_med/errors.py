@@ -1,19 +1,24 @@
-"""Errors that are the user's to mend, and the exit codes of every command."""
+"""Errors that a person can act on, and the exit codes of every command."""
 
 import os
 import sys
 
-# Exit codes: 0 done, 1 failed (a bug, a full disk), 2 wrong usage or input.
+# Exit codes: 0 done, 1 failed (a loss that diverged, a full disk, a bug), 2 wrong usage or input.
 EXIT_FAILED = 1
 EXIT_INPUT = 2
+EXIT_TERMINATED = 143  # 128 + SIGTERM, as a shell reports it
 
 
 class InputError(ValueError):
     """A wrong flag, file or value. Its message says where, what, and what was expected."""
 
 
+class RunError(RuntimeError):
+    """A run that cannot go on though its input was sound, such as a loss that is not finite."""
+
+
 def run_main(main, *args):
-    """Calls `main(*args)`, turns an `InputError` into its message and exit code 2.
+    """Calls `main(*args)`; an `InputError` becomes its message and code 2, a `RunError` code 1.
 
     Returns:
       The exit code: what `main` returns, 0 where it returns nothing.
@@ -23,6 +28,9 @@ def run_main(main, *args):
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_INPUT
+    except RunError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_FAILED
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return EXIT_FAILED

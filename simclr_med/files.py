@@ -6,20 +6,25 @@ import pathlib
 import shutil
 
 
-def write_bytes(path, data):
-    """Writes `data` to `path` in one atomic step: beside it, synced, renamed."""
+@contextlib.contextmanager
+def replacing(path):
+    """Yields the name of a file beside `path` that replaces `path` when the block ends well."""
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with open(beside, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        yield beside
+        _sync(beside)
         os.replace(beside, path)
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
+
+
+def write_bytes(path, data):
+    """Writes `data` to `path` in one atomic step."""
+    with replacing(path) as beside:
+        beside.write_bytes(data)
 
 
 def write_text(path, text):

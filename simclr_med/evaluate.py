@@ -1,0 +1,83 @@
+"""Evaluation: a trained head on a split, one row a case, then metrics with intervals."""
+
+import json
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+import tqdm
+
+from simclr_med import dataset, files, manifest, metrics, networks, objective, predictions
+from simclr_med.errors import InputError
+
+
+def run(config):
+    """Writes predictions/<split>.csv and metrics.json into the work folder of a trained head."""
+    work_dir = pathlib.Path(config.work_dir)
+    trained, task, nets = networks.load_trained(work_dir)
+    data = manifest.read(config.data.data_dir)
+    if (data.info.task, tuple(data.info.classes)) != (task.task, task.classes):
+        raise InputError(
+            f"{config.data.data_dir} is {data.info.task} with the classes "
+            f"{', '.join(data.info.classes)}; {work_dir} was trained as {task.task} with "
+            f"{', '.join(task.classes)}"
+        )
+    found = [(split, data.cases([split])) for split in config.evaluate.eval_splits]
+    results = {}
+    for split, cases in found:
+        with dataset.naming_bad_images(cases.paths):
+            made = predict(trained, task, nets, cases, config.evaluate.eval_batch, split)
+        predictions.write(work_dir / "predictions" / f"{split}.csv", made)
+        results[split] = metrics.evaluate(
+            made,
+            replicates=config.evaluate.bootstrap_replicates,
+            confidence=config.evaluate.confidence,
+            unit=config.evaluate.bootstrap_unit,
+            seed=config.seed,
+        )
+    file = work_dir / "metrics.json"
+    before = json.loads(file.read_text())["splits"] if file.exists() else {}
+    files.write_text(file, json.dumps({"splits": {**before, **results}}, indent=1))
+    for split, result in results.items():
+        print(summary(work_dir.name, split, result))
+
+
+def predict(config, task, nets, cases, batch_size, label):
+    """`Predictions` of labelled cases: the mean over a case's images of their probabilities."""
+    images = dataset.evaluation_batches(
+        cases.paths,
+        batch_size=batch_size,
+        size=config.augment.image_size,
+        proportion=config.augment.eval_crop,
+        threads=config.data.threads,
+    )
+
+    @tf.function(reduce_retracing=True)
+    def infer(batch):
+        return objective.probabilities(nets.logits(batch), task.task)
+
+    total = -(-len(cases.paths) // batch_size)
+    bar = tqdm.tqdm(images, label, total, unit="batch", leave=False, mininterval=1)
+    by_image = np.concatenate([infer(batch).numpy() for batch in bar])  # [M, K]
+    sums = np.add.reduceat(by_image.astype(np.float64), cases.offsets[:-1])
+    means = sums / np.diff(cases.offsets)[:, None]  # [N, K]
+    return predictions.Predictions(
+        case_ids=cases.case_ids,
+        patient_ids=cases.patient_ids,
+        truth=cases.targets,
+        probabilities=means.astype(np.float32),
+        classes=task.classes,
+        task=task.task,
+        other_class=task.other_class,
+        groups=cases.groups,
+    )
+
+
+def summary(name, split, result):
+    """A few lines for a person: each main metric with its interval."""
+    lines = [f"{name}, {split}: {result['cases']} cases"]
+    for metric, value in result["metrics"].items():
+        if ":" not in metric and value["value"] is not None:
+            interval = f"[{value['low']:.3f}, {value['high']:.3f}]"
+            lines.append(f"  {metric:<28} {value['value']:.3f} {interval}")
+    return "\n".join(lines)

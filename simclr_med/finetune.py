@@ -1,0 +1,139 @@
+"""Heads: a linear probe on frozen features, and fine-tuning of the whole network.
+
+A probe's features are computed once, by the encoder in inference mode: its weights and statistics
+stay as they were, and an image's feature does not depend on its neighbours in a batch.
+"""
+
+import pathlib
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tqdm
+
+from simclr_med import checkpoint, dataset, manifest, networks, objective, trainer
+from simclr_med.config import claim_work_dir
+from simclr_med.errors import InputError
+from simclr_med.pretrain import optimizer_of
+
+
+class SupervisedModel(keras.Model):
+    """A network and its head, trained by the task's loss.
+
+    Args:
+      network: a Keras model from "inputs" to logits, trainable as a whole.
+      task: "multiclass" or "multilabel".
+    """
+
+    def __init__(self, network, task):
+        super().__init__()
+        self.network = network
+        self.task = task
+
+    def call(self, inputs, training=False):
+        """Inputs to logits `[B, K]`."""
+        return self.network(inputs, training=training)
+
+    def train_step(self, batch):
+        """`batch`: "images" (or features) and "targets" `[B, K]`. Returns the step's scalars."""
+        with tf.GradientTape() as tape:
+            logits = self(batch["images"], training=True)
+            loss = objective.supervised_loss(batch["targets"], logits, self.task)
+        variables = self.trainable_variables
+        self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        return {"loss": loss, "learning_rate": self.optimizer.learning_rate}
+
+
+def run(config):
+    """Trains a head into `config.work_dir`, or goes on where it was stopped."""
+    data = manifest.read(config.data.data_dir)
+    cases = data.cases(config.data.splits)
+    if np.isnan(cases.targets).all():
+        raise InputError(f"--splits={','.join(config.data.splits)} has no labelled case")
+    cases = manifest.label_fraction(cases, config.data.label_fraction, config.seed)
+    nets = networks.build(config, len(data.info.classes))
+    networks.initialise(nets, config.head.init)
+    train = _train_probe if config.mode == "linear_probe" else _train_all
+    with dataset.naming_bad_images(cases.paths):
+        train(config, nets, cases, networks.Task.of(data.info))
+
+
+def _train_all(config, nets, cases, task):
+    def batches(start_step):
+        return dataset.labelled_batches(
+            cases,
+            batch_size=config.train.batch_size,
+            size=config.augment.image_size,
+            augmentation=config.augment.augmentation,
+            strength=config.augment.color_strength,
+            min_area=config.augment.crop_min_area,
+            seed=config.seed,
+            start_step=start_step,
+            steps=config.train.steps,
+            threads=config.data.threads,
+        )
+
+    batches(0)  # what is wrong is said before the work folder is claimed
+    network = keras.Model(nets.inputs.inputs, nets.head(nets.inputs.outputs[0]))
+    _fit(config, nets, network, task, batches)
+
+
+def _train_probe(config, nets, cases, task):
+    cases = cases.each_image_alone()
+    size = config.train.batch_size
+    if size > len(cases):
+        raise InputError(f"--batch_size={size} exceeds the {len(cases)} labelled images")
+    features = extract_features(config, nets, cases.paths)
+    for layer in nets.head.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            layer.adapt(features)
+
+    def batches(start_step):
+        def indices():
+            per_epoch = len(cases) // size
+            for step in range(start_step, config.train.steps):
+                epoch, k = divmod(step, per_epoch)
+                order = np.random.default_rng([config.seed, epoch]).permutation(len(cases))
+                yield order[k * size : (k + 1) * size]
+
+        def gather(index):
+            return {"images": tf.gather(features, index), "targets": tf.gather(targets, index)}
+
+        targets = tf.constant(cases.targets)
+        spec = tf.TensorSpec([size], tf.int64)
+        return tf.data.Dataset.from_generator(indices, output_signature=spec).map(gather)
+
+    _fit(config, nets, nets.head, task, batches)
+
+
+def extract_features(config, nets, paths):
+    """What the head reads, float32 `[M, D]`, for each image in its evaluation view."""
+    images = dataset.evaluation_batches(
+        paths,
+        batch_size=64,
+        size=config.augment.image_size,
+        proportion=config.augment.eval_crop,
+        threads=config.data.threads,
+    )
+    infer = tf.function(lambda batch: nets.inputs(batch, training=False), reduce_retracing=True)
+    total = -(-len(paths) // 64)
+    bar = tqdm.tqdm(images, "features", total, unit="batch", leave=False, mininterval=1)
+    return np.concatenate([infer(batch).numpy() for batch in bar])
+
+
+def _fit(config, nets, network, task, batches):
+    model = SupervisedModel(network, task.task)
+    model.compile(optimizer=optimizer_of(config), jit_compile=False)
+    model.optimizer.build(model.trainable_variables)
+    variables = nets.variables() | checkpoint.named_optimizer_variables(model.optimizer)
+    claim_work_dir(config)
+    task.save(config.work_dir)
+    start_step = checkpoint.restore_latest(config.work_dir, variables)
+    trainer.fit(
+        model,
+        batches(start_step),
+        variables,
+        label=pathlib.Path(config.work_dir).name,
+        start_step=start_step,
+        config=config,
+    )

@@ -1,0 +1,130 @@
+"""The networks of a run: encoder, projection head, and where it has one, the classifier.
+
+networks = build(config, classes=27)
+networks = load("work/micle")  # from a run's work folder: its configuration and weights
+"""
+
+import dataclasses
+import json
+import pathlib
+
+import keras
+
+from simclr_med import checkpoint, files, heads
+from simclr_med.config import load as load_config
+from simclr_med.encoder import build_encoder
+from simclr_med.errors import InputError
+
+
+@dataclasses.dataclass(eq=False)
+class Networks:
+    """`encoder`: images to features; `projection`; `inputs`: images to what `head` reads."""
+
+    encoder: keras.Model
+    projection: keras.Model
+    inputs: keras.Model | None = None
+    head: keras.Model | None = None
+
+    def variables(self):
+        """All weights by stable name: encoder/..., projection/..., head/..."""
+        named = checkpoint.named_variables(self.encoder, "encoder")
+        named |= checkpoint.named_variables(self.projection, "projection")
+        if self.head is not None:
+            named |= checkpoint.named_variables(self.head, "head")
+        return named
+
+    def logits(self, images, training=False):
+        """Images `[B, H, W, C]` to logits `[B, K]`."""
+        return self.head(self.inputs(images, training=training), training=training)
+
+
+def build(config, classes=None):
+    """Fresh networks, their weights drawn from the run's seed.
+
+    Args:
+      config: a `Config`.
+      classes: K, the number of outputs of the head; None for pretraining.
+    """
+    keras.utils.set_random_seed(config.seed)
+    encoder = build_encoder(
+        config.encoder.encoder,
+        config.encoder.width,
+        config.augment.image_size,
+        config.encoder.bn_momentum,
+    )
+    projection = heads.build_projection_head(
+        encoder.output_shape[-1],
+        config.projection.projection_layers,
+        config.projection.projection_dim,
+    )
+    if classes is None:
+        return Networks(encoder, projection)
+    inputs = heads.build_head_input(encoder, projection, config.head.head_input)
+    normalise = config.mode == "linear_probe"
+    head = heads.build_classifier(inputs.output_shape[-1], classes, normalise)
+    return Networks(encoder, projection, inputs, head)
+
+
+def initialise(networks, init):
+    """Takes encoder and projection head from `init`, "random" or "run:PATH"."""
+    if init == "random":
+        return
+    path = newest_checkpoint(init.removeprefix("run:"))
+    prefixes = ("encoder/", "projection/")
+    wanted = {n: v for n, v in networks.variables().items() if n.startswith(prefixes)}
+    checkpoint.restore(path, wanted, only=prefixes)
+
+
+def newest_checkpoint(work_dir):
+    """The folder of the newest checkpoint of a run."""
+    found = checkpoint.steps(work_dir)
+    if not found:
+        raise InputError(f"{work_dir} holds no checkpoint: has the run been started?")
+    return pathlib.Path(work_dir) / "checkpoints" / str(found[-1])
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """What a head's outputs mean; stands in the work folder as task.json."""
+
+    task: str
+    classes: tuple
+    other_class: str | None
+
+    @classmethod
+    def of(cls, info):
+        """The task of a data set's `DatasetInfo`."""
+        return cls(info.task, tuple(info.classes), info.other_class)
+
+    def save(self, work_dir):
+        text = json.dumps(dataclasses.asdict(self), indent=1, ensure_ascii=False)
+        files.write_text(pathlib.Path(work_dir) / "task.json", text)
+
+    @classmethod
+    def load(cls, work_dir):
+        file = pathlib.Path(work_dir) / "task.json"
+        try:
+            content = json.loads(file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise InputError(
+                f"{work_dir} has no head: train one with --mode=linear_probe or --mode=finetune"
+            ) from None
+        return cls(content["task"], tuple(content["classes"]), content["other_class"])
+
+
+def load_trained(work_dir):
+    """Returns (`Config`, `Task`, `Networks`) of a run that has trained its head to the end."""
+    config = load_config(work_dir)
+    task = Task.load(work_dir)
+    path = newest_checkpoint(work_dir)
+    if int(path.name) < config.train.steps:
+        raise InputError(
+            f"{work_dir} stopped at step {path.name} of {config.train.steps}: "
+            "give its training command again to finish it"
+        )
+    networks = build(config, len(task.classes))
+    checkpoint.restore(path, networks.variables(), only=("encoder/", "projection/", "head/"))
+    for layer in networks.head.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()  # its mean and variance are derived from the weights
+    return config, task, networks
