@@ -1,0 +1,22 @@
+# make demo: the whole way on generated data.   make test: the whole suite.
+PYTHON := $(shell command -v python3.11 || command -v python3.10 || command -v python3)
+RUN := .venv/bin/python
+
+.PHONY: demo test lint
+
+demo: .venv/ready
+	@$(RUN) tools/demo.py --work_dir=work/demo $(DEMO_FLAGS)
+
+test: .venv/ready lint
+	@$(RUN) -m pytest $(TEST_FLAGS)
+
+lint: .venv/ready
+	@.venv/bin/ruff check -q . && .venv/bin/ruff format -q --check .
+
+.venv/ready: requirements.lock setup.cfg
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v <= (3, 11) else "simclr_med needs Python 3.10 or 3.11, found %d.%d: install one, or give PYTHON=/path/to/python3.11" % v)'
+	@echo "installing into .venv (once, a minute or two)"
+	@$(PYTHON) -m venv .venv
+	@$(RUN) -m pip install -q --disable-pip-version-check -r requirements.lock
+	@$(RUN) -m pip install -q --disable-pip-version-check --no-deps -e .
+	@touch $@

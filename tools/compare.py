@@ -1,0 +1,114 @@
+"""Compares random initialisation, SimCLR and MICLe on a data set folder.
+
+    python tools/compare.py --data_dir=my_data --work_dir=work/compare --pretrain_steps=1000
+
+The arms share encoder, steps, labels and seed; only the pretraining differs. Every arm is an
+ordinary run: its folder can be evaluated, exported or reported on by itself. Stopped, the same
+command goes on.
+"""
+
+import argparse
+import pathlib
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+def parse(arguments=None):
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--data_dir", required=True, help="data set folder")
+    add("--work_dir", required=True, help="folder for the runs and the report")
+    add("--head", choices=["linear_probe", "finetune"], default="linear_probe")
+    add("--encoder", default="resnet18")
+    add("--width", default="0.5", help="width multiplier")
+    add("--image_size", default="64", help="pixels")
+    add("--batch_size", default="256", help="of pretraining")
+    add("--pretrain_steps", default="1000")
+    add("--learning_rate", default="0.3", help="of pretraining, LARS, before scaling")
+    add("--learning_rate_scaling", choices=["none", "linear", "sqrt"], default="linear")
+    add("--head_steps", default="500")
+    add("--head_batch_size", default="128")
+    add("--head_learning_rate", default="0.1")
+    add("--label_fractions", default="1.0", help="comma-separated, such as 0.1,1.0")
+    add("--splits", default="train,unlabelled", help="to pretrain on")
+    add("--eval_splits", default="test")
+    add("--seed", default="0")
+    return parser.parse_args(arguments)
+
+
+def simclr_med(mode, work_dir, **flags):
+    """One run of the program, in a process of its own; its failure is ours."""
+    command = [sys.executable, "-m", "simclr_med.run", f"--mode={mode}", f"--work_dir={work_dir}"]
+    command += [f"--{name}={value}" for name, value in flags.items()]
+    code = subprocess.run(command, cwd=pathlib.Path.cwd(), check=False).returncode
+    if code:
+        sys.exit(code if code > 0 else 128 - code)
+
+
+def compare(options):
+    """Runs every arm, then the report; returns the report's path."""
+    work = pathlib.Path(options.work_dir)
+    data = {"data_dir": options.data_dir, "seed": options.seed}
+    network = {
+        "encoder": options.encoder,
+        "width": options.width,
+        "image_size": options.image_size,
+    }
+    for arm, positives in (("simclr", "augmentation"), ("micle", "case")):
+        simclr_med(
+            "pretrain",
+            work / f"pretrain_{arm}",
+            **data,
+            **network,
+            positives=positives,
+            splits=options.splits,
+            steps=options.pretrain_steps,
+            batch_size=options.batch_size,
+            learning_rate=options.learning_rate,
+            learning_rate_scaling=options.learning_rate_scaling,
+        )
+    inits = {
+        "Random": "random",
+        "SimCLR": f"run:{work / 'pretrain_simclr'}",
+        "MICLe": f"run:{work / 'pretrain_micle'}",
+    }
+    runs = []
+    fractions = options.label_fractions.split(",")
+    for fraction in fractions:
+        for arm, init in inits.items():
+            percent = f"{100 * float(fraction):g}"
+            folder = work / f"{options.head}_{arm.lower()}_{percent}"
+            own = network if init == "random" else {"image_size": options.image_size}
+            simclr_med(
+                options.head,
+                folder,
+                **data,
+                **own,
+                init=init,
+                label_fraction=fraction,
+                steps=options.head_steps,
+                batch_size=options.head_batch_size,
+                learning_rate=options.head_learning_rate,
+            )
+            simclr_med("evaluate", folder, eval_splits=options.eval_splits)
+            suffix = f" {percent} % labels" if len(fractions) > 1 else ""
+            runs.append(f"{arm}{suffix}={folder}")
+    simclr_med("report", work / "report", runs=",".join(runs), title="Random, SimCLR and MICLe")
+    return work / "report" / "report.html"
+
+
+def main(options):
+    """Compares, and says where the report is."""
+    start = time.monotonic()
+    page = compare(options)
+    print(f"\n{(time.monotonic() - start) / 60:.1f} minutes. The report: {page.absolute()}")
+
+
+if __name__ == "__main__":
+    main(parse())
