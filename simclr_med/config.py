@@ -1,0 +1,398 @@
+"""Every setting: its default, help and check, and the modes in which it acts.
+
+    config = make_config("pretrain", {"data_dir": "my_data", "work_dir": "work/a", "steps": 500})
+
+run.py derives one flag from each field. A field's default may depend on the mode.
+"""
+
+import dataclasses
+import json
+import math
+import pathlib
+import typing
+
+from simclr_med import files
+from simclr_med.errors import InputError
+
+HEADS = ("linear_probe", "finetune")
+TRAINING = ("pretrain", *HEADS)
+MODES = (*TRAINING, "evaluate", "export", "report")
+NETWORK = (*TRAINING,)
+
+
+def setting(default, help, check=None, modes=TRAINING, by_mode=None, identity=True):
+    """A field: `check` is a tuple of choices, or a pair (expected, predicate).
+
+    Args:
+      modes: where it acts; given elsewhere it is refused.
+      by_mode: defaults that differ from `default`, by mode.
+      identity: whether two runs that differ in it are different runs.
+    """
+    metadata = {"help": help, "check": check, "modes": modes, "identity": identity}
+    metadata["by_mode"] = by_mode or {}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def heads(value):
+    """`by_mode` for both kinds of heads."""
+    return dict.fromkeys(HEADS, value)
+
+
+POSITIVE = ("above 0", lambda value: value > 0)
+NOT_NEGATIVE = ("0 or more", lambda value: value >= 0)
+FRACTION = ("above 0, at most 1", lambda value: 0 < value <= 1)
+SHARE = ("from 0 to below 1", lambda value: 0 <= value < 1)
+SPLITS = ("train", "validation", "test", "external", "unlabelled")
+EACH_SPLIT = (
+    f"one or more of {', '.join(SPLITS)}",
+    lambda value: value and set(value) <= set(SPLITS),
+)
+INIT = (
+    "random or run:PATH",
+    lambda value: value == "random" or (value.startswith("run:") and len(value) > 4),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig:
+    """What is read."""
+
+    data_dir: str = setting(
+        "", "data set folder", ("a folder", bool), modes=(*TRAINING, "evaluate")
+    )
+    splits: tuple = setting(
+        ("train", "unlabelled"), "splits to train on", EACH_SPLIT, by_mode=heads(("train",))
+    )
+    label_fraction: float = setting(1.0, "share of the labelled cases", FRACTION, modes=HEADS)
+    positives: str = setting(
+        "augmentation",
+        "a positive pair is two views of an image (augmentation: SimCLR) or of two images of a "
+        "case (case: MICLe)",
+        ("augmentation", "case"),
+        modes=("pretrain",),
+    )
+    threads: int = setting(
+        0, "threads that read images; 0 lets tf.data decide", NOT_NEGATIVE, identity=False
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class AugmentConfig:
+    """From an image to what the encoder sees."""
+
+    image_size: int = setting(224, "side of the encoder's input, pixels", POSITIVE)
+    augmentation: str = setting(
+        "full",
+        "full: crop, flip, colour, blur; partial: crop; none: the evaluation view",
+        ("full", "partial", "none"),
+        modes=("pretrain", "finetune"),
+    )
+    color_strength: float = setting(
+        1.0, "strength of the colour jitter", NOT_NEGATIVE, modes=("pretrain", "finetune")
+    )
+    crop_min_area: float = setting(
+        0.08, "smallest crop, share of the image", FRACTION, modes=("pretrain", "finetune")
+    )
+    eval_crop: float = setting(
+        0.875, "central crop of evaluation, share of the short side", FRACTION, modes=HEADS
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class EncoderConfig:
+    """The ResNet."""
+
+    encoder: str = setting(
+        "resnet50", "architecture", tuple(f"resnet{n}" for n in (18, 34, 50, 101, 152))
+    )
+    width: float = setting(1.0, "width multiplier; fractions too", POSITIVE)
+    bn_momentum: float = setting(0.9, "decay of batch normalisation's statistics", SHARE)
+
+
+@dataclasses.dataclass(frozen=True)
+class ProjectionConfig:
+    """The projection head."""
+
+    projection_layers: int = setting(2, "layers", (2, 3))
+    projection_dim: int = setting(128, "outputs", POSITIVE)
+
+
+@dataclasses.dataclass(frozen=True)
+class PretrainConfig:
+    """The contrastive loss."""
+
+    temperature: float = setting(0.1, "of NT-Xent", POSITIVE, modes=("pretrain",))
+
+
+@dataclasses.dataclass(frozen=True)
+class HeadConfig:
+    """Where training starts, and what a head reads."""
+
+    init: str = setting("random", "start from: random, or run:PATH, a work folder", INIT)
+    head_input: str = setting(
+        "encoder",
+        "layer that the head reads",
+        ("encoder", *(f"stage{i}" for i in range(1, 5)), *(f"projection{i}" for i in range(1, 4))),
+        modes=HEADS,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimizerConfig:
+    """The optimizer and its schedule: linear warm-up, then cosine decay to 0."""
+
+    optimizer: str = setting(
+        "lars", "optimizer", ("lars", "sgd", "adam", "lamb"), by_mode=heads("sgd")
+    )
+    learning_rate: float = setting(
+        0.3, "peak, before scaling", POSITIVE, by_mode={"linear_probe": 0.1, "finetune": 0.03}
+    )
+    learning_rate_scaling: str = setting(
+        "linear",
+        "none, linear (times batch / 256) or sqrt (times the root of the batch)",
+        ("none", "linear", "sqrt"),
+        by_mode=heads("none"),
+    )
+    momentum: float = setting(0.9, "momentum; Adam's and LAMB's beta 1", SHARE)
+    weight_decay: float = setting(1e-6, "weight decay", NOT_NEGATIVE, by_mode=heads(0.0))
+    trust_coefficient: float = setting(0.001, "of LARS", POSITIVE)
+    warmup_fraction: float = setting(
+        0.1, "share of the steps that warm up", SHARE, by_mode=heads(0.0)
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """The loop."""
+
+    batch_size: int = setting(
+        512, "cases a step", POSITIVE, by_mode={"linear_probe": 256, "finetune": 64}
+    )
+    steps: int = setting(1000, "steps in all", POSITIVE)
+    save_every: int = setting(200, "steps between checkpoints", POSITIVE, identity=False)
+    keep_checkpoints: int = setting(2, "checkpoints kept", POSITIVE, identity=False)
+    log_every: int = setting(1, "steps between rows of log.csv", POSITIVE, identity=False)
+
+
+EVALUATE, REPORT = ("evaluate",), ("evaluate", "report")
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluateConfig:
+    """Splits to predict, and the bootstrap."""
+
+    eval_splits: tuple = setting(("test",), "splits", EACH_SPLIT, modes=EVALUATE)
+    eval_batch: int = setting(64, "images at a time", POSITIVE, modes=EVALUATE)
+    bootstrap_replicates: int = setting(
+        1000, "replicates; 40 or more", ("40 or more", lambda value: value >= 40), modes=REPORT
+    )
+    confidence: float = setting(
+        0.95, "of the intervals", ("between 0 and 1", lambda value: 0 < value < 1), modes=REPORT
+    )
+    bootstrap_unit: str = setting("case", "what is resampled", ("case", "patient"), modes=REPORT)
+
+
+@dataclasses.dataclass(frozen=True)
+class ReportConfig:
+    """The page."""
+
+    runs: tuple = setting(
+        (), "work folders, PATH or NAME=PATH", ("work folders", bool), ("report",)
+    )
+    title: str = setting("Comparison of runs", "heading", ("words", bool), ("report",))
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportConfig:
+    """The SavedModel."""
+
+    export_version: int = setting(0, "number; 0 takes the next", NOT_NEGATIVE, ("export",))
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """All settings of one run."""
+
+    mode: str
+    work_dir: str
+    seed: int = 0
+    data: DataConfig = DataConfig()
+    augment: AugmentConfig = AugmentConfig()
+    encoder: EncoderConfig = EncoderConfig()
+    projection: ProjectionConfig = ProjectionConfig()
+    pretrain: PretrainConfig = PretrainConfig()
+    head: HeadConfig = HeadConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    train: TrainConfig = TrainConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
+    report: ReportConfig = ReportConfig()
+    export: ExportConfig = ExportConfig()
+
+
+SECTIONS = {
+    field.name: field.type
+    for field in dataclasses.fields(Config)
+    if dataclasses.is_dataclass(field.type)
+}
+FIELDS = {  # flat name -> (section, field)
+    field.name: (section, field)
+    for section, kind in SECTIONS.items()
+    for field in dataclasses.fields(kind)
+}
+
+
+def make_config(mode, given):
+    """A checked `Config` from explicitly given values, flat names to values.
+
+    Raises:
+      InputError: names the flag.
+    """
+    given = dict(given)
+    work_dir, seed = given.pop("work_dir", ""), given.pop("seed", 0)
+    if mode not in MODES:
+        raise InputError(f"--mode={mode} is not one of {', '.join(MODES)}")
+    if not work_dir:
+        raise InputError("--work_dir is missing: the folder that the run is written to")
+    if seed < 0:
+        raise InputError(f"--seed={seed}: expected 0 or more")
+    for name in given:
+        if name not in FIELDS:
+            raise InputError(f"--{name} is not a known flag")
+        modes = FIELDS[name][1].metadata["modes"]
+        if mode not in modes:
+            raise InputError(
+                f"--{name} has no effect with --mode={mode}; it acts in {', '.join(modes)}"
+            )
+    if mode in HEADS and given.get("init", "random") != "random":
+        given |= _inherited(mode, given)
+    sections = {}
+    for section, kind in SECTIONS.items():
+        values = {}
+        for field in dataclasses.fields(kind):
+            default = field.metadata["by_mode"].get(mode, field.default)
+            value = given.get(field.name, default)
+            if mode in field.metadata["modes"]:
+                check_value(field, value)
+            values[field.name] = value
+        sections[section] = kind(**values)
+    config = Config(mode=mode, work_dir=str(work_dir), seed=seed, **sections)
+    _check_together(config)
+    return config
+
+
+def check_value(field, value):
+    """Raises `InputError` where `value` does not pass the field's check."""
+    check = field.metadata["check"]
+    shown = ",".join(value) if isinstance(value, tuple) else value
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InputError(f"--{field.name}={shown}: expected a finite number")
+    if check is None:
+        return
+    if callable(check[-1]):
+        expected, passes = check
+        if not passes(value):
+            given = (
+                f"--{field.name}={shown}"
+                if shown not in ("", None)
+                else f"--{field.name} is missing"
+            )
+            raise InputError(f"{given}: expected {expected}")
+    elif value not in check:
+        raise InputError(f"--{field.name}={shown}: expected one of {', '.join(map(str, check))}")
+
+
+def _check_together(config):
+    if config.mode in HEADS and config.head.head_input.startswith("projection"):
+        layer = int(config.head.head_input[-1])
+        if layer > config.projection.projection_layers:
+            raise InputError(
+                f"--head_input={config.head.head_input}: the projection head has "
+                f"{config.projection.projection_layers} layers"
+            )
+
+
+def _inherited(mode, given):
+    """The network's settings of the run that a head starts from."""
+    path = given["init"].removeprefix("run:")
+    source, taken = load(path), {}
+    for section in ("encoder", "projection"):
+        for name, value in dataclasses.asdict(getattr(source, section)).items():
+            if given.get(name, value) != value:
+                raise InputError(f"--{name}={given[name]}: {path} was trained with {value}")
+            taken[name] = value
+    return taken
+
+
+def to_json(config):
+    """The configuration as JSON text, nested by section."""
+    content = dataclasses.asdict(config)
+    del content["work_dir"]  # a folder may be moved
+    return json.dumps(content, indent=1, ensure_ascii=False)
+
+
+def from_json(text, work_dir, source="config.json"):
+    """The `Config` of `to_json`'s text.
+
+    Raises:
+      InputError: not JSON, or a key that is not known or missing.
+    """
+    try:
+        content = json.loads(text)
+        sections = {}
+        for section, kind in SECTIONS.items():
+            values = content.pop(section)
+            for field in dataclasses.fields(kind):
+                if typing.get_origin(field.type) is tuple or field.type is tuple:
+                    values[field.name] = tuple(values[field.name])
+            sections[section] = kind(**values)
+        return Config(work_dir=str(work_dir), **content, **sections)
+    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{source} is not a configuration of this version: {error}") from None
+
+
+def load(work_dir):
+    """The configuration in a work folder."""
+    file = pathlib.Path(work_dir) / "config.json"
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError:
+        raise InputError(f"{work_dir} is not the work folder of a run: no config.json") from None
+    return from_json(text, work_dir, file)
+
+
+def claim_work_dir(config):
+    """Writes config.json into a new work folder; refuses one that holds another run.
+
+    Raises:
+      InputError: lists each setting that differs.
+    """
+    file = pathlib.Path(config.work_dir) / "config.json"
+    if not file.exists():
+        files.write_text(file, to_json(config))
+        return
+    there = load(config.work_dir)
+    pairs = [("mode", there.mode, config.mode), ("seed", there.seed, config.seed)]
+    for name, (section, field) in FIELDS.items():
+        if field.metadata["identity"] and config.mode in field.metadata["modes"]:
+            old, new = (getattr(getattr(c, section), name) for c in (there, config))
+            pairs.append((name, old, new))
+    differing = [f"--{name}: there {old}, now {new}" for name, old, new in pairs if old != new]
+    if differing:
+        listed = "\n  ".join(differing)
+        raise InputError(
+            f"{config.work_dir} holds another run; give another --work_dir, or the same "
+            f"settings to go on:\n  {listed}"
+        )
+
+
+def for_existing_run(mode, work_dir, given):
+    """The configuration of a trained run, with the settings of `mode` (evaluate, export)."""
+    stored = load(work_dir)
+    own = dict(given)
+    if mode == "evaluate":
+        own.setdefault("data_dir", stored.data.data_dir)
+    asked = make_config(mode, {"seed": stored.seed, "work_dir": work_dir, **own})
+    data = dataclasses.replace(stored.data, data_dir=asked.data.data_dir or stored.data.data_dir)
+    return dataclasses.replace(
+        stored, mode=mode, data=data, seed=asked.seed, evaluate=asked.evaluate, export=asked.export
+    )

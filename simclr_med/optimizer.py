@@ -1,0 +1,101 @@
+"""LARS (You et al. 2017) as SimCLR uses it, its alternatives, and which weights decay."""
+
+import keras
+import tensorflow as tf
+
+from simclr_med import compat
+
+
+def decays(variable):
+    """Kernels decay; biases and normalisation's scales and offsets, of rank 1, do not."""
+    return len(variable.shape) > 1
+
+
+def split_by_decay(variables):
+    """(decaying, excluded): disjoint and complete."""
+    return [v for v in variables if decays(v)], [v for v in variables if not decays(v)]
+
+
+class MomentumOptimizer(keras.optimizers.Optimizer):
+    """Heavy-ball momentum with the learning rate inside the buffer and L2 decay on kernels.
+
+    v <- momentum v + rate (g + decay w); w <- w - v
+    """
+
+    def __init__(self, learning_rate, momentum=0.9, weight_decay=0.0, name="Momentum"):
+        super().__init__(name=name, jit_compile=False)
+        self._learning_rate = self._build_learning_rate(learning_rate)
+        self.momentum, self.decay_factor = momentum, weight_decay
+
+    def build(self, var_list):
+        """Creates the momentum buffers."""
+        super().build(var_list)
+        if not getattr(self, "_built", False):
+            self.buffers = [self.add_variable_from_reference(v, "momentum") for v in var_list]
+            self._built = True
+
+    def trust(self, variable, gradient):
+        """What the learning rate is multiplied with."""
+        return 1.0
+
+    def update_step(self, gradient, variable):
+        """One step of one variable."""
+        gradient = tf.convert_to_tensor(gradient)
+        if decays(variable):
+            gradient += self.decay_factor * variable
+        rate = tf.cast(self.learning_rate, variable.dtype) * self.trust(variable, gradient)
+        buffer = self.buffers[self._index_dict[self._var_key(variable)]]
+        buffer.assign(self.momentum * buffer + rate * gradient)
+        variable.assign_sub(buffer)
+
+    def get_config(self):
+        """The constructor's arguments."""
+        return {
+            "learning_rate": self._serialize_hyperparameter(self._learning_rate),
+            "momentum": self.momentum,
+            "weight_decay": self.decay_factor,
+            "name": self.name,
+        }
+
+
+class LARS(MomentumOptimizer):
+    """Momentum whose rate is multiplied, kernel by kernel, by trust_coefficient |w| / |g|.
+
+    g includes the decay; the factor is 1 where either norm is 0, and for what does not decay.
+    """
+
+    def __init__(
+        self, learning_rate, momentum=0.9, weight_decay=0.0, trust_coefficient=0.001, name="LARS"
+    ):
+        super().__init__(learning_rate, momentum, weight_decay, name)
+        self.trust_coefficient = trust_coefficient
+
+    def trust(self, variable, gradient):
+        """The trust ratio, float32."""
+        if not decays(variable):
+            return 1.0
+        w, g = (tf.norm(tf.cast(value, tf.float32)) for value in (variable, gradient))
+        ratio = self.trust_coefficient * tf.math.divide_no_nan(w, g)
+        return tf.cast(tf.where((w > 0) & (g > 0), ratio, 1.0), variable.dtype)
+
+    def get_config(self):
+        """The constructor's arguments."""
+        return super().get_config() | {"trust_coefficient": self.trust_coefficient}
+
+
+def make_optimizer(name, learning_rate, momentum, weight_decay, trust_coefficient):
+    """One of "lars", "sgd", "adam" (decoupled decay), "lamb"; rank-1 weights never decay.
+
+    `momentum` is beta 1 of the latter two.
+    """
+    if name == "lars":
+        return LARS(learning_rate, momentum, weight_decay, trust_coefficient)
+    if name == "sgd":
+        return MomentumOptimizer(learning_rate, momentum, weight_decay, name="SGD")
+    if name == "adam":
+        adam = keras.optimizers.AdamW(
+            learning_rate, weight_decay, beta_1=momentum, jit_compile=False
+        )
+        adam.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+        return adam
+    return compat.lamb(learning_rate, momentum, weight_decay)

@@ -1,0 +1,124 @@
+"""The command: flags to a `Config`, and that to one mode.
+
+python -m simclr_med.run --mode=pretrain --data_dir=my_data --work_dir=work/simclr
+"""
+
+import os
+import pathlib
+import sys
+import warnings
+
+from absl import app, flags
+
+from simclr_med import config as configs
+from simclr_med.errors import EXIT_INPUT, InputError, run_main
+
+FLAGS = flags.FLAGS
+DEFINE = {
+    int: flags.DEFINE_integer,
+    float: flags.DEFINE_float,
+    str: flags.DEFINE_string,
+    tuple: flags.DEFINE_list,
+}
+
+
+def define_flags():
+    """One flag a field; unset means the mode's default, which the help states."""
+    flags.DEFINE_enum("mode", None, configs.MODES, "what to do")
+    flags.DEFINE_string("work_dir", None, "folder of the run: everything is written there")
+    flags.DEFINE_integer("seed", None, "of all that is random (default 0)")
+    for name, (section, field) in configs.FIELDS.items():
+        DEFINE[field.type](name, None, _help(field), module_name=f"simclr_med {section}")
+        flags.declare_key_flag(name)
+
+
+def _help(field):
+    def shown(value):
+        return ",".join(value) if isinstance(value, tuple) else value
+
+    meta = field.metadata
+    defaults = [f"default {shown(field.default)!r}".replace("'", "")]
+    defaults += [f"{mode}: {shown(value)}" for mode, value in meta["by_mode"].items()]
+    choices = meta["check"]
+    listed = ""
+    if choices and not callable(choices[-1]):
+        listed = f"; one of {', '.join(map(str, choices))}"
+    return f"{meta['help']}{listed} ({'; '.join(defaults)}; acts in {', '.join(meta['modes'])})"
+
+
+def given_flags():
+    """The explicitly given values, by flat name."""
+    names = ["work_dir", "seed", *configs.FIELDS]
+    given = {name: FLAGS[name].value for name in names if FLAGS[name].value is not None}
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
+
+
+def dispatch(_):
+    """Runs the mode; TensorFlow is imported here and not before."""
+    mode, given = FLAGS.mode, given_flags()
+    if mode is None:
+        raise InputError(f"--mode is missing: one of {', '.join(configs.MODES)}")
+    if mode in ("evaluate", "export"):
+        config = configs.for_existing_run(mode, given.pop("work_dir", ""), given)
+    else:
+        config = configs.make_config(mode, given)
+    if mode == "report":
+        return _report(config)
+    _quiet()
+    if mode == "pretrain":
+        from simclr_med import pretrain as module
+    elif mode in configs.HEADS:
+        from simclr_med import finetune as module
+    elif mode == "evaluate":
+        from simclr_med import evaluate as module
+    else:
+        from simclr_med import export as module
+    return module.run(config)
+
+
+def _report(config):
+    from simclr_med import report
+
+    runs = []
+    for text in config.report.runs:
+        name, _, path = text.rpartition("=")
+        runs.append((name or pathlib.Path(path).name, path))
+    page = report.write_report(
+        runs,
+        pathlib.Path(config.work_dir) / "report.html",
+        title=config.report.title,
+        replicates=config.evaluate.bootstrap_replicates,
+        confidence=config.evaluate.confidence,
+        unit=config.evaluate.bootstrap_unit,
+        seed=config.seed,
+    )
+    print(f"report: {page}")
+
+
+def _quiet():
+    # TensorFlow's notes on CPU features, and TensorFlow Addons' on its end of life, say nothing
+    # that a user can act on; errors still show.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    warnings.filterwarnings("ignore", category=UserWarning, module="tensorflow_addons")
+    import tensorflow as tf
+
+    tf.get_logger().setLevel("ERROR")
+
+
+def _parse(arguments):
+    try:
+        return FLAGS(arguments)
+    except flags.Error as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(EXIT_INPUT)
+
+
+def entry_point():
+    """The console command `simclr-med`."""
+    if "mode" not in FLAGS:
+        define_flags()
+    app.run(lambda arguments: sys.exit(run_main(dispatch, arguments)), flags_parser=_parse)
+
+
+if __name__ == "__main__":
+    entry_point()
