@@ -237,8 +237,8 @@ def _unit_ids(predictions, unit):
     """`[N]`: what is drawn together. A case without a patient is a patient of its own."""
     if unit == "case":
         return predictions.case_ids
-    alone = np.char.add("case ", predictions.case_ids)
-    patients = np.char.add("patient ", predictions.patient_ids)
+    alone = np.char.add("case ", np.asarray(predictions.case_ids, str))
+    patients = np.char.add("patient ", np.asarray(predictions.patient_ids, str))
     return np.where(predictions.patient_ids == "", alone, patients)
 
 

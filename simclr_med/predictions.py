@@ -207,7 +207,8 @@ def _refuse(path, column, texts, wrong, reason):
     """Raises for the first row that `wrong` `[N]` marks, and counts the others."""
     rows = np.flatnonzero(wrong)
     if len(rows):
-        more = f" (and {len(rows) - 1} more rows)" if len(rows) > 1 else ""
+        others = len(rows) - 1
+        more = f" (and {others} more wrong row{'s' * (others > 1)})" if others else ""
         raise InputError(
             f"{path}, row {rows[0] + 2}, column {column}: {texts[rows[0]]!r} {reason}{more}"
         )

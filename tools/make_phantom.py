@@ -1,0 +1,47 @@
+"""Generates a dermatology-like data set folder; docs/phantom.md says how.
+
+python tools/make_phantom.py --output=work/phantom --train=600 --image_size=64
+"""
+
+import argparse
+import dataclasses
+import pathlib
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+from simclr_med import phantom
+from simclr_med.errors import run_main
+
+
+def main():
+    """Reads the command line and generates."""
+    import tqdm
+
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--output", required=True, help="folder to write")
+    parser.add_argument("--workers", type=int, default=2, help="processes")
+    for field in dataclasses.fields(phantom.PhantomConfig):
+        what = "cases" if field.name in phantom.SPLITS else field.name.replace("_", " ")
+        help = f"{what} (default {field.default})"
+        parser.add_argument(f"--{field.name}", type=int, default=field.default, help=help)
+    options = vars(parser.parse_args())
+    output, workers = options.pop("output"), options.pop("workers")
+    config = phantom.PhantomConfig(**options)
+    start = time.monotonic()
+    with tqdm.tqdm(desc="phantom", unit="image", mininterval=0.5) as bar:
+
+        def progress(done, total):
+            bar.total = total
+            bar.update(done - bar.n)
+
+        images = phantom.generate(output, config, progress, workers)
+    rate = images / (time.monotonic() - start)
+    print(f"{output}: {images} images, {rate:.0f} a second")
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))
