@@ -8,7 +8,7 @@ import pathlib
 import sys
 import warnings
 
-from absl import app, flags
+from absl import app, flags, logging
 
 from simclr_med import config as configs
 from simclr_med.errors import EXIT_INPUT, InputError, run_main
@@ -103,6 +103,7 @@ def _quiet():
     import tensorflow as tf
 
     tf.get_logger().setLevel("ERROR")
+    logging.set_verbosity(logging.WARNING)  # absl's, through which Keras and SavedModel report
 
 
 def _parse(arguments):

@@ -1,0 +1,281 @@
+"""The report: several work folders compared on one self-contained page.
+
+write_report([("SimCLR", "work/simclr"), ("MICLe", "work/micle")], "report.html", ...)
+"""
+
+import base64
+import csv
+import html
+import io
+import itertools
+import pathlib
+
+from simclr_med import files, metrics, predictions
+from simclr_med import config as configs
+from simclr_med.errors import InputError
+
+STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
+  color: #1c2733; background: #fff }
+h1 { font-size: 1.7rem } h2 { font-size: 1.25rem; margin-top: 2.2rem; color: #0b4a6f }
+table { border-collapse: collapse; font-size: .9rem } .wide { overflow-x: auto }
+th, td { padding: .35rem .8rem; border-bottom: 1px solid #d7dee5; text-align: left }
+td small { color: #64727f; white-space: nowrap; display: block }
+.best { font-weight: 600 } .note { color: #4c5965; font-size: .9rem } img { max-width: 100% }
+.yes { color: #0a6b3d; font-weight: 600 }
+"""
+
+
+def write_report(runs, output, *, title, replicates, confidence, unit, seed):
+    """Writes the page and returns its path.
+
+    Args:
+      runs: pairs (name, work folder of an evaluated head).
+      output: the HTML file.
+      replicates, confidence, unit, seed: of the bootstrap, see `metrics.compare`.
+
+    Raises:
+      InputError: two runs of one name, or a folder that lacks what is compared.
+    """
+    names = [name for name, _ in runs]
+    if len(set(names)) < len(names):
+        raise InputError(f"--runs: two runs of one name: {', '.join(names)}; use NAME=PATH")
+    folders = {name: pathlib.Path(folder) for name, folder in runs}
+    config = {name: configs.load(folder) for name, folder in folders.items()}
+    made = {name: _predictions(folder) for name, folder in folders.items()}
+    splits = [s for s in configs.SPLITS if all(s in by_split for by_split in made.values())]
+    if not splits:
+        raise InputError("--runs: no split that all of them have predictions of")
+    bootstrap = {
+        "replicates": replicates,
+        "confidence": confidence,
+        "unit": unit,
+        "seed": seed,
+    }
+    origins = {name: _origin(config[name]) for name in names}
+    body = [f"<h1>{_escape(title)}</h1>", _introduction(names, config)]
+    for split in splits:
+        part = {name: made[name][split] for name in names}
+        body += _split_section(split, part, bootstrap)
+    body += ["<h2>What differs between the runs</h2>", _settings(config, origins)]
+    body += ["<h2>Learning curves</h2>", *_curves(folders, origins)]
+    body += ["<h2>What the encoder saw</h2>", *_views(origins)]
+    page = (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{_escape(title)}'
+        '</title><meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<style>{STYLE}</style></head>\n<body>{chr(10).join(body)}</body></html>\n"
+    )
+    files.write_text(output, page)
+    return pathlib.Path(output)
+
+
+def markdown_table(results, names):
+    """`metrics.evaluate`'s results, one run a row, as a Markdown table."""
+    columns = metrics.main_metrics(next(iter(results.values())))
+    lines = ["| | " + " | ".join(metrics.label(c) for c in columns) + " |"]
+    lines.append("|---" * (len(columns) + 1) + "|")
+    for name in names:
+        values = [results[name]["metrics"][column] for column in columns]
+        lines.append(f"| {name} | " + " | ".join(_text(value) for value in values) + " |")
+    return "\n".join(lines)
+
+
+def _text(value):
+    if value["value"] is None:
+        return "not defined"
+    return f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
+
+
+def _escape(value):
+    return html.escape(str(value))
+
+
+def _predictions(folder):
+    found = sorted((folder / "predictions").glob("*.csv"))
+    if not found:
+        raise InputError(
+            f"{folder} has no predictions: run --mode=evaluate --work_dir={folder} first"
+        )
+    return {path.stem: predictions.read(path) for path in found}
+
+
+def _origin(config):
+    """The work folder of the pretraining that a head started from, or None."""
+    init = config.head.init
+    return pathlib.Path(init.removeprefix("run:")) if init.startswith("run:") else None
+
+
+def _introduction(names, config):
+    heads = {c.mode.replace("_", " ") for c in config.values()}
+    return (
+        f"<p>This page compares {_escape(', '.join(names))} "
+        f"({_escape(' and '.join(sorted(heads)))}) on the same cases. Predictions of a case's "
+        "images are averaged. Each run was trained once: the intervals cover which cases happened "
+        "to be tested, not what another seed of training would have given.</p>"
+    )
+
+
+def _split_section(split, made, bootstrap):
+    results = {name: metrics.evaluate(part, **bootstrap) for name, part in made.items()}
+    first = next(iter(results.values()))
+    percent = f"{bootstrap['confidence']:.0%}"
+    yield f"<h2>Split “{_escape(split)}”: {first['cases']} cases</h2>"
+    yield _table(results, metrics.main_metrics(first))
+    yield (
+        f'<p class="note">{percent} percentile intervals from {bootstrap["replicates"]} bootstrap '
+        f"replicates, resampling {bootstrap['unit']}s. Bold is the highest value, which says "
+        "nothing of significance: see the differences.</p>"
+    )
+    if len(made) > 1:
+        yield from _differences(made, bootstrap)
+    for group, levels in first["groups"].items():
+        yield f"<h3>By {_escape(group)}</h3>"
+        yield _group_table(group, levels, results)
+
+
+def _table(results, columns):
+    best = {}
+    for column in columns:
+        values = [r["metrics"][column]["value"] for r in results.values()]
+        best[column] = max((v for v in values if v is not None), default=None)
+    head = "".join(f"<th>{_escape(metrics.label(column))}</th>" for column in columns)
+    rows = []
+    for name, result in results.items():
+        cells = [_cell(result["metrics"][column], best[column]) for column in columns]
+        rows.append(f"<tr><th>{_escape(name)}</th>{''.join(cells)}</tr>")
+    return f'<div class="wide"><table><tr><th></th>{head}</tr>{"".join(rows)}</table></div>'
+
+
+def _cell(value, best=None):
+    if value["value"] is None:
+        return "<td>not defined</td>"
+    mark = ' class="best"' if value["value"] == best else ""
+    interval = f"[{value['low']:.3f}, {value['high']:.3f}]"
+    return f"<td{mark}>{value['value']:.3f}<small>{interval}</small></td>"
+
+
+def _differences(made, bootstrap):
+    rows, count, strict = [], 0, []
+    for a, b in itertools.combinations(made, 2):
+        result = metrics.compare(made[a], made[b], **bootstrap, names=(a, b))
+        for metric in metrics.main_metrics(result):
+            row = result["metrics"][metric]
+            count += row["difference"] is not None
+            sentence = metrics.statement(metric, row, a, b)
+            mark = ' class="yes"' if row["significant"] else ""
+            rows.append(f"<li{mark}>{_escape(sentence)}</li>")
+            strict.append((row["p_value"], sentence))
+    limit = (1 - bootstrap["confidence"]) / max(1, count)
+    kept = sum(p is not None and p <= limit for p, _ in strict)
+    reachable = 2 / (bootstrap["replicates"] + 1) <= limit
+    yield "<h3>Paired differences</h3><ul>" + "".join(rows) + "</ul>"
+    yield (
+        f'<p class="note">{count} comparisons were made on this split; at '
+        f"{bootstrap['confidence']:.0%} about {count * (1 - bootstrap['confidence']):.1f} would "
+        "come out significant by chance alone if nothing differed. "
+        + (
+            f"With the level divided by their number (Bonferroni, p ≤ {limit:.4f}) {kept} remain "
+            "significant.</p>"
+            if reachable
+            else f"{bootstrap['replicates']} replicates are too few for a level divided by their "
+            f"number (p ≤ {limit:.4f}).</p>"
+        )
+    )
+
+
+def _group_table(group, levels, results):
+    metric = metrics.main_metrics(next(iter(results.values())))[0]
+    head = "".join(
+        f"<th>{_escape(level or 'unknown')} ({part['cases']})</th>"
+        for level, part in levels.items()
+    )
+    rows = []
+    for name, result in results.items():
+        parts = [result["groups"][group][level]["metrics"][metric] for level in levels]
+        rows.append(f"<tr><th>{_escape(name)}</th>{''.join(map(_cell, parts))}</tr>")
+    return (
+        f'<p class="note">{_escape(metrics.label(metric))}; number of cases in brackets.</p>'
+        f'<div class="wide"><table><tr><th></th>{head}</tr>{"".join(rows)}</table></div>'
+    )
+
+
+def _settings(config, origins):
+    described = {name: _flat(c, origins[name]) for name, c in config.items()}
+    keys = list(dict.fromkeys(key for flat in described.values() for key in flat))
+    rows = []
+    for key in keys:
+        values = [described[name].get(key, "–") for name in described]
+        if len(set(values)) > 1:
+            cells = "".join(f"<td>{_escape(value)}</td>" for value in values)
+            rows.append(f"<tr><th>{_escape(key)}</th>{cells}</tr>")
+    if not rows:
+        return "<p>No setting differs.</p>"
+    head = "".join(f"<th>{_escape(name)}</th>" for name in described)
+    return f'<div class="wide"><table><tr><th></th>{head}</tr>{"".join(rows)}</table></div>'
+
+
+def _flat(config, origin):
+    flat = {"mode": config.mode, "seed": str(config.seed)}
+    for name, (section, field) in configs.FIELDS.items():
+        if config.mode in field.metadata["modes"] and field.metadata["identity"]:
+            flat[name] = str(getattr(getattr(config, section), name))
+    if origin is not None:
+        before = _flat(configs.load(origin), None)
+        flat |= {f"pretraining: {key}": value for key, value in before.items()}
+    return flat
+
+
+def _curves(folders, origins):
+    pretraining = {name: path for name, path in origins.items() if path is not None}
+    by_path = {}
+    for name, path in pretraining.items():
+        by_path.setdefault(path, []).append(name)
+    pretraining = {", ".join(names): path for path, names in by_path.items()}
+    for title, group in (("Pretraining loss", pretraining), ("Head's loss", folders)):
+        lines = {name: _read_log(folder / "log.csv") for name, folder in group.items()}
+        lines = {name: line for name, line in lines.items() if line}
+        if lines:
+            yield _figure(_chart(lines, title), title)
+        else:
+            yield f"<p>{title}: no log.csv among the runs.</p>"
+
+
+def _read_log(path):
+    if not path.exists():
+        return []
+    with open(path, newline="", encoding="utf-8") as file:
+        return [(int(row["step"]), float(row["loss"])) for row in csv.DictReader(file)]
+
+
+def _chart(lines, title):
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 3.2), dpi=110, layout="constrained")
+    axes = figure.subplots()
+    for name, points in lines.items():
+        axes.plot(*zip(*points, strict=True), label=name, linewidth=1.3)
+    axes.set(xlabel="step", ylabel="loss", title=title)
+    axes.legend(frameon=False)
+    axes.grid(alpha=0.25)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+def _views(origins):
+    shown = {path: name for name, path in reversed(origins.items()) if path is not None}
+    pictures = [(name, path / "views.png") for path, name in reversed(shown.items())]
+    pictures = [(name, path) for name, path in pictures if path.exists()]
+    if not pictures:
+        yield "<p>None of the runs has a picture of its pretraining's views.</p>"
+    for name, path in pictures:
+        caption = f"{name}: the first pairs of its pretraining; original, view, view, original."
+        yield _figure(path.read_bytes(), caption)
+
+
+def _figure(png, caption):
+    data = base64.b64encode(png).decode()
+    return (
+        f'<figure><img alt="{_escape(caption)}" src="data:image/png;base64,{data}">'
+        f'<figcaption class="note">{_escape(caption)}</figcaption></figure>'
+    )
