@@ -10,8 +10,8 @@ import io
 import itertools
 import pathlib
 
-from simclr_med import files, metrics, predictions
 from simclr_med import config as configs
+from simclr_med import files, metrics, predictions
 from simclr_med.errors import InputError
 
 STYLE = """

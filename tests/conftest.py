@@ -1,0 +1,30 @@
+"""A small generated data set, made once, and silence on import."""
+
+import os
+import pathlib
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import pytest
+
+from simclr_med import phantom
+
+SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data") / "phantom"
+    config = phantom.PhantomConfig(
+        train=60, validation=20, test=40, external=20, unlabelled=30, image_size=32
+    )
+    phantom.generate(folder, config)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def ham10000():
+    folder = SHARED / "ham10000"
+    if not folder.exists():
+        pytest.skip(f"the real images are not at {folder}")
+    return folder

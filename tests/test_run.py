@@ -1,0 +1,109 @@
+"""Flags, configuration, layout."""
+
+import ast
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from simclr_med import config as configs
+from simclr_med.errors import InputError
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+DATA = {"data_dir": "d", "work_dir": "w"}
+
+
+def command(*flags):
+    arguments = [sys.executable, "-m", "simclr_med.run", *flags]
+    return subprocess.run(arguments, capture_output=True, text=True, cwd=ROOT)
+
+
+@pytest.mark.parametrize("mode", configs.TRAINING)
+def test_json_round_trip(mode):
+    config = configs.make_config(mode, DATA)
+    assert configs.from_json(configs.to_json(config), "w") == config
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("temperature", 0.0), ("steps", 0), ("width", -1.0), ("encoder", "resnet19"),
+        ("positives", "patient"), ("splits", ("trian",)), ("init", "work/a"), ("momentum", 1.0),
+        ("learning_rate", float("nan")), ("head_input", "encoder"), ("runs", ("a",)), ("typo", 1),
+    ],
+)  # fmt: skip
+def test_a_bad_value_names_its_flag(name, value):
+    with pytest.raises(InputError, match=f"--{name}"):
+        configs.make_config("pretrain", DATA | {name: value})
+
+
+@pytest.mark.parametrize(
+    ("flag", "named"),
+    [("--tempreature=1", "tempreature"), ("--steps=many", "steps"), ("--mode=train", "mode")],
+)
+def test_a_wrong_flag_exits_with_2(flag, named):
+    done = command("--mode=pretrain", flag)
+    assert done.returncode == 2
+    assert named in done.stderr and "Traceback" not in done.stderr
+
+
+def test_help_needs_no_tensorflow():
+    code = (
+        "import sys\nfrom simclr_med import run\nrun.define_flags()\n"
+        "assert not {'tensorflow', 'pandas', 'numpy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+    done = command("--helpshort")
+    assert "--temperature" in done.stdout
+
+
+def test_tools_need_no_tensorflow():
+    for tool in ("bootstrap", "make_phantom", "prepare_ham10000", "compare", "demo"):
+        done = subprocess.run(
+            [sys.executable, "-X", "importtime", str(ROOT / "tools" / f"{tool}.py"), "--help"],
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0 and "tensorflow" not in done.stderr
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "flags").glob("*.cfg")), ids=lambda f: f.stem)
+def test_flagfiles_parse_and_hold_only_differences(file):
+    lines = file.read_text().splitlines()
+    given = dict(line[2:].split("=") for line in lines if line.startswith("--"))
+    mode = given.pop("mode")
+    for name, value in given.items():
+        field = configs.FIELDS[name][1]
+        kept = field.metadata["by_mode"].get(mode, field.default)
+        assert field.type(value) != kept, name
+    done = command(f"--flagfile={file}", "--work_dir=unused", "--data_dir=/nowhere")
+    assert done.returncode == 2 and "/nowhere" in done.stderr
+
+
+def test_flags_are_read_in_run_alone():
+    for file in (ROOT / "simclr_med").glob("*.py"):
+        if file.name != "run.py":
+            assert "absl" not in file.read_text(), file
+
+
+GROUPS = [
+    "errors files compat config manifest predictions metrics phantom schedule report",
+    "augment encoder heads objective optimizer checkpoint networks",
+    "dataset trainer",
+    "pretrain",
+    "finetune evaluate export",
+    "run",
+]
+
+
+def test_imports_run_one_way():
+    level = {name: i for i, group in enumerate(GROUPS) for name in group.split()}
+    for file in (ROOT / "simclr_med").glob("*.py"):
+        if file.stem == "__init__":
+            continue
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("simclr_med"):
+                direct = node.module.partition(".")[2]
+                for name in [direct] if direct else [alias.name for alias in node.names]:
+                    assert level[name] <= level[file.stem], f"{file.name} imports {name}"
