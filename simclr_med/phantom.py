@@ -188,7 +188,7 @@ def _case(seed, split, number, label):
 
 
 def lesion_factors(case):
-    """This case's lesion, factor name to value: its class's mean, of two the middle, varied."""
+    """Lesion factors of a case, name to value: its class's mean, of two the middle, varied."""
     draw = case.random(5)
     mean = CLASS_MEANS[[c % 26 for c in case.classes]].mean(0)
     if CONDITIONS[case.classes[0]] == OTHER:
