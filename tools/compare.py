@@ -30,8 +30,10 @@ def parse(arguments=None):
     add("--image_size", default="64", help="pixels")
     add("--batch_size", default="256", help="of pretraining")
     add("--pretrain_steps", default="1000")
-    add("--learning_rate", default="0.1", help="of pretraining, LARS, before scaling")
-    add("--learning_rate_scaling", choices=["none", "linear", "sqrt"], default="sqrt")
+    # LARS, the paper's, needs tens of thousands of steps; Adam learns in the hundreds of a trial.
+    add("--optimizer", choices=["lars", "sgd", "adam", "lamb"], default="adam")
+    add("--learning_rate", default="0.001", help="of pretraining, before scaling")
+    add("--learning_rate_scaling", choices=["none", "linear", "sqrt"], default="none")
     add("--head_steps", default="500")
     add("--head_batch_size", default="128")
     add("--head_learning_rate", default="0.1")
@@ -70,6 +72,7 @@ def compare(options):
             splits=options.splits,
             steps=options.pretrain_steps,
             batch_size=options.batch_size,
+            optimizer=options.optimizer,
             learning_rate=options.learning_rate,
             learning_rate_scaling=options.learning_rate_scaling,
         )
