@@ -34,6 +34,9 @@ def parse(arguments=None):
     add("--optimizer", choices=["lars", "sgd", "adam", "lamb"], default="adam")
     add("--learning_rate", default="0.001", help="of pretraining, before scaling")
     add("--learning_rate_scaling", choices=["none", "linear", "sqrt"], default="none")
+    # SimCLR's colour strength for small images; 1 wipes out most of what tells lesions apart there.
+    add("--color_strength", default="0.5")
+    add("--crop_min_area", default="0.2")
     add("--head_steps", default="500")
     add("--head_batch_size", default="128")
     add("--head_learning_rate", default="0.1")
@@ -75,6 +78,8 @@ def compare(options):
             optimizer=options.optimizer,
             learning_rate=options.learning_rate,
             learning_rate_scaling=options.learning_rate_scaling,
+            color_strength=options.color_strength,
+            crop_min_area=options.crop_min_area,
         )
     inits = {
         "Random": "random",
