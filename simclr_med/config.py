@@ -5,10 +5,12 @@
 run.py derives one flag from each field. A field's default may depend on the mode.
 """
 
+import contextlib
 import dataclasses
 import json
 import math
 import pathlib
+import shutil
 import typing
 
 from simclr_med import files
@@ -17,7 +19,6 @@ from simclr_med.errors import InputError
 HEADS = ("linear_probe", "finetune")
 TRAINING = ("pretrain", *HEADS)
 MODES = (*TRAINING, "evaluate", "export", "report")
-NETWORK = (*TRAINING,)
 
 
 def setting(default, help, check=None, modes=TRAINING, by_mode=None, identity=True):
@@ -42,11 +43,18 @@ POSITIVE = ("above 0", lambda value: value > 0)
 NOT_NEGATIVE = ("0 or more", lambda value: value >= 0)
 FRACTION = ("above 0, at most 1", lambda value: 0 < value <= 1)
 SHARE = ("from 0 to below 1", lambda value: 0 <= value < 1)
-SPLITS = ("train", "validation", "test", "external", "unlabelled")
-EACH_SPLIT = (
-    f"one or more of {', '.join(SPLITS)}",
-    lambda value: value and set(value) <= set(SPLITS),
-)
+LABELLED = ("train", "validation", "test", "external")
+SPLITS = (*LABELLED, "unlabelled")
+
+
+def each_of(splits):
+    """The check of a list of splits."""
+    return (
+        f"one or more of {', '.join(splits)}",
+        lambda value: value and set(value) <= set(splits),
+    )
+
+
 INIT = (
     "random or run:PATH",
     lambda value: value == "random" or (value.startswith("run:") and len(value) > 4),
@@ -61,7 +69,7 @@ class DataConfig:
         "", "data set folder", ("a folder", bool), modes=(*TRAINING, "evaluate")
     )
     splits: tuple = setting(
-        ("train", "unlabelled"), "splits to train on", EACH_SPLIT, by_mode=heads(("train",))
+        ("train", "unlabelled"), "splits to train on", each_of(SPLITS), by_mode=heads(("train",))
     )
     label_fraction: float = setting(1.0, "share of the labelled cases", FRACTION, modes=HEADS)
     positives: str = setting(
@@ -181,7 +189,7 @@ EVALUATE, REPORT = ("evaluate",), ("evaluate", "report")
 class EvaluateConfig:
     """Splits to predict, and the bootstrap."""
 
-    eval_splits: tuple = setting(("test",), "splits", EACH_SPLIT, modes=EVALUATE)
+    eval_splits: tuple = setting(("test",), "labelled splits", each_of(LABELLED), modes=EVALUATE)
     eval_batch: int = setting(64, "images at a time", POSITIVE, modes=EVALUATE)
     bootstrap_replicates: int = setting(
         1000, "replicates; 40 or more", ("40 or more", lambda value: value >= 40), modes=REPORT
@@ -302,6 +310,11 @@ def check_value(field, value):
 
 
 def _check_together(config):
+    if config.mode in HEADS and not set(config.data.splits) <= set(LABELLED):
+        raise InputError(
+            f"--splits={','.join(config.data.splits)}: a head learns from labels; expected "
+            f"one or more of {', '.join(LABELLED)}"
+        )
     if config.mode in HEADS and config.head.head_input.startswith("projection"):
         layer = int(config.head.head_input[-1])
         if layer > config.projection.projection_layers:
@@ -360,16 +373,35 @@ def load(work_dir):
     return from_json(text, work_dir, file)
 
 
-def claim_work_dir(config):
-    """Writes config.json into a new work folder; refuses one that holds another run.
+@contextlib.contextmanager
+def claimed_work_dir(config, data_fingerprint):
+    """Holds a new work folder, or one that holds the same run, while that run is written.
+
+    Wrong input found before the first checkpoint removes what a new folder holds.
+
+    Args:
+      config: a `Config`; written as config.json.
+      data_fingerprint: of the data set; written as data.sha256.
 
     Raises:
-      InputError: lists each setting that differs.
+      InputError: lists each setting that differs from the run that the folder holds.
     """
-    file = pathlib.Path(config.work_dir) / "config.json"
-    if not file.exists():
-        files.write_text(file, to_json(config))
-        return
+    folder = pathlib.Path(config.work_dir)
+    new = not folder.exists() or not any(folder.iterdir())
+    if (folder / "config.json").exists():
+        _refuse_another_run(config, data_fingerprint)
+    else:
+        files.write_text(folder / "data.sha256", data_fingerprint + "\n")
+        files.write_text(folder / "config.json", to_json(config))
+    try:
+        yield
+    except InputError:
+        if new and not (folder / "checkpoints").exists():
+            shutil.rmtree(folder)
+        raise
+
+
+def _refuse_another_run(config, data_fingerprint):
     there = load(config.work_dir)
     pairs = [("mode", there.mode, config.mode), ("seed", there.seed, config.seed)]
     for name, (section, field) in FIELDS.items():
@@ -382,6 +414,12 @@ def claim_work_dir(config):
         raise InputError(
             f"{config.work_dir} holds another run; give another --work_dir, or the same "
             f"settings to go on:\n  {listed}"
+        )
+    file = pathlib.Path(config.work_dir) / "data.sha256"
+    if not file.exists() or file.read_text().strip() != data_fingerprint:
+        raise InputError(
+            f"{config.work_dir} was started on other data: dataset.json or manifest.csv in "
+            f"{config.data.data_dir} has changed since; give another --work_dir"
         )
 
 

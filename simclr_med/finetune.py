@@ -12,7 +12,7 @@ import tensorflow as tf
 import tqdm
 
 from simclr_med import checkpoint, dataset, manifest, networks, objective, trainer
-from simclr_med.config import claim_work_dir
+from simclr_med.config import claimed_work_dir
 from simclr_med.errors import InputError
 from simclr_med.pretrain import optimizer_of
 
@@ -48,14 +48,16 @@ def run(config):
     """Trains a head into `config.work_dir`, or goes on where it was stopped."""
     data = manifest.read(config.data.data_dir)
     cases = data.cases(config.data.splits)
-    if np.isnan(cases.targets).all():
-        raise InputError(f"--splits={','.join(config.data.splits)} has no labelled case")
     cases = manifest.label_fraction(cases, config.data.label_fraction, config.seed)
     nets = networks.build(config, len(data.info.classes))
     networks.initialise(nets, config.head.init)
     train = _train_probe if config.mode == "linear_probe" else _train_all
-    with dataset.naming_bad_images(cases.paths):
-        train(config, nets, cases, networks.Task.of(data.info))
+    with (
+        claimed_work_dir(config, data.fingerprint),
+        dataset.naming_bad_images(cases.paths),
+    ):
+        networks.Task.of(data.info).save(config.work_dir)
+        train(config, nets, cases, data.info.task)
 
 
 def _train_all(config, nets, cases, task):
@@ -73,7 +75,6 @@ def _train_all(config, nets, cases, task):
             threads=config.data.threads,
         )
 
-    batches(0)  # what is wrong is said before the work folder is claimed
     network = keras.Model(nets.inputs.inputs, nets.head(nets.inputs.outputs[0]))
     _fit(config, nets, network, task, batches)
 
@@ -122,12 +123,10 @@ def extract_features(config, nets, paths):
 
 
 def _fit(config, nets, network, task, batches):
-    model = SupervisedModel(network, task.task)
+    model = SupervisedModel(network, task)
     model.compile(optimizer=optimizer_of(config), jit_compile=False)
     model.optimizer.build(model.trainable_variables)
     variables = nets.variables() | checkpoint.named_optimizer_variables(model.optimizer)
-    claim_work_dir(config)
-    task.save(config.work_dir)
     start_step = checkpoint.restore_latest(config.work_dir, variables)
     trainer.fit(
         model,

@@ -11,7 +11,7 @@ import tensorflow as tf
 from PIL import Image
 
 from simclr_med import checkpoint, dataset, files, manifest, networks, objective, trainer
-from simclr_med.config import claim_work_dir
+from simclr_med.config import claimed_work_dir
 from simclr_med.optimizer import make_optimizer
 from simclr_med.schedule import WarmUpCosine, scaled_learning_rate
 
@@ -79,7 +79,8 @@ def optimizer_of(config):
 
 def run(config):
     """Pretrains into `config.work_dir`, or goes on where it was stopped."""
-    cases = manifest.read(config.data.data_dir).cases(config.data.splits)
+    data = manifest.read(config.data.data_dir)
+    cases = data.cases(config.data.splits)
     # Built before the work folder is claimed: what is wrong leaves nothing behind.
     batches(config, cases)
     nets = networks.build(config)
@@ -89,9 +90,11 @@ def run(config):
     model.optimizer.build(model.trainable_variables)
     variables = nets.variables() | checkpoint.named_optimizer_variables(model.optimizer)
 
-    claim_work_dir(config)
-    start_step = checkpoint.restore_latest(config.work_dir, variables)
-    with dataset.naming_bad_images(cases.paths):
+    with (
+        claimed_work_dir(config, data.fingerprint),
+        dataset.naming_bad_images(cases.paths),
+    ):
+        start_step = checkpoint.restore_latest(config.work_dir, variables)
         if start_step == 0:
             draw_views(config, cases)
         trainer.fit(

@@ -200,25 +200,40 @@ def _group_table(group, levels, results):
 
 
 def _settings(config, origins):
-    described = {name: _flat(c, origins[name]) for name, c in config.items()}
+    """A table of what differs, and the rest under a fold.
+
+    Pretraining's settings are compared among the runs that were pretrained.
+    """
+    names = list(config)
+    described = {name: _flat(config[name], origins[name]) for name in names}
     keys = list(dict.fromkeys(key for flat in described.values() for key in flat))
-    rows = []
+    differing, common = [], []
     for key in keys:
-        values = [described[name].get(key, "–") for name in described]
-        if len(set(values)) > 1:
-            cells = "".join(f"<td>{_escape(value)}</td>" for value in values)
-            rows.append(f"<tr><th>{_escape(key)}</th>{cells}</tr>")
-    if not rows:
-        return "<p>No setting differs.</p>"
-    head = "".join(f"<th>{_escape(name)}</th>" for name in described)
-    return f'<div class="wide"><table><tr><th></th>{head}</tr>{"".join(rows)}</table></div>'
+        values = {name: described[name].get(key) for name in names}
+        there = [value for value in values.values() if value is not None]
+        if len(set(there)) > 1:
+            cells = "".join(f"<td>{_escape(value or '–')}</td>" for value in values.values())
+            differing.append(f"<tr><th>{_escape(key)}</th>{cells}</tr>")
+        else:
+            common.append(f"{_escape(key)} {_escape(there[0])}")
+    table = "<p>No setting differs.</p>"
+    if differing:
+        head = "".join(f"<th>{_escape(name)}</th>" for name in names)
+        rows = "".join(differing)
+        table = f'<div class="wide"><table><tr><th></th>{head}</tr>{rows}</table></div>'
+    without = [name for name in names if origins[name] is None]
+    if without:
+        table += f'<p class="note">Without pretraining: {_escape(", ".join(without))}.</p>'
+    return f"{table}<details><summary>The same in all</summary><p>{'; '.join(common)}</p></details>"
 
 
 def _flat(config, origin):
+    """Every setting that acts, name to text; those of the pretraining with its name before."""
     flat = {"mode": config.mode, "seed": str(config.seed)}
     for name, (section, field) in configs.FIELDS.items():
         if config.mode in field.metadata["modes"] and field.metadata["identity"]:
-            flat[name] = str(getattr(getattr(config, section), name))
+            value = getattr(getattr(config, section), name)
+            flat[name] = ", ".join(value) if isinstance(value, tuple) else str(value)
     if origin is not None:
         before = _flat(configs.load(origin), None)
         flat |= {f"pretraining: {key}": value for key, value in before.items()}

@@ -34,6 +34,7 @@ def fit(model, batches, variables, *, label, start_step, config):
     """
     train = config.train
     if start_step >= train.steps:
+        print(f"{label}: its {train.steps} steps were done already")
         return
     log = StepLog(config.work_dir, start_step, train.log_every)
 
@@ -41,13 +42,21 @@ def fit(model, batches, variables, *, label, start_step, config):
         log.write()
         checkpoint.save(config.work_dir, variables, step, train.keep_checkpoints)
 
-    callbacks = [
-        NonFiniteStop(start_step),
-        log,
-        Progress(label, start_step, train.steps),
-        Saver(save, start_step, train.steps, train.save_every),
-    ]
-    model.fit(batches, steps_per_epoch=train.steps - start_step, verbose=0, callbacks=callbacks)
+    bar = tqdm.tqdm(
+        desc=label,
+        initial=start_step,
+        total=train.steps,
+        unit="step",
+        mininterval=0.5 if sys.stderr.isatty() else 15,  # sparse where nobody watches
+    )
+    with bar:
+        callbacks = [
+            NonFiniteStop(start_step),
+            log,
+            Progress(bar),
+            Saver(save, start_step, train.steps, train.save_every),
+        ]
+        model.fit(batches, steps_per_epoch=train.steps - start_step, verbose=0, callbacks=callbacks)
 
 
 class NonFiniteStop(keras.callbacks.Callback):
@@ -93,27 +102,15 @@ class StepLog(keras.callbacks.Callback):
 
 
 class Progress(keras.callbacks.Callback):
-    """A progress bar with rate, time left and loss; sparse where nobody watches."""
+    """Shows each step, with its loss, in a tqdm bar."""
 
-    def __init__(self, label, start_step, steps):
+    def __init__(self, bar):
         super().__init__()
-        self.label, self.start_step, self.steps = label, start_step, steps
-
-    def on_train_begin(self, logs=None):
-        self.bar = tqdm.tqdm(
-            desc=self.label,
-            initial=self.start_step,
-            total=self.steps,
-            unit="step",
-            mininterval=0.5 if sys.stderr.isatty() else 15,
-        )
+        self.bar = bar
 
     def on_train_batch_end(self, batch, logs=None):
         self.bar.set_postfix(loss=f"{logs['loss']:.3f}", refresh=False)
         self.bar.update()
-
-    def on_train_end(self, logs=None):
-        self.bar.close()
 
 
 class Saver(keras.callbacks.Callback):

@@ -1,0 +1,148 @@
+"""Batches: order, resumption, threads, pairs, bad files."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+from scipy import stats
+
+from simclr_med import dataset
+from simclr_med.errors import InputError
+from simclr_med.manifest import Cases
+
+VIEW = {"size": 16, "augmentation": "full", "strength": 0.5, "min_area": 0.2, "seed": 3}
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory):
+    """Ten cases with 1, 2, 3, 1, 2 ... images, each image of one colour of its own."""
+    folder = tmp_path_factory.mktemp("images")
+    sizes = [1 + i % 3 for i in range(10)]
+    offsets = np.concatenate([[0], np.cumsum(sizes)])
+    paths = []
+    for i in range(offsets[-1]):
+        paths.append(str(folder / f"{i}.png"))
+        Image.new("RGB", (20, 24), (10 * i, 255 - 10 * i, 100)).save(paths[-1])
+    names = np.array([f"case{i}" for i in range(10)])
+    targets = np.eye(3, dtype=np.float32)[np.arange(10) % 3]
+    return Cases(names, names, np.array(paths), offsets.astype(np.int64), targets, {})
+
+
+def contrastive(cases, **changes):
+    settings = VIEW | {"batch_size": 4, "positives": "case", "steps": 6} | changes
+    return list(dataset.contrastive_batches(cases, **settings).as_numpy_iterator())
+
+
+def labelled(cases, **changes):
+    settings = VIEW | {"batch_size": 4, "steps": 6} | changes
+    return list(dataset.labelled_batches(cases, **settings).as_numpy_iterator())
+
+
+def equal(batches, others):
+    return all(
+        np.array_equal(a[name], b[name]) for a, b in zip(batches, others, strict=True) for name in a
+    )
+
+
+@pytest.mark.parametrize("batches", [contrastive, labelled])
+def test_resumed_batches_are_the_same_whatever_the_threads(cases, batches):
+    whole = batches(cases, threads=1)
+    assert equal(whole[2:], batches(cases, start_step=2))
+    assert equal(whole, batches(cases, threads=4))
+    assert not equal(whole, batches(cases, seed=4))
+
+
+def test_an_epoch_holds_each_case_at_most_once_and_epochs_differ(cases):
+    epochs = np.array([b["case"] for b in contrastive(cases, steps=40)]).reshape(20, 8)
+    assert all(len(set(epoch)) == 8 for epoch in epochs.tolist())
+    assert len({tuple(epoch) for epoch in epochs.tolist()}) == 20
+    assert np.bincount(epochs.ravel(), minlength=10).min() > 8  # 16 on average
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 100])
+def test_order_is_a_permutation_for_any_number(n):
+    def epoch(number):
+        return [int(dataset.order(n, 0, number * n + i)) for i in range(n)]
+
+    assert sorted(epoch(0)) == sorted(epoch(1)) == list(range(n))
+
+
+def test_first_places_of_the_order_are_uniform():
+    first = tf.map_fn(lambda epoch: dataset.order(8, 1, 8 * epoch), tf.range(2000, dtype=tf.int64))
+    assert stats.chisquare(np.bincount(first, minlength=8)).pvalue > 1e-3
+
+
+def test_each_pair_of_a_cases_images_is_as_likely(cases):
+    pairs = [
+        (a, b)
+        for batch in contrastive(cases, steps=400)
+        for a, b, case in zip(batch["image1"], batch["image2"], batch["case"], strict=True)
+        if case == 2  # with the images 3, 4, 5
+    ]
+    counts = {pair: pairs.count(pair) for pair in set(pairs)}
+    assert set(counts) == {(3, 4), (3, 5), (4, 3), (4, 5), (5, 3), (5, 4)}
+    assert stats.chisquare(list(counts.values())).pvalue > 1e-3
+
+
+def test_simclr_draws_images_and_never_one_twice(cases):
+    for batch in contrastive(cases, positives="augmentation", batch_size=16, steps=5):
+        assert (batch["image1"] == batch["image2"]).all()
+        assert len(set(batch["image1"])) == 16
+
+
+def test_views_come_from_their_images(cases):
+    batches = contrastive(cases, augmentation="none", strength=0.0)
+    for batch in batches:
+        for which in ("1", "2"):
+            colour = 255 * batch[f"view{which}"].mean((1, 2))
+            np.testing.assert_allclose(colour[:, 0], 10 * batch[f"image{which}"], atol=1)
+
+
+def test_labels_belong_to_their_images(cases):
+    for batch in labelled(cases, augmentation="none"):
+        image = np.round(25.5 * batch["images"][..., 0].mean((1, 2))).astype(int)
+        case = np.searchsorted(cases.offsets, image, side="right") - 1
+        assert (batch["targets"] == cases.targets[case]).all()
+        assert len(set(case)) == 4
+
+
+def test_evaluation_shows_each_image_once_in_order(cases):
+    batches = dataset.evaluation_batches(cases.paths, batch_size=6, size=16, threads=2)
+    colour = 255 * np.concatenate(list(batches)).mean((1, 2))
+    np.testing.assert_allclose(colour[:, 0], 10 * np.arange(len(cases.paths)), atol=1)
+
+
+@pytest.mark.parametrize("content", [b"", b"no image", b"\xff\xd8\xff\xe0 cut off"])
+def test_a_file_that_is_no_image_is_named(cases, tmp_path, content):
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(content)
+    paths = [*cases.paths[:3], str(bad)]
+    with pytest.raises(InputError, match="bad.jpg"), dataset.naming_bad_images(paths):
+        list(dataset.evaluation_batches(paths, batch_size=2, size=16))
+
+
+def test_what_is_no_fault_of_an_image_passes_through(cases):
+    with pytest.raises(tf.errors.InvalidArgumentError), dataset.naming_bad_images(cases.paths):
+        tf.reshape(tf.range(4), [3])
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "P", "I;16"])
+def test_every_kind_of_png_has_three_channels(tmp_path, mode):
+    file = tmp_path / "image.png"
+    if mode == "I;16":
+        Image.fromarray(np.full([8, 9], 40000, np.uint16)).save(file)
+    else:
+        Image.new(mode, (9, 8), 1).save(file)
+    image = dataset.read(str(file))
+    assert image.shape == (8, 9, 3) and image.dtype == tf.uint8
+
+
+def test_too_large_a_batch(cases):
+    with pytest.raises(InputError, match="batch_size 11 is more than the 10 cases"):
+        contrastive(cases, batch_size=11)
+    with pytest.raises(InputError, match="20 is more than the 19 images"):
+        contrastive(cases, batch_size=20, positives="augmentation")
+    with pytest.raises(InputError, match="batch_size 11 is more than the 10 cases"):
+        labelled(cases, batch_size=11)
+    with pytest.raises(ValueError, match="patient"):
+        contrastive(cases, positives="patient")
