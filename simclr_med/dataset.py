@@ -69,8 +69,7 @@ def contrastive_batches(
     offsets, paths = tf.constant(units.offsets), tf.constant(units.paths)
     owner = tf.constant(np.repeat(np.arange(len(cases)), np.diff(cases.offsets)))
 
-    def pair(position):
-        unit = order(len(units), seed, position, per_epoch)
+    def pair(position, unit):
         image1, image2 = _two_images(offsets, unit, seed, position)
         decoded1 = read(paths[image1])
         if by_case:
@@ -97,7 +96,8 @@ def contrastive_batches(
             "case": owner[image1],
         }
 
-    return _batches(pair, batch_size, start_step, steps, threads)
+    units_in_order = order(len(units), per_epoch, seed, start_step * batch_size, steps * batch_size)
+    return _batches(units_in_order, pair, batch_size, threads)
 
 
 def labelled_batches(
@@ -129,8 +129,7 @@ def labelled_batches(
     offsets, paths = tf.constant(cases.offsets), tf.constant(cases.paths)
     targets = tf.constant(cases.targets)
 
-    def example(position):
-        case = order(len(cases), seed, position, per_epoch)
+    def example(position, case):
         image, _ = _two_images(offsets, case, seed, position)
         view = augment.random_view(
             read(paths[image]),
@@ -143,7 +142,8 @@ def labelled_batches(
         )
         return {"images": view, "targets": targets[case]}
 
-    return _batches(example, batch_size, start_step, steps, threads)
+    cases_in_order = order(len(cases), per_epoch, seed, start_step * batch_size, steps * batch_size)
+    return _batches(cases_in_order, example, batch_size, threads)
 
 
 def evaluation_batches(paths, *, batch_size, size, proportion=augment.CROP_PROPORTION, threads=0):
@@ -159,19 +159,24 @@ def evaluation_batches(paths, *, batch_size, size, proportion=augment.CROP_PROPO
     return views.batch(batch_size).prefetch(tf.data.AUTOTUNE)
 
 
-def order(n, seed, position, per_epoch=None):
-    """Which of n units stands at `position` of a run: int64.
+def order(n, per_epoch, seed, start, stop):
+    """Which of n units stand at the positions `start` to `stop` of a run.
 
-    Each epoch is a permutation of its own, computed rather than stored; only its first
-    `per_epoch` units (n by default) are used.
+    Each epoch is a permutation of its own, of which the first `per_epoch` units are used. (It is
+    drawn whole: `tf.random.experimental.index_shuffle` is far from uniform.)
+
+    Returns:
+      A `tf.data.Dataset` of (position, unit), int64 scalars.
     """
-    position = tf.cast(position, tf.int64)
-    per_epoch = per_epoch or n
-    return tf.random.experimental.index_shuffle(
-        position % per_epoch,
-        key(seed, ORDER, position // per_epoch),
-        tf.constant(n - 1, tf.int64),
-    )
+
+    def epoch(number):
+        all_units = tf.range(n, dtype=tf.int64)
+        units = tf.random.experimental.stateless_shuffle(all_units, key(seed, ORDER, number))
+        positions = number * per_epoch + tf.range(per_epoch, dtype=tf.int64)
+        return tf.data.Dataset.from_tensor_slices((positions, units[:per_epoch]))
+
+    epochs = tf.data.Dataset.range(start // per_epoch, -(-stop // per_epoch)).flat_map(epoch)
+    return epochs.skip(start % per_epoch).take(stop - start)
 
 
 def key(seed, purpose, position, view=0):
@@ -235,8 +240,7 @@ def _two_images(offsets, unit, seed, position):
     return first + here, first + (here + 1 + ahead) % count
 
 
-def _batches(example, batch_size, start_step, steps, threads):
-    positions = tf.data.Dataset.range(start_step * batch_size, steps * batch_size)
+def _batches(positions, example, batch_size, threads):
     examples = positions.map(
         example, num_parallel_calls=threads or tf.data.AUTOTUNE, deterministic=True
     )

@@ -61,15 +61,20 @@ def test_an_epoch_holds_each_case_at_most_once_and_epochs_differ(cases):
 
 @pytest.mark.parametrize("n", [1, 2, 7, 100])
 def test_order_is_a_permutation_for_any_number(n):
-    def epoch(number):
-        return [int(dataset.order(n, 0, number * n + i)) for i in range(n)]
+    def units(start, stop):
+        return [int(unit) for _, unit in dataset.order(n, n, 0, start, stop)]
 
-    assert sorted(epoch(0)) == sorted(epoch(1)) == list(range(n))
+    assert sorted(units(0, n)) == sorted(units(n, 2 * n)) == list(range(n))
+    assert units(0, 2 * n)[1:] == units(1, 2 * n)
 
 
-def test_first_places_of_the_order_are_uniform():
-    first = tf.map_fn(lambda epoch: dataset.order(8, 1, 8 * epoch), tf.range(2000, dtype=tf.int64))
-    assert stats.chisquare(np.bincount(first, minlength=8)).pvalue > 1e-3
+def test_every_unit_is_as_likely_at_every_place():
+    units = [unit for _, unit in dataset.order(8, 6, 1, 0, 6 * 2000).as_numpy_iterator()]
+    epochs = np.reshape(units, [2000, 6])
+    for place in range(6):
+        assert stats.chisquare(np.bincount(epochs[:, place], minlength=8)).pvalue > 1e-3
+    following = np.bincount(8 * epochs[:, 0] + epochs[:, 1], minlength=64).reshape(8, 8)
+    assert stats.chisquare(following[~np.eye(8, dtype=bool)]).pvalue > 1e-3
 
 
 def test_each_pair_of_a_cases_images_is_as_likely(cases):
