@@ -140,7 +140,7 @@ class HeadConfig:
     head_input: str = setting(
         "encoder",
         "layer that the head reads",
-        ("encoder", *(f"stage{i}" for i in range(1, 5)), *(f"projection{i}" for i in range(1, 4))),
+        ("encoder", *(f"stage{i}" for i in range(1, 4)), *(f"projection{i}" for i in range(1, 4))),
         modes=HEADS,
     )
 

@@ -31,7 +31,7 @@ def build_head_input(encoder, projection, head_input):
     """A model from images to what the head reads, `[B, D]`; it shares the layers' weights.
 
     Args:
-      head_input: "encoder", "stage1" ... "stage4" (averaged over positions) or "projection1" ...
+      head_input: "encoder", "stage1" ... "stage3" (averaged over positions) or "projection1" ...
     """
     images = encoder.inputs[0]
     if head_input == "encoder":

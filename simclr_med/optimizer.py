@@ -1,9 +1,10 @@
-"""LARS (You et al. 2017) as SimCLR uses it, its alternatives, and which weights decay."""
+"""LARS (You et al. 2017) as SimCLR uses it, its alternatives, and which weights decay.
+
+SGD and LARS count the learning rate into their momentum, as the TensorFlow codes of SimCLR do.
+"""
 
 import keras
 import tensorflow as tf
-
-from simclr_med import compat
 
 
 def decays(variable):
@@ -83,6 +84,58 @@ class LARS(MomentumOptimizer):
         return super().get_config() | {"trust_coefficient": self.trust_coefficient}
 
 
+class LAMB(keras.optimizers.Optimizer):
+    """Adam's step, kernel by kernel scaled to the kernel's norm (You et al. 2019, algorithm 2).
+
+    r = m' / (sqrt(v') + epsilon) + decay w;  w <- w - rate |w| / |r| r, with m' and v' the bias-
+    corrected moments. What does not decay is not scaled either; the factor is 1 where a norm is 0.
+    """
+
+    def __init__(
+        self, learning_rate, beta_1=0.9, weight_decay=0.0, beta_2=0.999, epsilon=1e-6, name="LAMB"
+    ):
+        super().__init__(name=name, jit_compile=False)
+        self._learning_rate = self._build_learning_rate(learning_rate)
+        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+        self.decay_factor = weight_decay
+
+    def build(self, var_list):
+        """Creates the moments."""
+        super().build(var_list)
+        if not getattr(self, "_built", False):
+            self.means = [self.add_variable_from_reference(v, "mean") for v in var_list]
+            self.squares = [self.add_variable_from_reference(v, "square") for v in var_list]
+            self._built = True
+
+    def update_step(self, gradient, variable):
+        """One step of one variable."""
+        gradient = tf.convert_to_tensor(gradient)
+        index = self._index_dict[self._var_key(variable)]
+        mean, square = self.means[index], self.squares[index]
+        mean.assign(self.beta_1 * mean + (1 - self.beta_1) * gradient)
+        square.assign(self.beta_2 * square + (1 - self.beta_2) * gradient**2)
+        step = tf.cast(self.iterations + 1, variable.dtype)
+        update = mean / (1 - self.beta_1**step)
+        update /= tf.sqrt(square / (1 - self.beta_2**step)) + self.epsilon
+        rate = tf.cast(self.learning_rate, variable.dtype)
+        if decays(variable):
+            update += self.decay_factor * variable
+            w, r = tf.norm(variable), tf.norm(update)
+            rate = rate * tf.where((w > 0) & (r > 0), tf.math.divide_no_nan(w, r), 1.0)
+        variable.assign_sub(rate * update)
+
+    def get_config(self):
+        """The constructor's arguments."""
+        return {
+            "learning_rate": self._serialize_hyperparameter(self._learning_rate),
+            "beta_1": self.beta_1,
+            "weight_decay": self.decay_factor,
+            "beta_2": self.beta_2,
+            "epsilon": self.epsilon,
+            "name": self.name,
+        }
+
+
 def make_optimizer(name, learning_rate, momentum, weight_decay, trust_coefficient):
     """One of "lars", "sgd", "adam" (decoupled decay), "lamb"; rank-1 weights never decay.
 
@@ -98,4 +151,4 @@ def make_optimizer(name, learning_rate, momentum, weight_decay, trust_coefficien
         )
         adam.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
         return adam
-    return compat.lamb(learning_rate, momentum, weight_decay)
+    return LAMB(learning_rate, momentum, weight_decay)

@@ -6,7 +6,6 @@ python -m simclr_med.run --mode=pretrain --data_dir=my_data --work_dir=work/simc
 import os
 import pathlib
 import sys
-import warnings
 
 from absl import app, flags, logging
 
@@ -96,10 +95,9 @@ def _report(config):
 
 
 def _quiet():
-    # TensorFlow's notes on CPU features, and TensorFlow Addons' on its end of life, say nothing
-    # that a user can act on; errors still show.
+    # TensorFlow's notes on CPU features and drivers say nothing that a user can act on; errors
+    # still show.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    warnings.filterwarnings("ignore", category=UserWarning, module="tensorflow_addons")
     import tensorflow as tf
 
     tf.get_logger().setLevel("ERROR")

@@ -1,5 +1,7 @@
 """Losses, optimizers, schedules and encoders against closed forms and NumPy."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -65,6 +67,30 @@ def test_lars_by_hand():
     lars = optimizer.LARS(1.0, 0.9, 0.0, 0.1)
     lars.apply_gradients([(tf.constant([[0.0, 2.0]]), w)])  # trust 0.1 * 5 / 2
     np.testing.assert_allclose(w, [[3.0, 3.5]], rtol=1e-6)
+
+
+def test_lamb_is_tensorflow_addons():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its notice that it has reached its end of life
+        import tensorflow_addons as tfa
+    draw = np.random.default_rng(2)
+    values = [draw.standard_normal([3, 4]), draw.standard_normal([4]), np.zeros([2, 2])]
+    ours = [tf.Variable(v, dtype=tf.float32, name=f"kernel{v.ndim}") for v in values]
+    theirs = [tf.Variable(v, dtype=tf.float32, name=f"kernel{v.ndim}") for v in values]
+    lamb = optimizer.make_optimizer("lamb", 0.01, 0.8, 0.1, 0.001)
+    oracle = tfa.optimizers.LAMB(
+        0.01,
+        beta_1=0.8,
+        weight_decay=0.1,
+        exclude_from_weight_decay=["kernel1"],
+        exclude_from_layer_adaptation=["kernel1"],
+    )
+    for _ in range(100):
+        gradients = [tf.constant(draw.standard_normal(v.shape), tf.float32) for v in values]
+        lamb.apply_gradients(zip(gradients, ours, strict=True))
+        oracle.apply_gradients(zip(gradients, theirs, strict=True))
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
 def test_each_weight_decays_or_not():

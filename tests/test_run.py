@@ -88,7 +88,7 @@ def test_flags_are_read_in_run_alone():
 
 
 GROUPS = [
-    "errors files compat config manifest predictions metrics phantom schedule report",
+    "errors files config manifest predictions metrics phantom schedule report",
     "augment encoder heads objective optimizer checkpoint networks",
     "dataset trainer",
     "pretrain",

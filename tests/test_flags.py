@@ -1,0 +1,227 @@
+"""Every flag changes what it says it changes."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from simclr_med import checkpoint, dataset, evaluate, finetune, pretrain, run
+from simclr_med import config as configs
+from simclr_med.config import make_config
+from simclr_med.errors import InputError, RunError
+
+SMALL = {"encoder": "resnet18", "width": 0.0625, "image_size": 32, "steps": 2, "batch_size": 8}
+PRETRAINING = {  # values other than the test's base
+    "splits": [("train",)],
+    "positives": ["case"],
+    "image_size": [40],
+    "augmentation": ["partial", "none"],
+    "color_strength": [0.0],
+    "crop_min_area": [0.9],
+    "encoder": ["resnet34"],
+    "width": [0.125],
+    "bn_momentum": [0.5],
+    "projection_layers": [3],
+    "projection_dim": [16],
+    "temperature": [1.0],
+    "optimizer": ["sgd", "adam", "lamb"],
+    "learning_rate": [0.9],
+    "learning_rate_scaling": ["none", "sqrt"],
+    "momentum": [0.1],
+    "weight_decay": [0.1],
+    "trust_coefficient": [0.1],
+    "warmup_fraction": [0.9],
+    "batch_size": [4],
+    "steps": [3],
+    "seed": [1],
+}
+HEAD = {
+    "label_fraction": [0.5],
+    "head_input": ["stage1", "stage2", "stage3", "projection1", "projection2"],
+    "eval_crop": [0.5],
+    "init": ["random"],
+}
+LOOP = {"save_every", "keep_checkpoints", "log_every", "threads"}
+LATER = {
+    "eval_splits", "eval_batch", "bootstrap_replicates", "confidence", "bootstrap_unit",
+    "runs", "title", "export_version",
+}  # fmt: skip
+
+
+def test_no_flag_is_forgotten():
+    tested = {*PRETRAINING, *HEAD, *LOOP, *LATER} - {"seed"}
+    assert tested == set(configs.FIELDS) - {"data_dir"}  # without it nothing runs
+
+
+def weights(work_dir):
+    """All that the newest checkpoint holds, by name."""
+    newest = checkpoint.steps(work_dir)[-1]
+    reader = tf.train.load_checkpoint(str(work_dir / "checkpoints" / str(newest) / "variables"))
+    names = [n for n in reader.get_variable_to_shape_map() if "OBJECT" not in n]
+    return {name: reader.get_tensor(name) for name in names}
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
+
+
+def pretrained(data_dir, work_dir, **changes):
+    given = {"data_dir": str(data_dir), "work_dir": str(work_dir), **SMALL, **changes}
+    pretrain.run(make_config("pretrain", given))
+    return weights(work_dir)
+
+
+@pytest.fixture(scope="module")
+def base(data_dir, tmp_path_factory):
+    work_dir = tmp_path_factory.mktemp("base") / "run"
+    pretrained(data_dir, work_dir)
+    return work_dir
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in PRETRAINING.items() for value in values]
+)
+def test_pretraining(name, value, base, data_dir, tmp_path):
+    assert not same(weights(base), pretrained(data_dir, tmp_path / "run", **{name: value}))
+
+
+def test_pretraining_goes_on_from_another_run(base, data_dir, tmp_path):
+    given = {"init": f"run:{base}", "learning_rate": 1e-12, "bn_momentum": 0.999}
+    after = pretrained(data_dir, tmp_path / "run", **given)
+    kernels = {name: value for name, value in weights(base).items() if "kernel" in name}
+    assert kernels
+    for name, value in kernels.items():
+        np.testing.assert_allclose(after[name], value, atol=1e-6)
+
+
+def probe(data_dir, work_dir, **changes):
+    given = {"data_dir": str(data_dir), "work_dir": str(work_dir), "image_size": 32, "steps": 2}
+    finetune.run(make_config("linear_probe", given | {"batch_size": 8} | changes))
+    return weights(work_dir)
+
+
+@pytest.fixture(scope="module")
+def head(base, data_dir, tmp_path_factory):
+    work_dir = tmp_path_factory.mktemp("head") / "run"
+    probe(data_dir, work_dir, init=f"run:{base}")
+    return work_dir
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in HEAD.items() for value in values]
+)
+def test_head(name, value, base, head, data_dir, tmp_path):
+    changes = {"init": f"run:{base}", name: value}
+    if changes["init"] == "random":
+        changes |= {"encoder": "resnet18", "width": 0.0625}
+    assert not same(weights(head), probe(data_dir, tmp_path / "run", **changes))
+
+
+def test_finetuning_augments(base, data_dir, tmp_path):
+    losses = set()
+    for augmentation in ("full", "partial", "none"):
+        work_dir = tmp_path / augmentation
+        given = {"data_dir": str(data_dir), "work_dir": str(work_dir), "image_size": 32}
+        given |= {"steps": 2, "batch_size": 8, "init": f"run:{base}", "augmentation": augmentation}
+        finetune.run(make_config("finetune", given))
+        losses.add((work_dir / "log.csv").read_text())
+    assert len(losses) == 3
+
+
+def test_saving_and_logging(data_dir, tmp_path):
+    given = {"steps": 7, "save_every": 2, "keep_checkpoints": 3, "log_every": 3}
+    pretrained(data_dir, tmp_path / "run", **given)
+    assert checkpoint.steps(tmp_path / "run") == [4, 6, 7]
+    rows = (tmp_path / "run" / "log.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows] == ["step", "3", "6"]
+
+
+def test_threads_reach_tf_data(data_dir, tmp_path, monkeypatch, base):
+    seen, original = [], dataset._batches
+
+    def spy(positions, example, batch_size, threads):
+        seen.append(threads)
+        return original(positions, example, batch_size, threads)
+
+    monkeypatch.setattr(dataset, "_batches", spy)
+    assert same(weights(base), pretrained(data_dir, tmp_path / "run", threads=3))
+    assert set(seen) == {3}
+
+
+# Evaluation, report, export
+
+
+def evaluated(head, data_dir, tmp_path, **given):
+    copy = tmp_path / f"head{len(list(tmp_path.iterdir()))}"
+    shutil.copytree(head, copy)
+    given = {"data_dir": str(data_dir), "bootstrap_replicates": 40, **given}
+    evaluate.run(configs.for_existing_run("evaluate", str(copy), given))
+    return copy, json.loads((copy / "metrics.json").read_text())["splits"]
+
+
+def width(result, metric="auc"):
+    return result["metrics"][metric]["high"] - result["metrics"][metric]["low"]
+
+
+def test_evaluation(head, data_dir, tmp_path):
+    _, usual = evaluated(head, data_dir, tmp_path)
+    _, splits = evaluated(head, data_dir, tmp_path, eval_splits=("validation", "external"))
+    assert set(usual) == {"test"} and set(splits) == {"validation", "external"}
+    _, narrow = evaluated(head, data_dir, tmp_path, confidence=0.5)
+    assert width(narrow["test"]) < width(usual["test"])
+    _, more = evaluated(head, data_dir, tmp_path, bootstrap_replicates=80)
+    assert more["test"]["bootstrap"]["replicates"] == 80
+    _, patients = evaluated(head, data_dir, tmp_path, bootstrap_unit="patient")
+    assert width(patients["test"]) != width(usual["test"])
+    _, seed = evaluated(head, data_dir, tmp_path, seed=5)
+    assert width(seed["test"]) != width(usual["test"])
+
+
+def test_evaluation_batch(head, data_dir, tmp_path, monkeypatch):
+    sizes, original = [], dataset.evaluation_batches
+
+    def spy(paths, *, batch_size, **settings):
+        sizes.append(batch_size)
+        return original(paths, batch_size=batch_size, **settings)
+
+    monkeypatch.setattr(dataset, "evaluation_batches", spy)
+    _, a = evaluated(head, data_dir, tmp_path, eval_batch=7)
+    _, b = evaluated(head, data_dir, tmp_path)
+    assert sizes == [7, 64]
+    assert a["test"]["metrics"]["auc"]["value"] == pytest.approx(
+        b["test"]["metrics"]["auc"]["value"]
+    )
+
+
+def test_report(head, data_dir, tmp_path):
+    copy, _ = evaluated(head, data_dir, tmp_path)
+    base = {"runs": (f"Ours={copy}",), "work_dir": str(tmp_path / "page")}
+    pages = {}
+    for changes in (
+        {}, {"title": "A & B"}, {"bootstrap_replicates": 50}, {"confidence": 0.5},
+        {"bootstrap_unit": "patient"}, {"seed": 7}, {"runs": (f"Mine={copy}",)},
+    ):  # fmt: skip
+        run._report(make_config("report", {"bootstrap_replicates": 40, **base, **changes}))
+        pages[str(changes)] = (tmp_path / "page" / "report.html").read_text()
+    assert len(set(pages.values())) == len(pages)
+    assert "A &amp; B" in pages["{'title': 'A & B'}"]
+
+
+def test_export_version(head, tmp_path):
+    from simclr_med import export
+
+    copy = tmp_path / "head"
+    shutil.copytree(head, copy)
+    for version in (7, 0):
+        export.run(configs.for_existing_run("export", str(copy), {"export_version": version}))
+    assert sorted(path.name for path in (copy / "export").iterdir()) == ["7", "8"]
+    with pytest.raises(InputError, match="export_version=7"):
+        export.run(configs.for_existing_run("export", str(copy), {"export_version": 7}))
+
+
+def test_a_loss_that_diverges_stops_the_run(data_dir, tmp_path):
+    changes = {"optimizer": "sgd", "learning_rate": 1e30, "warmup_fraction": 0.0, "steps": 20}
+    with pytest.raises(RunError, match="the loss is"):
+        pretrained(data_dir, tmp_path / "run", **changes)
