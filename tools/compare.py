@@ -8,6 +8,7 @@ command goes on.
 """
 
 import argparse
+import os
 import pathlib
 import subprocess
 import sys
@@ -51,7 +52,8 @@ def simclr_med(mode, work_dir, **flags):
     """One run of the program, in a process of its own; its failure is ours."""
     command = [sys.executable, "-m", "simclr_med.run", f"--mode={mode}", f"--work_dir={work_dir}"]
     command += [f"--{name}={value}" for name, value in flags.items()]
-    code = subprocess.run(command, cwd=pathlib.Path.cwd(), check=False).returncode
+    paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    code = subprocess.run(command, env=os.environ | {"PYTHONPATH": paths}, check=False).returncode
     if code:
         sys.exit(code if code > 0 else 128 - code)
 

@@ -1,0 +1,123 @@
+"""Stopping, killing, resuming; files that are never half-written."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+from test_flags import same, weights
+
+from simclr_med import checkpoint, files, pretrain
+from simclr_med import config as configs
+from simclr_med.errors import EXIT_TERMINATED, InputError
+
+STEPS = 60
+
+
+def flags(data_dir, work_dir):
+    return [
+        "--mode=pretrain", f"--data_dir={data_dir}", f"--work_dir={work_dir}", f"--steps={STEPS}",
+        "--encoder=resnet18", "--width=0.0625", "--image_size=32", "--batch_size=8",
+        "--save_every=5",
+    ]  # fmt: skip
+
+
+def start(data_dir, work_dir):
+    command = [sys.executable, "-m", "simclr_med.run", *flags(data_dir, work_dir)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(data_dir, tmp_path_factory):
+    work_dir = tmp_path_factory.mktemp("whole") / "run"
+    process = start(data_dir, work_dir)
+    _, error = process.communicate(timeout=300)
+    assert process.returncode == 0, error
+    return weights(work_dir)
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL])
+def test_a_stopped_run_goes_on_as_if_nothing_had_happened(sent, data_dir, tmp_path, uninterrupted):
+    work_dir = tmp_path / "run"
+    process = start(data_dir, work_dir)
+    while process.poll() is None and not checkpoint.steps(work_dir):
+        time.sleep(0.02)
+    os.kill(process.pid, sent)
+    _, error = process.communicate(timeout=60)
+    reached = checkpoint.steps(work_dir)[-1]
+    assert reached < STEPS
+    if sent == signal.SIGTERM:
+        assert process.returncode == EXIT_TERMINATED
+        assert f"saved step {reached}" in error
+    process = start(data_dir, work_dir)
+    output, error = process.communicate(timeout=300)
+    assert process.returncode == 0, error
+    assert same(uninterrupted, weights(work_dir))
+    done = subprocess.run(
+        [sys.executable, "-m", "simclr_med.run", *flags(data_dir, work_dir)],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0 and "were done already" in done.stdout
+
+
+def given(data_dir, work_dir):
+    return {
+        "data_dir": str(data_dir), "work_dir": str(work_dir), "encoder": "resnet18",
+        "width": 0.0625, "image_size": 32, "batch_size": 8, "steps": 2,
+    }  # fmt: skip
+
+
+def test_a_corrupt_image_leaves_nothing_behind(data_dir, tmp_path):
+    import shutil
+
+    folder, work_dir = tmp_path / "data", tmp_path / "run"
+    shutil.copytree(data_dir, folder)
+    for image in (folder / "images" / "unlabelled").iterdir():
+        image.write_bytes(b"\xff\xd8 no image")
+    with pytest.raises(InputError, match=r"cannot decode image .*unlabelled_\d+_\d.jpg"):
+        pretrain.run(configs.make_config("pretrain", given(folder, work_dir)))
+    assert not work_dir.exists()
+    work_dir.mkdir()
+    (work_dir / "notes.txt").write_text("mine")
+    with pytest.raises(InputError):
+        pretrain.run(configs.make_config("pretrain", given(folder, work_dir)))
+    assert (work_dir / "notes.txt").read_text() == "mine"
+
+
+def test_a_run_does_not_go_on_with_other_data(data_dir, tmp_path):
+    import shutil
+
+    folder = tmp_path / "data"
+    shutil.copytree(data_dir, folder)
+    config = configs.make_config("pretrain", given(folder, tmp_path / "run"))
+    pretrain.run(config)
+    rows = (folder / "manifest.csv").read_text().splitlines(keepends=True)
+    (folder / "manifest.csv").write_text("".join(rows[:-1]))
+    with pytest.raises(InputError, match="started on other data"):
+        pretrain.run(config)
+
+
+def test_files_are_replaced_whole_or_not_at_all(tmp_path):
+    file = tmp_path / "a" / "text"
+    files.write_text(file, "old")
+    with pytest.raises(ZeroDivisionError), files.replacing(file) as beside:
+        beside.write_text("half")
+        raise ZeroDivisionError
+    assert file.read_text() == "old" and len(list(file.parent.iterdir())) == 1
+    with pytest.raises(ZeroDivisionError), files.new_folder(tmp_path / "b") as folder:
+        (folder / "text").write_text("half")
+        raise ZeroDivisionError
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    with pytest.raises(FileExistsError), files.new_folder(tmp_path / "a"):
+        pass
+
+
+def test_views_are_drawn_with_their_originals(data_dir, tmp_path):
+    pretrain.run(configs.make_config("pretrain", given(data_dir, tmp_path / "run")))
+    sheet = np.asarray(Image.open(tmp_path / "run" / "views.png"))
+    assert sheet.shape == (4 * 32, 8 * 32 + 4, 3)
+    assert np.unique(sheet).size > 50
