@@ -1,5 +1,5 @@
 # make demo: the whole way on generated data.   make test: the whole suite.
-PYTHON := $(shell command -v python3.11 || command -v python3.10 || command -v python3)
+PYTHON := $(shell for p in python3.11 python3.10 python3; do $$p -c "" 2>/dev/null && echo $$p && break; done)
 RUN := .venv/bin/python
 
 .PHONY: demo test lint

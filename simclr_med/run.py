@@ -36,13 +36,14 @@ def _help(field):
         return ",".join(value) if isinstance(value, tuple) else value
 
     meta = field.metadata
-    defaults = [f"default {shown(field.default)!r}".replace("'", "")]
+    defaults = [] if field.default in ("", ()) else [f"default {shown(field.default)}"]
     defaults += [f"{mode}: {shown(value)}" for mode, value in meta["by_mode"].items()]
+    defaults.append(f"acts in {', '.join(meta['modes'])}")
     choices = meta["check"]
     listed = ""
     if choices and not callable(choices[-1]):
         listed = f"; one of {', '.join(map(str, choices))}"
-    return f"{meta['help']}{listed} ({'; '.join(defaults)}; acts in {', '.join(meta['modes'])})"
+    return f"{meta['help']}{listed} ({'; '.join(defaults)})"
 
 
 def given_flags():
