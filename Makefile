@@ -17,6 +17,6 @@ lint: .venv/ready
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v <= (3, 11) else "simclr_med needs Python 3.10 or 3.11, found %d.%d: install one, or give PYTHON=/path/to/python3.11" % v)'
 	@echo "installing into .venv (once, a minute or two)"
 	@$(PYTHON) -m venv .venv
-	@$(RUN) -m pip install -q --disable-pip-version-check -r requirements.lock
-	@$(RUN) -m pip install -q --disable-pip-version-check --no-deps -e .
+	@$(RUN) -m pip install -qq --disable-pip-version-check -r requirements.lock
+	@$(RUN) -m pip install -qq --disable-pip-version-check --no-deps -e .
 	@touch $@

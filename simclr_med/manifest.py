@@ -291,6 +291,8 @@ def check_table(info, table, file):
     yield from problems(
         [_escapes(image) for image in table["image"]], "image", "leaves the image root"
     )
+    for column in ("case_id", "patient_id", *info.groups):
+        yield from problems(table[column].str.contains("[\r\n]"), column, "has a line break")
     labelled = split != "unlabelled"
     if info.task == "multiclass":
         allowed = set(info.classes)

@@ -91,6 +91,7 @@ def test_policies_of_findings(tmp_path, uncertain, not_mentioned, expected):
         ("a/2.png,7,p1", "a/2.png,7,p9", "this case has two patients: p1 and p9"),
         ("7,p1,train,Acne,light\nc", "7,p1,train,Other,light\nc", "this case has different labels"),
         ("9,,test", "9,p1,test", "row 5, column patient_id: 'p1' this patient stands in two"),
+        ("b.png,8", 'b.png,"8\n"', "row 3, column case_id: '8\\n' has a line break"),
         (ROWS, ROWS.splitlines()[0] + "\n", "has no rows"),
         (ROWS, "", "is not a CSV table"),
     ],

@@ -18,7 +18,7 @@ a,p1,Acne,light,0.75,0.25
 b,,Acne|Other,,0.5,0.5
 """
 
-TEXT = st.text(string.ascii_letters + string.digits + " ,;\"'\n\r<>:äπ中", max_size=8)
+TEXT = st.text(string.ascii_letters + string.digits + " ,;\"'\n<>:äπ中", max_size=8)
 NAMES = TEXT.filter(bool)
 
 
