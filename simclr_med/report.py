@@ -27,11 +27,11 @@ td small { color: #64727f; white-space: nowrap; display: block }
 
 
 def write_report(runs, output, *, title, replicates, confidence, unit, seed):
-    """Writes the page and returns its path.
+    """Writes the page, and its tables as Markdown beside it; returns the page's path.
 
     Args:
       runs: pairs (name, work folder of an evaluated head).
-      output: the HTML file.
+      output: the HTML file; the Markdown's name ends in .md.
       replicates, confidence, unit, seed: of the bootstrap, see `metrics.compare`.
 
     Raises:
@@ -54,9 +54,16 @@ def write_report(runs, output, *, title, replicates, confidence, unit, seed):
     }
     origins = {name: _origin(config[name]) for name in names}
     body = [f"<h1>{_escape(title)}</h1>", _introduction(names, config)]
+    markdown = []
     for split in splits:
         part = {name: made[name][split] for name in names}
-        body += _split_section(split, part, bootstrap)
+        results = {name: metrics.evaluate(p, **bootstrap) for name, p in part.items()}
+        differences = [
+            (a, b, metrics.compare(part[a], part[b], **bootstrap, names=(a, b)))
+            for a, b in itertools.combinations(names, 2)
+        ]
+        body += _split_section(split, results, differences, bootstrap)
+        markdown += _markdown_section(split, results, differences, bootstrap)
     body += ["<h2>What differs between the runs</h2>", _settings(config, origins)]
     body += ["<h2>Learning curves</h2>", *_curves(folders, origins)]
     body += ["<h2>What the encoder saw</h2>", *_views(origins)]
@@ -65,8 +72,27 @@ def write_report(runs, output, *, title, replicates, confidence, unit, seed):
         '</title><meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<style>{STYLE}</style></head>\n<body>{chr(10).join(body)}</body></html>\n"
     )
+    output = pathlib.Path(output)
+    files.write_text(output.with_suffix(".md"), "\n".join(markdown) + "\n")
     files.write_text(output, page)
-    return pathlib.Path(output)
+    return output
+
+
+def _markdown_section(split, results, differences, bootstrap):
+    cases = next(iter(results.values()))["cases"]
+    yield f"## {split}: {cases} cases"
+    yield ""
+    yield markdown_table(results, list(results))
+    yield ""
+    yield (
+        f"{bootstrap['confidence']:.0%} intervals, {bootstrap['replicates']} bootstrap replicates "
+        f"of {bootstrap['unit']}s. Paired differences:"
+    )
+    yield ""
+    for a, b, result in differences:
+        for metric in metrics.main_metrics(result):
+            yield f"- {metrics.statement(metric, result['metrics'][metric], a, b)}"
+    yield ""
 
 
 def markdown_table(results, names):
@@ -115,8 +141,7 @@ def _introduction(names, config):
     )
 
 
-def _split_section(split, made, bootstrap):
-    results = {name: metrics.evaluate(part, **bootstrap) for name, part in made.items()}
+def _split_section(split, results, differences, bootstrap):
     first = next(iter(results.values()))
     percent = f"{bootstrap['confidence']:.0%}"
     yield f"<h2>Split “{_escape(split)}”: {first['cases']} cases</h2>"
@@ -126,8 +151,8 @@ def _split_section(split, made, bootstrap):
         f"replicates, resampling {bootstrap['unit']}s. Bold is the highest value, which says "
         "nothing of significance: see the differences.</p>"
     )
-    if len(made) > 1:
-        yield from _differences(made, bootstrap)
+    if differences:
+        yield from _differences(differences, bootstrap)
     for group, levels in first["groups"].items():
         yield f"<h3>By {_escape(group)}</h3>"
         yield _group_table(group, levels, results)
@@ -154,19 +179,18 @@ def _cell(value, best=None):
     return f"<td{mark}>{value['value']:.3f}<small>{interval}</small></td>"
 
 
-def _differences(made, bootstrap):
+def _differences(differences, bootstrap):
     rows, count, strict = [], 0, []
-    for a, b in itertools.combinations(made, 2):
-        result = metrics.compare(made[a], made[b], **bootstrap, names=(a, b))
+    for a, b, result in differences:
         for metric in metrics.main_metrics(result):
             row = result["metrics"][metric]
             count += row["difference"] is not None
             sentence = metrics.statement(metric, row, a, b)
             mark = ' class="yes"' if row["significant"] else ""
             rows.append(f"<li{mark}>{_escape(sentence)}</li>")
-            strict.append((row["p_value"], sentence))
+            strict.append(row["p_value"])
     limit = (1 - bootstrap["confidence"]) / max(1, count)
-    kept = sum(p is not None and p <= limit for p, _ in strict)
+    kept = sum(p is not None and p <= limit for p in strict)
     reachable = 2 / (bootstrap["replicates"] + 1) <= limit
     yield "<h3>Paired differences</h3><ul>" + "".join(rows) + "</ul>"
     yield (
@@ -246,11 +270,19 @@ def _curves(folders, origins):
     for name, path in pretraining.items():
         by_path.setdefault(path, []).append(name)
     pretraining = {", ".join(names): path for path, names in by_path.items()}
-    for title, group in (("Pretraining loss", pretraining), ("Head's loss", folders)):
+    captions = (
+        "NT-Xent of each step's batch. Pairs from two images of a case are harder than two views "
+        "of one image: levels of different kinds of pairs do not compare.",
+        "Training loss of each step's batch.",
+    )
+    for title, group, caption in (
+        ("Pretraining loss", pretraining, captions[0]),
+        ("Head's loss", folders, captions[1]),
+    ):
         lines = {name: _read_log(folder / "log.csv") for name, folder in group.items()}
         lines = {name: line for name, line in lines.items() if line}
         if lines:
-            yield _figure(_chart(lines, title), title)
+            yield _figure(_chart(lines, title), caption)
         else:
             yield f"<p>{title}: no log.csv among the runs.</p>"
 

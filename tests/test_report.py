@@ -45,6 +45,9 @@ def test_numbers_are_those_of_metrics(tmp_path, folders):
     auc = metrics.evaluate(made, replicates=100)["metrics"]["auc"]
     assert f"{auc['value']:.3f}<small>[{auc['low']:.3f}, {auc['high']:.3f}]" in page
     assert "A is better than B in AUC by" in page and ": significant" in page
+    markdown = (tmp_path / "r.md").read_text()
+    assert f"| {auc['value']:.3f} [{auc['low']:.3f}, {auc['high']:.3f}] |" in markdown
+    assert "- A is better than B in AUC by" in markdown
     swapped = page_of(tmp_path, ("B", folders[1]), ("A", folders[0]))
     assert "A is better than B in AUC by" in swapped
 

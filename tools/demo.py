@@ -15,7 +15,7 @@ SIZES = {  # cases by split
     "short": ["--train=150", "--validation=40", "--test=100", "--external=60"],
 }
 STEPS = {
-    "full": ["--pretrain_steps=120", "--batch_size=128", "--head_steps=300"],
+    "full": ["--pretrain_steps=300", "--batch_size=128", "--head_steps=300"],
     "short": ["--pretrain_steps=6", "--batch_size=32", "--head_steps=20"],
 }
 
