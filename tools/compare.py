@@ -15,6 +15,7 @@ import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+ARMS = {"Random": None, "SimCLR": "augmentation", "MICLe": "case"}  # and what a positive pair is
 
 
 def parse(arguments=None):
@@ -59,65 +60,72 @@ def simclr_med(mode, work_dir, **flags):
 
 
 def compare(options):
-    """Runs every arm, then the report; returns the report's path."""
+    """Runs every arm, then a report for each label fraction; returns the reports' paths."""
     work = pathlib.Path(options.work_dir)
-    data = {"data_dir": options.data_dir, "seed": options.seed}
-    network = {
-        "encoder": options.encoder,
-        "width": options.width,
-        "image_size": options.image_size,
-    }
-    for arm, positives in (("simclr", "augmentation"), ("micle", "case")):
-        simclr_med(
-            "pretrain",
-            work / f"pretrain_{arm}",
-            **data,
-            **network,
-            positives=positives,
-            splits=options.splits,
-            steps=options.pretrain_steps,
-            batch_size=options.batch_size,
-            optimizer=options.optimizer,
-            learning_rate=options.learning_rate,
-            learning_rate_scaling=options.learning_rate_scaling,
-            color_strength=options.color_strength,
-            crop_min_area=options.crop_min_area,
-        )
-    inits = {
-        "Random": "random",
-        "SimCLR": f"run:{work / 'pretrain_simclr'}",
-        "MICLe": f"run:{work / 'pretrain_micle'}",
-    }
-    runs = []
+    pretrain(options, work)
+    pages = []
     fractions = options.label_fractions.split(",")
     for fraction in fractions:
-        for arm, init in inits.items():
-            percent = f"{100 * float(fraction):g}"
-            folder = work / f"{options.head}_{arm.lower()}_{percent}"
-            own = network if init == "random" else {"image_size": options.image_size}
+        percent = f"{100 * float(fraction):g}"
+        runs = [f"{arm}={head(options, work, arm, fraction, percent)}" for arm in ARMS]
+        page = work / ("report" if len(fractions) == 1 else f"report_{percent}")
+        title = f"Random, SimCLR and MICLe with {percent} % of the labels"
+        simclr_med("report", page, runs=",".join(runs), title=title)
+        pages.append(page / "report.html")
+    return pages
+
+
+def network(options):
+    """The flags of the encoder's shape."""
+    return {name: getattr(options, name) for name in ("encoder", "width", "image_size")}
+
+
+def pretrain(options, work):
+    """Pretrains every arm that is."""
+    same = ("data_dir", "seed", "splits", "batch_size", "optimizer", "learning_rate")
+    same += ("learning_rate_scaling", "color_strength", "crop_min_area")
+    for arm, positives in ARMS.items():
+        if positives:
             simclr_med(
-                options.head,
-                folder,
-                **data,
-                **own,
-                init=init,
-                label_fraction=fraction,
-                steps=options.head_steps,
-                batch_size=options.head_batch_size,
-                learning_rate=options.head_learning_rate,
+                "pretrain",
+                work / f"pretrain_{arm.lower()}",
+                **network(options),
+                **{name: getattr(options, name) for name in same},
+                positives=positives,
+                steps=options.pretrain_steps,
             )
-            simclr_med("evaluate", folder, eval_splits=options.eval_splits)
-            suffix = f" {percent} % labels" if len(fractions) > 1 else ""
-            runs.append(f"{arm}{suffix}={folder}")
-    simclr_med("report", work / "report", runs=",".join(runs), title="Random, SimCLR and MICLe")
-    return work / "report" / "report.html"
+
+
+def head(options, work, arm, fraction, percent):
+    """Trains and evaluates an arm's head; returns its work folder."""
+    folder = work / f"{options.head}_{arm.lower()}_{percent}"
+    if ARMS[arm]:
+        start = {"init": f"run:{work / f'pretrain_{arm.lower()}'}"}
+        start["image_size"] = options.image_size
+    else:
+        start = {"init": "random", **network(options)}
+    simclr_med(
+        options.head,
+        folder,
+        **start,
+        data_dir=options.data_dir,
+        seed=options.seed,
+        label_fraction=fraction,
+        steps=options.head_steps,
+        batch_size=options.head_batch_size,
+        learning_rate=options.head_learning_rate,
+    )
+    simclr_med("evaluate", folder, eval_splits=options.eval_splits)
+    return folder
 
 
 def main(options):
-    """Compares, and says where the report is."""
+    """Compares, and says where the reports are."""
     start = time.monotonic()
-    page = compare(options)
-    print(f"\n{(time.monotonic() - start) / 60:.1f} minutes. The report: {page.absolute()}")
+    pages = compare(options)
+    print(f"\n{(time.monotonic() - start) / 60:.1f} minutes. The report:")
+    for page in pages:
+        print(page.absolute())
 
 
 if __name__ == "__main__":
