@@ -107,3 +107,17 @@ def test_imports_run_one_way():
                 direct = node.module.partition(".")[2]
                 for name in [direct] if direct else [alias.name for alias in node.names]:
                     assert level[name] <= level[file.stem], f"{file.name} imports {name}"
+
+
+@pytest.mark.parametrize(
+    ("name", "flags"), [("phantom", ["--cases=4", "--workers=0"]), ("startup", ["--repeats=1"])]
+)
+def test_benchmarks_write_their_ratios(name, flags, tmp_path):
+    file = ROOT / "benchmarks" / f"{name}.py"
+    done = subprocess.run(
+        [sys.executable, str(file), *flags, f"--json={tmp_path / 'out.json'}"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "ratio" in (tmp_path / "out.json").read_text()

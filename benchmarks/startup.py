@@ -1,0 +1,57 @@
+"""Seconds until a command answers, beside an empty Python program and importing TensorFlow.
+
+python benchmarks/startup.py --json=startup.json
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+COMMANDS = {
+    "run --helpshort": ["-m", "simclr_med.run", "--helpshort"],
+    "bootstrap --help": ["tools/bootstrap.py", "--help"],
+    "make_phantom --help": ["tools/make_phantom.py", "--help"],
+    "import tensorflow": ["-c", "import tensorflow"],
+}
+
+
+def seconds(arguments, repeats):
+    """The fastest of `repeats` runs."""
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        subprocess.run(
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+            env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
+        )
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def main():
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--json", type=pathlib.Path)
+    options = parser.parse_args()
+    empty = seconds(["-c", "pass"], options.repeats)
+    result = {"python -c pass": {"seconds": empty, "ratio": 1.0}}
+    for name, arguments in COMMANDS.items():
+        took = seconds(arguments, options.repeats)
+        result[name] = {"seconds": took, "ratio": took / empty}
+    for name, row in result.items():
+        print(f"{name:24} {row['seconds']:7.3f} s {row['ratio']:8.1f} times an empty program")
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()
