@@ -108,6 +108,8 @@ def _quiet():
 def _parse(arguments):
     try:
         return FLAGS(arguments)
+    except SystemExit:  # only the help flags leave here, and absl's do so with 1
+        sys.exit(0)
     except flags.Error as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(EXIT_INPUT)

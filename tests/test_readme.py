@@ -65,7 +65,7 @@ def test_the_console_command():
     if not command.exists():
         pytest.skip("not installed: pip install -e .")
     done = subprocess.run([command, "--helpshort"], capture_output=True, text=True)
-    assert "--temperature" in done.stdout
+    assert done.returncode == 0 and "--temperature" in done.stdout
 
 
 def test_another_python_is_told_which_to_use(tmp_path):

@@ -55,7 +55,7 @@ def test_help_needs_no_tensorflow():
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
     done = command("--helpshort")
-    assert "--temperature" in done.stdout
+    assert done.returncode == 0 and "--temperature" in done.stdout
 
 
 def test_tools_need_no_tensorflow():
