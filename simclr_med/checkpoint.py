@@ -16,6 +16,8 @@ import tensorflow as tf
 from simclr_med import files
 from simclr_med.errors import InputError
 
+LISTED = 20  # differing variables in a message
+
 
 def named_variables(model, prefix):
     """Every weight of a functional Keras model, as `{prefix}/{layer}/{weight}`."""
@@ -84,7 +86,12 @@ def restore(path, variables, only):
         if name in there and here[name] != there[name]
     ]
     if problems:
+        if len(problems) > LISTED:
+            problems[LISTED:] = [f"... and {len(problems) - LISTED} more"]
         listed = "\n  ".join(problems)
         raise InputError(f"{path} does not fit the model; variables that differ:\n  {listed}")
-    status = tf.train.Checkpoint(variables=variables).read(str(path / "variables"))
-    status.assert_existing_objects_matched()
+    try:
+        status = tf.train.Checkpoint(variables=variables).read(str(path / "variables"))
+        status.assert_existing_objects_matched().expect_partial()
+    except (tf.errors.OpError, ValueError, IndexError) as error:
+        raise InputError(f"{path} is damaged: {str(error).splitlines()[0]}") from None

@@ -9,12 +9,13 @@ import contextlib
 import dataclasses
 import json
 import math
+import os
 import pathlib
 import shutil
 import typing
 
 from simclr_med import files
-from simclr_med.errors import InputError
+from simclr_med.errors import InputError, RunError
 
 HEADS = ("linear_probe", "finetune")
 TRAINING = ("pretrain", *HEADS)
@@ -47,11 +48,11 @@ LABELLED = ("train", "validation", "test", "external")
 SPLITS = (*LABELLED, "unlabelled")
 
 
-def each_of(splits):
-    """The check of a list of splits."""
+def each_of(splits, empty=False):
+    """The check of a list of splits, which may be `empty`."""
     return (
         f"one or more of {', '.join(splits)}",
-        lambda value: value and set(value) <= set(splits),
+        lambda value: (value or empty) and set(value) <= set(splits),
     )
 
 
@@ -66,10 +67,17 @@ class DataConfig:
     """What is read."""
 
     data_dir: str = setting(
-        "", "data set folder", ("a folder", bool), modes=(*TRAINING, "evaluate")
+        "",
+        "data set folder",
+        ("a folder", bool),
+        modes=(*TRAINING, "evaluate"),
+        identity=False,  # data.sha256 tells whether it is the same
     )
     splits: tuple = setting(
-        ("train", "unlabelled"), "splits to train on", each_of(SPLITS), by_mode=heads(("train",))
+        (),
+        "splits to train on; pretraining takes train and, where there is one, unlabelled",
+        each_of(SPLITS, empty=True),
+        by_mode=heads(("train",)),
     )
     label_fraction: float = setting(1.0, "share of the labelled cases", FRACTION, modes=HEADS)
     positives: str = setting(
@@ -261,8 +269,8 @@ def make_config(mode, given):
         raise InputError(f"--mode={mode} is not one of {', '.join(MODES)}")
     if not work_dir:
         raise InputError("--work_dir is missing: the folder that the run is written to")
-    if seed < 0:
-        raise InputError(f"--seed={seed}: expected 0 or more")
+    if not 0 <= seed < 2**32:
+        raise InputError(f"--seed={seed}: expected a whole number from 0 to {2**32 - 1}")
     for name in given:
         if name not in FIELDS:
             raise InputError(f"--{name} is not a known flag")
@@ -271,8 +279,10 @@ def make_config(mode, given):
             raise InputError(
                 f"--{name} has no effect with --mode={mode}; it acts in {', '.join(modes)}"
             )
-    if mode in HEADS and given.get("init", "random") != "random":
-        given |= _inherited(mode, given)
+    if str(given.get("init")).startswith("run:"):
+        given |= _inherited(given)
+    if given.get("data_dir"):
+        given["data_dir"] = os.path.abspath(given["data_dir"])
     sections = {}
     for section, kind in SECTIONS.items():
         values = {}
@@ -294,6 +304,8 @@ def check_value(field, value):
     shown = ",".join(value) if isinstance(value, tuple) else value
     if isinstance(value, float) and not math.isfinite(value):
         raise InputError(f"--{field.name}={shown}: expected a finite number")
+    if isinstance(value, tuple) and "" in value:
+        raise InputError(f"--{field.name}={shown}: one entry is empty")
     if check is None:
         return
     if callable(check[-1]):
@@ -324,10 +336,11 @@ def _check_together(config):
             )
 
 
-def _inherited(mode, given):
-    """The network's settings of the run that a head starts from."""
-    path = given["init"].removeprefix("run:")
-    source, taken = load(path), {}
+def _inherited(given):
+    """The network's settings of the run that this one starts from, and that run's full path."""
+    path = os.path.abspath(given["init"].removeprefix("run:"))
+    source, taken = load(path), {"init": f"run:{path}"}
+    taken["image_size"] = given.get("image_size", source.augment.image_size)
     for section in ("encoder", "projection"):
         for name, value in dataclasses.asdict(getattr(source, section)).items():
             if given.get(name, value) != value:
@@ -365,6 +378,8 @@ def from_json(text, work_dir, source="config.json"):
 
 def load(work_dir):
     """The configuration in a work folder."""
+    if not work_dir:
+        raise InputError("--work_dir is missing: the folder of the run")
     file = pathlib.Path(work_dir) / "config.json"
     try:
         text = file.read_text(encoding="utf-8")
@@ -377,7 +392,7 @@ def load(work_dir):
 def claimed_work_dir(config, data_fingerprint):
     """Holds a new work folder, or one that holds the same run, while that run is written.
 
-    Wrong input found before the first checkpoint removes what a new folder holds.
+    What fails before the first checkpoint leaves no folder.
 
     Args:
       config: a `Config`; written as config.json.
@@ -387,15 +402,21 @@ def claimed_work_dir(config, data_fingerprint):
       InputError: lists each setting that differs from the run that the folder holds.
     """
     folder = pathlib.Path(config.work_dir)
-    new = not folder.exists() or not any(folder.iterdir())
-    if (folder / "config.json").exists():
-        _refuse_another_run(config, data_fingerprint)
-    else:
+    new = not (folder / "config.json").exists()
+    if new:
+        there = [p.name for p in folder.iterdir()] if folder.exists() else []
+        there = [name for name in there if name != "data.sha256" and not name.startswith(".")]
+        if there:
+            raise InputError(
+                f"--work_dir={folder} holds {there[0]} and is no run's: give a new folder"
+            )
         files.write_text(folder / "data.sha256", data_fingerprint + "\n")
         files.write_text(folder / "config.json", to_json(config))
+    else:
+        _refuse_another_run(config, data_fingerprint)
     try:
         yield
-    except InputError:
+    except (InputError, RunError):
         if new and not (folder / "checkpoints").exists():
             shutil.rmtree(folder)
         raise

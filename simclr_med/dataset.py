@@ -5,6 +5,7 @@ sees what an uninterrupted one sees, whatever the number of threads.
 """
 
 import contextlib
+import re
 
 import numpy as np
 import tensorflow as tf
@@ -220,7 +221,7 @@ def find_corrupt(paths):
         try:
             read(path)
         except UNREADABLE as error:
-            reason = error.message.splitlines()[0]
+            reason = re.sub(r"\{\{.*?\}\} | \[Op:.*", "", error.message.splitlines()[0])
             return InputError(f"cannot decode image {path}: {reason}")
     return None
 

@@ -23,13 +23,15 @@ def run(config):
             f"{', '.join(task.classes)}"
         )
     found = [(split, data.cases([split])) for split in config.evaluate.eval_splits]
-    results = {}
+    made = {}
     for split, cases in found:
         with dataset.naming_bad_images(cases.paths):
-            made = predict(trained, task, nets, cases, config.evaluate.eval_batch, split)
-        predictions.write(work_dir / "predictions" / f"{split}.csv", made)
-        results[split] = metrics.evaluate(
-            made,
+            made[split] = predict(trained, task, nets, cases, config.evaluate.eval_batch, split)
+    results = {}
+    for split, part in made.items():  # all are made before the first is written
+        predictions.write(work_dir / "predictions" / f"{split}.csv", part)
+        results[split] = {"data_sha256": data.fingerprint} | metrics.evaluate(
+            part,
             replicates=config.evaluate.bootstrap_replicates,
             confidence=config.evaluate.confidence,
             unit=config.evaluate.bootstrap_unit,

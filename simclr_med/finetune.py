@@ -69,6 +69,7 @@ def _train_all(config, nets, cases, task):
             augmentation=config.augment.augmentation,
             strength=config.augment.color_strength,
             min_area=config.augment.crop_min_area,
+            proportion=config.augment.eval_crop,
             seed=config.seed,
             start_step=start_step,
             steps=config.train.steps,

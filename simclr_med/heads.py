@@ -2,10 +2,10 @@
 
 import keras
 
-NORM = {"momentum": 0.9, "epsilon": 1e-5}
+from simclr_med.encoder import EPSILON
 
 
-def build_projection_head(input_dim, layers=2, dim=128):
+def build_projection_head(input_dim, layers=2, dim=128, bn_momentum=0.9):
     """Features `[B, D]` to projections `[B, P]`: dense layers with batch normalisation.
 
     Hidden layers are as wide as the input, with ReLU; the last has `dim` outputs, no ReLU and no
@@ -21,7 +21,9 @@ def build_projection_head(input_dim, layers=2, dim=128):
             name=f"projection{i}_dense",
         )(x)
         name = f"projection{i}" if last else f"projection{i}_bn"
-        x = keras.layers.BatchNormalization(center=not last, name=name, **NORM)(x)
+        x = keras.layers.BatchNormalization(
+            momentum=bn_momentum, epsilon=EPSILON, center=not last, name=name
+        )(x)
         if not last:
             x = keras.layers.ReLU(name=f"projection{i}")(x)
     return keras.Model(features, x, name="projection")

@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import json
 import pathlib
+import posixpath
 
 import numpy as np
 import pandas as pd
@@ -160,6 +161,10 @@ class Manifest:
     table: pd.DataFrame
     fingerprint: str
 
+    def pretraining_splits(self):
+        """Train and, where there is one, unlabelled."""
+        return [s for s in ("train", "unlabelled") if s == "train" or (self.table.split == s).any()]
+
     def cases(self, splits):
         """The cases of `splits`, ordered by first appearance in the manifest.
 
@@ -204,7 +209,15 @@ def read(folder):
     info = read_info(folder / "dataset.json")
     file = folder / "manifest.csv"
     try:
-        table = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        table = pd.read_csv(
+            file,
+            dtype=str,
+            keep_default_na=False,
+            encoding="utf-8-sig",
+            header=None,
+            index_col=False,
+        )
+        table = table.iloc[1:].reset_index(drop=True).set_axis(table.iloc[0].tolist(), axis=1)
     except FileNotFoundError:
         reason = "not found: a data set folder holds dataset.json and manifest.csv"
         raise DataError([Problem(str(file), None, None, file.name, reason)]) from None
@@ -247,6 +260,13 @@ def read_info(file):
         if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
             raise wrong(key, value, "is not a list of names")
         content[key] = tuple(value)
+    for key, kind in (("image_root", str), ("not_mentioned", str), ("uncertain", dict)):
+        if not isinstance(content.get(key, kind()), kind):
+            expected = "a text" if kind is str else "an object of finding: policy"
+            raise wrong(key, content[key], f"is not {expected}")
+    for name in content["groups"]:
+        if name in (*COLUMNS, "labels"):
+            raise wrong("groups", name, "is a column of its own, not a group")
     classes = content["classes"]
     if len(classes) < 1 or len(set(classes)) < len(classes):
         raise wrong("classes", classes, "must be one or more different names")
@@ -270,6 +290,10 @@ def check_table(info, table, file):
     """Yields a `Problem` for each wrong row of a manifest's table."""
     finding_columns = info.classes if info.task == "multilabel" else ("labels",)
     wanted = (*COLUMNS, *finding_columns, *info.groups)
+    twice = table.columns[table.columns.duplicated()].tolist()
+    if twice:
+        yield Problem(file, 1, None, twice[0], "stands in the header twice")
+        return
     missing = [name for name in wanted if name not in table.columns]
     if missing:
         there = ", ".join(table.columns)
@@ -287,12 +311,15 @@ def check_table(info, table, file):
     yield from problems(~split.isin(SPLITS), "split", f"is not one of {', '.join(SPLITS)}")
     yield from problems(table["case_id"].str.strip() == "", "case_id", "is empty")
     yield from problems(table["image"].str.strip() == "", "image", "is empty")
-    yield from problems(table["image"].duplicated(), "image", "stands in an earlier row already")
+    plain = table["image"].map(posixpath.normpath)
+    yield from problems(plain.duplicated(), "image", "stands in an earlier row already")
     yield from problems(
         [_escapes(image) for image in table["image"]], "image", "leaves the image root"
     )
     for column in ("case_id", "patient_id", *info.groups):
         yield from problems(table[column].str.contains("[\r\n]"), column, "has a line break")
+        outer = table[column] != table[column].str.strip()
+        yield from problems(outer, column, "begins or ends with a space")
     labelled = split != "unlabelled"
     if info.task == "multiclass":
         allowed = set(info.classes)
@@ -335,10 +362,8 @@ def _escapes(image):
 def _check_images(file, root, rows):
     problems = []
     for index, image in zip(rows.index, rows["image"], strict=True):
-        try:
-            size = (root / image).stat().st_size
-        except OSError:
-            size = None
+        path = root / image
+        size = path.stat().st_size if path.is_file() else None
         if not size:
             reason = f"is {'missing' if size is None else 'an empty file'} in {root}"
             problems.append(Problem(str(file), int(index) + 2, "image", image, reason))

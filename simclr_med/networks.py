@@ -56,6 +56,7 @@ def build(config, classes=None):
         encoder.output_shape[-1],
         config.projection.projection_layers,
         config.projection.projection_dim,
+        config.encoder.bn_momentum,
     )
     if classes is None:
         return Networks(encoder, projection)
@@ -69,17 +70,22 @@ def initialise(networks, init):
     """Takes encoder and projection head from `init`, "random" or "run:PATH"."""
     if init == "random":
         return
-    path = newest_checkpoint(init.removeprefix("run:"))
+    path = last_checkpoint(init.removeprefix("run:"))
     prefixes = ("encoder/", "projection/")
     wanted = {n: v for n, v in networks.variables().items() if n.startswith(prefixes)}
     checkpoint.restore(path, wanted, only=prefixes)
 
 
-def newest_checkpoint(work_dir):
-    """The folder of the newest checkpoint of a run."""
-    found = checkpoint.steps(work_dir)
+def last_checkpoint(work_dir):
+    """The folder of the checkpoint that a run ended with; refuses one that has not ended."""
+    found, steps = checkpoint.steps(work_dir), load_config(work_dir).train.steps
     if not found:
         raise InputError(f"{work_dir} holds no checkpoint: has the run been started?")
+    if found[-1] < steps:
+        raise InputError(
+            f"{work_dir} stopped at step {found[-1]} of {steps}: "
+            "give its training command again to finish it"
+        )
     return pathlib.Path(work_dir) / "checkpoints" / str(found[-1])
 
 
@@ -116,12 +122,7 @@ def load_trained(work_dir):
     """Returns (`Config`, `Task`, `Networks`) of a run that has trained its head to the end."""
     config = load_config(work_dir)
     task = Task.load(work_dir)
-    path = newest_checkpoint(work_dir)
-    if int(path.name) < config.train.steps:
-        raise InputError(
-            f"{work_dir} stopped at step {path.name} of {config.train.steps}: "
-            "give its training command again to finish it"
-        )
+    path = last_checkpoint(work_dir)
     networks = build(config, len(task.classes))
     checkpoint.restore(path, networks.variables(), only=("encoder/", "projection/", "head/"))
     for layer in networks.head.layers:

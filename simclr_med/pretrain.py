@@ -80,7 +80,7 @@ def optimizer_of(config):
 def run(config):
     """Pretrains into `config.work_dir`, or goes on where it was stopped."""
     data = manifest.read(config.data.data_dir)
-    cases = data.cases(config.data.splits)
+    cases = data.cases(config.data.splits or data.pretraining_splits())
     # Built before the work folder is claimed: what is wrong leaves nothing behind.
     batches(config, cases)
     nets = networks.build(config)

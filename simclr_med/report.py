@@ -8,6 +8,7 @@ import csv
 import html
 import io
 import itertools
+import json
 import pathlib
 
 from simclr_med import config as configs
@@ -85,8 +86,8 @@ def _markdown_section(split, results, differences, bootstrap):
     yield markdown_table(results, list(results))
     yield ""
     yield (
-        f"{bootstrap['confidence']:.0%} intervals, {bootstrap['replicates']} bootstrap replicates "
-        f"of {bootstrap['unit']}s. Paired differences:"
+        f"{100 * bootstrap['confidence']:g} % intervals, {bootstrap['replicates']} bootstrap "
+        f"replicates of {bootstrap['unit']}s. Paired differences:"
     )
     yield ""
     for a, b, result in differences:
@@ -122,7 +123,9 @@ def _predictions(folder):
         raise InputError(
             f"{folder} has no predictions: run --mode=evaluate --work_dir={folder} first"
         )
-    return {path.stem: predictions.read(path) for path in found}
+    task = folder / "task.json"
+    other = json.loads(task.read_text(encoding="utf-8"))["other_class"]
+    return {path.stem: predictions.read(path, other) for path in found}
 
 
 def _origin(config):
@@ -143,7 +146,7 @@ def _introduction(names, config):
 
 def _split_section(split, results, differences, bootstrap):
     first = next(iter(results.values()))
-    percent = f"{bootstrap['confidence']:.0%}"
+    percent = f"{100 * bootstrap['confidence']:g} %"
     yield f"<h2>Split “{_escape(split)}”: {first['cases']} cases</h2>"
     yield _table(results, metrics.main_metrics(first))
     yield (
@@ -195,8 +198,8 @@ def _differences(differences, bootstrap):
     yield "<h3>Paired differences</h3><ul>" + "".join(rows) + "</ul>"
     yield (
         f'<p class="note">{count} comparisons were made on this split; at '
-        f"{bootstrap['confidence']:.0%} about {count * (1 - bootstrap['confidence']):.1f} would "
-        "come out significant by chance alone if nothing differed. "
+        f"{100 * bootstrap['confidence']:g} % about {count * (1 - bootstrap['confidence']):.1f} "
+        "would come out significant by chance alone if nothing differed. "
         + (
             f"With the level divided by their number (Bonferroni, p ≤ {limit:.4f}) {kept} remain "
             "significant.</p>"

@@ -53,8 +53,10 @@ def given_flags():
     return {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
 
 
-def dispatch(_):
+def dispatch(arguments):
     """Runs the mode; TensorFlow is imported here and not before."""
+    if len(arguments) > 1:
+        raise InputError(f"unexpected {arguments[1]!r}: flags begin with --")
     mode, given = FLAGS.mode, given_flags()
     if mode is None:
         raise InputError(f"--mode is missing: one of {', '.join(configs.MODES)}")
@@ -111,7 +113,7 @@ def _parse(arguments):
     except SystemExit:  # only the help flags leave here, and absl's do so with 1
         sys.exit(0)
     except flags.Error as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {str(error).removeprefix('ERROR:: ')}", file=sys.stderr)
         sys.exit(EXIT_INPUT)
 
 

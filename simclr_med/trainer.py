@@ -69,8 +69,8 @@ class NonFiniteStop(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         if not math.isfinite(logs["loss"]):
             raise RunError(
-                f"the loss is {logs['loss']} at step {self.start_step + batch + 1}; the last "
-                "checkpoint is kept. A smaller --learning_rate or longer warm-up may help"
+                f"the loss is {logs['loss']} at step {self.start_step + batch + 1}; checkpoints "
+                "before it are kept. A smaller --learning_rate or longer warm-up may help"
             )
 
 

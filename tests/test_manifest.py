@@ -92,6 +92,14 @@ def test_policies_of_findings(tmp_path, uncertain, not_mentioned, expected):
         ("7,p1,train,Acne,light\nc", "7,p1,train,Other,light\nc", "this case has different labels"),
         ("9,,test", "9,p1,test", "row 5, column patient_id: 'p1' this patient stands in two"),
         ("b.png,8", 'b.png,"8\n"', "row 3, column case_id: '8\\n' has a line break"),
+        (
+            "b.png,8,p2",
+            "b.png,8, p2",
+            "row 3, column patient_id: ' p2' begins or ends with a space",
+        ),
+        ("b.png", "./a/1.png", "row 3, column image: './a/1.png' stands in an earlier row"),
+        (",skin\n", ",split\n", "row 1: 'split' stands in the header twice"),
+        ("Acne|Other,dark", "Acne|Other,dark,7", "Expected 6 fields in line 3, saw 7"),
         (ROWS, ROWS.splitlines()[0] + "\n", "has no rows"),
         (ROWS, "", "is not a CSV table"),
     ],
@@ -115,6 +123,10 @@ def test_a_wrong_row_is_named(tmp_path, old, new, message):
         ({"classes": "Acne"}, "is not a list of names"),
         ({"clases": []}, "'[]' is not a known key"),
         ({"other_class": "Rest"}, "'Rest' is not one of the classes"),
+        ({"uncertain": "ones"}, "'ones' is not an object"),
+        ({"image_root": 5}, "'5' is not a text"),
+        ({"not_mentioned": []}, "'[]' is not a text"),
+        ({"groups": ["split"]}, "'split' is a column of its own"),
         ({"not_mentioned": "skip"}, "'skip' must be negative or masked"),
         ({"uncertain": {"Acne": "maybe"}}, "must be finding: ones, zeros or ignore"),
     ],
@@ -155,6 +167,26 @@ def test_empty_splits_and_missing_images(tmp_path):
         data.cases(["train"])
     assert "row 3, column image: 'b.png' is missing" in str(caught.value)
     assert "row 4, column image: 'a/2.png' is an empty file" in str(caught.value)
+
+
+def test_a_comma_after_every_row_is_no_column_more(tmp_path):
+    rows = ROWS.splitlines()
+    folder = folder_of(
+        tmp_path / "d", rows="\n".join([rows[0] + ",", *(r + "," for r in rows[1:])])
+    )
+    assert len(manifest.read(folder).cases(["train"])) == 2
+
+
+def test_pretraining_takes_the_unlabelled_split_where_there_is_one(tmp_path):
+    with_it = manifest.read(folder_of(tmp_path / "a"))
+    without = manifest.read(
+        folder_of(
+            tmp_path / "b",
+            rows=ROWS.replace("10,,unlabelled", "10,,test").replace("test,,", "test,Acne,"),
+        )
+    )
+    assert with_it.pretraining_splits() == ["train", "unlabelled"]
+    assert without.pretraining_splits() == ["train"]
 
 
 def test_long_lists_of_problems_are_cut(tmp_path):

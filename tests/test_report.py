@@ -23,6 +23,7 @@ def run_folder(folder, made, **given):
     config = configs.make_config("linear_probe", {"data_dir": "d", "work_dir": folder, **given})
     files.write_text(folder / "config.json", configs.to_json(config))
     rows = "".join(f"{step},{2 / step}\n" for step in range(1, 6))
+    files.write_text(folder / "task.json", json.dumps({"other_class": made.other_class}))
     files.write_text(folder / "log.csv", "step,loss\n" + rows)
     predictions.write(folder / "predictions" / "test.csv", made)
     return folder
@@ -58,6 +59,14 @@ def test_the_page_is_self_contained_and_says_what_differs(tmp_path, folders):
     differing = page[page.index("What differs") : page.index("<details>")]
     assert "learning_rate" in differing and "batch_size" not in differing
     assert "Without pretraining: A, B" in page
+
+
+def test_the_class_left_out_is_the_data_sets(tmp_path):
+    for number, other in enumerate([None, "k1"]):
+        made = fake(cases=120, other_class=other)
+        page = page_of(tmp_path, ("A", run_folder(tmp_path / f"{number}", made)))
+        value = metrics.score(made, np.ones(120))["average_top1_sensitivity"]
+        assert f'<td class="best">{value:.3f}<small>' in page
 
 
 def test_equal_runs_do_not_differ(tmp_path, folders):
@@ -113,7 +122,7 @@ def test_bootstrap_prints_the_paired_difference(tmp_path, folders):
     assert f"{auc['difference']:+.4f}   [{auc['low']:+.4f}, {auc['high']:+.4f}]" in done.stdout
     assert "A is better than B in AUC by" in done.stdout
     other = bootstrap(a, b, "--replicates=100", "--seed=3", "--confidence=0.5", "--unit=patient")
-    assert "50% intervals, patients resampled" in other.stdout and other.stdout != done.stdout
+    assert "50 % intervals, patients resampled" in other.stdout and other.stdout != done.stdout
 
 
 def test_bootstrap_refuses_other_cases(tmp_path, folders):

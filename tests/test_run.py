@@ -40,10 +40,18 @@ def test_a_bad_value_names_its_flag(name, value):
 
 @pytest.mark.parametrize(
     ("flag", "named"),
-    [("--tempreature=1", "tempreature"), ("--steps=many", "steps"), ("--mode=train", "mode")],
+    [
+        ("steps=5", "unexpected 'steps=5'"),
+        ("--splits=train,", "splits"),
+        ("--seed=5000000000", "seed"),
+        ("--flagfile=nowhere.cfg", "nowhere.cfg"),
+        ("--tempreature=1", "tempreature"),
+        ("--steps=many", "steps"),
+        ("--mode=train", "mode"),
+    ],
 )
 def test_a_wrong_flag_exits_with_2(flag, named):
-    done = command("--mode=pretrain", flag)
+    done = command("--mode=pretrain", "--work_dir=unused", "--data_dir=unused", flag)
     assert done.returncode == 2
     assert named in done.stderr and "Traceback" not in done.stderr
 

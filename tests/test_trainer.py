@@ -1,6 +1,7 @@
 """Stopping, killing, resuming; files that are never half-written."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image
 from test_flags import same, weights
 
-from simclr_med import checkpoint, files, pretrain
+from simclr_med import checkpoint, files, finetune, pretrain
 from simclr_med import config as configs
 from simclr_med.errors import EXIT_TERMINATED, InputError
 
@@ -72,8 +73,6 @@ def given(data_dir, work_dir):
 
 
 def test_a_corrupt_image_leaves_nothing_behind(data_dir, tmp_path):
-    import shutil
-
     folder, work_dir = tmp_path / "data", tmp_path / "run"
     shutil.copytree(data_dir, folder)
     for image in (folder / "images" / "unlabelled").iterdir():
@@ -83,14 +82,45 @@ def test_a_corrupt_image_leaves_nothing_behind(data_dir, tmp_path):
     assert not work_dir.exists()
     work_dir.mkdir()
     (work_dir / "notes.txt").write_text("mine")
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match="holds notes.txt and is no run's"):
         pretrain.run(configs.make_config("pretrain", given(folder, work_dir)))
     assert (work_dir / "notes.txt").read_text() == "mine"
 
 
-def test_a_run_does_not_go_on_with_other_data(data_dir, tmp_path):
-    import shutil
+@pytest.mark.parametrize(
+    ("mode", "optimizer"),
+    [("pretrain", "lamb"), ("finetune", "adam"), ("linear_probe", "lamb"), ("finetune", "lars")],
+)
+def test_every_kind_of_training_resumes_exactly(mode, optimizer, data_dir, tmp_path):
+    work_dir = tmp_path / "run"
+    config = configs.make_config(
+        mode,
+        given(data_dir, work_dir) | {"optimizer": optimizer, "steps": 4, "save_every": 2},
+    )
+    module = pretrain if mode == "pretrain" else finetune
+    module.run(config)
+    whole = weights(work_dir)
+    shutil.rmtree(work_dir / "checkpoints" / "4")
+    module.run(config)
+    assert checkpoint.steps(work_dir) == [2, 4] and same(whole, weights(work_dir))
 
+
+def test_a_damaged_checkpoint_and_an_unfinished_run_are_named(data_dir, tmp_path):
+    config = configs.make_config("pretrain", given(data_dir, tmp_path / "run"))
+    pretrain.run(config)
+    head = {"data_dir": str(data_dir), "work_dir": str(tmp_path / "head"), "batch_size": 8}
+    head["init"] = f"run:{tmp_path / 'run'}"
+    (file,) = (tmp_path / "run" / "checkpoints" / "2").glob("variables.data*")
+    file.write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(InputError, match="is damaged"):
+        finetune.run(configs.make_config("linear_probe", head))
+    (tmp_path / "run" / "checkpoints" / "2").rename(tmp_path / "run" / "checkpoints" / "1")
+    with pytest.raises(InputError, match="stopped at step 1 of 2"):
+        finetune.run(configs.make_config("linear_probe", head))
+    assert not (tmp_path / "head").exists()
+
+
+def test_a_run_does_not_go_on_with_other_data(data_dir, tmp_path):
     folder = tmp_path / "data"
     shutil.copytree(data_dir, folder)
     config = configs.make_config("pretrain", given(folder, tmp_path / "run"))

@@ -24,21 +24,27 @@ def main():
     parser.add_argument("--confidence", type=float, default=0.95)
     parser.add_argument("--unit", choices=["case", "patient"], default="case")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--other_class", default="Other", help="left out of average sensitivities; '' for none"
+    )
     parser.add_argument("--json", help="also write the result to this file")
     options = parser.parse_args()
 
     from simclr_med import files, metrics, predictions  # late: --help needs no pandas
 
     result = metrics.compare(
-        predictions.read(options.a),
-        predictions.read(options.b),
+        predictions.read(options.a, options.other_class or None),
+        predictions.read(options.b, options.other_class or None),
         options.replicates,
         options.confidence,
         options.unit,
         options.seed,
         names=(options.a, options.b),
     )
-    print(f"{result['cases']} cases; {options.confidence:.0%} intervals, {options.unit}s resampled")
+    print(
+        f"{result['cases']} cases; {100 * options.confidence:g} % intervals, "
+        f"{options.unit}s resampled"
+    )
     print(f"{'':28}{'A':>8}{'B':>8}{'A - B':>9}   interval")
     for name in metrics.main_metrics(result):
         row = result["metrics"][name]

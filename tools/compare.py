@@ -10,12 +10,30 @@ command goes on.
 import argparse
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 ARMS = {"Random": None, "SimCLR": "augmentation", "MICLe": "case"}  # and what a positive pair is
+
+
+def fractions(text):
+    """Comma-separated label fractions, as given; checked here, before anything is trained."""
+    try:
+        if not all(0 < float(part) <= 1 for part in text.split(",")):
+            raise ValueError
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected numbers above 0, at most 1") from None
+    return text
+
+
+def labelled_splits(text):
+    """Comma-separated labelled splits."""
+    if not set(text.split(",")) <= {"train", "validation", "test", "external"}:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected train, validation, test, external")
+    return text
 
 
 def parse(arguments=None):
@@ -42,9 +60,9 @@ def parse(arguments=None):
     add("--head_steps", default="500")
     add("--head_batch_size", default="128")
     add("--head_learning_rate", default="0.1")
-    add("--label_fractions", default="1.0", help="comma-separated, such as 0.1,1.0")
-    add("--splits", default="train,unlabelled", help="to pretrain on")
-    add("--eval_splits", default="test")
+    add("--label_fractions", default="1.0", type=fractions, help="such as 0.1,1.0")
+    add("--splits", default="", help="to pretrain on; train and, where there is one, unlabelled")
+    add("--eval_splits", default="test", type=labelled_splits)
     add("--seed", default="0")
     return parser.parse_args(arguments)
 
@@ -54,7 +72,13 @@ def simclr_med(mode, work_dir, **flags):
     command = [sys.executable, "-m", "simclr_med.run", f"--mode={mode}", f"--work_dir={work_dir}"]
     command += [f"--{name}={value}" for name, value in flags.items()]
     paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    code = subprocess.run(command, env=os.environ | {"PYTHONPATH": paths}, check=False).returncode
+    child = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": paths})
+    signal.signal(signal.SIGTERM, lambda *_: child.terminate())  # it saves, then leaves
+    try:
+        code = child.wait()
+    except KeyboardInterrupt:
+        child.wait()
+        code = 1
     if code:
         sys.exit(code if code > 0 else 128 - code)
 
@@ -64,11 +88,11 @@ def compare(options):
     work = pathlib.Path(options.work_dir)
     pretrain(options, work)
     pages = []
-    fractions = options.label_fractions.split(",")
-    for fraction in fractions:
+    given = options.label_fractions.split(",")
+    for fraction in given:
         percent = f"{100 * float(fraction):g}"
         runs = [f"{arm}={head(options, work, arm, fraction, percent)}" for arm in ARMS]
-        page = work / ("report" if len(fractions) == 1 else f"report_{percent}")
+        page = work / ("report" if len(given) == 1 else f"report_{percent}")
         title = f"Random, SimCLR and MICLe with {percent} % of the labels"
         simclr_med("report", page, runs=",".join(runs), title=title)
         pages.append(page / "report.html")
@@ -90,7 +114,7 @@ def pretrain(options, work):
                 "pretrain",
                 work / f"pretrain_{arm.lower()}",
                 **network(options),
-                **{name: getattr(options, name) for name in same},
+                **{name: getattr(options, name) for name in same if getattr(options, name)},
                 positives=positives,
                 steps=options.pretrain_steps,
             )

@@ -32,7 +32,7 @@ def main():
     output, workers = options.pop("output"), options.pop("workers")
     config = phantom.PhantomConfig(**options)
     start = time.monotonic()
-    with tqdm.tqdm(desc="phantom", unit="image", mininterval=0.5) as bar:
+    with tqdm.tqdm(desc="phantom", unit="image", mininterval=0.5, delay=0.1) as bar:
 
         def progress(done, total):
             bar.total = total
