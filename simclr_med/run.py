@@ -28,7 +28,11 @@ def define_flags():
     flags.DEFINE_integer("seed", None, "of all that is random (default 0)")
     for name, (section, field) in configs.FIELDS.items():
         DEFINE[field.type](name, None, _help(field), module_name=f"simclr_med {section}")
-        flags.declare_key_flag(name)
+    # --helpshort shows the flags and the words of the main module, which for the console command
+    # is its script.
+    for name in ("mode", "work_dir", "seed", *configs.FIELDS):
+        FLAGS.register_key_flag_for_module(sys.argv[0], FLAGS[name])
+    sys.modules["__main__"].__doc__ = __doc__
 
 
 def _help(field):

@@ -88,7 +88,7 @@ def test_pretraining(name, value, base, data_dir, tmp_path):
 
 
 def test_pretraining_goes_on_from_another_run(base, data_dir, tmp_path):
-    given = {"init": f"run:{base}", "learning_rate": 1e-12, "bn_momentum": 0.999}
+    given = {"init": f"run:{base}", "learning_rate": 1e-12}
     after = pretrained(data_dir, tmp_path / "run", **given)
     kernels = {name: value for name, value in weights(base).items() if "kernel" in name}
     assert kernels
