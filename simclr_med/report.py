@@ -262,6 +262,9 @@ def _flat(config, origin):
             value = getattr(getattr(config, section), name)
             flat[name] = ", ".join(value) if isinstance(value, tuple) else str(value)
     if origin is not None:
+        flat["init"] = (
+            f"run:{origin.name}"  # the path would say more of the machine than of the run
+        )
         before = _flat(configs.load(origin), None)
         flat |= {f"pretraining: {key}": value for key, value in before.items()}
     return flat
