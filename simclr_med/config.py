@@ -7,6 +7,7 @@ run.py derives one flag from each field. A field's default may depend on the mod
 
 import contextlib
 import dataclasses
+import fcntl
 import json
 import math
 import os
@@ -399,7 +400,8 @@ def claimed_work_dir(config, data_fingerprint):
       data_fingerprint: of the data set; written as data.sha256.
 
     Raises:
-      InputError: lists each setting that differs from the run that the folder holds.
+      InputError: lists each setting that differs from the run that the folder holds; or another
+        process is writing it.
     """
     folder = pathlib.Path(config.work_dir)
     new = not (folder / "config.json").exists()
@@ -415,7 +417,13 @@ def claimed_work_dir(config, data_fingerprint):
     else:
         _refuse_another_run(config, data_fingerprint)
     try:
-        yield
+        with open(folder / ".lock", "w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the system frees it at the end
+            except BlockingIOError:
+                new = False  # it is another's
+                raise InputError(f"another process is writing {folder}") from None
+            yield
     except (InputError, RunError):
         if new and not (folder / "checkpoints").exists():
             shutil.rmtree(folder)

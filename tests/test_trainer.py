@@ -120,6 +120,19 @@ def test_a_damaged_checkpoint_and_an_unfinished_run_are_named(data_dir, tmp_path
     assert not (tmp_path / "head").exists()
 
 
+def test_two_processes_do_not_write_one_folder(data_dir, tmp_path):
+    config = configs.make_config("pretrain", given(data_dir, tmp_path / "run"))
+
+    def claimed():
+        return configs.claimed_work_dir(config, "data")
+
+    refused = pytest.raises(InputError, match="another process is writing")
+    with claimed(), refused, claimed():
+        pass
+    with claimed():
+        pass
+
+
 def test_a_run_does_not_go_on_with_other_data(data_dir, tmp_path):
     folder = tmp_path / "data"
     shutil.copytree(data_dir, folder)
