@@ -58,6 +58,11 @@ def new_folder(path):
         raise
 
 
+def remove_folder(path):
+    """Removes a folder and all in it, if it is there."""
+    shutil.rmtree(path, ignore_errors=True)
+
+
 def _sync(path):
     descriptor = os.open(path, os.O_RDONLY)
     try:

@@ -16,6 +16,7 @@ import posixpath
 import numpy as np
 import pandas as pd
 
+from simclr_med import splitting
 from simclr_med.errors import InputError
 
 SPLITS = ("train", "validation", "test", "external", "unlabelled")
@@ -61,7 +62,7 @@ class DatasetInfo:
     Attributes:
       name: of the data set.
       task: "multiclass" (one or more primary diagnoses a case) or "multilabel" (findings).
-      classes: in the order of the outputs.
+      classes: in the order of the outputs; empty where all images are unlabelled.
       image_root: folder of the manifest's images, absolute or relative to the data set folder.
       groups: manifest columns for subgroup analysis, such as skin_type.
       other_class: the class left out of average sensitivity, or None.
@@ -135,19 +136,12 @@ class Cases:
 def label_fraction(cases, fraction, seed):
     """The part of `cases` whose labels may be used: stratified by first class, and nested.
 
-    A seeded hash orders the cases of each class; the orders are then interleaved in proportion,
-    so that any prefix holds the classes as the whole does and 10 % lies inside 50 %.
+    The cases are put in `splitting.interleaved`'s order, whose beginnings are nested.
     """
     if fraction >= 1:
         return cases
-    digests = [hashlib.sha256(f"{seed}\n{case}".encode()).digest() for case in cases.case_ids]
     first_class = np.argmax(np.nan_to_num(cases.targets), axis=1)
-    place = np.zeros(len(cases))
-    for value in np.unique(first_class):
-        members = np.flatnonzero(first_class == value)
-        members = members[np.argsort([digests[i] for i in members])]
-        place[members] = (np.arange(len(members)) + 0.5) / len(members)
-    order = sorted(range(len(cases)), key=lambda i: (place[i], digests[i]))
+    order = splitting.interleaved(cases.case_ids, first_class, seed)
     kept = max(1, round(fraction * len(cases)))
     return cases.take(np.sort(order[:kept]))
 
@@ -162,8 +156,9 @@ class Manifest:
     fingerprint: str
 
     def pretraining_splits(self):
-        """Train and, where there is one, unlabelled."""
-        return [s for s in ("train", "unlabelled") if s == "train" or (self.table.split == s).any()]
+        """Train and unlabelled, as far as they are there; train where neither is."""
+        there = [s for s in ("train", "unlabelled") if (self.table["split"] == s).any()]
+        return there or ["train"]
 
     def cases(self, splits):
         """The cases of `splits`, ordered by first appearance in the manifest.
@@ -268,14 +263,14 @@ def read_info(file):
         if name in (*COLUMNS, "labels"):
             raise wrong("groups", name, "is a column of its own, not a group")
     classes = content["classes"]
-    if len(classes) < 1 or len(set(classes)) < len(classes):
-        raise wrong("classes", classes, "must be one or more different names")
+    if len(set(classes)) < len(classes):
+        raise wrong("classes", classes, "must be different names")
     for name in classes:
         if not name or "|" in name:
             raise wrong("classes", name, "is no name of a class: empty, or with a |")
     info = DatasetInfo(**content)
-    if info.task == "multiclass" and len(classes) < 2:
-        raise wrong("classes", classes, "must be two or more for multiclass")
+    if info.task == "multiclass" and len(classes) == 1:
+        raise wrong("classes", classes, "must be two or more, or [] where nothing is labelled")
     if info.other_class is not None and info.other_class not in classes:
         raise wrong("other_class", info.other_class, "is not one of the classes")
     for finding, policy in info.uncertain.items():
@@ -339,7 +334,8 @@ def check_table(info, table, file):
         *((name, "different labels") for name in finding_columns),
     ):
         yield from _differs_within(file, table, "case_id", column, f"this case has {what}")
-    known_patient = table[table["patient_id"] != ""]
+    # Both are learnt from: a patient's unlabelled images beside labelled ones leak nothing.
+    known_patient = table[table["patient_id"] != ""].replace({"split": {"unlabelled": "train"}})
     yield from _differs_within(
         file, known_patient, "patient_id", "split", "this patient stands in two splits"
     )

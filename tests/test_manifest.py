@@ -116,9 +116,8 @@ def test_a_wrong_row_is_named(tmp_path, old, new, message):
     ("changes", "message"),
     [
         ({"task": "regression"}, "column task: 'regression' is not one of"),
-        ({"classes": []}, "column classes"),
-        ({"classes": ["Acne", "Acne"]}, "one or more different names"),
-        ({"classes": ["Acne"]}, "two or more for multiclass"),
+        ({"classes": ["Acne", "Acne"]}, "must be different names"),
+        ({"classes": ["Acne"]}, "must be two or more"),
         ({"classes": ["Acne", "a|b"]}, "'a|b' is no name of a class"),
         ({"classes": "Acne"}, "is not a list of names"),
         ({"clases": []}, "'[]' is not a known key"),
@@ -221,3 +220,22 @@ def test_label_fractions_are_nested_and_stratified(labels, one, two, seed):
         assert len(part) == max(1, round(fraction * n))
         share = part.targets.sum(0) - len(part) / n * targets.sum(0)
         assert np.abs(share).max() <= 2.5
+
+
+def test_a_folder_without_labels_has_no_classes_and_can_be_pretrained_on(tmp_path):
+    folder = folder_of(tmp_path / "d", INFO | {"classes": [], "other_class": None, "groups": []})
+    file = folder / "manifest.csv"
+    lines = ["image,case_id,patient_id,split,labels", "a.jpg,c1,,unlabelled,"]
+    file.write_text("\n".join(lines))
+    found = manifest.read(folder)
+    assert found.pretraining_splits() == ["unlabelled"]
+
+
+def test_a_patient_may_be_unlabelled_and_in_train_but_in_no_other_split(tmp_path):
+    folder = folder_of(tmp_path / "d", INFO | {"groups": []})
+    rows = "image,case_id,patient_id,split,labels\na,c1,p1,{},{}\nb,c2,p1,unlabelled,\n"
+    (folder / "manifest.csv").write_text(rows.format("train", "Acne"))
+    manifest.read(folder)
+    (folder / "manifest.csv").write_text(rows.format("test", "Acne"))
+    with pytest.raises(InputError, match="this patient stands in two splits"):
+        manifest.read(folder)
