@@ -20,10 +20,11 @@ import pandas as pd
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 HEADER = (
-    "Path,Sex,Age,Frontal/Lateral,AP/PA,No Finding,Enlarged Cardiomediastinum,Cardiomegaly,"
-    "Lung Opacity,Lung Lesion,Edema,Consolidation,Pneumonia,Atelectasis,Pneumothorax,"
-    "Pleural Effusion,Pleural Other,Fracture,Support Devices"
-).split(",")
+    "Path", "Sex", "Age", "Frontal/Lateral", "AP/PA", "No Finding", "Enlarged Cardiomediastinum",
+    "Cardiomegaly", "Lung Opacity", "Lung Lesion", "Edema", "Consolidation", "Pneumonia",
+    "Atelectasis", "Pneumothorax", "Pleural Effusion", "Pleural Other", "Fracture",
+    "Support Devices",
+)  # fmt: skip
 LIMIT_SECONDS, LIMIT_MEBIBYTES = 30, 1024
 
 
@@ -53,8 +54,8 @@ def write_chexpert(folder, rows, seed):
     table.to_csv(folder / "train.csv", index=False)
 
 
-def measure():
-    """Times one preparation and its baseline."""
+def main():
+    """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--json", type=pathlib.Path)
@@ -90,4 +91,4 @@ def measure():
 
 
 if __name__ == "__main__":
-    measure()
+    main()

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from benchmarks.prepare import write_chexpert
 from conftest import SHARED
 from PIL import Image
 
@@ -351,21 +352,11 @@ def test_the_same_in_shards(mine, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["d", "s"]
 
 
-HEADER = (
-    "Path,Sex,Age,Frontal/Lateral,AP/PA,No Finding,Enlarged Cardiomediastinum,Cardiomegaly,"
-    "Lung Opacity,Lung Lesion,Edema,Consolidation,Pneumonia,Atelectasis,Pneumothorax,"
-    "Pleural Effusion,Pleural Other,Fracture,Support Devices"
-)
-
-
 def chexpert_options(**changes):
     return {n: o.get("default") for n, o in sources.load("chexpert").OPTIONS.items()} | changes
 
 
 def test_the_paper_s_chexpert_preparation(tmp_path):
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    from prepare import write_chexpert
-
     write_chexpert(tmp_path / "in", 2000, seed=0)
     found = make(tmp_path / "in", tmp_path / "d", chexpert_options(), "chexpert",
                  check_images="none", uncertain="Edema:ones,Atelectasis:ones,Cardiomegaly:zeros",
@@ -386,9 +377,6 @@ def test_the_paper_s_chexpert_preparation(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "train"), [("full", 167_429), ("as_printed", 67_429)])
 def test_all_of_chexpert_is_split_into_the_paper_s_counts(name, train, tmp_path):
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    from prepare import write_chexpert
-
     write_chexpert(tmp_path / "in", 223_414, seed=0)
     found = make(tmp_path / "in", tmp_path / "d", chexpert_options(), "chexpert",
                  check_images="none", splits="" if name == "full" else name)  # fmt: skip
@@ -400,9 +388,6 @@ def test_all_of_chexpert_is_split_into_the_paper_s_counts(name, train, tmp_path)
 
 
 def test_findings_of_another_set_are_mapped_and_the_absent_masked(tmp_path):
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    from prepare import write_chexpert
-
     write_chexpert(tmp_path / "in", 300, seed=0)
     make(tmp_path / "in", tmp_path / "own", chexpert_options(), "chexpert", check_images="none")
     other = tmp_path / "other"
