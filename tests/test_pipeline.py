@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import pathlib
 import shutil
 import subprocess
 import sys
@@ -202,17 +201,3 @@ def test_a_patient_in_two_splits_is_refused(data_dir, tmp_path):
 def test_another_configuration_in_the_work_folder_is_refused(data_dir, pretrained):
     with pytest.raises(InputError, match="--temperature: there 0.1, now 0.5"):
         pretrain.run(pretraining(data_dir, pretrained, positives="case", temperature=0.5))
-
-
-def test_ham10000_as_a_folder(ham10000, tmp_path):
-    tool = pathlib.Path(__file__).parents[1] / "tools" / "prepare_ham10000.py"
-    output = tmp_path / "ham"
-    arguments = [sys.executable, str(tool), f"--input={ham10000}", f"--output={output}"]
-    subprocess.run(arguments, check=True)
-    data = manifest.read(output)
-    sizes = {split: len(data.cases([split])) for split in ("train", "validation", "test")}
-    assert sum(sizes.values()) == 5540
-    assert sizes["train"] == pytest.approx(0.6 * 5540, abs=10)
-    few = manifest.label_fraction(data.cases(["train"]), 0.1, 0)
-    more = manifest.label_fraction(data.cases(["train"]), 0.5, 0)
-    assert set(few.case_ids) < set(more.case_ids)

@@ -8,10 +8,10 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from benchmarks.prepare import write_chexpert
 from conftest import SHARED
 from PIL import Image
 
+from benchmarks.prepare import write_chexpert
 from simclr_med import manifest, sources
 from simclr_med.errors import InputError
 from simclr_med.prepare import Settings, prepare
@@ -412,6 +412,9 @@ def test_lesions_of_ham10000_keep_the_splits_of_our_results(ham10000, tmp_path):
     shares = found.table.drop_duplicates("case_id").groupby("split")["labels"]
     shares = shares.value_counts(normalize=True).unstack()
     assert np.ptp(shares.to_numpy(), axis=0).max() < 0.005
+    few = manifest.label_fraction(found.cases(["train"]), 0.1, 0)
+    more = manifest.label_fraction(found.cases(["train"]), 0.5, 0)
+    assert set(few.case_ids) < set(more.case_ids)
 
 
 def test_photographs_of_pad_ufes(tmp_path):

@@ -67,7 +67,7 @@ def test_help_needs_no_tensorflow():
 
 
 def test_tools_need_no_tensorflow():
-    for tool in ("bootstrap", "make_phantom", "prepare_ham10000", "compare", "demo"):
+    for tool in ("bootstrap", "make_phantom", "prepare_data", "compare", "demo"):
         done = subprocess.run(
             [sys.executable, "-X", "importtime", str(ROOT / "tools" / f"{tool}.py"), "--help"],
             capture_output=True,
