@@ -17,7 +17,7 @@ import pathlib
 import numpy as np
 import pandas as pd
 
-from simclr_med import conditions, files, images, leaks, manifest, shards, sources, splitting
+from simclr_med import conditions, files, images, leaks, manifest, sources, splitting
 from simclr_med.errors import InputError
 from simclr_med.manifest import COLUMNS, DataError, Problem
 from simclr_med.records import image_files
@@ -521,6 +521,8 @@ def _write(output, table, records, settings, info, parts, card):
         files.write_text(folder / "card.md", card)
         manifest.read(folder)  # what was written can be read
     if settings.shards:
+        from simclr_med import shards
+
         try:
             side = settings.shortest_side
             shards.write(

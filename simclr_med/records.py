@@ -84,8 +84,7 @@ def find(folder, names, source):
 def not_found(folder, source):
     """An `InputError` that says what `source` looks for and where it comes from."""
     return InputError(
-        f"--input={folder}: not found: {source.LOOKS_FOR}\n"
-        f"{source.TITLE} comes from {source.WHERE}"
+        f"--input={folder}: not found: {source.LOOKS_FOR}\n{source.TITLE} comes from {source.WHERE}"
     )
 
 

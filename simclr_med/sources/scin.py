@@ -7,8 +7,8 @@ import sys
 
 import pandas as pd
 
-from simclr_med.manifest import Problem
-from simclr_med.records import Records, find, locate, read_csv, split_name
+from simclr_med.manifest import DataError, Problem
+from simclr_med.records import Records, find, locate, read_csv
 
 TITLE = "SCIN, the Skin Condition Image Network (Ward et al. 2024)"
 LOOKS_FOR = "scin_cases.csv and scin_labels.csv beside images/"
@@ -34,17 +34,17 @@ def read(folder, options):
         twice = table["case_id"].duplicated()
         if twice.any():
             row = table[twice].iloc[0]
-            raise ValueError_of(row, "case_id", "stands in an earlier row already")
+            reason = "stands in an earlier row already"
+            raise DataError([Problem(row["file"], row["row"], "case_id", row["case_id"], reason)])
     problems = []
-    joined = cases.merge(labels.drop(columns=["file", "row"]), on="case_id", how="left").fillna("")
     by_case = {row["case_id"]: row for row in labels.to_dict("records")}
     rows = []
-    for case in joined.to_dict("records"):
-        label_row = by_case.get(case["case_id"], case)
+    for case in cases.to_dict("records"):
+        label = by_case.get(case["case_id"], {})
         try:
-            primary = primary_diagnoses(case[WEIGHTED])
+            primary = primary_diagnoses(label.get(WEIGHTED, ""))
         except ValueError as error:
-            where = (label_row["file"], label_row["row"], WEIGHTED, case[WEIGHTED])
+            where = (label["file"], label["row"], WEIGHTED, label[WEIGHTED])
             problems.append(Problem(*where, str(error)))
             continue
         images = [case[name] for name in IMAGES if case[name]]
@@ -58,7 +58,7 @@ def read(folder, options):
                 "patient_id": "",
                 "split": "",
                 "labels": "|".join(primary),
-                "skin_type": skin_group(case),
+                "skin_type": skin_group(case, label),
                 "age_group": case.get("age_group", ""),
                 "sex": case.get("sex_at_birth", ""),
                 "file": case["file"],
@@ -69,7 +69,7 @@ def read(folder, options):
     table = pd.DataFrame(rows)
     repeated = table["image"].duplicated()
     table = table[~repeated].reset_index(drop=True)
-    table["image"] = _images(folder, table["image"])
+    table["image"] = locate(folder, table["image"].str.removeprefix("dataset/"))
     return Records(
         name="SCIN",
         task="multiclass",
@@ -88,3 +88,40 @@ def read(folder, options):
         ],
         problems=problems,
     )
+
+
+def primary_diagnoses(text):
+    """The conditions of the largest weight in the text of a Python dict, name to weight.
+
+    Raises:
+      ValueError: it is something else.
+    """
+    if not text:
+        return []
+    expected = "is not a dict of condition: weight above 0"
+    try:
+        weights = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        raise ValueError(expected) from None
+    sound = isinstance(weights, dict) and all(
+        isinstance(name, str) and name and "|" not in name
+        and isinstance(weight, (int, float)) and math.isfinite(weight) and weight > 0
+        for name, weight in weights.items()
+    )  # fmt: skip
+    if not sound:
+        raise ValueError(expected)
+    largest = max(weights.values(), default=0)
+    return [name for name, weight in weights.items() if weight >= largest - TIE]
+
+
+def skin_group(case, label):
+    """The group of a case's skin: of the dermatologists' median type, else the self-report."""
+    types = [_fitzpatrick(label.get(name, "")) for name in DERMATOLOGISTS]
+    types = [number for number in types if number]
+    if types:
+        return SKIN[statistics.median_low(types)]
+    return SKIN.get(_fitzpatrick(case["fitzpatrick_skin_type"]), "")
+
+
+def _fitzpatrick(text):
+    return int(text[3]) if text in ("FST1", "FST2", "FST3", "FST4", "FST5", "FST6") else None
