@@ -188,9 +188,22 @@ def key(seed, purpose, position, view=0):
     return key
 
 
+IN_SHARD = r"(.*)@(\d+)\+(\d+)/(\d+)"
+
+
 def read(path):
-    """The image at `path`, a string scalar: uint8 `[H, W, 3]`."""
-    return decode(tf.io.read_file(path))
+    """The image at `path`, a string scalar as in `Cases.paths`: uint8 `[H, W, 3]`."""
+    in_shard = tf.strings.regex_full_match(path, IN_SHARD)
+    return decode(tf.cond(in_shard, lambda: _part(path), lambda: tf.io.read_file(path)))
+
+
+def _part(path):
+    """A part of a file: of TensorFlow's ops this data set alone reads from a given place."""
+    file, *numbers = (tf.strings.regex_replace(path, IN_SHARD, rf"\{i}") for i in range(1, 5))
+    offset, length, size = (tf.strings.to_number(text, tf.int64) for text in numbers)
+    footer = size - offset - length
+    part = tf.data.FixedLengthRecordDataset(file, length, header_bytes=offset, footer_bytes=footer)
+    return part.get_single_element()
 
 
 def decode(content):

@@ -64,6 +64,7 @@ class DatasetInfo:
       task: "multiclass" (one or more primary diagnoses a case) or "multilabel" (findings).
       classes: in the order of the outputs; empty where all images are unlabelled.
       image_root: folder of the manifest's images, absolute or relative to the data set folder.
+      shards: folder of TFRecord shards that hold the images instead, see `shards`; or "".
       groups: manifest columns for subgroup analysis, such as skin_type.
       other_class: the class left out of average sensitivity, or None.
       uncertain: what -1 means, "ones", "zeros" or "ignore", by finding; multilabel only.
@@ -75,6 +76,7 @@ class DatasetInfo:
     task: str
     classes: tuple
     image_root: str = "."
+    shards: str = ""
     groups: tuple = ()
     other_class: str | None = None
     uncertain: dict = dataclasses.field(default_factory=dict)
@@ -89,7 +91,8 @@ class Cases:
 
     Attributes:
       case_ids, patient_ids: str `[N]`; an unknown patient is "".
-      paths: absolute, str `[M]`; rows of one case stand together, in the manifest's order.
+      paths: absolute, str `[M]`; rows of one case stand together, in the manifest's order. An
+        image in a shard is SHARD@OFFSET+LENGTH/SIZE, so many bytes of that file.
       offsets: int64 `[N + 1]`.
       targets: float32 `[N, K]`. Multiclass: 1 for each primary diagnosis. Multilabel: 1, 0, or
         NaN where the truth is unknown. All NaN for an unlabelled case.
@@ -176,14 +179,17 @@ class Manifest:
         code, case_ids = pd.factorize(rows["case_id"])
         order = np.argsort(code, kind="stable")
         rows = rows.iloc[order]
-        root = self.image_root
-        _check_images(file, root, rows)
+        if self.info.shards:
+            paths = _in_shards(self.folder / self.info.shards, file, rows)
+        else:
+            _check_images(file, self.image_root, rows)
+            paths = [str(self.image_root / image) for image in rows["image"]]
         offsets = np.concatenate([[0], np.cumsum(np.bincount(code))]).astype(np.int64)
         heads = rows.iloc[offsets[:-1]]
         return Cases(
             np.asarray(case_ids, str),
             heads["patient_id"].to_numpy(str),
-            np.asarray([str(root / image) for image in rows["image"]]),
+            np.asarray(paths, str),
             offsets,
             _targets(self.info, heads),
             {name: heads[name].to_numpy(str) for name in self.info.groups},
@@ -245,6 +251,8 @@ def read_info(file):
     known = {field.name for field in dataclasses.fields(DatasetInfo)}
     for key in sorted(set(content) - known):
         raise wrong(key, content[key], f"is not a known key; expected {', '.join(sorted(known))}")
+    if _escapes(str(content.get("shards", ""))):
+        raise wrong("shards", content["shards"], "leaves the data set folder")
     for key in ("name", "task", "classes"):
         if key not in content:
             raise wrong(key, "", "is missing")
@@ -255,7 +263,12 @@ def read_info(file):
         if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
             raise wrong(key, value, "is not a list of names")
         content[key] = tuple(value)
-    for key, kind in (("image_root", str), ("not_mentioned", str), ("uncertain", dict)):
+    for key, kind in (
+        ("image_root", str),
+        ("shards", str),
+        ("not_mentioned", str),
+        ("uncertain", dict),
+    ):
         if not isinstance(content.get(key, kind()), kind):
             expected = "a text" if kind is str else "an object of finding: policy"
             raise wrong(key, content[key], f"is not {expected}")
@@ -365,6 +378,30 @@ def _check_images(file, root, rows):
             problems.append(Problem(str(file), int(index) + 2, "image", image, reason))
     if problems:
         raise DataError(problems)
+
+
+def _in_shards(folder, file, rows):
+    """Where each row's image lies in the shards of `folder`."""
+    index_file = folder / "index.csv"
+    try:
+        index = pd.read_csv(index_file, dtype=str, keep_default_na=False).set_index("image")
+    except (OSError, ValueError, KeyError) as error:
+        reason = f"is no index of shards: {error}"
+        raise DataError([Problem(str(index_file), None, None, index_file.name, reason)]) from None
+    problems = [
+        Problem(str(file), int(row) + 2, "image", image, f"is not in {index_file}")
+        for row, image in rows["image"][~rows["image"].isin(index.index)].items()
+    ]
+    sizes = {}
+    for shard in pd.unique(index["shard"]):
+        if (folder / shard).is_file():
+            sizes[shard] = (folder / shard).stat().st_size
+        else:
+            problems.append(Problem(str(index_file), None, "shard", shard, "is missing"))
+    if problems:
+        raise DataError(problems)
+    places = index.loc[rows["image"], ["shard", "offset", "length"]].to_numpy()
+    return [f"{folder}/{name}@{start}+{length}/{sizes[name]}" for name, start, length in places]
 
 
 def _targets(info, rows):

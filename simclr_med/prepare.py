@@ -506,7 +506,10 @@ def _uncertain(text, findings):
 
 def _write(output, table, records, settings, info, parts, card):
     """Writes the folder in one step; shards are made of a folder of files that is then removed."""
-    place = output.with_name(f".{output.name}.files") if settings.shards else output
+    place = output
+    if settings.shards:
+        place = output.with_name(f".{output.name}.files")
+        files.remove_folder(place)  # of an attempt that was cut off
     with files.new_folder(place) as folder:
         table, info["image_root"] = _own_images(folder, place, table, records, settings)
         labels = records.findings if records.task == "multilabel" else ("labels",)
