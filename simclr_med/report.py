@@ -3,28 +3,16 @@
 write_report([("SimCLR", "work/simclr"), ("MICLe", "work/micle")], "report.html", ...)
 """
 
-import base64
 import csv
-import html
 import io
 import itertools
 import json
 import pathlib
 
 from simclr_med import config as configs
-from simclr_med import files, metrics, predictions
+from simclr_med import files, metrics, pages, predictions
 from simclr_med.errors import InputError
-
-STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
-  color: #1c2733; background: #fff }
-h1 { font-size: 1.7rem } h2 { font-size: 1.25rem; margin-top: 2.2rem; color: #0b4a6f }
-table { border-collapse: collapse; font-size: .9rem } .wide { overflow-x: auto }
-th, td { padding: .35rem .8rem; border-bottom: 1px solid #d7dee5; text-align: left }
-td small { color: #64727f; white-space: nowrap; display: block }
-.best { font-weight: 600 } .note { color: #4c5965; font-size: .9rem } img { max-width: 100% }
-.yes { color: #0a6b3d; font-weight: 600 }
-"""
+from simclr_med.pages import escape, figure
 
 
 def write_report(runs, output, *, title, replicates, confidence, unit, seed):
@@ -54,7 +42,7 @@ def write_report(runs, output, *, title, replicates, confidence, unit, seed):
         "seed": seed,
     }
     origins = {name: _origin(config[name]) for name in names}
-    body = [f"<h1>{_escape(title)}</h1>", _introduction(names, config)]
+    body = [f"<h1>{escape(title)}</h1>", _introduction(names, config)]
     markdown = []
     for split in splits:
         part = {name: made[name][split] for name in names}
@@ -68,14 +56,9 @@ def write_report(runs, output, *, title, replicates, confidence, unit, seed):
     body += ["<h2>What differs between the runs</h2>", _settings(config, origins)]
     body += ["<h2>Learning curves</h2>", *_curves(folders, origins)]
     body += ["<h2>What the encoder saw</h2>", *_views(origins)]
-    page = (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{_escape(title)}'
-        '</title><meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>{STYLE}</style></head>\n<body>{chr(10).join(body)}</body></html>\n"
-    )
     output = pathlib.Path(output)
     files.write_text(output.with_suffix(".md"), "\n".join(markdown) + "\n")
-    files.write_text(output, page)
+    files.write_text(output, pages.page(title, body))
     return output
 
 
@@ -113,10 +96,6 @@ def _text(value):
     return f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
 
 
-def _escape(value):
-    return html.escape(str(value))
-
-
 def _predictions(folder):
     found = sorted((folder / "predictions").glob("*.csv"))
     if not found:
@@ -137,8 +116,8 @@ def _origin(config):
 def _introduction(names, config):
     heads = {c.mode.replace("_", " ") for c in config.values()}
     return (
-        f"<p>This page compares {_escape(', '.join(names))} "
-        f"({_escape(' and '.join(sorted(heads)))}) on the same cases. Predictions of a case's "
+        f"<p>This page compares {escape(', '.join(names))} "
+        f"({escape(' and '.join(sorted(heads)))}) on the same cases. Predictions of a case's "
         "images are averaged. Each run was trained once: the intervals cover which cases happened "
         "to be tested, not what another seed of training would have given.</p>"
     )
@@ -147,7 +126,7 @@ def _introduction(names, config):
 def _split_section(split, results, differences, bootstrap):
     first = next(iter(results.values()))
     percent = f"{100 * bootstrap['confidence']:g} %"
-    yield f"<h2>Split “{_escape(split)}”: {first['cases']} cases</h2>"
+    yield f"<h2>Split “{escape(split)}”: {first['cases']} cases</h2>"
     yield _table(results, metrics.main_metrics(first))
     yield (
         f'<p class="note">{percent} percentile intervals from {bootstrap["replicates"]} bootstrap '
@@ -157,7 +136,7 @@ def _split_section(split, results, differences, bootstrap):
     if differences:
         yield from _differences(differences, bootstrap)
     for group, levels in first["groups"].items():
-        yield f"<h3>By {_escape(group)}</h3>"
+        yield f"<h3>By {escape(group)}</h3>"
         yield _group_table(group, levels, results)
 
 
@@ -166,11 +145,11 @@ def _table(results, columns):
     for column in columns:
         values = [r["metrics"][column]["value"] for r in results.values()]
         best[column] = max((v for v in values if v is not None), default=None)
-    head = "".join(f"<th>{_escape(metrics.label(column))}</th>" for column in columns)
+    head = "".join(f"<th>{escape(metrics.label(column))}</th>" for column in columns)
     rows = []
     for name, result in results.items():
         cells = [_cell(result["metrics"][column], best[column]) for column in columns]
-        rows.append(f"<tr><th>{_escape(name)}</th>{''.join(cells)}</tr>")
+        rows.append(f"<tr><th>{escape(name)}</th>{''.join(cells)}</tr>")
     return f'<div class="wide"><table><tr><th></th>{head}</tr>{"".join(rows)}</table></div>'
 
 
@@ -190,7 +169,7 @@ def _differences(differences, bootstrap):
             count += row["difference"] is not None
             sentence = metrics.statement(metric, row, a, b)
             mark = ' class="yes"' if row["significant"] else ""
-            rows.append(f"<li{mark}>{_escape(sentence)}</li>")
+            rows.append(f"<li{mark}>{escape(sentence)}</li>")
             strict.append(row["p_value"])
     limit = (1 - bootstrap["confidence"]) / max(1, count)
     kept = sum(p is not None and p <= limit for p in strict)
@@ -213,15 +192,14 @@ def _differences(differences, bootstrap):
 def _group_table(group, levels, results):
     metric = metrics.main_metrics(next(iter(results.values())))[0]
     head = "".join(
-        f"<th>{_escape(level or 'unknown')} ({part['cases']})</th>"
-        for level, part in levels.items()
+        f"<th>{escape(level or 'unknown')} ({part['cases']})</th>" for level, part in levels.items()
     )
     rows = []
     for name, result in results.items():
         parts = [result["groups"][group][level]["metrics"][metric] for level in levels]
-        rows.append(f"<tr><th>{_escape(name)}</th>{''.join(map(_cell, parts))}</tr>")
+        rows.append(f"<tr><th>{escape(name)}</th>{''.join(map(_cell, parts))}</tr>")
     return (
-        f'<p class="note">{_escape(metrics.label(metric))}; number of cases in brackets.</p>'
+        f'<p class="note">{escape(metrics.label(metric))}; number of cases in brackets.</p>'
         f'<div class="wide"><table><tr><th></th>{head}</tr>{"".join(rows)}</table></div>'
     )
 
@@ -239,18 +217,18 @@ def _settings(config, origins):
         values = {name: described[name].get(key) for name in names}
         there = [value for value in values.values() if value is not None]
         if len(set(there)) > 1:
-            cells = "".join(f"<td>{_escape(value or '–')}</td>" for value in values.values())
-            differing.append(f"<tr><th>{_escape(key)}</th>{cells}</tr>")
+            cells = "".join(f"<td>{escape(value or '–')}</td>" for value in values.values())
+            differing.append(f"<tr><th>{escape(key)}</th>{cells}</tr>")
         else:
-            common.append(f"{_escape(key)} {_escape(there[0])}")
+            common.append(f"{escape(key)} {escape(there[0])}")
     table = "<p>No setting differs.</p>"
     if differing:
-        head = "".join(f"<th>{_escape(name)}</th>" for name in names)
+        head = "".join(f"<th>{escape(name)}</th>" for name in names)
         rows = "".join(differing)
         table = f'<div class="wide"><table><tr><th></th>{head}</tr>{rows}</table></div>'
     without = [name for name in names if origins[name] is None]
     if without:
-        table += f'<p class="note">Without pretraining: {_escape(", ".join(without))}.</p>'
+        table += f'<p class="note">Without pretraining: {escape(", ".join(without))}.</p>'
     return f"{table}<details><summary>The same in all</summary><p>{'; '.join(common)}</p></details>"
 
 
@@ -288,7 +266,7 @@ def _curves(folders, origins):
         lines = {name: _read_log(folder / "log.csv") for name, folder in group.items()}
         lines = {name: line for name, line in lines.items() if line}
         if lines:
-            yield _figure(_chart(lines, title), caption)
+            yield figure(_chart(lines, title), caption)
         else:
             yield f"<p>{title}: no log.csv among the runs.</p>"
 
@@ -323,12 +301,4 @@ def _views(origins):
         yield "<p>None of the runs has a picture of its pretraining's views.</p>"
     for name, path in pictures:
         caption = f"{name}: the first pairs of its pretraining; original, view, view, original."
-        yield _figure(path.read_bytes(), caption)
-
-
-def _figure(png, caption):
-    data = base64.b64encode(png).decode()
-    return (
-        f'<figure><img alt="{_escape(caption)}" src="data:image/png;base64,{data}">'
-        f'<figcaption class="note">{_escape(caption)}</figcaption></figure>'
-    )
+        yield figure(path.read_bytes(), caption)

@@ -46,7 +46,7 @@ def write(path, pixels=PIXELS, bits=12, kind="MONOCHROME2", **more):
 
 def lookup(name, table, first=0):
     item = Dataset()
-    item.LUTDescriptor = [len(table), first, 12]
+    item.LUTDescriptor = [len(table), first, 16 if name == "ModalityLUTSequence" else 12]
     item.LUTData = np.asarray(table, np.uint16).tobytes()
     if name == "ModalityLUTSequence":
         item.ModalityLUTType = "US"
@@ -85,7 +85,7 @@ def test_greys_as_pydicom_shows_them(name, kind, tmp_path):
     if "RescaleSlope" in more:
         low, high = -1000.0, 2.5 * 4095 - 1000
     if "ModalityLUTSequence" in more:
-        high = 4095.0
+        high = 65535.0
     expected = pydicom_s(path, low, high)
     expected = 255 - expected if kind == "MONOCHROME1" else expected
     ours = dicom.render(path).astype(int)

@@ -67,7 +67,7 @@ def test_help_needs_no_tensorflow():
 
 
 def test_tools_need_no_tensorflow():
-    for tool in ("bootstrap", "make_phantom", "prepare_data", "compare", "demo"):
+    for tool in ("bootstrap", "make_phantom", "prepare_data", "inspect_data", "compare", "demo"):
         done = subprocess.run(
             [sys.executable, "-X", "importtime", str(ROOT / "tools" / f"{tool}.py"), "--help"],
             capture_output=True,
@@ -96,7 +96,10 @@ def test_flags_are_read_in_run_alone():
 
 
 GROUPS = [
-    "errors files config manifest predictions metrics phantom schedule report",
+    "errors files pages splitting config manifest predictions metrics phantom schedule report",
+    "records conditions images leaks dicom shards inspection",
+    "sources",
+    "prepare",
     "augment encoder heads objective optimizer checkpoint networks",
     "dataset trainer",
     "pretrain",
@@ -107,18 +110,24 @@ GROUPS = [
 
 def test_imports_run_one_way():
     level = {name: i for i, group in enumerate(GROUPS) for name in group.split()}
-    for file in (ROOT / "simclr_med").glob("*.py"):
-        if file.stem == "__init__":
+    for file in (ROOT / "simclr_med").glob("**/*.py"):
+        if file.name == "__init__.py" and file.parent.name == "simclr_med":
             continue
+        here = level["sources" if file.parent.name == "sources" else file.stem]
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("simclr_med"):
                 direct = node.module.partition(".")[2]
                 for name in [direct] if direct else [alias.name for alias in node.names]:
-                    assert level[name] <= level[file.stem], f"{file.name} imports {name}"
+                    assert level[name] <= here, f"{file.name} imports {name}"
 
 
 @pytest.mark.parametrize(
-    ("name", "flags"), [("phantom", ["--cases=4", "--workers=0"]), ("startup", ["--repeats=1"])]
+    ("name", "flags"),
+    [
+        ("phantom", ["--cases=4", "--workers=0"]),
+        ("startup", ["--repeats=1"]),
+        ("prepare", ["--rows=500"]),
+    ],
 )
 def test_benchmarks_write_their_ratios(name, flags, tmp_path):
     file = ROOT / "benchmarks" / f"{name}.py"

@@ -1,0 +1,33 @@
+"""Writes a page that shows what is in a data set folder.
+
+    python tools/inspect_data.py my_data
+
+Counts by split, class and group, sizes, labels that come together, pictures by class, problems.
+"""
+
+import argparse
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+from simclr_med.errors import run_main
+from simclr_med.inspection import write_page
+
+
+def main():
+    """Reads the command line and writes the page."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("--output", type=pathlib.Path, help="default: FOLDER/inspection.html")
+    parser.add_argument("--thumbnails", type=int, default=6, help="cases shown of each class")
+    parser.add_argument("--seed", type=int, default=0, help="which cases are shown")
+    flags = parser.parse_args()
+    output = flags.output or flags.folder / "inspection.html"
+    print(write_page(flags.folder, output, thumbnails=flags.thumbnails, seed=flags.seed))
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))
