@@ -162,7 +162,7 @@ def _class_counts(info, table):
     case = table[table["split"] != "unlabelled"].drop_duplicates("case_id")
     if info.task == "multiclass":
         names = case["labels"].str.split("|").explode()
-        counts = pd.crosstab(names, case["split"].loc[names.index])
+        counts = pd.crosstab(names.to_numpy(), case["split"].loc[names.index].to_numpy())
     else:
         counts = pd.DataFrame(
             {s: (part[list(info.classes)] == "1").sum() for s, part in case.groupby("split")}
