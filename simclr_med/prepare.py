@@ -20,11 +20,13 @@ import pandas as pd
 from simclr_med import conditions, files, images, leaks, manifest, sources, splitting
 from simclr_med.errors import InputError
 from simclr_med.manifest import COLUMNS, DataError, Problem
-from simclr_med.records import image_files
+from simclr_med.records import FILE, ROW, image_files
 
 LABELLED = ("train", "validation", "test", "external")
 EVALUATED = ("validation", "test", "external")
 OWN_IMAGES = "images"
+# Columns while at work: an image's folder, the pool it comes from or "", whether its label maps.
+ROOT, POOL, KEPT = "(root)", "(pool)", "(kept)"
 LISTED = 20
 
 
@@ -125,12 +127,12 @@ def prepare(source_name, folder, output, settings, options, progress=None):
             f"{settings.near_duplicates} bits."
         )
     table, unmapped = _renamed(table, records, settings, target, notes)
-    kept = table.pop("kept").to_numpy()
+    kept = table.pop(KEPT).to_numpy()
     near = _renumbered(near, kept)
     table, seen = table[kept].reset_index(drop=True), seen[kept].reset_index(drop=True)
     table["split"] = _splits(table, records, seen, near, sizes, settings, bool(target))
     keep = table["split"] != ""
-    left_out = table[(~keep) & (table["pool"] != "")]
+    left_out = table[(~keep) & (table[POOL] != "")]
     if (~keep).any():
         notes.append(
             f"{int((~keep).sum())} images are in no split"
@@ -184,10 +186,9 @@ def _sizes(text, source, records):
 def _joined(records, settings, notes):
     """The source's rows and those of the pools, each with its image's `root`, tidied."""
     table = records.table.copy()
-    for name in table.columns.difference(["row", "image"]):
-        if name != "row":
-            table[name] = _tidy(table[name])
-    table["root"], table["pool"] = str(records.image_root), ""
+    for name in table.columns.difference([ROW, "image"]):
+        table[name] = _tidy(table[name])
+    table[ROOT], table[POOL] = str(records.image_root), ""
     if records.task == "multiclass":
         table.loc[(table["labels"] == "") & (table["split"] == ""), "split"] = "unlabelled"
     parts = [table]
@@ -195,7 +196,7 @@ def _joined(records, settings, notes):
         pool = _pool(pathlib.Path(path).absolute(), f"pool{number + 1}")
         notes.append(f"{pool['case_id'].nunique()} unlabelled cases joined from {path}.")
         parts.append(pool)
-    return pd.concat(parts, ignore_index=True).fillna({c: "" for c in table.columns if c != "row"})
+    return pd.concat(parts, ignore_index=True).fillna({c: "" for c in table.columns if c != ROW})
 
 
 def _tidy(column):
@@ -212,21 +213,22 @@ def _pool(folder, name):
         if known.info.shards:
             raise InputError(f"--unlabelled={folder}: is in shards; give the folder of its files")
         table = known.table[["image", "case_id", "patient_id"]].copy()
-        table["root"], table["file"] = str(known.image_root), str(folder / "manifest.csv")
-        table["row"] = table.index + 2
+        table[ROOT], table[FILE] = str(known.image_root), str(folder / "manifest.csv")
+        table[ROW] = table.index + 2
     else:
         found = image_files(folder)
         if not found:
             raise InputError(f"--unlabelled={folder}: no images below it")
         table = pd.DataFrame({"image": found, "case_id": found, "patient_id": ""})
-        table["root"], table["file"], table["row"] = str(folder), str(folder), 0
-    return table.assign(case_id=f"{name}/" + table["case_id"], split="unlabelled", pool=name)
+        table[ROOT], table[FILE], table[ROW] = str(folder), str(folder), 0
+    case_id = f"{name}/" + table["case_id"]
+    return table.assign(case_id=case_id, split="unlabelled", **{POOL: name})
 
 
 def _look(table, records, settings, progress):
     """What `images.look` says of each row."""
     parts = []
-    for root, rows in table.groupby("root", sort=False):
+    for root, rows in table.groupby(ROOT, sort=False):
         rendered = records.render is not None and root == str(records.image_root)
         how = "none" if rendered else settings.check_images
         seen = images.look(
@@ -256,12 +258,12 @@ def _problem_rows(table, records, seen):
         for i in np.flatnonzero(np.asarray(bad)):
             row = table.iloc[i]
             why = reason if isinstance(reason, str) else reason[i]
-            number = int(row["row"]) or None
-            found.setdefault(i, Problem(row["file"], number, column, str(row[column]), why))
+            number = int(row[ROW]) or None
+            found.setdefault(i, Problem(row[FILE], number, column, str(row[column]), why))
 
     add(seen["problem"] != "", "image", seen["problem"].tolist())
     add(table["image"] == "", "image", "is empty")
-    add(table.duplicated(["root", "image"]), "image", "stands in an earlier row already")
+    add(table.duplicated([ROOT, "image"]), "image", "stands in an earlier row already")
     add(table["case_id"] == "", "case_id", "is empty")
     add(~table["split"].isin(("", *manifest.SPLITS)), "split", "is not a split")
     labels = records.findings if records.task == "multilabel" else ("labels",)
@@ -301,7 +303,7 @@ def _problem_table(problems):
 def _renamed(table, records, settings, target, notes):
     """Names as `--mapping` and `--map_to` want them, a column `kept`, and what did not map."""
     names = conditions.read_mapping(settings.mapping) if settings.mapping else {}
-    table["kept"] = True
+    table[KEPT] = True
     if records.task == "multilabel":
         records.findings = tuple(names.get(name, name) for name in records.findings)
         table = table.rename(columns=names)
@@ -322,7 +324,7 @@ def _renamed(table, records, settings, target, notes):
     if not target:
         everything = {name: name for name in _conditions(before)} | names
         table["labels"] = conditions.relabelled(before, everything)
-        table["kept"] = (table["labels"] != "") | (before == "")
+        table[KEPT] = (table["labels"] != "") | (before == "")
     else:
         known = {name: name for name in target.classes} | names
         wrong = sorted({new for new in names.values() if new} - set(target.classes))
@@ -332,8 +334,8 @@ def _renamed(table, records, settings, target, notes):
                 f"{', '.join(target.classes)}"
             )
         table["labels"] = conditions.relabelled(before, known)
-        table["kept"] = (table["labels"] != "") & (before != "")
-    lost = table[~table["kept"]]
+        table[KEPT] = (table["labels"] != "") & (before != "")
+    lost = table[~table[KEPT]]
     unmapped = before[lost.index].value_counts().rename_axis("condition").reset_index(name="images")
     unmapped["cases"] = [
         lost["case_id"][before[lost.index] == name].nunique() for name in unmapped["condition"]
@@ -372,7 +374,7 @@ def _splits(table, records, seen, near, sizes, settings, external):
         split[free] = _drawn(table[free], group[free], records, sizes, settings.seed)
     # Unlabelled images of whom is evaluated on would leak into pretraining.
     evaluated = np.isin(group, group[np.isin(split, EVALUATED)])
-    pool = table["pool"].to_numpy() != ""
+    pool = table[POOL].to_numpy() != ""
     split[(split == "unlabelled") & evaluated] = ""
     repeated = (seen["sha256"] != "") & seen["sha256"].duplicated()
     split[pool & repeated.to_numpy()] = ""
@@ -513,7 +515,7 @@ def _write(output, table, records, settings, info, parts, card):
     with files.new_folder(place) as folder:
         table, info["image_root"] = _own_images(folder, place, table, records, settings)
         labels = records.findings if records.task == "multilabel" else ("labels",)
-        unwanted = {*COLUMNS, *labels, "file", "row", "root", "pool"}
+        unwanted = {*COLUMNS, *labels, FILE, ROW, ROOT, POOL}
         free = [name for name in table.columns if name not in unwanted]
         content = table[[*COLUMNS, *labels, *free]].to_csv(index=False)
         files.write_text(folder / "manifest.csv", content)
@@ -540,15 +542,15 @@ def _own_images(folder, place, table, records, settings):
     """Writes the images that training could not read where they are; returns table and root."""
     rendered = np.zeros(len(table), bool)
     if records.render is not None:
-        rendered = (table["root"] == str(records.image_root)).to_numpy()
+        rendered = (table[ROOT] == str(records.image_root)).to_numpy()
     rewritten = np.zeros(len(table), bool)
     if settings.shortest_side is not None and not settings.shards:
         rewritten = ~rendered
     names = table["image"].to_numpy(object).copy()
-    roots = table["root"].to_numpy(object).copy()
+    roots = table[ROOT].to_numpy(object).copy()
     written = np.flatnonzero(rendered | rewritten)
     for i in written:
-        inside = names[i] if table["pool"].iloc[i] == "" else f"{table['pool'].iloc[i]}/{names[i]}"
+        inside = names[i] if table[POOL].iloc[i] == "" else f"{table['pool'].iloc[i]}/{names[i]}"
         if rendered[i]:
             try:
                 content, name = images.png(records.render(names[i])), inside

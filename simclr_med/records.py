@@ -7,7 +7,9 @@
 Every cell is text: an id that looks like a number stays as it was written.
 """
 
+import csv
 import dataclasses
+import gzip
 import os
 import pathlib
 import re
@@ -25,6 +27,8 @@ SPLIT_NAMES = {name: name for name in SPLITS} | {
     "training": "train", "val": "validation", "valid": "validation", "dev": "validation",
     "testing": "test",
 }  # fmt: skip
+# Where a row comes from: names that no table of a user's has.
+FILE, ROW = "(file)", "(row)"
 UNKNOWN = ("", "nan", "unknown", "none")
 
 
@@ -37,7 +41,7 @@ class Records:
       task: "multiclass" or "multilabel".
       table: text columns image (relative to `image_root`), case_id, patient_id ("" unknown),
         split ("" where it is to be drawn), labels ("" unlabelled; names joined by "|") or one
-        column a finding, then groups and free columns; and `file` and `row`, where the row comes
+        column a finding, then groups and free columns; and FILE and ROW, where the row comes
         from. One row an image.
       image_root: folder of the images.
       findings: the columns of findings, in order; multilabel only.
@@ -89,7 +93,7 @@ def not_found(folder, source):
 
 
 def read_csv(file, columns, *, rename=None):
-    """The rows of a CSV (or .csv.gz) as text, with the columns `file` and `row` added.
+    """The rows of a CSV (or .csv.gz) as text, with the columns FILE and ROW added.
 
     Args:
       columns: that must be in the header.
@@ -111,11 +115,13 @@ def read_csv(file, columns, *, rename=None):
         ).fillna("")
     except FileNotFoundError:
         raise InputError(f"{file} not found") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+    except (csv.Error, pd.errors.ParserError, UnicodeDecodeError) as error:
         raise InputError(f"{file} is not a CSV table in UTF-8: {error}") from None
+    if not len(raw):
+        raise InputError(f"{file} is empty: expected a header with {', '.join(columns)}")
     header = raw.iloc[0].tolist()
     header = rename(header) if rename else header
-    while header and not header[-1] and not (raw.iloc[1:, len(header) - 1] != "").any():
+    while header and not header[-1]:
         header.pop()
     missing = [name for name in columns if name not in header]
     if missing:
@@ -134,18 +140,14 @@ def read_csv(file, columns, *, rename=None):
     table = raw.iloc[1:, : len(header)].reset_index(drop=True).set_axis(header, axis=1)
     if not len(table):
         raise InputError(f"{file} has no rows below its header")
-    return table.assign(file=str(file), row=range(2, len(table) + 2))
+    return table.assign(**{FILE: str(file), ROW: range(2, len(table) + 2)})
 
 
 def _widest(file):
-    """Cells of the widest row of the first few: a header may have fewer than its rows."""
-    import csv
-    import gzip
-
+    """Cells of the widest row: where one is wider than the header, pandas would cut it."""
     opened = gzip.open if str(file).endswith(".gz") else open
     with opened(file, "rt", encoding="utf-8-sig", newline="") as lines:
-        rows = [row for _, row in zip(range(50), csv.reader(lines), strict=False)]
-    return max((len(row) for row in rows), default=1) or 1
+        return max((len(row) for row in csv.reader(lines)), default=1) or 1
 
 
 def locate(folder, names):
@@ -208,7 +210,6 @@ def whole_numbers(values):
 
 def drop_rows(table, bad, column, reason, problems):
     """The rows of `table` that are not `bad`; the others are added to `problems`."""
-    for row in table[bad].itertuples(index=False):
-        values = row._asdict() if column.isidentifier() else dict(zip(table, row, strict=True))
-        problems.append(Problem(values["file"], values["row"], column, values[column], reason))
+    for file, row, value in table.loc[bad, [FILE, ROW, column]].itertuples(index=False):
+        problems.append(Problem(file, row, column, value, reason))
     return table[~bad].reset_index(drop=True)

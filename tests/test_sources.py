@@ -1,4 +1,4 @@
-"""Each source from a small faithful imitation of its files, quirks included; and the real tables."""
+"""Each source from a small faithful imitation of its files, quirks included; the real tables."""
 
 import gzip
 import shutil
@@ -12,7 +12,7 @@ from PIL import Image
 from benchmarks.prepare import HEADER as CHEXPERT
 from simclr_med import sources
 from simclr_med.errors import InputError
-from simclr_med.records import read_csv
+from simclr_med.records import ROW, read_csv
 
 TABLES = SHARED / "tables"
 
@@ -66,7 +66,7 @@ def test_ids_stay_text_and_marks_of_order_are_passed_over(tmp_path):
     text = "id,dx\n007,a\n-5156441036700827606,\n1e5,nan\n"
     table = read_csv(put(tmp_path, "a.csv", text, "utf-8-sig"), ("id", "dx"))
     assert table["id"].tolist() == ["007", "-5156441036700827606", "1e5"]
-    assert table["dx"].tolist() == ["a", "", "nan"] and table["row"].tolist() == [2, 3, 4]
+    assert table["dx"].tolist() == ["a", "", "nan"] and table[ROW].tolist() == [2, 3, 4]
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_ids_stay_text_and_marks_of_order_are_passed_over(tmp_path):
         ("id,label\n1,a\n", "row 1: no column dx; the header is id, label"),
         ("id,dx,dx\n1,a,b\n", "'dx' stands in the header twice"),
         ("id,dx\n", "no rows"),
-        ("", "is not a CSV table"),
+        ("", "is empty: expected a header with id, dx"),
         ("id,dx\n1,a\n2,b,c\n", "row 3: has more cells than the header, which has 2"),
     ],
 )
@@ -181,7 +181,8 @@ SCIN_LABELS = (
 
 def scin(folder, labels):
     put(folder, "scin_cases.csv", SCIN_CASES
-        + "-5156441036700827606,FST6,AGE_30_TO_39,FEMALE,dataset/images/-51.png,dataset/images/-52.png,\n"
+        + "-5156441036700827606,FST6,AGE_30_TO_39,FEMALE,dataset/images/-51.png,"
+        + "dataset/images/-52.png,\n"
         + "12,NONE_SELECTED,,,dataset/images/1.png,,\n"
         + "0013,FST4,,,dataset/images/3.png,,dataset/images/-51.png\n")  # fmt: skip
     put(folder, "scin_labels.csv", SCIN_LABELS + labels)

@@ -5,7 +5,7 @@ import sys
 
 import pandas as pd
 
-from simclr_med.records import Records, drop_rows, find, locate, read_csv
+from simclr_med.records import FILE, ROW, Records, drop_rows, find, locate, read_csv
 
 TITLE = "NIH ChestX-ray14 (Wang et al. 2017)"
 LOOKS_FOR = "Data_Entry_2017.csv or Data_Entry_2017_v2020.csv beside folders of the images"
@@ -61,8 +61,8 @@ def read(folder, options):
             "sex": rows["Patient Gender"],
             "view": rows["View Position"],
             "age": rows["Patient Age"].map(ages),
-            "file": rows["file"],
-            "row": rows["row"],
+            FILE: rows[FILE],
+            ROW: rows[ROW],
         }
     )
     return Records(

@@ -5,7 +5,7 @@ import sys
 import pandas as pd
 
 from simclr_med.errors import InputError
-from simclr_med.records import Records, drop_rows, find, read_csv
+from simclr_med.records import FILE, ROW, Records, drop_rows, find, read_csv
 
 TITLE = "CheXpert (Irvin et al. 2019)"
 LOOKS_FOR = "train.csv (and valid.csv) beside train/patient*/study*/view*.jpg"
@@ -81,8 +81,8 @@ def read(folder, options):
             "sex": rows["Sex"].replace("Unknown", ""),
             "age": rows["Age"],
             "view": (rows["Frontal/Lateral"] + " " + rows["AP/PA"]).str.strip(),
-            "file": rows["file"],
-            "row": rows["row"],
+            FILE: rows[FILE],
+            ROW: rows[ROW],
         }
     )
     # The official validation counts its patients anew from 64541 on, so that ids do not meet.

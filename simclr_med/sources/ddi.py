@@ -4,7 +4,7 @@ import sys
 
 import pandas as pd
 
-from simclr_med.records import Records, drop_rows, find, locate, read_csv
+from simclr_med.records import FILE, ROW, Records, drop_rows, find, locate, read_csv
 
 TITLE = "DDI, Diverse Dermatology Images (Daneshjou et al. 2022)"
 LOOKS_FOR = "ddi_metadata.csv beside the images that its column DDI_file names"
@@ -37,8 +37,8 @@ def read(folder, options):
             "split": "external",
             "labels": labels,
             "skin_type": rows["skin_tone"].map(TONES),
-            "file": rows["file"],
-            "row": rows["row"],
+            FILE: rows[FILE],
+            ROW: rows[ROW],
         }
     )
     return Records(

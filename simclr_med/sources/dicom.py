@@ -10,7 +10,7 @@ import pandas as pd
 from simclr_med import dicom
 from simclr_med.errors import InputError
 from simclr_med.manifest import Problem
-from simclr_med.records import Records, not_found
+from simclr_med.records import FILE, ROW, Records, not_found
 
 TITLE = "A tree of DICOM files"
 LOOKS_FOR = "DICOM files (.dcm, .dicom or without a suffix), single images"
@@ -77,7 +77,7 @@ def read(folder, options):
         rows.append((name, code(study), code(patient), view, modality, inside, 0))
     if not rows and not problems:
         raise not_found(folder, sys.modules[__name__])
-    columns = ["image", "case_id", "patient_id", "view", "modality", "file", "row"]
+    columns = ["image", "case_id", "patient_id", "view", "modality", FILE, ROW]
     table = pd.DataFrame(rows, columns=columns)
     return Records(
         name=pathlib.Path(folder).name,

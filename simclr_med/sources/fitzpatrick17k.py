@@ -4,7 +4,7 @@ import sys
 
 import pandas as pd
 
-from simclr_med.records import Records, find, locate, read_csv
+from simclr_med.records import FILE, ROW, Records, find, locate, read_csv
 
 TITLE = "Fitzpatrick17k (Groh et al. 2021)"
 LOOKS_FOR = "fitzpatrick17k.csv beside a folder of <md5hash>.jpg"
@@ -32,8 +32,8 @@ def read(folder, options):
             "split": "",
             "labels": rows[options["labels"]],
             "skin_type": rows["fitzpatrick_scale"].replace("-1", ""),
-            "file": rows["file"],
-            "row": rows["row"],
+            FILE: rows[FILE],
+            ROW: rows[ROW],
         }
     )
     return Records(

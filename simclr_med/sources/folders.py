@@ -7,7 +7,7 @@ import pandas as pd
 
 from simclr_med.errors import InputError
 from simclr_med.manifest import Problem
-from simclr_med.records import Records, image_files, not_found, split_name
+from simclr_med.records import FILE, ROW, Records, image_files, not_found, split_name
 
 TITLE = "A folder of images of one's own"
 LOOKS_FOR = "images in CLASS/, in SPLIT/CLASS/, or directly in the folder (without labels)"
@@ -48,13 +48,13 @@ def read(folder, options):
                 "patient_id": names.get("patient") or "",
                 "split": "" if split == "unlabelled" or not split else split,
                 "labels": "" if split == "unlabelled" else label.replace("|", "/"),
-                "file": str(folder),
-                "row": 0,
+                FILE: str(folder),
+                ROW: 0,
             }
         )
         if split == "unlabelled":
             rows[-1]["split"] = split
-    columns = ("image", "case_id", "patient_id", "split", "labels", "file", "row")
+    columns = ("image", "case_id", "patient_id", "split", "labels", FILE, ROW)
     table = pd.DataFrame(rows, columns=columns)
     other = sum(len(files) for _, _, files in os.walk(folder)) - len(found)
     notes = [f"{other} files are no images and were passed over."] if other else []

@@ -4,7 +4,7 @@ import sys
 
 import pandas as pd
 
-from simclr_med.records import Records, find, known, locate, read_csv, whole_numbers
+from simclr_med.records import FILE, ROW, Records, find, known, locate, read_csv, whole_numbers
 
 TITLE = "HAM10000 (Tschandl et al. 2018)"
 LOOKS_FOR = "HAM10000_metadata.csv beside folders of <image_id>.jpg"
@@ -26,8 +26,8 @@ def read(folder, options):
             "sex": known(rows["sex"]),
             "age": whole_numbers(known(rows["age"])),
             "localization": known(rows["localization"]),
-            "file": rows["file"],
-            "row": rows["row"],
+            FILE: rows[FILE],
+            ROW: rows[ROW],
         }
     )
     return Records(

@@ -4,7 +4,7 @@ import sys
 
 import pandas as pd
 
-from simclr_med.records import Records, find, known, locate, read_csv, whole_numbers
+from simclr_med.records import FILE, ROW, Records, find, known, locate, read_csv, whole_numbers
 
 TITLE = "ISIC 2020 (Rotemberg et al. 2021)"
 LOOKS_FOR = "train.csv (or ISIC_2020_train.csv) beside a folder of <image_name>.jpg"
@@ -37,8 +37,8 @@ def read(folder, options):
             "sex": known(rows["sex"]),
             "age": whole_numbers(known(rows["age_approx"])),
             "site": known(rows[site]),
-            "file": rows["file"],
-            "row": rows["row"],
+            FILE: rows[FILE],
+            ROW: rows[ROW],
         }
     )
     return Records(

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from simclr_med.errors import InputError
-from simclr_med.records import Records
+from simclr_med.records import FILE, ROW, Records
 
 TITLE = "MedMNIST+ (Yang et al. 2023)"
 LOOKS_FOR = "an .npz file such as dermamnist_224.npz, or a folder that holds just one"
@@ -58,7 +58,7 @@ def read(folder, options):
     return Records(
         name=file.stem,
         task="multilabel" if width > 1 else "multiclass",
-        table=table.assign(patient_id="", file=str(file), row=0),
+        table=table.assign(patient_id="", **{FILE: str(file), ROW: 0}),
         image_root=file.parent,
         findings=tuple(classes) if width > 1 else (),
         licence="CC BY 4.0 (DermaMNIST: CC BY-NC 4.0)",

@@ -4,7 +4,7 @@ import sys
 
 import pandas as pd
 
-from simclr_med.records import Records, find, known, locate, read_csv, whole_numbers
+from simclr_med.records import FILE, ROW, Records, find, known, locate, read_csv, whole_numbers
 
 TITLE = "PAD-UFES-20 (Pacheco et al. 2020)"
 LOOKS_FOR = "metadata.csv beside folders of the images that its column img_id names"
@@ -32,7 +32,7 @@ def read(folder, options):
     return Records(
         name="PAD-UFES-20",
         task="multiclass",
-        table=table.assign(file=rows["file"], row=rows["row"]),
+        table=table.assign(**{FILE: rows[FILE], ROW: rows[ROW]}),
         image_root=folder,
         groups=("skin_type",),
         licence="CC BY 4.0",

@@ -8,7 +8,7 @@ import sys
 import pandas as pd
 
 from simclr_med.manifest import DataError, Problem
-from simclr_med.records import Records, find, locate, read_csv
+from simclr_med.records import FILE, ROW, Records, find, locate, read_csv
 
 TITLE = "SCIN, the Skin Condition Image Network (Ward et al. 2024)"
 LOOKS_FOR = "scin_cases.csv and scin_labels.csv beside images/"
@@ -35,7 +35,7 @@ def read(folder, options):
         if twice.any():
             row = table[twice].iloc[0]
             reason = "stands in an earlier row already"
-            raise DataError([Problem(row["file"], row["row"], "case_id", row["case_id"], reason)])
+            raise DataError([Problem(row[FILE], row[ROW], "case_id", row["case_id"], reason)])
     problems = []
     by_case = {row["case_id"]: row for row in labels.to_dict("records")}
     rows = []
@@ -44,12 +44,12 @@ def read(folder, options):
         try:
             primary = primary_diagnoses(label.get(WEIGHTED, ""))
         except ValueError as error:
-            where = (label["file"], label["row"], WEIGHTED, label[WEIGHTED])
+            where = (label[FILE], label[ROW], WEIGHTED, label[WEIGHTED])
             problems.append(Problem(*where, str(error)))
             continue
         images = [case[name] for name in IMAGES if case[name]]
         if not images:
-            where = (case["file"], case["row"], IMAGES[0], "")
+            where = (case[FILE], case[ROW], IMAGES[0], "")
             problems.append(Problem(*where, "is empty: a case has an image"))
         rows += [
             {
@@ -61,8 +61,8 @@ def read(folder, options):
                 "skin_type": skin_group(case, label),
                 "age_group": case.get("age_group", ""),
                 "sex": case.get("sex_at_birth", ""),
-                "file": case["file"],
-                "row": case["row"],
+                FILE: case[FILE],
+                ROW: case[ROW],
             }
             for image in images
         ]

@@ -5,7 +5,7 @@ import pathlib
 import pandas as pd
 
 from simclr_med.errors import InputError
-from simclr_med.records import Records, drop_rows, locate, read_csv, split_name
+from simclr_med.records import FILE, Records, drop_rows, locate, read_csv, split_name
 
 TITLE = "A table of one's own"
 LOOKS_FOR = "a CSV file, or a folder that holds just one, with a row an image"
@@ -49,7 +49,7 @@ def read(folder, options):
     if not root.is_dir():
         raise InputError(f"--image_root={root}: no such folder")
     image = rows[single["image"]]
-    table = pd.DataFrame({"image": locate(root, image), "file": rows["file"], "row": rows["row"]})
+    table = pd.DataFrame({"image": locate(root, image), FILE: rows[FILE], ROW: rows[ROW]})
     table["case_id"] = rows[single["case"]] if single["case"] else image
     table["patient_id"] = rows[single["patient"]] if single["patient"] else ""
     split = rows[single["split"]] if single["split"] else pd.Series("", rows.index)
