@@ -5,7 +5,7 @@ import pathlib
 import pandas as pd
 
 from simclr_med.errors import InputError
-from simclr_med.records import FILE, Records, drop_rows, locate, read_csv, split_name
+from simclr_med.records import FILE, ROW, Records, drop_rows, locate, read_csv, split_name
 
 TITLE = "A table of one's own"
 LOOKS_FOR = "a CSV file, or a folder that holds just one, with a row an image"
