@@ -7,7 +7,11 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from PIL import Image
+
+from benchmarks.prepare import write_chexpert
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -18,9 +22,9 @@ COMPARISON = [
 ]  # fmt: skip
 
 
-def commands():
+def commands(text=README):
     """The indented commands, as a shell would see them, in order."""
-    lines = [line.strip() for line in README.splitlines() if line.startswith("    ")]
+    lines = [line.strip() for line in text.splitlines() if line.startswith("    ")]
     return [line for line in lines if re.match(r"python |D=", line)]
 
 
@@ -30,9 +34,80 @@ def run(line, cwd):
     return subprocess.run(line, shell=True, cwd=cwd, capture_output=True, text=True, env=env)
 
 
+def pictures(folder, count):
+    """A folder of small pictures without labels."""
+    folder.mkdir()
+    for number in range(count):
+        pixels = np.random.default_rng(number).integers(0, 256, (20, 24, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number:03d}.png")
+
+
+def test_a_folder_of_pictures_becomes_a_data_set(tmp_path):
+    pictures(tmp_path / "my_images", 8)
+    prepare, inspect = [line for line in commands() if "my_data" in line and "tools/" in line][:2]
+    for line in (prepare, inspect):
+        done = run(line, tmp_path)
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "my_data" / "inspection.html").exists()
+
+
+def imitations(folder):
+    """Small files in place of every set that docs/data.md names."""
+    pictures(folder / "my_images", 40)
+    lines = [f"{i:03d}.png,l{i // 2},p{i // 4},{'ab'[i % 4 // 2]}\n" for i in range(40)]
+    (folder / "my_table.csv").write_text("file,lesion,patient,diagnosis\n" + "".join(lines))
+    for name in ("SCIN", "PAD-UFES-20", "HAM10000", "more_images"):
+        (folder / name).mkdir()
+    cases = [f"{i},FST3,{i}.png,,\n" for i in range(400)]
+    labels = [f"{i},{{'{'Acne' if i % 2 else 'Eczema'}': 1.0}}\n" for i in range(400)]
+    (folder / "SCIN" / "scin_cases.csv").write_text(
+        "case_id,fitzpatrick_skin_type,image_1_path,image_2_path,image_3_path\n" + "".join(cases)
+    )
+    (folder / "SCIN" / "scin_labels.csv").write_text(
+        "case_id,weighted_skin_condition_label\n" + "".join(labels)
+    )
+    (folder / "PAD-UFES-20" / "metadata.csv").write_text(
+        "patient_id,lesion_id,fitspatrick,diagnostic,img_id\nP1,1,2.0,ACN,a.png\n"
+        "P1,2,2.0,XXX,b.png\n"
+    )
+    (folder / "pad_to_scin.csv").write_text("from,to\nACN,Acne\n")
+    lesions = [f"L{i},I{i},nv,80,male,back\n" for i in range(20)]
+    (folder / "HAM10000" / "HAM10000_metadata.csv").write_text(
+        "lesion_id,image_id,dx,age,sex,localization\n" + "".join(lesions[:-1])
+        + lesions[-1].replace("nv", "mel")
+    )  # fmt: skip
+    write_chexpert(folder / "CheXpert-v1.0-small", 300, seed=0)
+    for name in ("my_images/000.png", "my_images/001.png"):
+        shutil.copy(folder / name, folder / "more_images")
+
+
+def test_every_command_of_the_page_on_data(data_dir, tmp_path):
+    imitations(tmp_path)
+    shutil.copytree(data_dir, tmp_path / "work" / "other_data")
+    lines = commands((ROOT / "docs" / "data.md").read_text(encoding="utf-8"))
+    assert len(lines) == 9
+    for line in lines:
+        if "--source=dicom" in line:
+            pydicom = pytest.importorskip("pydicom", reason="pip install simclr_med[dicom]")
+            shutil.copy(pydicom.data.get_testdata_file("CT_small.dcm"), tmp_path / "a.dcm")
+            (tmp_path / "archive").mkdir()
+            (tmp_path / "a.dcm").rename(tmp_path / "archive" / "a.dcm")
+        elif "prepare_data" in line and "my_" not in line:
+            line += " --check_images=none"  # these imitations have no pictures
+        elif "--mode=pretrain" in line:
+            for name, value in SMALLER.items():
+                line = re.sub(rf"--{name}=\d+", f"--{name}={value}", line)
+        if "my_table" in line:
+            line = line.replace("work/my_data", "work/from_table")
+        done = run(line, tmp_path)
+        assert done.returncode == 0, f"{line}\n{done.stderr}"
+    assert (tmp_path / "work" / "pad" / "unmapped.csv").exists()
+
+
 def test_one_s_own_images_and_the_bootstrap(data_dir, tmp_path):
     shutil.copytree(data_dir, tmp_path / "my_data")
-    setting, *lines = [line for line in commands() if "compare.py" not in line]
+    there = [line for line in commands() if not re.search("compare.py|prepare_data|inspect", line)]
+    setting, *lines = there
     assert len(lines) == 4
     for line in lines[:3]:
         for name, value in SMALLER.items():
