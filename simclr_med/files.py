@@ -58,6 +58,30 @@ def new_folder(path):
         raise
 
 
+@contextlib.contextmanager
+def resumable_folder(path, key):
+    """Yields an unfinished folder beside `path` that becomes `path` when the block ends well.
+
+    What a block that did not end well wrote is there again the next time, if `key` is the same
+    text; otherwise it is thrown away.
+
+    Raises:
+      FileExistsError: `path` is there already.
+    """
+    path = pathlib.Path(path)
+    if path.exists():
+        raise FileExistsError(f"{path} is there already")
+    beside = path.with_name(f".{path.name}.unfinished")
+    note = beside / "unfinished.key"
+    if not note.exists() or note.read_text() != key:
+        remove_folder(beside)
+        write_text(note, key)
+    yield beside
+    note.unlink()
+    os.rename(beside, path)
+    _sync(path.parent)
+
+
 def remove_folder(path):
     """Removes a folder and all in it, if it is there."""
     shutil.rmtree(path, ignore_errors=True)

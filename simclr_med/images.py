@@ -23,6 +23,7 @@ SMALLEST_SIDE = 8
 EXIF_ORIENTATION = 0x0112
 SUFFIXES = {"JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"), "PNG": (".png",)}
 QUALITY = 95
+LOSSY = ("JPEG", "MPO")
 COLUMNS = ("width", "height", "sha256", "perceptual", "problem", "note")
 BITS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).sum(axis=1)  # set in a byte
 HOW = ("none", "exists", "decode")
@@ -38,7 +39,7 @@ def look(root, names, how, *, perceptual=False, rewritten=False, workers=0, prog
       perceptual: whether to hash what it shows too, as 64 hexadecimal digits; see `near`.
       rewritten: whether `rewrite` will be used: then formats and depths are no problem.
       workers: threads, 0 for one a core.
-      progress: called with (done, all), or None.
+      progress: called with (what, done, all), or None.
 
     Returns:
       The table; sides are 0 and texts "" where unknown. Two files have the same bytes if and only
@@ -62,8 +63,25 @@ def look(root, names, how, *, perceptual=False, rewritten=False, workers=0, prog
     with concurrent.futures.ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         for row in pool.map(lambda path: _decoded(path, perceptual, rewritten), paths):
             rows.append(row)
-            if progress and len(rows) % 50 == 0:
-                progress(len(rows), len(paths))
+            if progress:
+                progress("looking at images", len(rows), len(paths))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def look_at_rendered(render, names, how, *, perceptual=False, progress=None):
+    """The same of images that `render(name)` makes: they are rendered where `how` is "decode"."""
+    rows = []
+    for name in names if how == "decode" else ():
+        try:
+            pixels = render(name)
+            looks = _difference_hash(Image.fromarray(pixels)) if perceptual else ""
+            digest = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
+            rows.append((pixels.shape[1], pixels.shape[0], digest, looks, "", ""))
+        except ValueError as error:
+            rows.append((0, 0, "", "", str(error), ""))
+        if progress:
+            progress("rendering images", len(rows), len(names))
+    rows = rows or [(0, 0, "", "", "", "")] * len(names)
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -141,7 +159,7 @@ def rewrite(path, shortest_side):
     """
     try:
         with Image.open(path) as image:
-            lossy = image.format in ("JPEG", "MPO")
+            lossy = image.format in LOSSY
             plain = _plain(ImageOps.exif_transpose(image))
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(str(error)) from None
@@ -155,6 +173,15 @@ def rewrite(path, shortest_side):
     else:
         plain.save(buffer, "PNG")
     return buffer.getvalue(), ".jpg" if lossy else ".png"
+
+
+def rewritten_suffix(path):
+    """The suffix that `rewrite` gives the image at `path`; ValueError where it is none."""
+    try:
+        with Image.open(path) as image:
+            return ".jpg" if image.format in LOSSY else ".png"
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(str(error)) from None
 
 
 def _plain(image):

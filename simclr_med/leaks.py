@@ -23,34 +23,31 @@ class Leak:
         return f"{self.kind} {self.key} stands in {' and '.join(self.splits)}"
 
 
-def find(table, sha256, near=()):
+def find(table, sha256, near):
     """All leaks of a table with case_id, patient_id, image and split.
 
     Args:
       sha256: `[N]` digests of the images' bytes, "" where they were not read.
-      near: pairs of rows whose images are nearly the same.
+      near: `[N]` names of groups of images that look nearly the same, "" where none was sought.
     """
-    side = table["split"].replace(LEARNT_FROM)
-    leaks = []
-    for kind, key, split in (
-        ("patient", table["patient_id"], side),
+    learnt = table["split"].replace(LEARNT_FROM)
+    image = table["image"].to_numpy()
+    found = []
+    for kind, keys, splits in (
+        ("patient", table["patient_id"], learnt),
         ("case", table["case_id"], table["split"]),
-        ("identical image", pd.Series(sha256, index=table.index), side),
+        ("identical image", sha256, learnt),
+        ("nearly the same image", near, learnt),
     ):
-        part = pd.DataFrame({"key": key.to_numpy(), "split": split.to_numpy()})
+        part = pd.DataFrame({"key": np.asarray(keys), "split": splits.to_numpy()})
         part = part[part["key"] != ""]
         several = part.groupby("key")["split"].nunique()
-        several = several.index[several > 1]
-        for value, rows in part[part["key"].isin(several)].groupby("key", sort=True).groups.items():
-            splits = tuple(pd.unique(table["split"].iloc[rows]))
-            name = table["image"].iloc[rows[0]] if kind == "identical image" else value
-            leaks.append(Leak(kind, name, splits, tuple(rows)))
-    split, image = side.to_numpy(), table["image"].to_numpy()
-    for i, j in near:
-        if split[i] != split[j]:
-            name = f"{image[i]} (much like {image[j]})"
-            leaks.append(Leak("image", name, (split[i], split[j]), (i, j)))
-    return leaks
+        part = part[part["key"].isin(several.index[several > 1])]
+        for key, rows in part.groupby("key").groups.items():
+            name = key if kind in ("patient", "case") else image[rows[0]]
+            sides = tuple(pd.unique(table["split"].iloc[rows]))
+            found.append(Leak(kind, name, sides, tuple(rows)))
+    return found
 
 
 def losing_cases(table, leaks):

@@ -229,6 +229,9 @@ def read(folder):
     if problems:
         raise DataError(problems)
     digest = hashlib.sha256((folder / "dataset.json").read_bytes() + file.read_bytes())
+    checksums = folder / info.shards / "checksums.json"
+    if info.shards and checksums.exists():
+        digest.update(checksums.read_bytes())
     return Manifest(folder, info, table, digest.hexdigest())
 
 

@@ -27,8 +27,12 @@ SPLIT_NAMES = {name: name for name in SPLITS} | {
     "training": "train", "val": "validation", "valid": "validation", "dev": "validation",
     "testing": "test",
 }  # fmt: skip
-# Where a row comes from: names that no table of a user's has.
-FILE, ROW = "(file)", "(row)"
+# Columns of ours, under names that no table of a user's has: where a row comes from; and while it
+# is prepared its image's folder, the pool it was joined from or "", the digest of its bytes, and
+# the group of images that look nearly the same or "".
+OURS = FILE, ROW, ROOT, POOL, SHA256, NEAR = (
+    "(file)", "(row)", "(root)", "(pool)", "(sha256)", "(near)",
+)  # fmt: skip
 UNKNOWN = ("", "nan", "unknown", "none")
 
 
@@ -160,7 +164,8 @@ def locate(folder, names):
       InputError: two files below `folder` fit one name.
     """
     names = list(names)
-    if all((folder / name).is_file() for name in names[:100]):
+    missing = {name for name in names if not (folder / name).is_file()}
+    if not missing:
         return names
     by_name, by_stem, twice = {}, {}, set()
     for path in image_files(folder):
@@ -169,13 +174,11 @@ def locate(folder, names):
             if key in known:
                 twice.add(key)
             known.setdefault(key, path)
-    found = []
-    for name in names:
-        if name in twice and not (folder / name).is_file():
-            raise InputError(f"--input={folder}: two images are called {name}; keep one of them")
-        inside = by_name.get(name) or by_stem.get(name)
-        found.append(name if inside is None or (folder / name).is_file() else inside)
-    return found
+    ambiguous = sorted(missing & twice)
+    if ambiguous:
+        raise InputError(f"--input={folder}: two images are called {ambiguous[0]}; keep one")
+    found = {name: by_name.get(name) or by_stem.get(name) or name for name in missing}
+    return [found.get(name, name) for name in names]
 
 
 def image_files(folder, suffixes=IMAGE_SUFFIXES):

@@ -17,7 +17,6 @@ all of them see under the same path.
 import contextlib
 import hashlib
 import json
-import logging
 import os
 import pathlib
 import shutil
@@ -49,25 +48,24 @@ def write(folder, output, count, *, shortest_side=None, beam_options=()):
         raise InputError(f"--output={output} is there already")
     if source.info.shards:
         raise InputError(f"{folder} is in shards already")
-    work = output.with_name(f".{output.name}.unfinished")
     key = hashlib.sha256(f"{source.fingerprint} {count} {shortest_side}".encode()).hexdigest()
-    _begin(work, key)
-    plan = [
-        (str(work / FOLDER / f"data-{i:05d}-of-{count:05d}.tfrecord"), part, shortest_side)
-        for i, part in enumerate(_parts(source, count))
-    ]
     options = list(beam_options)
     if not any(option.startswith("--runner") for option in options):
         options = [*LOCAL, *options]
-    logging.getLogger("apache_beam").setLevel(logging.ERROR)
-    with beam.Pipeline(options=pipeline_options(options)) as pipeline:
-        # Each shard is one element; without the reshuffle a runner may keep all on one worker.
-        pipeline | beam.Create(plan) | beam.Reshuffle() | beam.Map(_write_shard)  # noqa: B018
-    problems = [error.read_text() for error in sorted((work / FOLDER).glob("*.error"))]
-    if problems:
-        raise InputError("\n".join(problems))
-    _finish(work, folder, source, [path for path, *_ in plan])
-    os.rename(work, output)
+    parts = _parts(source, count)
+    with files.resumable_folder(output, key) as work:
+        (work / FOLDER).mkdir(exist_ok=True)
+        for error in (work / FOLDER).glob("*.error"):
+            error.unlink()
+        paths = [work / FOLDER / f"data-{i:05d}-of-{count:05d}.tfrecord" for i in range(count)]
+        plan = [(str(p), part, shortest_side) for p, part in zip(paths, parts, strict=True)]
+        with beam.Pipeline(options=pipeline_options(options)) as pipeline:
+            # Each shard is one element; without the reshuffle a runner may keep all on one worker.
+            pipeline | beam.Create(plan) | beam.Reshuffle() | beam.Map(_write_shard)  # noqa: B018
+        problems = [error.read_text() for error in sorted((work / FOLDER).glob("*.error"))]
+        if problems:
+            raise InputError("\n".join(problems))
+        _finish(work, source, paths)
 
 
 def verify(folder):
@@ -85,17 +83,6 @@ def _beam():
     except ImportError:
         raise InputError("--shards needs Apache Beam: pip install simclr_med[beam]") from None
     return apache_beam, PipelineOptions
-
-
-def _begin(work, key):
-    """The folder of unfinished work; what other settings left there is thrown away."""
-    note = work / "key"
-    if not note.exists() or note.read_text() != key:
-        files.remove_folder(work)
-        (work / FOLDER).mkdir(parents=True)
-        files.write_text(note, key)
-    for error in (work / FOLDER).glob("*.error"):
-        error.unlink()
 
 
 def _parts(source, count):
@@ -199,10 +186,10 @@ def _sha256(path):
     return digest.hexdigest()
 
 
-def _finish(work, folder, source, paths):
+def _finish(work, source, paths):
     """Gathers the sidecars and what else belongs into the folder."""
     rows, checksums = [], {}
-    for path in map(pathlib.Path, paths):
+    for path in paths:
         known = json.loads(path.with_suffix(".json").read_text())
         rows += [(image, path.name, *place) for image, *place in known.pop("index")]
         checksums[path.name] = {k: v for k, v in known.items() if k != "inputs"}
@@ -214,9 +201,8 @@ def _finish(work, folder, source, paths):
     info["shards"] = FOLDER
     text = json.dumps(info, indent=1, ensure_ascii=False)
     files.write_text(work / "dataset.json", text)
-    for file in pathlib.Path(folder).iterdir():
+    for file in source.folder.iterdir():
         if file.is_file() and file.name != "dataset.json":
             shutil.copyfile(file, work / file.name)
     for sidecar in (work / FOLDER).glob("data-*.json"):
         sidecar.unlink()
-    (work / "key").unlink()

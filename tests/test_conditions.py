@@ -66,8 +66,10 @@ def test_each_kind_of_leak_is_found_and_the_side_of_less_worth_loses():
         ("i", "c8", "p8", "train"), ("j", "c9", "p8", "unlabelled"),  # both are learnt from
     )  # fmt: skip
     digests = ["", "", "", "", "x", "x", "", "", "y", "y"]
-    found = leaks.find(rows, digests, [(6, 7)])
-    assert [leak.kind for leak in found] == ["patient", "case", "identical image", "image"]
+    near = ["", "", "", "", "", "", "g", "g", "", ""]
+    found = leaks.find(rows, digests, near)
+    kinds = ["patient", "case", "identical image", "nearly the same image"]
+    assert [leak.kind for leak in found] == kinds
     assert str(found[0]) == "patient p1 stands in train and test"
     lost = leaks.losing_cases(rows, found)
     assert list(rows["image"][lost]) == ["a", "c", "e", "g"]
@@ -78,7 +80,7 @@ def test_each_kind_of_leak_is_found_and_the_side_of_less_worth_loses():
 @settings(max_examples=100, deadline=None)
 def test_nothing_leaks_once_the_losing_cases_are_gone(drawn):
     rows = table(*[(f"i{n}", f"c{c}", f"p{p}", s) for n, (c, p, s) in enumerate(drawn)])
-    kept = rows[~leaks.losing_cases(rows, leaks.find(rows, [""] * len(rows)))]
+    kept = rows[~leaks.losing_cases(rows, leaks.find(rows, *2 * [[""] * len(rows)]))]
     kept = kept.reset_index(drop=True)
-    assert not leaks.find(kept, [""] * len(kept))
+    assert not leaks.find(kept, *2 * [[""] * len(kept)])
     assert len(kept)

@@ -4,15 +4,19 @@ import json
 import pathlib
 import subprocess
 import sys
+import tempfile
 
+import hypothesis
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import SHARED
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from benchmarks.prepare import write_chexpert
-from simclr_med import manifest, sources
+from simclr_med import images, manifest, sources
 from simclr_med.errors import InputError
 from simclr_med.prepare import Settings, prepare
 
@@ -96,7 +100,7 @@ def test_row_order_is_irrelevant_and_the_seed_is_not(mine, tmp_path):
 def test_exact_numbers_and_what_is_left_out(mine, tmp_path):
     found = make(mine, tmp_path / "d", splits="train=30,test=17")
     assert by_split(found, "case_id") == {"train": 30, "test": 17}
-    assert "in no split" in (tmp_path / "d" / "card.md").read_text()
+    assert "left out of all splits" in (tmp_path / "d" / "card.md").read_text()
 
 
 def test_the_command_and_pretraining_on_what_it_made(mine, tmp_path):
@@ -338,6 +342,75 @@ def test_images_are_rewritten_where_asked_for(mine, tmp_path):
     assert sizes == {(11, 8)}
     (tmp_path / "d").rename(tmp_path / "moved")
     manifest.read(tmp_path / "moved").cases(["train"])  # it holds all it needs
+
+
+def test_rewriting_goes_on_where_it_was_cut_off(mine, tmp_path, monkeypatch):
+    whole, rewrite, done = make(mine, tmp_path / "whole", shortest_side=8), images.rewrite, []
+
+    def cut_off(path, side):
+        if len(done) == 10:
+            raise KeyboardInterrupt
+        done.append(path)
+        return rewrite(path, side)
+
+    monkeypatch.setattr(images, "rewrite", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        make(mine, tmp_path / "d", shortest_side=8)
+    assert not (tmp_path / "d").exists()
+    written = len(list((tmp_path / ".d.unfinished" / "images").iterdir()))
+    counted = []
+    monkeypatch.setattr(images, "rewrite", lambda *given: counted.append(1) or rewrite(*given))
+    found = make(mine, tmp_path / "d", shortest_side=8)
+    assert 0 < written <= 10 and len(counted) == len(found.table) - written
+    assert found.table.equals(whole.table) and not (tmp_path / ".d.unfinished").exists()
+    for one, other in zip(*(f.cases(["test"]).paths for f in (whole, found)), strict=True):
+        assert pathlib.Path(one).read_bytes() == pathlib.Path(other).read_bytes()
+
+
+def test_names_are_mapped_without_another_set(mine, tmp_path):
+    (tmp_path / "map.csv").write_text("from,to\nmiddle,M\ncommon,\n")
+    found = make(mine, tmp_path / "d", mapping=str(tmp_path / "map.csv"))
+    assert found.info.classes == ("M", "rare") and set(found.table["labels"]) == {"M", "rare"}
+    assert pd.read_csv(tmp_path / "d" / "unmapped.csv")["condition"].tolist() == ["common"]
+    (tmp_path / "map.csv").write_text("from,to\nmiddle,\ncommon,\n")
+    with pytest.raises(InputError, match="all cases are labelled 'rare'"):
+        make(mine, tmp_path / "e", mapping=str(tmp_path / "map.csv"))
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_what_an_empty_finding_means(tmp_path):
+    write_chexpert(tmp_path / "in", 60, seed=0)
+    for meaning in manifest.NOT_MENTIONED:
+        found = make(tmp_path / "in", tmp_path / meaning, chexpert_options(), "chexpert",
+                     check_images="none", not_mentioned=meaning)  # fmt: skip
+        assert found.info.not_mentioned == meaning
+
+
+TABLES = st.lists(
+    st.tuples(st.integers(0, 7), st.integers(0, 2), st.sampled_from("abc")), min_size=1, max_size=40
+)
+
+
+@given(TABLES, st.integers(0, 3), st.randoms(use_true_random=False))
+@hypothesis.settings(max_examples=60, deadline=None)
+def test_no_patient_is_in_two_splits_of_any_table(rows, seed, random):
+    rows = list({(p, c): (f"{p}-{c}", str(p), label) for p, c, label in rows}.values())
+    drawn = []
+    for turned in (rows, random.sample(rows, len(rows))):
+        with tempfile.TemporaryDirectory() as folder:
+            table = [(f"{case}.png", case, patient, label) for case, patient, label in turned]
+            columns = ["image", "case", "patient", "dx"]
+            pd.DataFrame(table, columns=columns).to_csv(f"{folder}/t.csv", index=False)
+            made = pathlib.Path(folder) / "d"
+            try:
+                found = make(pathlib.Path(folder), made, seed=seed, check_images="none")
+            except InputError as error:  # one class is not enough for a task
+                assert len({label for *_, label in rows}) == 1 and "two or more" in str(error)
+                return
+        assert (found.table.groupby("patient_id")["split"].nunique() == 1).all()
+        assert len(found.table) == len(rows)
+        drawn.append(dict(zip(found.table["case_id"], found.table["split"], strict=True)))
+    assert drawn[0] == drawn[1]
 
 
 def test_the_same_in_shards(mine, tmp_path):

@@ -98,7 +98,7 @@ def test_flags_are_read_in_run_alone():
 GROUPS = [
     "errors files pages splitting config manifest predictions metrics phantom schedule report",
     "records conditions images leaks dicom shards inspection",
-    "sources",
+    "sources labelling writing",
     "prepare",
     "augment encoder heads objective optimizer checkpoint networks",
     "dataset trainer",

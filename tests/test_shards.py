@@ -176,7 +176,7 @@ def test_a_killed_run_is_completed_by_the_next(data_dir, made, tmp_path):
 def test_other_settings_do_not_meet_the_leftovers(data_dir, made, tmp_path):
     leftover = tmp_path / ".s.unfinished" / "shards"
     leftover.mkdir(parents=True)
-    (leftover.parent / "key").write_text("another")
+    (leftover.parent / "unfinished.key").write_text("another")
     (leftover / "data-00009-of-00010.tfrecord").write_bytes(b"old")
     shards.write(data_dir, tmp_path / "s", 4)
     assert contents(tmp_path / "s") == contents(made)

@@ -93,14 +93,15 @@ def main():
     given["unlabelled"] = tuple(part for part in flags.unlabelled.split(",") if part)
     settings = Settings(**given, beam_options=tuple(rest))
     options = {name: getattr(flags, name) for name in source.OPTIONS}
-    with tqdm(desc="images", unit="", leave=False, disable=None) as bar:
+    with tqdm(unit="", leave=False, disable=None) as bar:
 
-        def progress(done, total):
+        def progress(what, done, total):
+            bar.set_description(what, refresh=False)
             bar.total = total
             bar.update(done - bar.n)
 
-        for line in prepare(flags.source, flags.input, flags.output, settings, options, progress):
-            print(line)
+        done = prepare(flags.source, flags.input, flags.output, settings, options, progress)
+    print("\n".join(done))
 
 
 if __name__ == "__main__":
