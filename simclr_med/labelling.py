@@ -107,6 +107,8 @@ def classes(records, settings, target):
         named.append(other)
     if len(named) == 1:
         raise InputError(f"all cases are labelled {named[0]!r}: a task needs two classes or more")
+    empty = [name for name in named if name not in _conditions(records.table["labels"])]
+    records.notes += [f"No case of: {', '.join(empty)}."] * bool(empty)
     info |= {"classes": named, "other_class": other if other in named else None}
     return info, _prevalence(case, counts, len(training), named, other)
 

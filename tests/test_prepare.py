@@ -1,5 +1,6 @@
 """tools/prepare_data.py: from files to a checked folder, ready to train on."""
 
+import importlib.util
 import json
 import pathlib
 import subprocess
@@ -133,6 +134,16 @@ def test_wrong_usage_exits_with_2(flags, named, tmp_path):
     assert done.returncode == 2 and named in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("name", sources.names())
+def test_each_source_s_own_flags_go_with_the_common_ones(name):
+    spec = importlib.util.spec_from_file_location("tool", ROOT / "tools" / "prepare_data.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    source = sources.load(name)
+    shown = module.build_parser(source).format_help()
+    assert all(f"--{option}" in shown for option in source.OPTIONS)
+
+
 @pytest.mark.parametrize(
     ("settings", "named"),
     [
@@ -218,6 +229,7 @@ def test_classes_may_be_forced(mine, tmp_path):
     (tmp_path / "names.txt").write_text("Rare\ncommon\nabsent\n")
     found = make(mine, tmp_path / "d", classes=str(tmp_path / "names.txt"))
     assert found.info.classes == ("Rare", "common", "absent", "Other")
+    assert "No case of: absent." in (tmp_path / "d" / "card.md").read_text()
 
 
 def test_an_external_set_is_mapped_onto_the_classes_of_another(mine, tmp_path):
@@ -405,7 +417,7 @@ def test_no_patient_is_in_two_splits_of_any_table(rows, seed, random):
             try:
                 found = make(pathlib.Path(folder), made, seed=seed, check_images="none")
             except InputError as error:  # one class is not enough for a task
-                assert len({label for *_, label in rows}) == 1 and "two or more" in str(error)
+                assert len({label for *_, label in rows}) == 1 and "needs two classes" in str(error)
                 return
         assert (found.table.groupby("patient_id")["split"].nunique() == 1).all()
         assert len(found.table) == len(rows)
@@ -418,7 +430,7 @@ def test_the_same_in_shards(mine, tmp_path):
              ("case_column", "patient_column", "label_column")]  # fmt: skip
     done = tool("--source=table", f"--input={mine}", f"--output={tmp_path / 's'}", "--shards=3",
                 "--direct_num_workers=1", *flags)  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0 and not done.stderr, done.stderr
     plain, sharded = make(mine, tmp_path / "d"), manifest.read(tmp_path / "s")
     pd.testing.assert_frame_equal(plain.table, sharded.table)
     assert len(list((tmp_path / "s" / "shards").glob("*.tfrecord"))) == 3

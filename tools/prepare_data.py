@@ -7,6 +7,8 @@ Flags that are not known here go to Apache Beam where --shards is given.
 """
 
 import argparse
+import logging
+import os
 import pathlib
 import sys
 
@@ -81,6 +83,8 @@ def _count(text):
 
 def main():
     """Reads the command line and prepares."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.basicConfig(level=logging.ERROR)  # Beam has much to say
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     first.add_argument("--source")
     name = first.parse_known_args()[0].source
