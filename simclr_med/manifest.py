@@ -254,7 +254,7 @@ def read_info(file):
     known = {field.name for field in dataclasses.fields(DatasetInfo)}
     for key in sorted(set(content) - known):
         raise wrong(key, content[key], f"is not a known key; expected {', '.join(sorted(known))}")
-    if _escapes(str(content.get("shards", ""))):
+    if escapes(str(content.get("shards", ""))):
         raise wrong("shards", content["shards"], "leaves the data set folder")
     for key in ("name", "task", "classes"):
         if key not in content:
@@ -325,7 +325,7 @@ def check_table(info, table, file):
     plain = table["image"].map(posixpath.normpath)
     yield from problems(plain.duplicated(), "image", "stands in an earlier row already")
     yield from problems(
-        [_escapes(image) for image in table["image"]], "image", "leaves the image root"
+        [escapes(image) for image in table["image"]], "image", "leaves the image root"
     )
     for column in ("case_id", "patient_id", *info.groups):
         yield from problems(table[column].str.contains("[\r\n]"), column, "has a line break")
@@ -366,7 +366,8 @@ def _differs_within(file, table, owner, column, reason):
         yield Problem(file, int(index) + 2, owner, row[owner], text)
 
 
-def _escapes(image):
+def escapes(image):
+    """Whether the path `image` may lead out of the folder that it is relative to."""
     path = pathlib.PurePosixPath(image.replace("\\", "/"))
     return path.is_absolute() or ".." in path.parts
 

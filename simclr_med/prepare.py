@@ -94,6 +94,7 @@ def prepare(source_name, folder, output, settings, options, progress=None):
     records = source.read(folder, options)
     sizes = _sizes(settings.splits, source, records)
     target = _target(settings.map_to, records.task)
+    _refuse_idle(settings, records, target)
     notes = records.notes
 
     records.table = _with_pools(records, settings, notes)
@@ -148,11 +149,34 @@ def _target(folder, task):
     return target
 
 
+def _refuse_idle(settings, records, target):
+    """Refuses settings that would change nothing."""
+
+    def refuse(names, why):
+        for name in names:
+            if getattr(settings, name) != getattr(Settings, name):
+                raise InputError(f"--{name}={getattr(settings, name)}: {why}")
+
+    if records.task == "multilabel":
+        why = "conditions are gathered into classes; this set has findings"
+        refuse(("top_conditions", "min_cases", "other", "classes"), why)
+    else:
+        refuse(("uncertain", "not_mentioned"), "is of findings; this set has conditions")
+    if target:
+        why = f"the classes are those of --map_to={settings.map_to}, and all cases external"
+        refuse(("top_conditions", "min_cases", "other", "classes", "splits"), why)
+    if settings.classes:
+        refuse(("top_conditions", "min_cases"), f"--classes={settings.classes} says which to keep")
+
+
 # -- rows and what is wrong with them
 
 
 def _with_pools(records, settings, notes):
     """The source's rows and those of the pools, tidied."""
+    for name in (*records.findings, *records.groups):
+        if name in (*manifest.COLUMNS, "labels"):
+            raise InputError(f"a finding or group cannot be called {name!r}: rename that column")
     table = records.table.copy()
     for name in table.columns.difference([ROW, "image"]):
         # Outer spaces and line breaks, which a manifest may not hold, made plain.
@@ -242,6 +266,7 @@ def _wrong_rows(records, image_problems):
 
     add(image_problems != "", "image", image_problems)
     add(table["image"] == "", "image", "is empty")
+    add(table["image"].map(manifest.escapes), "image", "leads out of the folder of images")
     add(table.duplicated([ROOT, "image"]), "image", "stands in an earlier row already")
     add(table["case_id"] == "", "case_id", "is empty")
     labels = records.findings or ("labels",)
@@ -292,6 +317,8 @@ def _deal_out(records, sizes, settings, external):
     given = (split == "") & (best < len(LABELLED))
     split[given] = np.array(leaks.WORTH, object)[best[given]]
     free = split == ""
+    if settings.splits and not free.any():
+        raise InputError(f"--splits={settings.splits}: every row has a split already")
     if free.any():
         split[free] = _drawn(records, table[free], group[free], sizes, settings.seed)
         wanted = ", ".join(f"{name} {size:.4g}" if isinstance(size, float) else f"{name} {size}"

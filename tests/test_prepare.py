@@ -22,7 +22,8 @@ from simclr_med.errors import InputError
 from simclr_med.prepare import Settings, prepare
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-TABLE_OPTIONS = {name: o.get("default") for name, o in sources.load("table").OPTIONS.items()} | {
+OPTIONS = {name: o.get("default") for name, o in sources.load("table").OPTIONS.items()}
+TABLE_OPTIONS = OPTIONS | {
     "case_column": "case", "patient_column": "patient", "label_column": "dx",
 }  # fmt: skip
 
@@ -155,6 +156,9 @@ def test_each_source_s_own_flags_go_with_the_common_ones(name):
         ({"unlabelled": ("/nowhere",)}, "/nowhere: no such folder"),
         ({"map_to": "/nowhere"}, "/nowhere"),
         ({"classes": "/nowhere"}, "/nowhere"),
+        ({"classes": "paper", "top_conditions": 2}, "--top_conditions=2: --classes=paper"),
+        ({"uncertain": "ones"}, "--uncertain=ones: is of findings"),
+        ({"not_mentioned": "masked"}, "--not_mentioned=masked: is of findings"),
     ],
 )
 def test_wrong_settings_are_named_and_nothing_is_written(settings, named, mine, tmp_path):
@@ -241,9 +245,8 @@ def test_an_external_set_is_mapped_onto_the_classes_of_another(mine, tmp_path):
         picture(other / name, 9000 + number)
     pd.DataFrame(rows, columns=["image", "dx"]).to_csv(other / "t.csv", index=False)
     (tmp_path / "map.csv").write_text("from,to\nMEL,middle\nBCC,Other\n")
-    options = {n: o.get("default") for n, o in sources.load("table").OPTIONS.items()}
     found = make(
-        other, tmp_path / "d", options | {"label_column": "dx"},
+        other, tmp_path / "d", OPTIONS | {"label_column": "dx"},
         map_to=str(tmp_path / "own"), mapping=str(tmp_path / "map.csv"),
     )  # fmt: skip
     assert found.info.classes == ("common", "middle", "Other")
@@ -255,7 +258,7 @@ def test_an_external_set_is_mapped_onto_the_classes_of_another(mine, tmp_path):
     (tmp_path / "map.csv").write_text("from,to\nMEL,melanoma\n")
     with pytest.raises(InputError, match="'melanoma' is not a class"):
         make(
-            other, tmp_path / "e", options | {"label_column": "dx"},
+            other, tmp_path / "e", OPTIONS | {"label_column": "dx"},
             map_to=str(tmp_path / "own"), mapping=str(tmp_path / "map.csv"),
         )  # fmt: skip
 
@@ -454,6 +457,8 @@ def test_the_paper_s_chexpert_preparation(tmp_path):
     with pytest.raises(InputError, match="123414 in all, but there are 2000"):
         make(tmp_path / "in", tmp_path / "e", chexpert_options(), "chexpert",
              check_images="none", splits="as_printed")  # fmt: skip
+    with pytest.raises(InputError, match="--top_conditions=3: conditions are gathered"):
+        make(tmp_path / "in", tmp_path / "e", chexpert_options(), "chexpert", top_conditions=3)
     with pytest.raises(InputError, match="Fracture:ones is not understood"):
         make(tmp_path / "in", tmp_path / "e", chexpert_options(), "chexpert",
              check_images="none", uncertain="Fracture:ones")  # fmt: skip
@@ -479,15 +484,37 @@ def test_findings_of_another_set_are_mapped_and_the_absent_masked(tmp_path):
     other.mkdir()
     (other / "t.csv").write_text("image,Effusion,Edema,Hernia\na.png,1,0,1\nb.png,0,1,0\n")
     (tmp_path / "map.csv").write_text("from,to\nEffusion,Pleural Effusion\n")
-    options = {n: o.get("default") for n, o in sources.load("table").OPTIONS.items()}
     found = make(
-        other, tmp_path / "d", options | {"finding_columns": "Effusion,Edema,Hernia"},
+        other, tmp_path / "d", OPTIONS | {"finding_columns": "Effusion,Edema,Hernia"},
         map_to=str(tmp_path / "own"), mapping=str(tmp_path / "map.csv"), check_images="none",
     )  # fmt: skip
     assert set(found.table["split"]) == {"external"}
     assert found.table["Pleural Effusion"].tolist() == ["1", "0"]
     assert found.table["Cardiomegaly"].tolist() == ["", ""]
     assert found.info.not_mentioned == "masked"
+    with pytest.raises(InputError, match="--splits=test=1: the classes are those of --map_to"):
+        make(other, tmp_path / "e", OPTIONS | {"finding_columns": "Edema"}, splits="test=1",
+             map_to=str(tmp_path / "own"), check_images="none")  # fmt: skip
+
+
+def test_a_column_cannot_be_called_as_the_manifest_s_own(tmp_path):
+    (tmp_path / "t.csv").write_text("image,dx,split\na.png,x,1\nb.png,y,2\n")
+    with pytest.raises(InputError, match="cannot be called 'split'"):
+        make(tmp_path / "t.csv", tmp_path / "d", OPTIONS | {"group_columns": "split"},
+             check_images="none")  # fmt: skip
+
+
+def test_a_path_that_leads_out_of_the_folder_is_a_problem(tmp_path):
+    (tmp_path / "t.csv").write_text("image,dx\na.png,x\n../b.png,y\n")
+    with pytest.raises(InputError, match="row 3, column image: '../b.png' leads out"):
+        make(tmp_path / "t.csv", tmp_path / "d", OPTIONS, check_images="none")
+
+
+def test_splits_that_are_all_given_cannot_be_asked_for(tmp_path):
+    folder = tmp_path / "in"
+    rows = [("a.png", "c1", "p1", "x", "train", 1), ("b.png", "c2", "p2", "y", "test", 2)]
+    with pytest.raises(InputError, match="every row has a split already"):
+        make(folder, tmp_path / "d", split_table(folder, rows), splits="train=1")
 
 
 def test_lesions_of_ham10000_keep_the_splits_of_our_results(ham10000, tmp_path):

@@ -415,6 +415,17 @@ def test_a_table_of_findings_and_one_without_labels(tmp_path):
         read("table", tmp_path)
 
 
+def test_a_table_of_absolute_paths(tmp_path):
+    for name in ("a/1.png", "b/2.png"):
+        picture(tmp_path / "images", name)
+    paths = [str(tmp_path / "images" / name) for name in ("a/1.png", "b/2.png")]
+    file = put(tmp_path, "mine.csv", f"image\n{paths[0]}\n {paths[1]}\n")
+    records = read("table", file)
+    assert records.image_root == tmp_path / "images"
+    assert column(records, "image") == ["a/1.png", "b/2.png"]
+    assert column(read("table", file, image_root=str(tmp_path)), "image")[0] == "images/a/1.png"
+
+
 def test_folders(tmp_path):
     for name in ("train/melanoma/p1_a.jpg", "train/melanoma/p1_b.JPG", "val/naevus/p2_a.png",
                  "unlabelled/p3.png", "test/naevus/deep/p4_ü 1.jpeg"):  # fmt: skip

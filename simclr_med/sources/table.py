@@ -1,5 +1,6 @@
 """Any table of images: flags say which column holds what."""
 
+import os
 import pathlib
 
 import pandas as pd
@@ -25,7 +26,7 @@ OPTIONS = {
     "finding_columns": _column("instead: columns of findings (1, 0, -1, empty), commas between"),
     "split_column": _column("splits to be kept; empty cells are drawn"),
     "group_columns": _column("columns for subgroup analysis, commas between"),
-    "image_root": _column("folder of the images; none: the table's"),
+    "image_root": _column("folder of the images; none: that of the paths, or of the table"),
 }
 
 
@@ -45,10 +46,9 @@ def read(folder, options):
         known = [name for name in pd.unique(rows[single["split"]]) if not name or split_name(name)]
         bad = ~rows[single["split"]].isin(known)
         rows = drop_rows(rows, bad, single["split"], "is not a split", problems)
-    root = pathlib.Path(options["image_root"] or file.parent).absolute()
-    if not root.is_dir():
-        raise InputError(f"--image_root={root}: no such folder")
-    image = rows[single["image"]]
+    image = rows[single["image"]].str.strip().str.replace("\\", "/", regex=False)
+    root = _image_root(options["image_root"], file, image)
+    image = image.map(lambda path: path.removeprefix(f"{root}/"))
     table = pd.DataFrame({"image": locate(root, image), FILE: rows[FILE], ROW: rows[ROW]})
     table["case_id"] = rows[single["case"]] if single["case"] else image
     table["patient_id"] = rows[single["patient"]] if single["patient"] else ""
@@ -82,6 +82,16 @@ def _only_csv(path):
         there = f"holds {len(found)}" if found else "has none"
         raise InputError(f"--input={path}: not found: {LOOKS_FOR}; this folder {there}")
     return found[0]
+
+
+def _image_root(given, file, image):
+    """The folder given; else what absolute paths have in common; else the table's."""
+    absolute = [os.path.dirname(path) for path in image if os.path.isabs(path)]
+    root = given or (os.path.commonpath(absolute) if absolute else file.parent)
+    root = pathlib.Path(root).absolute()
+    if not root.is_dir():
+        raise InputError(f"--image_root={root}: no such folder")
+    return root
 
 
 def _names(text):
