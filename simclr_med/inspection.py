@@ -5,8 +5,10 @@ write_page("my_data", "my_data/inspection.html")
 
 import base64
 import collections
+import contextlib
 import hashlib
 import io
+import os
 import pathlib
 import re
 
@@ -105,17 +107,31 @@ def _measured(table, seed):
     rows = np.arange(len(table))
     if len(rows) > HEADERS_READ:
         rows = np.sort(np.random.default_rng(seed).choice(rows, HEADERS_READ, replace=False))
-    sizes, unreadable, digests = [], [], collections.defaultdict(list)
+    sizes, unreadable, same_length = [], [], collections.defaultdict(list)
     for row, path in zip(rows, table["path"].iloc[rows], strict=True):
         try:
-            content = image_bytes(path)
-            with Image.open(io.BytesIO(content)) as image:
-                sizes.append(image.size)
-            digests[hashlib.sha256(content).digest()].append(table["image"].iloc[row])
+            with _opened(path) as (file, length), Image.open(file) as image:
+                sizes.append(image.size)  # Pillow reads no more than the header for it
+            same_length[length].append((table["image"].iloc[row], path))
         except (OSError, ValueError, Image.DecompressionBombError) as error:
             reason = "is missing" if isinstance(error, FileNotFoundError) else "cannot be read"
             unreadable.append((table["image"].iloc[row], reason))
+    digests = collections.defaultdict(list)
+    for images in same_length.values():
+        for name, path in images if len(images) > 1 else ():
+            digests[hashlib.sha256(image_bytes(path)).digest()].append(name)
     return sizes, unreadable, [names for names in digests.values() if len(names) > 1]
+
+
+@contextlib.contextmanager
+def _opened(path):
+    """The image as an open file, and its length in bytes."""
+    if IN_SHARD.fullmatch(path):
+        content = image_bytes(path)
+        yield io.BytesIO(content), len(content)
+    else:
+        with open(path, "rb") as file:
+            yield file, os.fstat(file.fileno()).st_size
 
 
 def _table(head, rows, numbers=True):
