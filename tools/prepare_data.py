@@ -85,6 +85,8 @@ def main():
     """Reads the command line and prepares."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.basicConfig(level=logging.ERROR)  # Beam has much to say
+    # Its workers may be processes of their own, which find the package by this.
+    os.environ["PYTHONPATH"] = os.pathsep.join([sys.path[0], os.environ.get("PYTHONPATH", "")])
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     first.add_argument("--source")
     name = first.parse_known_args()[0].source
