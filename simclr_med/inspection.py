@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageOps
 
-from simclr_med import files, manifest
+from simclr_med import files, manifest, shards
 from simclr_med.pages import escape, page
 
 STYLE = """
@@ -73,6 +73,7 @@ def write_page(folder, output, *, thumbnails=6, seed=0):
         "<h2>Pictures</h2>",
         *_pictures(found.info, table, thumbnails, seed),
         "<h2>Problems</h2>",
+        *_damage(found),
         *_problems(found.folder / "problems.csv", unreadable, identical),
     ]
     output = pathlib.Path(output)
@@ -343,6 +344,13 @@ def _thumbnail(path, name):
     small.save(buffer, "JPEG", quality=80)
     data = base64.b64encode(buffer.getvalue()).decode()
     return f'<img alt="{escape(name)}" title="{escape(name)}" src="data:image/jpeg;base64,{data}">'
+
+
+def _damage(found):
+    names = shards.damaged(found.folder) if found.info.shards else ()
+    if names:
+        listed = escape(", ".join(names))
+        yield f'<p class="warn">Shards are damaged, their checksums differ: {listed}.</p>'
 
 
 def _problems(file, unreadable, identical):
