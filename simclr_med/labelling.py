@@ -9,6 +9,7 @@ import pandas as pd
 
 from simclr_med import conditions, manifest
 from simclr_med.errors import InputError
+from simclr_med.records import FILE, ROW
 
 MEANING = {"1": "present", "0": "absent", "-1": "uncertain", "": "not_mentioned"}
 
@@ -22,7 +23,7 @@ def rename(records, settings, target):
       target: `manifest.DatasetInfo` of the data set whose classes are wanted, or None.
 
     Returns:
-      What does not map, a table of condition, images and cases.
+      The rows that are left out because they do not map: file, row, image, case_id, labels.
     """
     names = conditions.read_mapping(settings.mapping) if settings.mapping else {}
     if target:
@@ -42,14 +43,14 @@ def rename(records, settings, target):
     lost = records.table[~kept]
     records.table = records.table.assign(labels=labels)[kept].reset_index(drop=True)
     if len(lost):
+        counts = lost.drop_duplicates("case_id")["labels"].value_counts()
+        shown = ", ".join(f"{name} {count}" for name, count in counts.items())
         records.notes.append(
             f"{len(lost)} images of {lost['case_id'].nunique()} cases were left out, because "
-            "their conditions do not map; unmapped.csv counts them."
+            f"their conditions do not map (cases: {shown}); unmapped.csv lists them."
         )
-    by_name = lost.groupby("labels")
-    counts = by_name.agg(images=("image", "size"), cases=("case_id", "nunique"))
-    counts = counts.sort_values(["images", "cases"], ascending=False, kind="stable")
-    return counts.rename_axis("condition").reset_index()
+    listed = lost[[FILE, ROW, "image", "case_id", "labels"]]
+    return listed.rename(columns={FILE: "file", ROW: "row"})
 
 
 def _rename_findings(records, settings, target, names):
@@ -69,9 +70,9 @@ def _rename_findings(records, settings, target, names):
         table = table.drop(columns=others).assign(**dict.fromkeys(absent, ""))
         records.notes += [f"Not labelled here, so masked: {', '.join(absent)}."] * bool(absent)
         found = target.classes
+    records.notes += [f"Findings left out: {', '.join(dropped)}."] * bool(dropped)
     records.table, records.findings = table, tuple(found)
-    cases = table["case_id"].nunique()
-    return pd.DataFrame({"condition": dropped, "images": len(table), "cases": cases})
+    return pd.DataFrame()
 
 
 def classes(records, settings, target):

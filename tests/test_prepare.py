@@ -254,7 +254,10 @@ def test_an_external_set_is_mapped_onto_the_classes_of_another(mine, tmp_path):
         ["middle", "external"], ["Other", "external"],
     ]  # fmt: skip
     unmapped = pd.read_csv(tmp_path / "d" / "unmapped.csv")
-    assert unmapped.to_numpy().tolist() == [["XXX", 2, 2]]
+    assert unmapped[["row", "image", "labels"]].to_numpy().tolist() == [
+        [4, "c.png", "XXX"], [5, "d.png", "XXX"],
+    ]  # fmt: skip
+    assert "2 images of 2 cases were left out" in (tmp_path / "d" / "card.md").read_text()
     (tmp_path / "map.csv").write_text("from,to\nMEL,melanoma\n")
     with pytest.raises(InputError, match="'melanoma' is not a class"):
         make(
@@ -386,7 +389,10 @@ def test_names_are_mapped_without_another_set(mine, tmp_path):
     (tmp_path / "map.csv").write_text("from,to\nmiddle,M\ncommon,\n")
     found = make(mine, tmp_path / "d", mapping=str(tmp_path / "map.csv"))
     assert found.info.classes == ("M", "rare") and set(found.table["labels"]) == {"M", "rare"}
-    assert pd.read_csv(tmp_path / "d" / "unmapped.csv")["condition"].tolist() == ["common"]
+    unmapped = pd.read_csv(tmp_path / "d" / "unmapped.csv")
+    assert set(unmapped["labels"]) == {"common"} and len(unmapped) + len(found.table) == len(
+        pd.read_csv(mine / "mine.csv")
+    )
     (tmp_path / "map.csv").write_text("from,to\nmiddle,\ncommon,\n")
     with pytest.raises(InputError, match="all cases are labelled 'rare'"):
         make(mine, tmp_path / "e", mapping=str(tmp_path / "map.csv"))
@@ -495,6 +501,8 @@ def test_findings_of_another_set_are_mapped_and_the_absent_masked(tmp_path):
     assert found.table["Pleural Effusion"].tolist() == ["1", "0"]
     assert found.table["Cardiomegaly"].tolist() == ["", ""]
     assert found.info.not_mentioned == "masked"
+    card = (tmp_path / "d" / "card.md").read_text()
+    assert "Findings left out: Hernia." in card and "masked: Atelectasis, Cardiomegaly" in card
     with pytest.raises(InputError, match="--splits=test=1: the classes are those of --map_to"):
         make(other, tmp_path / "e", OPTIONS | {"finding_columns": "Edema"}, splits="test=1",
              map_to=str(tmp_path / "own"), check_images="none")  # fmt: skip
