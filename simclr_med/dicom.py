@@ -35,9 +35,16 @@ def render(path):
     """
     pydicom = library()
     try:
-        header = pydicom.dcmread(path)
+        return _rendered(pydicom.dcmread(path))
+    except ValueError:
+        raise
     except (pydicom.errors.InvalidDicomError, OSError, EOFError) as error:
         raise ValueError(f"is no DICOM file that can be read: {error}") from None
+    except Exception as error:  # what a damaged header lacks shows wherever it is needed
+        raise ValueError(f"has a damaged header: {error or type(error).__name__}") from None
+
+
+def _rendered(header):
     if "PixelData" not in header:
         raise ValueError("has no image")
     if int(header.get("NumberOfFrames") or 1) > 1:

@@ -108,16 +108,17 @@ def _decoded(path, perceptual, rewritten):
     try:
         with Image.open(io.BytesIO(content)) as image:
             image.load()
-            problem, note = _judged(image, path, rewritten)
+            problem, note = _judged(image, content, path, rewritten)
             looks = _difference_hash(image) if perceptual and not problem else ""
             return *image.size, digest, looks, problem, note
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except Exception as error:  # damaged files raise whatever their format's reader meets
         # Pillow names its own buffer where it knows no format.
         known = not isinstance(error, Image.UnidentifiedImageError)
-        return 0, 0, digest, "", str(error) if known else "is no image that can be read", ""
+        reason = (str(error) or type(error).__name__) if known else "is no image that can be read"
+        return 0, 0, digest, "", reason, ""
 
 
-def _judged(image, path, rewritten):
+def _judged(image, content, path, rewritten):
     """The problem with a decoded image, or "", and what else is to be known of it."""
     if min(image.size) < SMALLEST_SIDE:
         return f"is {image.width} x {image.height}: a side below {SMALLEST_SIDE} pixels", ""
@@ -125,6 +126,8 @@ def _judged(image, path, rewritten):
         return (
             f"is {image.format}: training reads JPEG, PNG, GIF and BMP; --shortest_side rewrites it"
         ), ""
+    if not rewritten and image.format == "BMP" and not _plain_bmp(content, image.mode):
+        return "is a BMP that training misreads (palette, packed); --shortest_side rewrites it", ""
     if not rewritten and image.mode in DEEP:
         return "is 16-bit: training would keep its high byte alone; --shortest_side rewrites it", ""
     notes = []
@@ -138,6 +141,12 @@ def _judged(image, path, rewritten):
     if suffix not in SUFFIXES.get(image.format, (suffix,)):
         notes.append(f"{image.format} with another suffix")
     return "", "; ".join(notes)
+
+
+def _plain_bmp(content, mode):
+    """Whether TensorFlow's decoder, which knows neither palettes nor packing, reads these bytes."""
+    bits, compression = (int.from_bytes(content[i : i + 2], "little") for i in (28, 30))
+    return compression in (0, 3) and (bits in (24, 32) or (bits == 8 and mode == "L"))
 
 
 def rewrite(path, shortest_side):
@@ -161,8 +170,8 @@ def rewrite(path, shortest_side):
         with Image.open(path) as image:
             lossy = image.format in LOSSY
             plain = _plain(ImageOps.exif_transpose(image))
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(str(error)) from None
+    except Exception as error:  # see `_decoded`
+        raise ValueError(str(error) or type(error).__name__) from None
     if shortest_side and min(plain.size) > shortest_side:
         scale = shortest_side / min(plain.size)
         size = [max(1, round(side * scale)) for side in plain.size]
@@ -180,8 +189,8 @@ def rewritten_suffix(path):
     try:
         with Image.open(path) as image:
             return ".jpg" if image.format in LOSSY else ".png"
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(str(error)) from None
+    except Exception as error:  # see `_decoded`
+        raise ValueError(str(error) or type(error).__name__) from None
 
 
 def _plain(image):

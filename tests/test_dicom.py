@@ -228,6 +228,46 @@ def test_a_file_that_cannot_be_shown_is_a_problem(tmp_path):
     assert len(make(tmp_path / "in", tmp_path / "d", allow=1, salt="s").table) == 6
 
 
+@pytest.mark.parametrize(
+    "lost",
+    ["BitsStored", "Rows", "PixelRepresentation", "WindowCenter", "PhotometricInterpretation"],
+)
+def test_a_header_that_lacks_something_is_no_crash(tmp_path, lost):
+    path = write(tmp_path / "a.dcm", WindowCenter=1500, WindowWidth=1800)
+    header = pydicom.dcmread(path)
+    del header[lost]
+    header.save_as(path)
+    with pytest.raises(ValueError, match="."):
+        dicom.render(path)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_any_damage_is_a_value_error(tmp_path):
+    rng = np.random.default_rng(0)
+    whole = np.fromfile(write(tmp_path / "a.dcm", WindowCenter=1500, WindowWidth=1800), np.uint8)
+    refused = 0
+    for _ in range(300):
+        hurt = whole.copy()
+        hurt[rng.integers(132, 600, 8)] = rng.integers(0, 256, 8)
+        (tmp_path / "hurt.dcm").write_bytes(hurt[: rng.integers(500, len(hurt))].tobytes())
+        try:
+            assert dicom.render(tmp_path / "hurt.dcm").dtype == np.uint8
+        except ValueError:
+            refused += 1
+    assert refused > 100
+
+
+def test_names_of_files_never_become_names_of_images(tmp_path):
+    for name, uid in (("Anna Müller", ""), ("b", "../../1"), ("c", "1.2.3")):
+        path = write(tmp_path / "in" / f"{name}.dcm")
+        header = pydicom.dcmread(path)
+        header.SOPInstanceUID = uid
+        header.save_as(path)
+    names = sorted(make(tmp_path / "in", tmp_path / "d", plain_ids=True).table["image"])
+    assert "1.2.3.png" in names and len(names) == 3
+    assert all(set(name.removesuffix(".png")) <= set("0123456789abcdef.") for name in names)
+
+
 def test_where_there_is_no_dicom(tmp_path):
     with pytest.raises(InputError, match="single images"):
         sources.load("dicom").read(tmp_path, OPTIONS | {"salt": "s"})

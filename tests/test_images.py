@@ -49,7 +49,13 @@ def folder(tmp_path_factory):
     save("scan.tif", SMOOTH)
     save("deep.tif", Image.fromarray(DEEP.astype(np.float32)))
     save("web.webp", SMOOTH)
+    save("palette.bmp", SMOOTH.quantize(64))
+    save("bits.bmp", SMOOTH.convert("1"))
+    save("grey.bmp", SMOOTH.convert("L"))
+    save("clear.bmp", SMOOTH.convert("RGBA"))
     save("tiny.png", SMOOTH.resize((7, 30)))
+    content = (folder / "moving.gif").read_bytes()
+    (folder / "cut.gif").write_bytes(content[: len(content) // 3])
     content = (folder / "plain.jpg").read_bytes()
     (folder / "cut.jpg").write_bytes(content[: len(content) // 2])
     (folder / "copy.jpg").write_bytes(content)
@@ -61,7 +67,7 @@ def folder(tmp_path_factory):
 PROBLEMS = {
     "deep.png": "16-bit", "scan.tif": "is TIFF", "deep.tif": "is TIFF", "web.webp": "is WEBP",
     "tiny.png": "7 x 30", "cut.jpg": "truncated", "text.jpg": "no image", "empty.jpg": "empty file",
-    "missing.jpg": "is missing",
+    "missing.jpg": "is missing", "palette.bmp": "misreads", "bits.bmp": "misreads", "cut.gif": "",
 }  # fmt: skip
 NOTES = {
     "named.png": "another suffix", "turned.jpg": "EXIF rotation", "clear.png": "transparent",
@@ -89,7 +95,7 @@ def test_what_is_rewritten_may_be_deep_or_of_another_format(folder):
     names = names_of(folder)
     seen = images.look(folder, names, "decode", rewritten=True)
     left = {name for name, problem in zip(names, seen["problem"], strict=True) if problem}
-    assert left == {"tiny.png", "cut.jpg", "text.jpg", "empty.jpg", "missing.jpg"}
+    assert left == {"tiny.png", "cut.gif", "cut.jpg", "text.jpg", "empty.jpg", "missing.jpg"}
 
 
 def test_a_light_look_finds_what_is_missing_and_what_is_the_same(folder):
@@ -121,7 +127,8 @@ def rewritten(path, side=0):
 
 
 def test_rewriting_gives_what_training_reads(folder):
-    for name in sorted(set(names_of(folder)) - {"cut.jpg", "text.jpg", "empty.jpg", "missing.jpg"}):
+    broken = {"cut.gif", "cut.jpg", "text.jpg", "empty.jpg", "missing.jpg"}
+    for name in sorted(set(names_of(folder)) - broken):
         image, suffix = rewritten(folder / name)
         assert image.mode in ("L", "RGB") and suffix in (".jpg", ".png")
         assert not image.getexif() and not image.info.get("icc_profile")
@@ -146,6 +153,24 @@ def test_a_shortest_side_shrinks_and_never_enlarges(folder):
     assert rewritten(folder / "plain.jpg", 500)[0].size == (64, 48)
     with pytest.raises(ValueError, match="truncated"):
         images.rewrite(folder / "cut.jpg", 0)
+
+
+def test_a_damaged_file_of_any_format_is_a_problem_and_no_crash(folder, tmp_path):
+    rng = np.random.default_rng(1)
+    names = []
+    for name in ("moving.gif", "plain.jpg", "palette.png", "windows.bmp", "scan.tif", "web.webp"):
+        content = np.frombuffer((folder / name).read_bytes(), np.uint8)
+        for number in range(40):
+            hurt = content[: rng.integers(9, len(content))].copy()
+            hurt[rng.integers(4, len(hurt), 5)] = rng.integers(0, 256, 5)
+            names.append(f"{number}{name}")
+            (tmp_path / names[-1]).write_bytes(hurt.tobytes())
+    seen = images.look(tmp_path, names, "decode", rewritten=True)
+    assert (seen["problem"] != "").sum() > 60
+    for name, problem in zip(names, seen["problem"], strict=True):
+        if problem and "a side below" not in problem:
+            with pytest.raises(ValueError):
+                images.rewrite(tmp_path / name, 0)
 
 
 def brute(hashes, distance):

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import pathlib
+import re
 import sys
 
 import pandas as pd
@@ -28,6 +29,7 @@ OPTIONS = {
     },
 }
 TAGS = ("PatientID", "StudyInstanceUID", "SOPInstanceUID", "ViewPosition", "Modality")
+UID = re.compile(r"[0-9]+(\.[0-9]+)*")
 SUFFIXES = (".dcm", ".dicom", "")
 PREAMBLE = 128
 
@@ -42,10 +44,10 @@ def read(folder, options):
         )
 
     def code(text):
-        if not text or options["plain_ids"]:
-            return text
-        digest = hmac.new(options["salt"].encode(), text.encode(), hashlib.sha256)
-        return digest.hexdigest()[:16]
+        return text if not text or options["plain_ids"] else hashed(text)
+
+    def hashed(text):
+        return hmac.new(options["salt"].encode(), text.encode(), hashlib.sha256).hexdigest()[:16]
 
     wanted = {name for name in options["modality"].split(",") if name}
     rows, problems, place, other, unwanted = [], [], {}, 0, 0
@@ -67,8 +69,9 @@ def read(folder, options):
             where = (str(folder), None, "StudyInstanceUID", inside)
             problems.append(Problem(*where, "is empty: a case is a study"))
             continue
-        # Names of files may hold names of patients: an image is called by its hashed id.
-        name = f"{code(image or inside)}.png"
+        # Names of files may hold names of patients: an image is called by its id, plain only
+        # where that is a DICOM UID's digits and dots, else hashed.
+        name = f"{code(image) if UID.fullmatch(image) else hashed(image or inside)}.png"
         if name in place:
             reason = f"is the same image as {place[name].relative_to(folder)}"
             problems.append(Problem(str(folder), None, "SOPInstanceUID", inside, reason))
