@@ -1,0 +1,72 @@
+"""The host's work on other machines: batches from a tf.data service, in the order of the run.
+
+    batches = distributed(lambda first, last: ..., start_step=0, steps=1000, "grpc://10.0.0.2:5000")
+
+The dispatcher hands out steps, a worker makes the whole batch of a step. What arrives is put in
+order here, so that a run is the same with and without the service. tools/data_service.py starts
+dispatchers and workers; they read the images under the same paths as the run would.
+"""
+
+import contextlib
+import socket
+import sys
+
+import tensorflow as tf
+
+from simclr_med.errors import InputError
+
+PREFIX = "grpc://"
+WAITING = 64  # batches that may arrive before an earlier one: a worker has died by then
+SECONDS = 10  # that a dispatcher may take to answer
+
+
+def distributed(batches, start_step, steps, address):
+    """The batches of the steps `start_step` to `steps`, made by the workers of a service.
+
+    They end early where a step's batch is lost with its worker, or cannot be made.
+
+    Args:
+      batches: (first, last), int64 scalars, to a `tf.data.Dataset` of the batches of these steps.
+      start_step, steps: ints.
+      address: of the dispatcher, grpc://HOST:PORT.
+
+    Raises:
+      InputError: `address` is none, or nobody answers there.
+    """
+    _check(address)
+
+    def of_step(step):
+        return batches(step, step + 1).map(lambda batch: (step, batch))
+
+    made = tf.data.Dataset.range(start_step, steps).flat_map(of_step)
+    policy = tf.data.experimental.service.ShardingPolicy.DYNAMIC
+    arriving = made.apply(
+        tf.data.experimental.service.distribute(processing_mode=policy, service=address)
+    )
+
+    def in_order():
+        waiting, due = {}, start_step
+        try:
+            for step, batch in arriving:
+                waiting[int(step)] = batch
+                while due in waiting:
+                    yield waiting.pop(due)
+                    due += 1
+                if len(waiting) > WAITING:
+                    return
+        except tf.errors.OpError as error:  # raised here it would reach nobody as what it is
+            print(f"data service at {address}: {error.message.splitlines()[0]}", file=sys.stderr)
+
+    ordered = tf.data.Dataset.from_generator(in_order, output_signature=arriving.element_spec[1])
+    return ordered.prefetch(tf.data.AUTOTUNE)
+
+
+def _check(address):
+    host, _, port = address.removeprefix(PREFIX).rpartition(":")
+    if not address.startswith(PREFIX) or not host or not port.isdigit():
+        raise InputError(f"--data_service={address}: expected {PREFIX}HOST:PORT")
+    try:  # TensorFlow would try for an hour
+        with contextlib.closing(socket.create_connection((host, int(port)), SECONDS)):
+            pass
+    except OSError as error:
+        raise InputError(f"--data_service={address}: no dispatcher answers ({error})") from None
