@@ -75,7 +75,7 @@ def run(config):
 
 
 def _train_all(config, nets, cases, task):
-    recipe, running = Recipe.of(config.augment), dataset.running(config)
+    recipe = Recipe.of(config.augment)
     change = augment.changes(recipe) if config.augment.augment_on == "device" else None
     stand_ins = StandIns(cases, config.data.skip_bad_images, config.work_dir)
     positions = dataset.Positions(
@@ -88,13 +88,12 @@ def _train_all(config, nets, cases, task):
     recover = positions.recovering(stand_ins, config.train.steps)
     sheet.write(config.work_dir, positions, recipe, recover)
     network = keras.Model(nets.inputs.inputs, nets.head(nets.inputs.outputs[0]))
-    _fit(
-        config,
-        nets,
-        SupervisedModel(network, task, change),
-        lambda done: dataset.labelled_batches(positions, recipe, start_step=done, **running),
-        recover,
-    )
+
+    def batches(start_step):
+        running = dataset.running(config)
+        return dataset.labelled_batches(positions, recipe, start_step=start_step, **running)
+
+    _fit(config, nets, SupervisedModel(network, task, change), batches, recover)
 
 
 def _train_probe(config, nets, cases, task):

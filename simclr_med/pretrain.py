@@ -72,6 +72,13 @@ def positions_of(config, cases, substitutes=None):
     )
 
 
+def batches(config, positions, start_step=0):
+    """The batches of a pretraining run from `start_step` on."""
+    return dataset.contrastive_batches(
+        positions, Recipe.of(config.augment), start_step=start_step, **dataset.running(config)
+    )
+
+
 def optimizer_of(config):
     """The configured optimizer with warm-up and cosine decay."""
     settings, steps = config.optimizer, config.train.steps
@@ -92,9 +99,8 @@ def run(config):
     data = manifest.read(config.data.data_dir)
     cases = data.cases(config.data.splits or data.pretraining_splits())
     recipe = Recipe.of(config.augment)
-    # Before the work folder is claimed: what is wrong leaves nothing behind.
-    positions_of(config, cases)
-    running = dataset.running(config)
+    # Built before the work folder is claimed: what is wrong leaves nothing behind.
+    batches(config, positions_of(config, cases))
     nets = networks.build(config)
     networks.initialise(nets, config.head.init)
     change = augment.changes(recipe) if config.augment.augment_on == "device" else None
@@ -111,7 +117,7 @@ def run(config):
         sheet.write(config.work_dir, positions, recipe, recover)
         trainer.fit(
             model,
-            lambda done: dataset.contrastive_batches(positions, recipe, start_step=done, **running),
+            lambda done: batches(config, positions, done),
             variables,
             label=pathlib.Path(config.work_dir).name,
             start_step=start_step,

@@ -9,7 +9,6 @@ dispatchers and workers; they read the images under the same paths as the run wo
 
 import contextlib
 import socket
-import sys
 
 import tensorflow as tf
 
@@ -23,7 +22,8 @@ SECONDS = 10  # that a dispatcher may take to answer
 def distributed(batches, start_step, steps, address):
     """The batches of the steps `start_step` to `steps`, made by the workers of a service.
 
-    They end early where a step's batch is lost with its worker, or cannot be made.
+    What fails on a worker, and a batch that is lost with its worker, reaches the reader as
+    `tf.errors.UnknownError`, the one that TensorFlow makes of all errors of a generator.
 
     Args:
       batches: (first, last), int64 scalars, to a `tf.data.Dataset` of the batches of these steps.
@@ -46,16 +46,15 @@ def distributed(batches, start_step, steps, address):
 
     def in_order():
         waiting, due = {}, start_step
-        try:
-            for step, batch in arriving:
-                waiting[int(step)] = batch
-                while due in waiting:
-                    yield waiting.pop(due)
-                    due += 1
-                if len(waiting) > WAITING:
-                    return
-        except tf.errors.OpError as error:  # raised here it would reach nobody as what it is
-            print(f"data service at {address}: {error.message.splitlines()[0]}", file=sys.stderr)
+        for step, batch in arriving:
+            waiting[int(step)] = batch
+            while due in waiting:
+                yield waiting.pop(due)
+                due += 1
+            if len(waiting) > WAITING:
+                break
+        if due < steps:
+            raise RuntimeError(f"the batch of step {due + 1} was lost with its worker")
 
     ordered = tf.data.Dataset.from_generator(in_order, output_signature=arriving.element_spec[1])
     return ordered.prefetch(tf.data.AUTOTUNE)

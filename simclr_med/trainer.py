@@ -12,6 +12,7 @@ import signal
 import sys
 
 import keras
+import tensorflow as tf
 import tqdm
 
 from simclr_med import checkpoint, files
@@ -33,7 +34,7 @@ def fit(model, batches_from, variables, *, label, start_step, config, recover=No
         found and removed the cause. None where nothing can.
 
     Raises:
-      RunError: the loss is not finite, or the batches ended early; the last checkpoint stays.
+      RunError: the loss is not finite, or the data service fails; the last checkpoint stays.
       SystemExit: with code 143, after saving, on SIGTERM.
     """
     train = config.train
@@ -63,16 +64,15 @@ def fit(model, batches_from, variables, *, label, start_step, config, recover=No
                 model.fit(
                     batches_from(steps.done), steps_per_epoch=left, verbose=0, callbacks=callbacks
                 )
-            except UNREADABLE:
-                if not recover or not recover(steps.done):
-                    raise
-            else:
-                if steps.done < train.steps and not (recover and recover(steps.done)):
+            except (*UNREADABLE, tf.errors.UnknownError) as error:
+                if recover and recover(steps.done):
+                    continue
+                if config.data.data_service:
                     raise RunError(
-                        f"the batches ended after step {steps.done} of {train.steps}: a worker of "
-                        "the data service may have died. Checkpoints are kept; the same command "
-                        "goes on"
-                    )
+                        f"the data service failed after step {steps.done}: has a worker died? "
+                        "Checkpoints are kept, and the same command goes on"
+                    ) from error
+                raise
 
 
 class Steps(keras.callbacks.Callback):
