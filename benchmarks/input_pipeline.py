@@ -1,4 +1,4 @@
-"""Two views of 224 pixels an image: ours against what no pipeline can do without, and against peers.
+"""Two views of 224 pixels an image: ours against what none can do without, and against peers.
 
     python benchmarks/input_pipeline.py --json=input.json
 
@@ -78,14 +78,14 @@ def two_crops(number, content, scaled=False):
     place, _ = augment.draw(tf.stack([number, 0]), 2)
     recipe = Recipe.named("partial", SIZE)
     if scaled:
-        return crops.random_crops(content, place, recipe)
-    return crops.crops_of(tf.io.decode_jpeg(content, channels=3), place, recipe)
+        return tuple(crops.random_crops(content, place, recipe))
+    return tuple(crops.crops_of(tf.io.decode_jpeg(content, channels=3), place, recipe))
 
 
 def with_tf_image(number, content):
     """SimCLR's recipe as one writes it with tf.image, a sigma for each view."""
     views = []
-    for view, image in enumerate(tf.unstack(two_crops(number, content))):
+    for view, image in enumerate(two_crops(number, content)):
         image = tf.clip_by_value(image / 255, 0.0, 1.0)
         seeds = tf.unstack(
             tf.random.experimental.stateless_split([number, tf.constant(view, tf.int64)], 12)
@@ -126,7 +126,7 @@ def with_tf_image(number, content):
             image = tf.cond(chance[0] < share, lambda c=change, i=image: c(i), lambda i=image: i)
             chance = chance[1:]
         views.append(image)
-    return tf.stack(views)
+    return tuple(views)
 
 
 def with_keras_cv(cases, threads):
@@ -150,7 +150,7 @@ def with_keras_cv(cases, threads):
 
 def rates(lines, rounds):
     """Images a second of each line, the best of the rounds; each line is warmed up once."""
-    best = {name: 0.0 for name in lines}
+    best = dict.fromkeys(lines, 0.0)
     for turn in range(rounds + 1):
         for name, (batches, count) in lines.items():
             start = time.perf_counter()
@@ -168,7 +168,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--images", type=int, default=256, help=f"of {SMALL}")
-    parser.add_argument("--large", type=int, default=32, help=f"of {LARGE}")
+    parser.add_argument("--large", type=int, default=32, help=f"of {LARGE}; or 0")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--json", type=pathlib.Path)
@@ -186,21 +186,24 @@ def main():
             "KerasCV": with_keras_cv(small, threads),
         }
         found = rates({name: (b, len(small)) for name, b in lines.items()}, options.rounds)
-        large = photographs(folder, options.large // BATCH * BATCH, LARGE)
-        lines = {
-            "whole": mapped(large, threads, two_crops),
-            "scaled": mapped(large, threads, lambda n, c: two_crops(n, c, scaled=True)),
-            "host": ours(large, threads, "host"),
-        }
-        photos = rates({n: (b, len(large)) for n, b in lines.items()}, max(1, options.rounds // 2))
+        photos = {}
+        if options.large:
+            large = photographs(folder, options.large // BATCH * BATCH, LARGE)
+            lines = {
+                "whole": mapped(large, threads, two_crops),
+                "scaled": mapped(large, threads, lambda n, c: two_crops(n, c, scaled=True)),
+                "host": ours(large, threads, "host"),
+            }
+            lines = {name: (batches, len(large)) for name, batches in lines.items()}
+            photos = rates(lines, max(1, options.rounds // 2))
     ratios = {f"{name} / floor": rate / found["floor"] for name, rate in found.items()}
     ratios |= {f"host / {peer}": found["host"] / found[peer] for peer in ("tf.image", "KerasCV")}
-    ratios["scaled / whole, large"] = photos["scaled"] / photos["whole"]
-    ratios["host / whole, large"] = photos["host"] / photos["whole"]
+    ratios |= {f"{name} / whole, large": rate / photos["whole"] for name, rate in photos.items()}
     print(f"{len(small)} JPEGs of {SMALL}, two views of {SIZE}, {threads} threads: images/s")
     for name, rate in found.items():
         print(f"  {name:<10} {rate:8.1f}   {ratios[f'{name} / floor']:.2f} of the floor")
-    print(f"{len(large)} JPEGs of {LARGE}: images/s")
+    if photos:
+        print(f"{len(large)} JPEGs of {LARGE}: images/s")
     for name, rate in photos.items():
         print(f"  {name:<10} {rate:8.1f}   {rate / photos['whole']:.2f} of decoding whole")
     for name, wanted in WANTED.items():

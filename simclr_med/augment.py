@@ -56,26 +56,43 @@ def change(crops, draws, recipe):
 
 @functools.cache
 def changes(recipe):
-    """`change` and the recipe's KerasCV layers: a function of crops and draws.
+    """`change` and the recipe's KerasCV layers: a function of crops and draws, for batches.
 
     What can be is compiled by XLA. The function is the same object for equal recipes: it is
     compiled once for each shape.
     """
-    steps_alone = dataclasses.replace(recipe, layers="")
-    if recipe.layers:
-        # Loaded here alone: KerasCV takes seconds.
-        from simclr_med.layers import follow
+    return _changes(recipe, change)
 
-        return follow(changes(steps_alone), recipe.layers)
-    changed = functools.partial(change, recipe=recipe)
-    return tf.function(changed, jit_compile=any(step in STEPS for step in recipe.steps))
+
+@functools.cache
+def changes_of_each(recipe):
+    """The same of V crops `[S, S, 3]` and draws `[V, n]`, each by itself: V views.
+
+    What the draws of a view leave out is not computed, which a batch cannot spare.
+    """
+
+    def of_each(crops, draws, recipe):
+        return [change(crop[None], draws[v : v + 1], recipe)[0] for v, crop in enumerate(crops)]
+
+    return _changes(recipe, of_each)
+
+
+def _changes(recipe, function):
+    steps_alone = functools.partial(function, recipe=dataclasses.replace(recipe, layers=""))
+    compiled = tf.function(steps_alone, jit_compile=any(step in STEPS for step in recipe.steps))
+    if not recipe.layers:
+        return compiled
+    # Loaded here alone: KerasCV takes seconds.
+    from simclr_med.layers import follow
+
+    return follow(compiled, recipe.layers)
 
 
 # The steps of a recipe: planes, the step's draws `[B, n]`, the recipe.
 
 
 def random_flip(planes, draws, recipe):
-    return sometimes(draws[:, 0] < FLIP, flip, planes)
+    return tf.where(_each(draws[:, 0]) < FLIP, flip(planes), planes)
 
 
 def random_jitter(planes, draws, recipe):
@@ -87,7 +104,7 @@ def random_jitter(planes, draws, recipe):
 
 
 def random_grey(planes, draws, recipe):
-    return sometimes(draws[:, 0] < GREY, greyscale, planes)
+    return tf.where(_each(draws[:, 0]) < GREY, greyscale(planes), planes)
 
 
 def random_blur(planes, draws, recipe):
@@ -121,7 +138,10 @@ STEPS = {
 
 
 def sometimes(applied, function, planes):
-    """`function(planes)` for the images where `applied` `[B]` is true."""
+    """`function(planes)` for the images where `applied` `[B]` is true; for what is worth a branch.
+
+    What is not, such as a flip, is computed for all and selected: compiled, that is one pass.
+    """
     return choose(tf.cast(applied, tf.int32), [lambda planes: planes, function], planes)
 
 

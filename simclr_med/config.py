@@ -12,6 +12,7 @@ import json
 import math
 import os
 import pathlib
+import re
 import shutil
 import typing
 
@@ -96,7 +97,8 @@ class DataConfig:
     )
     data_service: str = setting(
         "",
-        "address of a tf.data service whose workers make the batches, grpc://HOST:PORT",
+        "address of a tf.data service whose workers make the batches",
+        ("grpc://HOST:PORT", lambda value: not value or re.fullmatch(r"grpc://[^:]+:\d+", value)),
         modes=AUGMENTING,
         identity=False,
     )

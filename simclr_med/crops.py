@@ -1,6 +1,6 @@
 """Where a view lies in its image: rotation, crop, resize, and how much of a JPEG to decode for it.
 
-    views = random_crops(content, draws, recipe)  # encoded image, [V, n] -> [V, S, S, 3]
+    views = random_crops(content, draws, recipe)  # encoded image, [V, n] -> V of [S, S, 3]
     view = evaluation_view(image, size=224)
 
 A box is (top, left, height, width), int32 pixels. Pixels have the value range of their source, 0 to
@@ -32,7 +32,7 @@ def random_crops(content, draws, recipe):
       recipe: a `Recipe`.
 
     Returns:
-      float32 `[V, size, size, 3]`, 0 to 255 with the resize's overshoot.
+      V views, float32 `[size, size, 3]`, 0 to 255 with the resize's overshoot.
     """
 
     def scaled():
@@ -50,14 +50,13 @@ def random_crops(content, draws, recipe):
 def crops_of(image, draws, recipe):
     """V views' crops of one image `[H, W, 3]`; see `random_crops`."""
     if not recipe.steps:
-        view = evaluation_view(image, recipe.size, recipe.proportion)
-        return tf.tile(view[None], [draws.shape[0], 1, 1, 1])
+        return [evaluation_view(image, recipe.size, recipe.proportion)] * draws.shape[0]
     sides = tf.shape(image)[:2]
     parts = crop_parts(draws, sides, recipe)
     boxes = boxes_in(parts, draws[:, 2 * CROP_ATTEMPTS : 2 * CROP_ATTEMPTS + 2], sides)
     if "rotate" in recipe.steps and recipe.rotation:
         return crop_rotated(image, boxes, angles(draws[:, -1], recipe.rotation), recipe.size)
-    return tf.stack([crop_and_resize(image, box, recipe.size) for box in tf.unstack(boxes)])
+    return [crop_and_resize(image, box, recipe.size) for box in tf.unstack(boxes)]
 
 
 def crop_parts(draws, sides, recipe):
@@ -131,7 +130,7 @@ def crop_rotated(image, boxes, radians, size):
       size: of the views.
 
     Returns:
-      float32 `[V, size, size, 3]`.
+      V views, float32 `[size, size, 3]`.
     """
     images = tf.cast(image, tf.float32)[None]
     boxes = tf.cast(boxes, tf.float32)
@@ -142,7 +141,7 @@ def crop_rotated(image, boxes, radians, size):
         _resample(images, corners[v : v + 1], scales[v : v + 1], radians[v : v + 1], [size, size])
         for v in range(boxes.shape[0])  # each reads the same image: a batch would copy it
     ]
-    return tf.ensure_shape(tf.concat(views, axis=0), [boxes.shape[0], size, size, 3])
+    return [tf.ensure_shape(view[0], [size, size, 3]) for view in views]
 
 
 def rotate(images, radians):

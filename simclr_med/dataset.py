@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from simclr_med import augment, crops, service
 from simclr_med.errors import InputError
-from simclr_med.reading import content, read
+from simclr_med.reading import read, reader
 
 POSITIVES = ("augmentation", "case")
 PLACES = ("host", "device")
@@ -59,7 +59,10 @@ class Positions:
         offsets, substitutes = tf.constant(self.offsets), tf.constant(self.substitutes, tf.int64)
 
         def images(position, unit):
-            drawn = _two_images(offsets, unit, self.seed, position)[: self.images]
+            if self.by_case:
+                drawn = _two_images(offsets, unit, self.seed, position)[: self.images]
+            else:
+                drawn = [unit] * self.images
             return position, tf.gather(substitutes, drawn)
 
         n = len(self.offsets) - 1
@@ -103,7 +106,7 @@ def contrastive_batches(positions, recipe, **running):
 
     def example(images, views, draws):
         return {
-            **{f"view{number}": view for number, view in enumerate(tf.unstack(views), 1)},
+            **{f"view{number}": view for number, view in enumerate(views, 1)},
             **{f"draws{number}": part for number, part in enumerate(draws, 1)},
             "image1": images[0],
             "image2": images[1],
@@ -165,16 +168,13 @@ def _batches(
         raise ValueError(f"augment_on {augment_on!r}; expected one of {PLACES}")
     if positions.batch_size % share[1]:
         raise InputError(f"--batch_size {positions.batch_size} does not divide by {share[1]}")
-    paths = tf.constant(positions.cases.paths)
-    change = augment.changes(recipe)
+    changes = augment.changes_of_each(recipe)
 
     def seen(position, images):
-        cut, draws = crops_at(positions, recipe, position, tf.gather(paths, images))
+        crops, draws = crops_at(positions, recipe, position, images)
         if augment_on == "device":
-            return example(images, cut, tf.unstack(draws))
-        # View by view: of a single one, what its draws leave out is not computed.
-        parts = [change(cut[v : v + 1], draws[v : v + 1]) for v in range(positions.images)]
-        return example(images, tf.concat(parts, axis=0), [])
+            return example(images, crops, tf.unstack(draws))
+        return example(images, changes(crops, draws), [])
 
     def batches(first, last):
         examples = positions.drawn(first, last, share).map(
@@ -187,36 +187,36 @@ def _batches(
     return batches(start_step, steps).prefetch(tf.data.AUTOTUNE)
 
 
-def crops_at(positions, recipe, position, paths, again=0):
+def crops_at(positions, recipe, position, images, again=0):
     """The crops of an example's views, and the numbers that `augment.changes` wants with them.
 
     Args:
       positions: `Positions`.
       recipe: a `Recipe`.
       position: of the example in the run.
-      paths: string `[images]`, of its images.
+      images: int64 `[V]`, of its views.
       again: another number gives other views.
 
     Returns:
-      float32 `[images, S, S, 3]` and `[images, n]`.
+      V crops, float32 `[S, S, 3]`, and the numbers `[V, n]`.
     """
-    seed = key(positions.seed, VIEW, position, again)
-    place, draws = augment.draw(seed, positions.images)
+    place, draws = augment.draw(key(positions.seed, VIEW, position, again), positions.images)
+    paths, content = positions.cases.paths, reader(positions.cases.paths)
 
     def of_one():
-        return crops.random_crops(content(paths[0]), place, recipe)
+        return crops.random_crops(content(tf.gather(paths, images[0])), place, recipe)
 
     def of_each():
-        cut = [
-            crops.random_crops(content(paths[v]), place[v : v + 1], recipe)
+        encoded = [content(path) for path in tf.unstack(tf.gather(paths, images))]
+        return [
+            crops.random_crops(encoded[v], place[v : v + 1], recipe)[0]
             for v in range(positions.images)
         ]
-        return tf.concat(cut, axis=0)
 
     if not positions.by_case or positions.images == 1:
         return of_one(), draws
     # One image twice is read and decoded once.
-    return tf.cond(tf.reduce_all(paths == paths[0]), of_one, of_each), draws
+    return tf.cond(tf.reduce_all(images == images[0]), of_one, of_each), draws
 
 
 def running(config):
@@ -275,12 +275,11 @@ def order(n, batch_size, seed, start_step, stop_step, share=(0, 1)):
     return tf.data.Dataset.range(start // per_epoch, -(-stop // per_epoch)).flat_map(epoch)
 
 
-def key(seed, purpose, *parts):
-    """The seed, int64 `[2]`, of the random numbers of a purpose and place."""
-    folded = tf.constant([seed, purpose], tf.int64)
-    for part in parts:
-        folded = tf.random.experimental.stateless_fold_in(folded, tf.cast(part, tf.int64))
-    return folded
+def key(seed, purpose, place, again=0):
+    """The seed, int64 `[2]`, of the random numbers of a purpose at a place, a position or epoch."""
+    # Each number of the four has bits of its own. Stateless ops mix a seed before they use it.
+    low = tf.cast(place, tf.int64) + again * 2**48
+    return tf.stack([tf.constant(8 * seed + purpose, tf.int64), low])
 
 
 def _two_images(offsets, unit, seed, position):

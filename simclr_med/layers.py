@@ -262,8 +262,8 @@ def _reason(error):
     return (own or lines or [type(error).__name__])[0]
 
 
-def follow(change, text):
-    """`change`, a function of crops and draws, followed by the layers of `text`, see `parse`."""
+def follow(changes, text):
+    """`changes`, a function of crops and draws to views, followed by the layers of `text`."""
     layers = parse(text)
     own = CHANGING_DRAWS["layers"]  # the last of a view's draws
 
@@ -273,12 +273,14 @@ def follow(change, text):
             view = augmented_by(layer, view, draws[-own:], number)
         return augment.clip(view)
 
-    def changed(crops, draws):
-        views = change(crops, draws)
+    def followed(crops, draws):
+        views = changes(crops, draws)
+        if isinstance(views, list):
+            return [one(pair) for pair in zip(views, tf.unstack(draws), strict=True)]
         spec = tf.TensorSpec(views.shape[1:], tf.float32)
         return tf.map_fn(one, (views, draws), fn_output_signature=spec)
 
-    return changed
+    return followed
 
 
 def augmented_by(layer, image, draws, number=0):

@@ -1,5 +1,7 @@
 """An image's bytes and pixels, from a file of its own or a part of a shard, as TensorFlow ops."""
 
+import re
+
 import tensorflow as tf
 
 IN_SHARD = r"(.*)@(\d+)\+(\d+)/(\d+)"
@@ -14,6 +16,11 @@ def content(path):
     """The encoded image at `path`, a string scalar as in `Cases.paths`: a string scalar."""
     in_shard = tf.strings.regex_full_match(path, IN_SHARD)
     return tf.cond(in_shard, lambda: _part(path), lambda: tf.io.read_file(path))
+
+
+def reader(paths):
+    """A function as `content` for the paths of one data set: all files, or all parts of shards."""
+    return _part if re.fullmatch(IN_SHARD, str(paths[0])) else tf.io.read_file
 
 
 def _part(path):

@@ -52,14 +52,13 @@ def sheet(positions, recipe, rows, pairs=1):
     Returns:
       uint8 `[height, width, 3]`, in two halves side by side.
     """
-    change, size = augment.changes(recipe), recipe.size
+    changes, size = augment.changes_of_each(recipe), recipe.size
     shown = []
     for position, images in positions.drawn(0, 1).take(rows):
         paths = tf.gather(positions.cases.paths, images)
         views = []
         for again in range(pairs):
-            cut, draws = dataset.crops_at(positions, recipe, position, paths, again)
-            views += [change(cut[v : v + 1], draws[v : v + 1])[0] for v in range(len(images))]
+            views += changes(*dataset.crops_at(positions, recipe, position, images, again))
         cells = [original(paths[0], size), *views[:: len(images)]]
         if len(images) == 2:
             cells += views[1::2]

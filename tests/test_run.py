@@ -96,12 +96,14 @@ def test_flags_are_read_in_run_alone():
 
 
 GROUPS = [
-    "errors files pages splitting config manifest predictions metrics phantom schedule report",
+    "errors files pages recipes splitting config manifest predictions metrics phantom schedule report",
     "records conditions images leaks dicom shards inspection",
     "sources labelling writing",
     "prepare",
-    "augment encoder heads objective optimizer checkpoint networks",
+    "quiet reading crops augment layers service unreadable encoder heads objective optimizer "
+    "checkpoint networks",
     "dataset trainer",
+    "sheet",
     "pretrain",
     "finetune evaluate export",
     "run",
@@ -127,6 +129,7 @@ def test_imports_run_one_way():
         ("phantom", ["--cases=4", "--workers=0"]),
         ("startup", ["--repeats=1"]),
         ("prepare", ["--rows=500"]),
+        ("input_pipeline", ["--images=32", "--large=0", "--rounds=1"]),
     ],
 )
 def test_benchmarks_write_their_ratios(name, flags, tmp_path):

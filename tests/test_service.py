@@ -125,7 +125,7 @@ def test_batches_that_come_out_of_order_are_put_in_order(cases, monkeypatch):
 def test_wrong_addresses(cases):
     for address in ("localhost:5000", "grpc://localhost", "grpc://:1"):
         with pytest.raises(InputError, match="expected grpc://HOST:PORT"):
-            batches(cases, steps=1, data_service=address)
+            make_config("pretrain", {"data_dir": "a", "work_dir": "b", "data_service": address})
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]

@@ -16,7 +16,8 @@ import sys
 import threading
 
 from simclr_med.errors import run_main
-from simclr_med.service import PREFIX
+
+PREFIX = "grpc://"
 
 
 def parse():
