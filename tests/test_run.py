@@ -67,7 +67,8 @@ def test_help_needs_no_tensorflow():
 
 
 def test_tools_need_no_tensorflow():
-    for tool in ("bootstrap", "make_phantom", "prepare_data", "inspect_data", "compare", "demo"):
+    for tool in ("bootstrap", "make_phantom", "prepare_data", "inspect_data", "compare", "demo",
+                 "show_views", "data_service"):  # fmt: skip
         done = subprocess.run(
             [sys.executable, "-X", "importtime", str(ROOT / "tools" / f"{tool}.py"), "--help"],
             capture_output=True,
@@ -96,7 +97,8 @@ def test_flags_are_read_in_run_alone():
 
 
 GROUPS = [
-    "errors files pages recipes splitting config manifest predictions metrics phantom schedule report",
+    "errors files pages recipes splitting config manifest predictions metrics phantom schedule "
+    "report",
     "records conditions images leaks dicom shards inspection",
     "sources labelling writing",
     "prepare",
