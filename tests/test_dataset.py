@@ -1,5 +1,7 @@
 """Batches: order, resumption, threads, workers, pairs, where views are made."""
 
+import os
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -188,3 +190,25 @@ def test_too_large_a_batch(cases):
         labelled(cases, batch_size=11)
     with pytest.raises(ValueError, match="patient"):
         contrastive(cases, positives="patient")
+
+
+def resident():
+    """MiB that the process holds."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="no /proc")
+@pytest.mark.parametrize("augment_on", ["host", "device"])
+def test_memory_stays_flat_over_10_000_batches(cases, augment_on):
+    positions = Positions(cases, batch_size=4, seed=0)
+    batches = dataset.contrastive_batches(positions, FULL, steps=10_000, augment_on=augment_on)
+    changes = augment.changes(FULL)
+    held = []
+    for step, batch in enumerate(batches):
+        if augment_on == "device":
+            changes(batch["view1"], batch["draws1"])
+        if step % 1000 == 999:
+            held.append(resident())
+    assert held[-1] - held[1] < 20, held
