@@ -6,6 +6,8 @@ Everything random is keyed by (seed, purpose, position in the run, view): a run 
 sees what an uninterrupted one sees, whatever the number of threads, workers and machines.
 """
 
+import os
+
 import numpy as np
 import tensorflow as tf
 
@@ -184,7 +186,10 @@ def _batches(
 
     if data_service:
         return service.distributed(batches, start_step, steps, data_service)
-    return batches(start_step, steps).prefetch(tf.data.AUTOTUNE)
+    options = tf.data.Options()
+    # XLA computes in a thread of its own while the one that called it waits.
+    options.threading.private_threadpool_size = 2 * os.cpu_count()
+    return batches(start_step, steps).prefetch(tf.data.AUTOTUNE).with_options(options)
 
 
 def crops_at(positions, recipe, position, images, again=0):
