@@ -11,10 +11,11 @@ import numpy as np
 import tensorflow as tf
 import tqdm
 
-from simclr_med import checkpoint, dataset, manifest, networks, objective, trainer
+from simclr_med import checkpoint, contract, dataset, manifest, networks, objective, trainer
 from simclr_med.config import claimed_work_dir
 from simclr_med.errors import InputError
 from simclr_med.pretrain import optimizer_of
+from simclr_med.recompute import forward
 
 
 class SupervisedModel(keras.Model):
@@ -23,16 +24,18 @@ class SupervisedModel(keras.Model):
     Args:
       network: a Keras model from "inputs" to logits, trainable as a whole.
       task: "multiclass" or "multilabel".
+      gradient_checkpointing: "none", "stages" or "blocks".
     """
 
-    def __init__(self, network, task):
+    def __init__(self, network, task, gradient_checkpointing="none"):
         super().__init__()
         self.network = network
         self.task = task
+        self.logits = forward(network, gradient_checkpointing)
 
     def call(self, inputs, training=False):
         """Inputs to logits `[B, K]`."""
-        return self.network(inputs, training=training)
+        return self.logits(inputs, training=training)
 
     def train_step(self, batch):
         """`batch`: "images" (or features) and "targets" `[B, K]`. Returns the step's scalars."""
@@ -57,6 +60,7 @@ def run(config):
         dataset.naming_bad_images(cases.paths),
     ):
         networks.Task.of(data.info).save(config.work_dir)
+        contract.of_run(config).save(config.work_dir)
         train(config, nets, cases, data.info.task)
 
 
@@ -77,7 +81,8 @@ def _train_all(config, nets, cases, task):
         )
 
     network = keras.Model(nets.inputs.inputs, nets.head(nets.inputs.outputs[0]))
-    _fit(config, nets, network, task, batches)
+    model = SupervisedModel(network, task, config.train.gradient_checkpointing)
+    _fit(config, nets, model, batches)
 
 
 def _train_probe(config, nets, cases, task):
@@ -105,7 +110,7 @@ def _train_probe(config, nets, cases, task):
         spec = tf.TensorSpec([size], tf.int64)
         return tf.data.Dataset.from_generator(indices, output_signature=spec).map(gather)
 
-    _fit(config, nets, nets.head, task, batches)
+    _fit(config, nets, SupervisedModel(nets.head, task), batches)
 
 
 def extract_features(config, nets, paths):
@@ -123,8 +128,7 @@ def extract_features(config, nets, paths):
     return np.concatenate([infer(batch).numpy() for batch in bar])
 
 
-def _fit(config, nets, network, task, batches):
-    model = SupervisedModel(network, task)
+def _fit(config, nets, model, batches):
     model.compile(optimizer=optimizer_of(config), jit_compile=False)
     model.optimizer.build(model.trainable_variables)
     variables = nets.variables() | checkpoint.named_optimizer_variables(model.optimizer)

@@ -10,9 +10,10 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from simclr_med import checkpoint, dataset, files, manifest, networks, objective, trainer
+from simclr_med import checkpoint, contract, dataset, files, manifest, networks, objective, trainer
 from simclr_med.config import claimed_work_dir
 from simclr_med.optimizer import make_optimizer
+from simclr_med.recompute import forward
 from simclr_med.schedule import WarmUpCosine, scaled_learning_rate
 
 SHOWN_PAIRS = 8
@@ -24,15 +25,16 @@ class ContrastiveModel(keras.Model):
     Batch normalisation sees both views at once, as SimCLR's does.
     """
 
-    def __init__(self, encoder, projection, temperature):
+    def __init__(self, encoder, projection, temperature, gradient_checkpointing="none"):
         super().__init__()
         self.encoder = encoder
         self.projection = projection
         self.temperature = temperature
+        self.features = forward(encoder, gradient_checkpointing)
 
     def call(self, images, training=False):
         """Images `[B, H, W, C]` to projections `[B, P]`."""
-        return self.projection(self.encoder(images, training=training), training=training)
+        return self.projection(self.features(images, training=training), training=training)
 
     def train_step(self, batch):
         """`batch`: "view1" and "view2", float32 `[B, H, W, C]`. Returns the step's scalars."""
@@ -85,7 +87,12 @@ def run(config):
     batches(config, cases)
     nets = networks.build(config)
     networks.initialise(nets, config.head.init)
-    model = ContrastiveModel(nets.encoder, nets.projection, config.pretrain.temperature)
+    model = ContrastiveModel(
+        nets.encoder,
+        nets.projection,
+        config.pretrain.temperature,
+        config.train.gradient_checkpointing,
+    )
     model.compile(optimizer=optimizer_of(config), jit_compile=False)
     model.optimizer.build(model.trainable_variables)
     variables = nets.variables() | checkpoint.named_optimizer_variables(model.optimizer)
@@ -94,6 +101,7 @@ def run(config):
         claimed_work_dir(config, data.fingerprint),
         dataset.naming_bad_images(cases.paths),
     ):
+        contract.of_run(config).save(config.work_dir)
         start_step = checkpoint.restore_latest(config.work_dir, variables)
         if start_step == 0:
             draw_views(config, cases)

@@ -1,7 +1,7 @@
 """Gradient checkpointing: activations are computed again in the backward pass, not kept.
 
-    forward = recomputing(encoder, "blocks")
-    features = forward(images, training=True)  # the same numbers and gradients, less memory
+    features = forward(encoder, "blocks")
+    features(images, training=True)  # the same numbers and gradients as `encoder`, less memory
 
 Chen et al. 2016, "Training deep nets with sublinear memory cost".
 """
@@ -15,29 +15,31 @@ import tensorflow as tf
 CUTS = {"stages": r"stage\d", "blocks": r"stage\d(_block\d+_out)?"}
 
 
-def recomputing(model, cuts):
+def forward(model, cuts):
     """A function (images, training) that computes what a functional `model` does.
 
     Args:
       model: an encoder, or any functional model from one input to one output that contains one;
         its layers are shared.
-      cuts: what is kept for the backward pass: "stages", the outputs of the stages; or "blocks",
-        those of all residual blocks.
+      cuts: what is kept for the backward pass: "none" keeps everything, "stages" the outputs of
+        the stages, "blocks" those of all residual blocks.
     """
+    if cuts == "none":
+        return model
     named = re.compile(CUTS[cuts])
-    kept = [layer.output for layer in model.layers if named.fullmatch(layer.name)]
-    tensors = [model.inputs[0], *kept]
-    if kept[-1] is not model.outputs[0]:
-        tensors.append(model.outputs[0])
-    segments = [keras.Model(a, b) for a, b in zip(tensors, tensors[1:], strict=False)]
+    ends = [layer.output for layer in model.layers if named.fullmatch(layer.name)]
+    if not any(end is model.outputs[0] for end in ends):
+        ends.append(model.outputs[0])
+    starts = [model.inputs[0], *ends[:-1]]
+    segments = [keras.Model(a, b) for a, b in zip(starts, ends, strict=True)]
 
-    def forward(images, training=False):
+    def run(images, training=False):
         x = images
         for segment in segments:
             x = _recomputed(segment)(x) if training else segment(x, training=False)
         return x
 
-    return forward
+    return run
 
 
 def _recomputed(segment):
