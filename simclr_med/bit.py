@@ -25,7 +25,26 @@ class StandardizedConv2D(keras.layers.Conv2D):
         exact = tf.cast(kernel, tf.float32)
         mean, variance = tf.nn.moments(exact, [0, 1, 2], keepdims=True)
         exact = (exact - mean) * tf.math.rsqrt(variance + KERNEL_EPSILON)
-        return super().convolution_op(inputs, tf.cast(exact, kernel.dtype))
+        return super().convolution_op(inputs, tf.cast(exact, inputs.dtype))
+
+
+@keras.saving.register_keras_serializable(package="simclr_med")
+class GroupNormalization(keras.layers.GroupNormalization):
+    """Keras's, of `[B, H, W, C]` over the last axis, in a fraction of its operations."""
+
+    def call(self, inputs):
+        """Normalises in float32 and returns `inputs`' type."""
+        batch, height, width = tf.unstack(tf.shape(inputs)[:3])
+        in_groups = [batch, height * width, self.groups, inputs.shape[-1] // self.groups]
+        x = tf.reshape(tf.cast(inputs, tf.float32), in_groups)
+        mean, variance = tf.nn.moments(x, [1, 3], keepdims=True)  # [B, 1, G, 1]
+        gamma, beta = (
+            tf.reshape(tf.cast(weight, tf.float32), in_groups[2:])
+            for weight in (self.gamma, self.beta)
+        )
+        scale = tf.math.rsqrt(variance + self.epsilon) * gamma  # [B, 1, G, C / G]
+        x = x * scale + (beta - mean * scale)
+        return tf.cast(tf.reshape(x, [batch, height, width, inputs.shape[-1]]), inputs.dtype)
 
 
 def build(
@@ -77,5 +96,5 @@ def _conv(x, filters, size, stride, name):
 
 def _norm_relu(x, prefix, which):
     groups = math.gcd(GROUPS, x.shape[-1])  # 32 wherever the width is whole
-    x = keras.layers.GroupNormalization(groups, epsilon=EPSILON, name=f"{prefix}_gn{which}")(x)
+    x = GroupNormalization(groups, epsilon=EPSILON, name=f"{prefix}_gn{which}")(x)
     return keras.layers.ReLU(name=f"{prefix}_relu{which}")(x)

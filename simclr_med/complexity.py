@@ -3,7 +3,7 @@
     cost = measure("resnet152", width=2, image_size=448)
     cost.parameters, cost.multiply_adds, cost.kept("blocks")
 
-No weight is allocated: the graph is built and not run.
+No weight is allocated: the graph is traced and not run.
 """
 
 import dataclasses
@@ -11,6 +11,7 @@ import math
 import re
 
 import tensorflow as tf
+from tensorflow.python.ops.resource_variable_ops import UninitializedVariable
 
 from simclr_med.encoder import build_encoder
 from simclr_med.recompute import CUTS
@@ -62,21 +63,25 @@ class Cost:
 
 def measure(name, width=1.0, image_size=224, **settings):
     """The `Cost` of an encoder on one image; `settings` are `build_encoder`'s."""
-    with tf.Graph().as_default() as graph:
+    with tf.variable_creator_scope(_unallocated):
         encoder = build_encoder(name, width, image_size, **settings)
-        before = len(graph.get_operations())
-        images = tf.compat.v1.placeholder(tf.float32, [1, image_size, image_size, 3])
-        encoder(images, training=False)
-        parameters = sum(math.prod(v.shape) for v in encoder.trainable_variables)
-        operations = graph.get_operations()[before:]
+    images = tf.TensorSpec([1, image_size, image_size, 3])
+    infer = tf.function(lambda images: encoder(images, training=False))
+    operations = infer.get_concrete_function(images).graph.get_operations()
     outputs, multiply_adds = [], 0
     for operation in operations:
-        shape = operation.outputs[0].shape if operation.outputs else None
+        layer = operation.name.split("/")[-2] if "/" in operation.name else ""
+        block = operation.type == "AddV2" and re.fullmatch(CUTS["blocks"], layer)  # BiT's end so
+        if operation.type in KEPT or block:
+            outputs.append((layer, math.prod(operation.outputs[0].shape)))
         if operation.type in PRODUCTS:
             contracted = operation.inputs[1].shape[:-1]  # of the kernel: height, width, inputs
-            multiply_adds += math.prod(shape) * math.prod(contracted)
-        layer = operation.name.split("/")[-2]
-        sums = operation.type == "AddV2" and re.fullmatch(CUTS["blocks"], layer)  # BiT's blocks
-        if operation.type in KEPT or sums:
-            outputs.append((layer, math.prod(shape)))
+            multiply_adds += outputs[-1][1] * math.prod(contracted)
+    parameters = sum(math.prod(variable.shape) for variable in encoder.trainable_variables)
     return Cost(parameters, multiply_adds, tuple(outputs))
+
+
+def _unallocated(create, **settings):
+    # A variable with a shape and no memory, which TensorFlow's public ones do not come without.
+    kept = {key: settings[key] for key in ("shape", "dtype", "trainable", "name")}
+    return UninitializedVariable(**kept)

@@ -1,7 +1,7 @@
 """What an encoder expects of its images: input.json in a run's folder or an imported one's.
 
-    contract = load("work/bit")
-    contract.size, contract.crop, contract.interpolation
+contract = load("work/bit")
+contract.size, contract.crop, contract.interpolation
 """
 
 import dataclasses
