@@ -140,15 +140,15 @@ def simclr_head(x, weights, layers, dim):
     return x
 
 
-def group_norm(x, gamma, beta, groups=32, epsilon=1e-5):
-    """Of `[B, H, W, C]`."""
-    grouped = x.reshape([*x.shape[:3], groups, -1])
+def group_norm(x, gamma, beta, epsilon=1e-5):
+    """Of `[B, H, W, C]` in 32 groups, or C if those are fewer."""
+    grouped = x.reshape([*x.shape[:3], min(32, x.shape[-1]), -1])
     mean = grouped.mean((1, 2, 4), keepdims=True)
     variance = grouped.var((1, 2, 4), keepdims=True)
     return ((grouped - mean) / np.sqrt(variance + epsilon)).reshape(x.shape) * gamma + beta
 
 
-def bit_resnet(x, weights, blocks, filters=64, groups=32):
+def bit_resnet(x, weights, blocks, filters=64):
     """Features of BiT's ResNet from pixels in [-1, 1]; `weights(name, shape)` by published name."""
 
     def conv(x, name, k, outputs, stride=1):
@@ -161,7 +161,7 @@ def bit_resnet(x, weights, blocks, filters=64, groups=32):
         gamma, beta = (
             weights(f"resnet/{name}group_norm/{kind}", [x.shape[-1]]) for kind in ("gamma", "beta")
         )
-        return relu(group_norm(x, gamma, beta, groups))
+        return relu(group_norm(x, gamma, beta))
 
     x = conv(x, "root_block/", 7, filters, 2)
     x = pool(x, 3, 2, [(1, 1)] * 2, np.max, 0)

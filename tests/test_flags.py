@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from simclr_med import checkpoint, dataset, evaluate, finetune, pretrain, run
+from simclr_med import checkpoint, dataset, evaluate, finetune, pretrain, recompute, run
 from simclr_med import config as configs
 from simclr_med.config import make_config
 from simclr_med.errors import InputError, RunError
@@ -23,6 +23,7 @@ PRETRAINING = {  # values other than the test's base
     "encoder": ["resnet34"],
     "width": [0.125],
     "bn_momentum": [0.5],
+    "zero_init": [False],
     "projection_layers": [3],
     "projection_dim": [16],
     "temperature": [1.0],
@@ -43,7 +44,8 @@ HEAD = {
     "eval_crop": [0.5],
     "init": ["random"],
 }
-LOOP = {"save_every", "keep_checkpoints", "log_every", "threads"}
+LOOP = {"save_every", "keep_checkpoints", "log_every", "threads", "gradient_checkpointing"}
+OF_SOME = {"resnet_d", "selective_kernels"}  # in encoders, or at sizes, other than the base's
 LATER = {
     "eval_splits", "eval_batch", "bootstrap_replicates", "confidence", "bootstrap_unit",
     "runs", "title", "export_version",
@@ -51,7 +53,7 @@ LATER = {
 
 
 def test_no_flag_is_forgotten():
-    tested = {*PRETRAINING, *HEAD, *LOOP, *LATER} - {"seed"}
+    tested = {*PRETRAINING, *HEAD, *LOOP, *OF_SOME, *LATER} - {"seed"}
     assert tested == set(configs.FIELDS) - {"data_dir"}  # without it nothing runs
 
 
@@ -68,9 +70,13 @@ def same(a, b):
 
 
 def pretrained(data_dir, work_dir, **changes):
+    return weights(pretrained_folder(data_dir, work_dir, **changes))
+
+
+def pretrained_folder(data_dir, work_dir, **changes):
     given = {"data_dir": str(data_dir), "work_dir": str(work_dir), **SMALL, **changes}
     pretrain.run(make_config("pretrain", given))
-    return weights(work_dir)
+    return work_dir
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +91,43 @@ def base(data_dir, tmp_path_factory):
 )
 def test_pretraining(name, value, base, data_dir, tmp_path):
     assert not same(weights(base), pretrained(data_dir, tmp_path / "run", **{name: value}))
+
+
+def test_resnet_d_and_selective_kernels(data_dir, tmp_path):
+    given = {"encoder": "resnet50", "image_size": 40, "steps": 1, "batch_size": 4}
+    given |= {"resnet_d": True, "selective_kernels": True}
+    names = checkpoint.saved_shapes(
+        pretrained_folder(data_dir, tmp_path / "run", **given) / "checkpoints" / "1"
+    )
+    assert "encoder/stem_conv2/kernel" in names
+    assert "encoder/stage2_block1_mix_a/kernel" in names
+    with pytest.raises(InputError, match="--selective_kernels=True has no effect with --encoder=r"):
+        pretrained(data_dir, tmp_path / "no", selective_kernels=True)
+    with pytest.raises(
+        InputError, match="--zero_init=False has no effect .*; it acts with resnet18"
+    ):
+        pretrained(data_dir, tmp_path / "no", encoder="bit_resnet50", zero_init=False)
+
+
+@pytest.mark.parametrize("cuts", ["stages", "blocks"])
+def test_gradient_checkpointing_changes_memory_alone(cuts, base, data_dir, tmp_path, monkeypatch):
+    seen, original = [], recompute._recomputed
+
+    def spy(segment):
+        seen.append(segment.layers[-1].name)
+        return original(segment)
+
+    monkeypatch.setattr(recompute, "_recomputed", spy)
+    after = pretrained(data_dir, tmp_path / "run", gradient_checkpointing=cuts)
+    assert set(seen) >= {"stage1", "stage2", "stage3", "stage4", "features"}
+    assert ("stage1_block1_out" in seen) == (cuts == "blocks")
+    for name, value in weights(base).items():
+        np.testing.assert_allclose(after[name], value, atol=1e-5, err_msg=name)
+    del seen[:]
+    given = {"data_dir": str(data_dir), "work_dir": str(tmp_path / "tuned"), "steps": 1}
+    given |= {"batch_size": 8, "init": f"run:{base}", "head_input": "stage2"}
+    finetune.run(make_config("finetune", given | {"gradient_checkpointing": cuts}))
+    assert "stage2" in seen and "stage3" not in seen
 
 
 def test_pretraining_goes_on_from_another_run(base, data_dir, tmp_path):

@@ -160,15 +160,16 @@ def _architecture(path, shapes):
     a_block = (5 if selective else 3) if bottleneck else 2
     blocks = (len(shapes) - stem - 4) / a_block
     for name, row in ENCODERS.items():
-        simclrs = row.family == "resnet" and not row.stride_first
-        if simclrs and sum(row.blocks) == blocks and row.bottleneck == bottleneck:
-            if bottleneck or row.project_first:
-                return EncoderConfig(
-                    encoder=name,
-                    width=shapes[stem - 1][-1] / 64,
-                    resnet_d=resnet_d or selective,
-                    selective_kernels=selective,
-                ), (32 if small else 224)
+        simclrs = row.family == "resnet" and (
+            row.project_first or (row.bottleneck and not row.stride_first)
+        )
+        if simclrs and row.bottleneck == bottleneck and sum(row.blocks) == blocks:
+            return EncoderConfig(
+                encoder=name,
+                width=shapes[stem - 1][-1] / 64,
+                resnet_d=resnet_d or selective,
+                selective_kernels=selective,
+            ), (32 if small else 224)
     raise InputError(f"{path}: {len(shapes)} convolutions are no architecture of {PROJECT}")
 
 
