@@ -4,8 +4,12 @@ The source models are independent of what reads them: keras.applications itself,
 versions of the others (reference.py), whose weights are written in their published naming.
 """
 
+import doctest
 import json
 import pathlib
+import re
+import runpy
+import shutil
 import subprocess
 import sys
 
@@ -14,6 +18,8 @@ import numpy as np
 import pytest
 import reference
 import tensorflow as tf
+from test_readme import commands
+from test_readme import run as shell
 
 import simclr_med
 from simclr_med import checkpoint, contract, finetune, importers, networks, pretrain
@@ -458,3 +464,35 @@ def test_the_command_says_what_it_did(simclr_file, tmp_path):
 def test_importing_the_package_imports_no_tensorflow():
     code = "import sys, simclr_med; assert not {'tensorflow', 'keras'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def in_this_process(line, monkeypatch):
+    """Runs a tool's command line; importing TensorFlow again for each would take seconds."""
+    _, tool, *arguments = line.split()
+    monkeypatch.setattr(sys, "argv", [tool, *arguments])
+    with pytest.raises(SystemExit) as left:
+        runpy.run_path(str(ROOT / tool), run_name="__main__")
+    assert left.value.code == 0, line
+
+
+def test_every_command_of_the_page_on_weights(
+    simclr_file, bit_file, keras_files, run, data_dir, tmp_path, monkeypatch
+):
+    page = ROOT / "docs" / "weights.md"
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(data_dir, tmp_path / "my_data")
+    shutil.copytree(simclr_file[0].parent, tmp_path / "r50_1x_sk0")
+    shutil.copy(bit_file[0], tmp_path / "BiT-M-R50x1.npz")
+    shutil.copy(keras_files[0] / "weights.h5", tmp_path / "resnet50_notop.h5")
+    shutil.copytree(run, tmp_path / "work" / "finetune")
+    lines = commands(page.read_text(encoding="utf-8"))
+    assert len(lines) == 6
+    for line in lines:
+        if "simclr_med.run" in line:
+            line = line.replace("--image_size=224", "--image_size=32 --steps=1 --batch_size=8")
+            done = shell(line, tmp_path)
+            assert done.returncode == 0, done.stderr
+        else:
+            in_this_process(re.sub("resnet152", "resnet50", line), monkeypatch)
+    assert len(list((tmp_path / "weights").iterdir())) == 4
+    assert doctest.testfile(str(page), module_relative=False).failed == 0

@@ -65,7 +65,7 @@ def read(path):
         weights = _encoder_weights(path, encoder, image_size, parts, get)
         layers = 1 + max((number for number, _ in parts.head), default=-1)
         weights |= _head_weights(parts.head, layers, get)
-    except (tf.errors.OpError, RuntimeError, ValueError) as error:
+    except (tf.errors.OpError, RuntimeError, ValueError, IndexError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path} is damaged: {str(error).splitlines()[0]}") from None
