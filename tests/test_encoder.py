@@ -1,6 +1,8 @@
 """Every architecture: its numbers, its place in Keras, its gradients with less memory."""
 
 import dataclasses
+import pathlib
+import runpy
 import subprocess
 import sys
 
@@ -63,6 +65,45 @@ def test_parameters_and_multiply_adds_are_the_published_ones(published):
 @pytest.mark.parametrize("published", PUBLISHED_DEEP, ids=str)
 def test_those_of_the_deep_and_wide_ones_too(published):
     check_published(*published)
+
+
+def described(monkeypatch, capsys, *arguments):
+    """What tools/describe_encoder.py prints, and its exit code."""
+    tool = pathlib.Path(__file__).resolve().parents[1] / "tools" / "describe_encoder.py"
+    monkeypatch.setattr(sys, "argv", [str(tool), *arguments])
+    with pytest.raises(SystemExit) as left:
+        runpy.run_path(str(tool), run_name="__main__")
+    return capsys.readouterr(), left.value.code
+
+
+def test_describing_an_encoder(monkeypatch, capsys):
+    one = ["--encoder=resnet18", "--image_size=224", "--batch_size=32", "--teraflops=10"]
+    printed, code = described(monkeypatch, capsys, *one)
+    name, width, parameters, products, gib, steps = printed.out.splitlines()[-1].split()
+    assert code == 0 and (name, width, parameters) == ("resnet18", "1", "11.18")
+    cost = complexity.measure("resnet18")
+    assert float(products) == pytest.approx(1.81)
+    assert float(gib) == pytest.approx(cost.memory(64) / 2**30, abs=0.05)
+    # A step is three passes of 64 images, a multiply-add two operations.
+    expected = 86400 * 10e12 / (3 * 2 * 64 * cost.multiply_adds)
+    assert float(steps.replace(",", "")) == pytest.approx(expected, abs=1)
+    others = ["--views=1", "--precision=mixed_bfloat16", "--gradient_checkpointing=blocks"]
+    for flag in others:
+        less = described(monkeypatch, capsys, *one, flag)[0].out.splitlines()[-1].split()
+        assert float(less[4]) < float(gib), flag
+    printed, code = described(monkeypatch, capsys, "--encoder=bit_resnet50", "--resnet_d")
+    assert code == 2 and "--resnet_d has no effect with --encoder=bit_resnet50" in printed.err
+
+
+def test_what_recomputation_keeps():
+    outputs = (("stem", 8), ("stage1_block1_conv1", 5), ("stage1_block1_out", 3))
+    outputs += (("stage1_block2_conv1", 5), ("stage1", 3), ("stage2_block1_conv1", 9))
+    cost = complexity.Cost(parameters=10, multiply_adds=7, outputs=outputs)
+    assert cost.kept() == 33
+    assert cost.kept("stages") == 3 + 24  # stage1's output, and what leads to it
+    assert cost.kept("blocks") == 3 + 3 + 16
+    assert cost.memory(images=2, bytes_a_value=2) == 3 * 4 * 10 + 2 * 2 * 33
+    assert (cost.step_flops(4), cost.step_flops(4, "blocks")) == (2 * 3 * 4 * 7, 2 * 4 * 4 * 7)
 
 
 def randomise(model, seed=0):

@@ -130,7 +130,11 @@ def test_imports_run_one_way():
         ("phantom", ["--cases=4", "--workers=0"]),
         ("startup", ["--repeats=1"]),
         ("prepare", ["--rows=500"]),
-        ("train_step", ["--width=0.0625", "--image_size=64", "--batch_size=2", "--repeats=1"]),
+        pytest.param(
+            "train_step",
+            ["--width=0.0625", "--image_size=64", "--batch_size=2", "--repeats=1"],
+            marks=pytest.mark.slow,  # it builds and traces a dozen networks
+        ),
     ],
 )
 def test_benchmarks_write_their_ratios(name, flags, tmp_path):
