@@ -8,7 +8,7 @@ machine does falls on all. "resnet50" is SimCLR's, with the stride in the 3x3, a
 multiply-adds than keras.applications'; "resnet50_v1" has the same. A step's operations are counted
 as 3 forward passes; the peak is a square matrix product's of the same type. Memory with gradient
 checkpointing is ResNet-152's, at the peak of a process that does nothing else, beyond what it took
-before its first step; it holds gradients, momenta and workspaces too.
+before its first step; it holds gradients and workspaces too.
 """
 
 import argparse
@@ -56,6 +56,7 @@ def build_step(arm, options):
     shape = [options.batch_size, size, size, 3]
     batch = {f"view{i}": tf.random.stateless_uniform(shape, [0, i]) for i in (1, 2)}
     compiled = tf.function(lambda: model.train_step(batch))
+    compiled.get_concrete_function()
     return lambda: float(compiled()["loss"]), counted.multiply_adds
 
 

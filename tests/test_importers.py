@@ -224,7 +224,8 @@ def change(arrays, drop=(), **others):
 
 def test_what_does_not_fit_is_named(simclr_file, tmp_path):
     prefix, arrays = simclr_file
-    wrong = {"base_model/batch_normalization_3/gamma": np.zeros([5], np.float32)}
+    gamma = "base_model/batch_normalization_3/gamma"
+    wrong = {gamma: np.zeros([5], np.float32)}
     cases = [
         (
             change(arrays, **{"base_model/se/kernel": np.zeros(2)}),
@@ -236,6 +237,7 @@ def test_what_does_not_fit_is_named(simclr_file, tmp_path):
             r"stage1_block1_bn2/gamma: \[5\] in the checkpoint, \[4\] in the",
         ),
         (change(arrays, drop=["base_model/batch_normalization_2/beta"]), "bn1/beta: not in the ch"),
+        (change(arrays, **{gamma: np.full([4], np.nan)}), "damaged: .*bn2/gamma is not finite"),
         ({"global_step": np.int64(1)}, "has no encoder of google-research/simclr"),
     ]
     for number, (changed, message) in enumerate(cases):

@@ -10,6 +10,8 @@ imported or left out. `write` accounts for every variable of the encoder.
 import dataclasses
 import importlib
 
+import numpy as np
+
 from simclr_med import checkpoint, contract, files, networks
 from simclr_med import config as configs
 from simclr_med.errors import InputError
@@ -50,7 +52,8 @@ def write(imported, folder):
     """Writes the folder of an `Imported`: config.json, input.json, checkpoints/0.
 
     Raises:
-      InputError: `folder` is there already, or a variable has no counterpart or another shape.
+      InputError: `folder` is there already; a variable has no counterpart or another shape, or
+        holds what is no number.
     """
     config = configs.Config(
         mode=configs.IMPORTED,
@@ -63,8 +66,11 @@ def write(imported, folder):
     variables = networks.build(config).variables()
     there = {name: list(array.shape) for name, array in imported.weights.items()}
     checkpoint.refuse_differences(imported.source, there, variables)
+    broken = [name for name, array in imported.weights.items() if not np.isfinite(array).all()]
+    if broken:
+        raise InputError(f"{imported.source} is damaged: {broken[0]} is not finite throughout")
     for name, variable in variables.items():
-        variable.assign(imported.weights[name])
+        variable.assign(imported.weights[name].astype(np.float32))
     try:
         with files.new_folder(folder) as path:
             files.write_text(path / "config.json", configs.to_json(config))

@@ -4,6 +4,7 @@ Their convolutions have biases: each is folded into the mean of the normalisatio
 """
 
 import re
+import zipfile
 
 import h5py
 import keras
@@ -94,7 +95,7 @@ def _arrays(path):
         if path.suffix in (".h5", ".hdf5"):
             return _from_weights(path)
         model = keras.models.load_model(path, compile=False)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} is no Keras model: {str(error).splitlines()[0]}") from None
     return {
         f"{layer.name}/{_short(variable.name)}": variable.numpy()
