@@ -47,15 +47,13 @@ class GroupNormalization(keras.layers.GroupNormalization):
         return tf.cast(tf.reshape(x, [batch, height, width, inputs.shape[-1]]), inputs.dtype)
 
 
-def build(
-    x, row, *, width, image_size, bn_momentum, resnet_d, selective_kernels, zero_init
-):  # fmt: skip
-    """The activated output `[B, H / 32, W / 32, D]` from pixels `x`; of the settings, width acts.
+def build(x, row, width):
+    """The activated output `[B, H / 32, W / 32, D]` from pixels `x`.
 
     Args:
       row: an `Architecture`.
+      width: `build_encoder`'s.
     """
-    del image_size, bn_momentum, resnet_d, selective_kernels, zero_init
     x = _conv(x, scaled(64, width), 7, 2, "stem_conv")
     x = keras.layers.ZeroPadding2D(1, name="stem_pool_pad")(x)
     x = keras.layers.MaxPooling2D(3, 2, name="stem_pool")(x)

@@ -9,7 +9,7 @@ import keras
 from simclr_med import bit, resnet
 from simclr_med.architectures import ENCODERS, UNIT
 
-FAMILIES = {"resnet": resnet.build, "bit": bit.build}
+SMALL_IMAGE = 32  # up to here the stem is one 3x3 convolution, as SimCLR has it for CIFAR
 
 
 def build_encoder(
@@ -41,13 +41,8 @@ def build_encoder(
       ValueError: a setting that the architecture has not.
     """
     row = ENCODERS[name]
-    settings = {
-        "resnet_d": resnet_d,
-        "selective_kernels": selective_kernels,
-        "zero_init": zero_init,
-    }
-    lacking = [key for key in ("resnet_d", "selective_kernels") if settings[key]]
-    lacking = [key for key in lacking if key not in row.settings]
+    given = {"resnet_d": resnet_d, "selective_kernels": selective_kernels}
+    lacking = [key for key, value in given.items() if value and key not in row.settings]
     if lacking:
         raise ValueError(f"{name} has no {' or '.join(lacking)}")
     x = images = keras.Input([None, None, 3], name="images")
@@ -55,8 +50,10 @@ def build_encoder(
         scale, offset = row.pixels
         # In float32 whatever the precision: 255 v - 124 would lose digits in bfloat16.
         x = keras.layers.Rescaling(scale, list(offset), dtype="float32", name="pixels")(x)
-    x = FAMILIES[row.family](
-        x, row, width=width, image_size=image_size, bn_momentum=bn_momentum, **settings
-    )
+    if row.family == "bit":
+        x = bit.build(x, row, width)
+    else:
+        small = image_size <= SMALL_IMAGE
+        x = resnet.build(x, row, width, small, bn_momentum, zero_init=zero_init, **given)
     features = keras.layers.GlobalAveragePooling2D(dtype="float32", name="features")(x)
     return keras.Model(images, features, name="encoder")

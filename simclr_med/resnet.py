@@ -7,22 +7,21 @@ alone, so that a saved encoder loads without this package.
 
 import keras
 
-SMALL_IMAGE = 32  # up to here the stem is one 3x3 convolution, as SimCLR has it for CIFAR
 EPSILON = 1e-5
 ATTENTION_RATIO = 1 / 16  # of a selective kernel's hidden layer to its filters,
 ATTENTION_MIN = 32  # which has this many units at least (SimCLRv2)
 
 
-def build(
-    x, row, *, width, image_size, bn_momentum, resnet_d, selective_kernels, zero_init
-):  # fmt: skip
+def build(x, row, width, small, bn_momentum, resnet_d, selective_kernels, zero_init):
     """The last stage's output `[B, H / 32, W / 32, D]` from pixels `x`.
 
     Args:
-      row: an `Architecture`; the others are `build_encoder`'s.
+      row: an `Architecture`.
+      small: whether the stem is the one of small images, without a stride.
+      width, bn_momentum, resnet_d, selective_kernels, zero_init: `build_encoder`'s.
     """
     net = _Builder(row, bn_momentum, resnet_d, selective_kernels, zero_init)
-    x = net.stem(x, width, image_size <= SMALL_IMAGE)
+    x = net.stem(x, width, small)
     for stage, count in enumerate(row.blocks):
         filters = scaled(64 * 2**stage, width)
         for block in range(count):

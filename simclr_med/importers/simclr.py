@@ -18,27 +18,37 @@ from simclr_med.importers import Imported, refuse_unknown
 
 PROJECT = "google-research/simclr"
 NORM = ("gamma", "beta", "moving_mean", "moving_variance")
-# TF1. An EMA copy of v2's, optimizer slots, and the classifier have no place in an encoder.
-V1_CONV = re.compile(r"base_model/conv2d(?:_(?P<number>\d+))?/kernel")
-V1_NORM = re.compile(
-    r"base_model/(?:sync_)?batch_normalization(?:_(?P<number>\d+))?/(?P<weight>\w+)"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Naming:
+    """Patterns of names, less their `suffix`: of the encoder, the projection head, and the rest.
+
+    The rest, which has no place in an encoder: classifier, optimizer, counters, v2's EMA copy.
+    """
+
+    suffix: str
+    encoder: str
+    head: str
+    rest: str
+
+
+BY_NAME = _Naming(  # TF1
+    suffix="",
+    encoder=r"base_model/(?P<object>(?:conv2d|(?:sync_)?batch_normalization)(?:_\d+)?)"
+    r"/(?P<weight>\w+)",
+    head=r"head_contrastive/nl_(?P<number>\d+)/(?:dense|(?:sync_)?batch_normalization)"
+    r"/(?P<weight>\w+)",
+    rest=r"global_step|ema_model/.+|head_supervised/.+|.+/(Momentum|Adam|Adam_1)|beta[12]_power"
+    r"|.+/ExponentialMovingAverage",
 )
-V1_HEAD = re.compile(
-    r"head_contrastive/nl_(?P<number>\d+)/(?:dense|(?:sync_)?batch_normalization)/(?P<weight>\w+)"
-)
-V1_LEFT = re.compile(
-    r"global_step|ema_model/.+|head_supervised/.+|.+/(Momentum|Adam|Adam_1|ExponentialMovingAverage)"
-    r"|beta[12]_power"
-)
-# TF2.
-V2_SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
-V2_ENCODER = re.compile(r"(?:model/)?resnet_model/(?P<object>.+)/(?P<weight>\w+)")
-V2_HEAD = re.compile(
-    r"(?:model/)?_projection_head/linear_layers/(?P<number>\d+)/(?:dense|bn_relu/bn)/(?P<weight>\w+)"
-)
-V2_LEFT = re.compile(
-    r"global_step|save_counter|_CHECKPOINTABLE_OBJECT_GRAPH|optimizer/.+|.+/\.OPTIMIZER_SLOT/.+"
-    r"|(?:model/)?supervised_head/.+"
+BY_OBJECT = _Naming(  # TF2
+    suffix="/.ATTRIBUTES/VARIABLE_VALUE",
+    encoder=r"(?:model/)?resnet_model/(?P<object>.+)/(?P<weight>\w+)",
+    head=r"(?:model/)?_projection_head/linear_layers/(?P<number>\d+)/(?:dense|bn_relu/bn)"
+    r"/(?P<weight>\w+)",
+    rest=r"global_step|save_counter|_CHECKPOINTABLE_OBJECT_GRAPH|optimizer/.+"
+    r"|.+/\.OPTIMIZER_SLOT/.+|(?:model/)?supervised_head/.+",
 )
 
 
@@ -59,8 +69,8 @@ def read(path):
         reader = tf.train.load_checkpoint(prefix)
         shapes = reader.get_variable_to_shape_map()
         get = reader.get_tensor
-        objects = any(name.endswith(V2_SUFFIX) for name in shapes)
-        parts = (_by_object if objects else _by_name)(path, shapes)
+        objects = any(name.endswith(BY_OBJECT.suffix) for name in shapes)
+        parts = _parts(path, shapes, BY_OBJECT if objects else BY_NAME)
         encoder, image_size = _architecture(path, [shapes[name] for name in parts.kernels])
         weights = _encoder_weights(path, encoder, image_size, parts, get)
         layers = 1 + max((number for number, _ in parts.head), default=-1)
@@ -99,38 +109,18 @@ def _prefix(path):
     return str(prefix)
 
 
-def _by_name(path, shapes):
+def _parts(path, shapes, naming):
     kernels, norms, head, left_out, unknown = {}, {}, {}, [], []
     for name in shapes:
-        if V1_LEFT.fullmatch(name):
+        short = name.removesuffix(naming.suffix)
+        if re.fullmatch(naming.rest, short):
             left_out.append(name)
-        elif found := V1_CONV.fullmatch(name):
-            kernels[int(found["number"] or 0)] = name
-        elif found := V1_NORM.fullmatch(name):
-            norms.setdefault(int(found["number"] or 0), {})[found["weight"]] = name
-        elif found := V1_HEAD.fullmatch(name):
+        elif found := re.fullmatch(naming.head, short):
             head[int(found["number"]), found["weight"]] = name
-        else:
-            unknown.append(name)
-    refuse_unknown(path, unknown, PROJECT)
-    in_order = [[part[key] for key in sorted(part)] for part in (kernels, norms)]
-    return _Parts(*in_order, head, left_out)
-
-
-def _by_object(path, shapes):
-    kernels, norms, head, left_out, unknown = {}, {}, {}, [], []
-    for name in shapes:
-        short = name.removesuffix(V2_SUFFIX)
-        if V2_LEFT.fullmatch(short):
-            left_out.append(name)
-        elif found := V2_HEAD.fullmatch(short):
-            head[int(found["number"]), found["weight"]] = name
-        elif found := V2_ENCODER.fullmatch(short):
-            key = _creation(found["object"])
-            if found["weight"] == "kernel":
-                kernels[key] = name
-            else:
-                norms.setdefault(key, {})[found["weight"]] = name
+        elif (found := re.fullmatch(naming.encoder, short)) and found["weight"] == "kernel":
+            kernels[_creation(found["object"])] = name
+        elif found and found["weight"] in NORM:
+            norms.setdefault(_creation(found["object"]), {})[found["weight"]] = name
         else:
             unknown.append(name)
     refuse_unknown(path, unknown, PROJECT)
@@ -139,7 +129,10 @@ def _by_object(path, shapes):
 
 
 def _creation(path):
-    """A key that sorts the objects of the encoder as they are created."""
+    """A key that sorts the convolutions, or the norms, of the encoder as they are created."""
+    if "/" not in path:  # conv2d, conv2d_1 ...
+        number = re.search(r"_(\d+)$", path)
+        return int(number[1]) if number else 0
     stem_first = 0 if path.startswith("initial_conv") else 1
     # First come a block's projection, and of a selective kernel its paths.
     path = re.sub("projection_layers|shortcut_layers|conv2d_fixed_padding", "", path)
