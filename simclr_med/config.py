@@ -16,26 +16,28 @@ import re
 import shutil
 import typing
 
-from simclr_med import files
+from simclr_med import files, recipes
 from simclr_med.architectures import ENCODERS, SETTINGS
 from simclr_med.errors import InputError, RunError
 
 HEADS = ("linear_probe", "finetune")
 TRAINING = ("pretrain", *HEADS)
+AUGMENTING = ("pretrain", "finetune")
 MODES = (*TRAINING, "evaluate", "export", "report")
 IMPORTED = "imported"  # the mode in the config.json of a folder of tools/import_checkpoint.py
 
 
-def setting(default, help, check=None, modes=TRAINING, by_mode=None, identity=True):
+def setting(default, help, check=None, modes=TRAINING, by_mode=None, identity=True, step=None):
     """A field: `check` is a tuple of choices, or a pair (expected, predicate).
 
     Args:
       modes: where it acts; given elsewhere it is refused.
       by_mode: defaults that differ from `default`, by mode.
       identity: whether two runs that differ in it are different runs.
+      step: of a recipe, without which it has no effect and is refused.
     """
     metadata = {"help": help, "check": check, "modes": modes, "identity": identity}
-    metadata["by_mode"] = by_mode or {}
+    metadata |= {"by_mode": by_mode or {}, "step": step}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -47,6 +49,7 @@ def heads(value):
 POSITIVE = ("above 0", lambda value: value > 0)
 NOT_NEGATIVE = ("0 or more", lambda value: value >= 0)
 FRACTION = ("above 0, at most 1", lambda value: 0 < value <= 1)
+UP_TO_ONE = ("from 0 to 1", lambda value: 0 <= value <= 1)
 SHARE = ("from 0 to below 1", lambda value: 0 <= value < 1)
 LABELLED = ("train", "validation", "test", "external")
 SPLITS = (*LABELLED, "unlabelled")
@@ -94,27 +97,78 @@ class DataConfig:
     threads: int = setting(
         0, "threads that read images; 0 lets tf.data decide", NOT_NEGATIVE, identity=False
     )
+    data_service: str = setting(
+        "",
+        "address of a tf.data service whose workers make the batches",
+        ("grpc://HOST:PORT", lambda value: not value or re.fullmatch(r"grpc://[^:]+:\d+", value)),
+        modes=AUGMENTING,
+        identity=False,
+    )
+    skip_bad_images: int = setting(
+        0,
+        "unreadable images that others may stand in for, listed in skipped.csv; one more is fatal",
+        NOT_NEGATIVE,
+        modes=AUGMENTING,
+        identity=False,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
 class AugmentConfig:
-    """From an image to what the encoder sees."""
+    """From an image to what the encoder sees; see recipes.py."""
 
     image_size: int = setting(224, "side of the encoder's input, pixels", POSITIVE)
     augmentation: str = setting(
         "full",
-        "full: crop, flip, colour, blur; partial: crop; none: the evaluation view",
-        ("full", "partial", "none"),
-        modes=("pretrain", "finetune"),
+        "recipe: full (SimCLR's), partial (its crop), chexpert, chexpert_pretrain, finetune, none "
+        "(the evaluation view)",
+        tuple(recipes.RECIPES),
+        modes=AUGMENTING,
+        by_mode={"finetune": "finetune"},
     )
     color_strength: float = setting(
-        1.0, "strength of the colour jitter", NOT_NEGATIVE, modes=("pretrain", "finetune")
+        1.0, "strength of the colour jitter", NOT_NEGATIVE, modes=AUGMENTING, step="jitter"
     )
     crop_min_area: float = setting(
-        0.08, "smallest crop, share of the image", FRACTION, modes=("pretrain", "finetune")
+        0.08, "smallest crop, share of the image", FRACTION, modes=AUGMENTING, step="crop"
+    )
+    rotation: float = setting(
+        20.0,
+        "largest rotation, degrees",
+        ("from 0 to 180", lambda value: 0 <= value <= 180),
+        modes=AUGMENTING,
+        step="rotate",
+    )
+    brightness: float = setting(
+        0.2, "largest brightness added", UP_TO_ONE, modes=AUGMENTING, step="brightness"
+    )
+    contrast: float = setting(
+        0.2, "range of the contrast's factor", UP_TO_ONE, modes=AUGMENTING, step="contrast"
+    )
+    contrast_reading: str = setting(
+        "around_one",
+        "that factor is 1 + s (around_one) or, as printed in the paper, s itself (literal)",
+        ("around_one", "literal"),
+        modes=AUGMENTING,
+        step="contrast",
+    )
+    extra_layers: str = setting(
+        "",
+        'KerasCV layers that follow, as JSON: {"GridMask": {"ratio_factor": 0.3}}',
+        modes=AUGMENTING,
+    )
+    augment_on: str = setting(
+        "host",
+        "where flips, colour and blur are computed: host (tf.data) or device (the train step)",
+        ("host", "device"),
+        modes=AUGMENTING,
+        identity=False,
     )
     eval_crop: float = setting(
-        0.875, "central crop of evaluation, share of the short side", FRACTION, modes=HEADS
+        0.875,
+        "central crop of evaluation, and chexpert's window; share of the short side",
+        FRACTION,
+        step="window",
     )
 
 
@@ -300,6 +354,7 @@ def make_config(mode, given):
             raise InputError(
                 f"--{name} has no effect with --mode={mode}; it acts in {', '.join(modes)}"
             )
+    strengths = _recipe_strengths(mode, given)
     if str(given.get("init")).startswith(("run:", "imported:")):
         given |= _inherited(given)
     if given.get("data_dir"):
@@ -309,6 +364,7 @@ def make_config(mode, given):
         values = {}
         for field in dataclasses.fields(kind):
             default = field.metadata["by_mode"].get(mode, field.default)
+            default = strengths.get(field.name, default)
             value = given.get(field.name, default)
             if mode in field.metadata["modes"]:
                 check_value(field, value)
@@ -317,6 +373,24 @@ def make_config(mode, given):
     config = Config(mode=mode, work_dir=str(work_dir), seed=seed, **sections)
     _check_together(config)
     return config
+
+
+def _recipe_strengths(mode, given):
+    """The strengths that the recipe sets itself; refuses those of steps that it has not."""
+    field = FIELDS["augmentation"][1]
+    name = given.get("augmentation", field.metadata["by_mode"].get(mode, field.default))
+    check_value(field, name)
+    for flag in given:
+        step = FIELDS[flag][1].metadata["step"]
+        if flag == "eval_crop" and mode in HEADS:
+            continue  # their evaluation has one whatever the recipe
+        if step and step not in recipes.RECIPES[name]:
+            with_it = [other for other, steps in recipes.RECIPES.items() if step in steps]
+            raise InputError(
+                f"--{flag} has no effect with --augmentation={name}; it acts in "
+                f"{', '.join(with_it)}"
+            )
+    return recipes.OWN_STRENGTHS.get(name, {})
 
 
 def check_value(field, value):

@@ -43,7 +43,7 @@ class Contract:
 
 def of_run(config):
     """The `Contract` of a run of ours, from its `Config`."""
-    # augment.evaluation_view's interpolation.
+    # crops.evaluation_view's interpolation.
     return make(config, "trained by simclr_med", "bicubic")
 
 

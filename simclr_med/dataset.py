@@ -1,248 +1,285 @@
 """Cases to batches of views, with tf.data.
 
-Everything random is keyed by (seed, purpose, position in the run, view): a run resumed at any step
-sees what an uninterrupted one sees, whatever the number of threads.
-"""
+    batches = contrastive_batches(cases, recipe=Recipe.named("full", 224), batch_size=512, ...)
 
-import contextlib
-import re
+Everything random is keyed by (seed, purpose, position in the run, view): a run resumed at any step
+sees what an uninterrupted one sees, whatever the number of threads, workers and machines.
+"""
 
 import numpy as np
 import tensorflow as tf
 
-from simclr_med import augment
+from simclr_med import augment, crops, service
 from simclr_med.errors import InputError
+from simclr_med.reading import read, reader
 
 POSITIVES = ("augmentation", "case")
+PLACES = ("host", "device")
 
 # Purposes of random numbers.
 ORDER, IMAGE, VIEW = range(3)
 
-UNREADABLE = (
-    tf.errors.InvalidArgumentError,
-    tf.errors.DataLossError,
-    tf.errors.NotFoundError,
-    tf.errors.PermissionDeniedError,
-    tf.errors.FailedPreconditionError,
-)
 
-
-def contrastive_batches(
-    cases,
-    *,
-    batch_size,
-    size,
-    augmentation,
-    strength,
-    min_area,
-    positives,
-    seed,
-    steps,
-    start_step=0,
-    threads=0,
-    proportion=augment.CROP_PROPORTION,
-):
-    """Batches of two views: of one image (SimCLR), or of two images of one case (MICLe).
+class Positions:
+    """Which images stand at every position of a run.
 
     Args:
       cases: `Cases` with M images in all.
-      batch_size: B pairs.
-      size, augmentation, strength, min_area, proportion: see `augment.random_view`.
-      positives: "augmentation", where each image is a unit of its own, or "case", where two
-        different images of a case are drawn; a case with one image gives it twice.
+      batch_size: B units a step, over all workers.
       seed: int.
-      steps, start_step: `steps - start_step` batches come, those from `start_step` on.
-      threads: parallel calls; 0 lets tf.data choose.
-
-    Returns:
-      A `tf.data.Dataset` of "view1" and "view2", float32 `[B, size, size, 3]`; "image1" and
-      "image2", int64 `[B]` rows of `cases.paths`; "case", int64 `[B]` rows of `cases`. No unit
-      comes twice in a batch.
+      positives: "augmentation", where each image is a unit of its own and both of its views come
+        from it; "case", where two different images of a case are drawn (a case with one image
+        gives it twice).
+      images: how many are drawn of a unit: 2 for pairs, 1 for a labelled example.
+      substitutes: int64 `[M]`, the image that is read in the place of each; None for itself.
 
     Raises:
       InputError: the batch holds more units than there are.
     """
-    if positives not in POSITIVES:
-        raise ValueError(f"positives {positives!r}; expected one of {POSITIVES}")
-    by_case = positives == "case"
-    units = cases if by_case else cases.each_image_alone()
-    per_epoch = _per_epoch(units, batch_size, "cases" if by_case else "images")
-    offsets, paths = tf.constant(units.offsets), tf.constant(units.paths)
-    owner = tf.constant(np.repeat(np.arange(len(cases)), np.diff(cases.offsets)))
 
-    def pair(position, unit):
-        image1, image2 = _two_images(offsets, unit, seed, position)
-        decoded1 = read(paths[image1])
-        if by_case:
-            decoded2 = tf.cond(image1 == image2, lambda: decoded1, lambda: read(paths[image2]))
-        else:
-            decoded2 = decoded1
-        view1, view2 = (
-            augment.random_view(
-                decoded,
-                key(seed, VIEW, position, number),
-                size,
-                augmentation,
-                strength,
-                min_area,
-                proportion=proportion,
-            )
-            for number, decoded in enumerate((decoded1, decoded2))
-        )
-        return {
-            "view1": view1,
-            "view2": view2,
-            "image1": image1,
-            "image2": image2,
-            "case": owner[image1],
-        }
+    def __init__(self, cases, *, batch_size, seed, positives="case", images=2, substitutes=None):
+        if positives not in POSITIVES:
+            raise ValueError(f"positives {positives!r}; expected one of {POSITIVES}")
+        self.cases, self.batch_size, self.seed, self.images = cases, batch_size, seed, images
+        self.by_case = positives == "case"
+        units = cases if self.by_case else cases.each_image_alone()
+        if batch_size > len(units):
+            what = "cases" if self.by_case else "images"
+            raise InputError(f"--batch_size {batch_size} is more than the {len(units)} {what}")
+        self.offsets = units.offsets
+        self.substitutes = np.arange(len(cases.paths)) if substitutes is None else substitutes
 
-    units_in_order = order(len(units), per_epoch, seed, start_step * batch_size, steps * batch_size)
-    return _batches(units_in_order, pair, batch_size, threads)
+    def drawn(self, start_step, stop_step, share=(0, 1)):
+        """A `tf.data.Dataset` of (position, images): int64 scalar, int64 `[images]`.
+
+        Args:
+          start_step, stop_step: of the run.
+          share: (w, W): the part of each batch that worker w of W takes.
+        """
+        offsets, substitutes = tf.constant(self.offsets), tf.constant(self.substitutes, tf.int64)
+
+        def images(position, unit):
+            if self.by_case:
+                drawn = _two_images(offsets, unit, self.seed, position)[: self.images]
+            else:
+                drawn = [unit] * self.images
+            return position, tf.gather(substitutes, drawn)
+
+        n = len(self.offsets) - 1
+        return order(n, self.batch_size, self.seed, start_step, stop_step, share).map(images)
+
+    def recovering(self, stand_ins, steps):
+        """A function for `trainer.fit`: stands in for what is unreadable after so many steps.
+
+        Args:
+          stand_ins: `StandIns`, whose substitutes these are.
+          steps: of the run.
+        """
+
+        def recover(done):
+            # A data service fails at any of the batches that it is ahead.
+            for step in range(done, min(done + service.WAITING, steps)):
+                rows = [images for _, images in self.drawn(step, step + 1).as_numpy_iterator()]
+                if stand_ins.add(np.concatenate(rows)):
+                    return True
+            return False
+
+        return recover
 
 
-def labelled_batches(
-    cases,
-    *,
-    batch_size,
-    size,
-    augmentation,
-    strength,
-    min_area,
-    seed,
-    steps,
-    start_step=0,
-    threads=0,
-    proportion=augment.CROP_PROPORTION,
-):
-    """Batches of one view of one image, drawn anew each time, of each case.
+def contrastive_batches(positions, recipe, **running):
+    """Batches of two views: of one image (SimCLR), or of two images of one case (MICLe).
 
-    Args: as of `contrastive_batches`.
+    Args:
+      positions: `Positions` of two images.
+      recipe: a `Recipe`.
+      running: see `_batches`.
 
     Returns:
-      A `tf.data.Dataset` of "images", float32 `[B, size, size, 3]`, and "targets", float32
-      `[B, K]`. No case comes twice in a batch.
-
-    Raises:
-      InputError: the batch holds more cases than there are.
+      A `tf.data.Dataset` of "view1" and "view2", float32 `[B, S, S, 3]` in [0, 1] (with "device",
+      crops that `augment.changes` makes views of with "draws1" and "draws2"); "image1" and
+      "image2", int64 `[B]` rows of `cases.paths`; "case", int64 `[B]` rows of `cases`. No unit
+      comes twice in a batch.
     """
-    per_epoch = _per_epoch(cases, batch_size, "cases")
-    offsets, paths = tf.constant(cases.offsets), tf.constant(cases.paths)
+    cases = positions.cases
+    owner = tf.constant(np.repeat(np.arange(len(cases)), np.diff(cases.offsets)))
+
+    def example(images, views, draws):
+        return {
+            **{f"view{number}": view for number, view in enumerate(views, 1)},
+            **{f"draws{number}": part for number, part in enumerate(draws, 1)},
+            "image1": images[0],
+            "image2": images[1],
+            "case": owner[images[0]],
+        }
+
+    return _batches(positions, recipe, example, **running)
+
+
+def labelled_batches(positions, recipe, **running):
+    """Batches of one view of one image, drawn anew each time, of each case.
+
+    Args:
+      positions: `Positions` of one image.
+      recipe: a `Recipe`.
+      running: see `_batches`.
+
+    Returns:
+      A `tf.data.Dataset` of "images", float32 `[B, S, S, 3]`, as the views of
+      `contrastive_batches` (with "draws"), and "targets", float32 `[B, K]`. No case comes twice in
+      a batch.
+    """
+    cases = positions.cases
+    owner = tf.constant(np.repeat(np.arange(len(cases)), np.diff(cases.offsets)))
     targets = tf.constant(cases.targets)
 
-    def example(position, case):
-        image, _ = _two_images(offsets, case, seed, position)
-        view = augment.random_view(
-            read(paths[image]),
-            key(seed, VIEW, position, 0),
-            size,
-            augmentation,
-            strength,
-            min_area,
-            proportion=proportion,
+    def example(images, views, draws):
+        part = {"draws": draws[0]} if draws else {}
+        return {"images": views[0], "targets": targets[owner[images[0]]], **part}
+
+    return _batches(positions, recipe, example, **running)
+
+
+def _batches(
+    positions,
+    recipe,
+    example,
+    *,
+    steps,
+    start_step=0,
+    share=(0, 1),
+    threads=0,
+    augment_on="host",
+    data_service="",
+):
+    """Batches of examples.
+
+    Args:
+      positions: `Positions`.
+      recipe: a `Recipe`.
+      example: (images, views, draws) to an example's dict of tensors.
+      steps, start_step: `steps - start_step` batches come, those from `start_step` on.
+      share: (w, W): of each batch comes the part of worker w of W.
+      threads: parallel calls; 0 lets tf.data choose.
+      augment_on: "host", or "device", where views are crops that are yet to be changed.
+      data_service: address of a tf.data service that does the work; "" for this process.
+    """
+    if augment_on not in PLACES:
+        raise ValueError(f"augment_on {augment_on!r}; expected one of {PLACES}")
+    if positions.batch_size % share[1]:
+        raise InputError(f"--batch_size {positions.batch_size} does not divide by {share[1]}")
+    changes = augment.changes_of_each(recipe)
+
+    def seen(position, images):
+        crops, draws = crops_at(positions, recipe, position, images)
+        if augment_on == "device":
+            return example(images, crops, tf.unstack(draws))
+        return example(images, changes(crops, draws), [])
+
+    def batches(first, last):
+        examples = positions.drawn(first, last, share).map(
+            seen, num_parallel_calls=threads or tf.data.AUTOTUNE, deterministic=True
         )
-        return {"images": view, "targets": targets[case]}
+        return examples.batch(positions.batch_size // share[1], drop_remainder=True)
 
-    cases_in_order = order(len(cases), per_epoch, seed, start_step * batch_size, steps * batch_size)
-    return _batches(cases_in_order, example, batch_size, threads)
+    if data_service:
+        return service.distributed(batches, start_step, steps, data_service)
+    return batches(start_step, steps).prefetch(tf.data.AUTOTUNE)
 
 
-def evaluation_batches(paths, *, batch_size, size, proportion=augment.CROP_PROPORTION, threads=0):
-    """Batches `[b, size, size, 3]` of the evaluation view of every image, in order.
+def crops_at(positions, recipe, position, images, again=0):
+    """The crops of an example's views, and the numbers that `augment.changes` wants with them.
+
+    Args:
+      positions: `Positions`.
+      recipe: a `Recipe`.
+      position: of the example in the run.
+      images: int64 `[V]`, of its views.
+      again: another number gives other views.
+
+    Returns:
+      V crops, float32 `[S, S, 3]`, and the numbers `[V, n]`.
+    """
+    place, draws = augment.draw(key(positions.seed, VIEW, position, again), positions.images)
+    paths, content = positions.cases.paths, reader(positions.cases.paths)
+
+    def of_one():
+        return crops.random_crops(content(tf.gather(paths, images[0])), place, recipe)
+
+    def of_each():
+        encoded = [content(path) for path in tf.unstack(tf.gather(paths, images))]
+        return [
+            crops.random_crops(encoded[v], place[v : v + 1], recipe)[0]
+            for v in range(positions.images)
+        ]
+
+    if not positions.by_case or positions.images == 1:
+        return of_one(), draws
+    # One image twice is read and decoded once.
+    return tf.cond(tf.reduce_all(images == images[0]), of_one, of_each), draws
+
+
+def running(config):
+    """How the batches of a training run are made: arguments of the functions above."""
+    return {
+        "steps": config.train.steps,
+        "threads": config.data.threads,
+        "augment_on": config.augment.augment_on,
+        "data_service": config.data.data_service,
+    }
+
+
+def evaluation_batches(paths, *, batch_size, size, proportion=crops.CROP_PROPORTION, threads=0):
+    """Batches `[b, size, size, 3]`, in [0, 1], of the evaluation view of every image, in order.
 
     The last batch holds what is left.
     """
     views = tf.data.Dataset.from_tensor_slices(np.asarray(paths, str)).map(
-        lambda path: augment.evaluation_view(read(path), size, proportion),
+        lambda path: evaluation_view(read(path), size, proportion),
         num_parallel_calls=threads or tf.data.AUTOTUNE,
         deterministic=True,
     )
     return views.batch(batch_size).prefetch(tf.data.AUTOTUNE)
 
 
-def order(n, per_epoch, seed, start, stop):
-    """Which of n units stand at the positions `start` to `stop` of a run.
+def evaluation_view(image, size, proportion):
+    """What evaluation and serving see of a decoded image: `[size, size, 3]` in [0, 1]."""
+    return augment.clip(crops.evaluation_view(image, size, proportion) / 255)
 
-    Each epoch is a permutation of its own, of which the first `per_epoch` units are used. (It is
-    drawn whole: `tf.random.experimental.index_shuffle` is far from uniform.)
+
+def order(n, batch_size, seed, start_step, stop_step, share=(0, 1)):
+    """Which of n units stand at the positions of the steps `start_step` to `stop_step`.
+
+    Position p is of step p // B. Each epoch is a permutation of its own, of which the first
+    B (n // B) units are used. (It is drawn whole: `tf.random.experimental.index_shuffle` is far
+    from uniform.)
 
     Returns:
-      A `tf.data.Dataset` of (position, unit), int64 scalars.
+      A `tf.data.Dataset` of (position, unit), int64 scalars, of worker w's part of each batch.
     """
+    per_epoch = n // batch_size * batch_size
+    start, stop = start_step * batch_size, stop_step * batch_size
+    worker, workers = share
 
     def epoch(number):
         all_units = tf.range(n, dtype=tf.int64)
         units = tf.random.experimental.stateless_shuffle(all_units, key(seed, ORDER, number))
-        positions = number * per_epoch + tf.range(per_epoch, dtype=tf.int64)
-        return tf.data.Dataset.from_tensor_slices((positions, units[:per_epoch]))
+        places = tf.range(
+            tf.maximum(start - number * per_epoch, 0),
+            tf.minimum(stop - number * per_epoch, per_epoch),
+        )
+        places = places[places % batch_size * workers // batch_size == worker]
+        positions = number * per_epoch + places
+        return tf.data.Dataset.from_tensor_slices((positions, tf.gather(units, places)))
 
-    epochs = tf.data.Dataset.range(start // per_epoch, -(-stop // per_epoch)).flat_map(epoch)
-    return epochs.skip(start % per_epoch).take(stop - start)
-
-
-def key(seed, purpose, position, view=0):
-    """The seed, int64 `[2]`, of the random numbers of one view of one example."""
-    key = tf.constant([seed, purpose], tf.int64)
-    for part in (position, view):
-        key = tf.random.experimental.stateless_fold_in(key, tf.cast(part, tf.int64))
-    return key
+    return tf.data.Dataset.range(start // per_epoch, -(-stop // per_epoch)).flat_map(epoch)
 
 
-IN_SHARD = r"(.*)@(\d+)\+(\d+)/(\d+)"
-
-
-def read(path):
-    """The image at `path`, a string scalar as in `Cases.paths`: uint8 `[H, W, 3]`."""
-    in_shard = tf.strings.regex_full_match(path, IN_SHARD)
-    return decode(tf.cond(in_shard, lambda: _part(path), lambda: tf.io.read_file(path)))
-
-
-def _part(path):
-    """A part of a file: of TensorFlow's ops this data set alone reads from a given place."""
-    file, *numbers = (tf.strings.regex_replace(path, IN_SHARD, rf"\{i}") for i in range(1, 5))
-    offset, length, size = (tf.strings.to_number(text, tf.int64) for text in numbers)
-    footer = size - offset - length
-    part = tf.data.FixedLengthRecordDataset(file, length, header_bytes=offset, footer_bytes=footer)
-    return part.get_single_element()
-
-
-def decode(content):
-    """JPEG, PNG, GIF or BMP bytes, a string scalar, to uint8 `[H, W, 3]`; a GIF's first frame."""
-    image = tf.io.decode_image(content, channels=3, expand_animations=False)
-    return tf.ensure_shape(image, [None, None, 3])
-
-
-@contextlib.contextmanager
-def naming_bad_images(paths):
-    """While batches of `paths` are read: turns TensorFlow's error into one that names the file.
-
-    Raises:
-      InputError: an image cannot be read or decoded.
-    """
-    try:
-        yield
-    except UNREADABLE as error:
-        found = find_corrupt(paths)
-        if found is None:
-            raise
-        raise found from error
-
-
-def find_corrupt(paths):
-    """An `InputError` naming the first image that cannot be decoded, or None if all can."""
-    for path in paths:
-        try:
-            read(path)
-        except UNREADABLE as error:
-            reason = re.sub(r"\{\{.*?\}\} | \[Op:.*", "", error.message.splitlines()[0])
-            return InputError(f"cannot decode image {path}: {reason}")
-    return None
-
-
-def _per_epoch(units, batch_size, what):
-    if batch_size > len(units):
-        raise InputError(f"--batch_size {batch_size} is more than the {len(units)} {what}")
-    return len(units) // batch_size * batch_size
+def key(seed, purpose, place, again=0):
+    """The seed, int64 `[2]`, of the random numbers of a purpose at a place, a position or epoch."""
+    # Each number of the four has bits of its own. Stateless ops mix a seed before they use it.
+    low = tf.cast(place, tf.int64) + again * 2**48
+    return tf.stack([tf.constant(8 * seed + purpose, tf.int64), low])
 
 
 def _two_images(offsets, unit, seed, position):
@@ -252,10 +289,3 @@ def _two_images(offsets, unit, seed, position):
     places = tf.cast(tf.stack([count, count - 1]), tf.float32)
     here, ahead = tf.unstack(tf.cast(draws * places, tf.int64))
     return first + here, first + (here + 1 + ahead) % count
-
-
-def _batches(positions, example, batch_size, threads):
-    examples = positions.map(
-        example, num_parallel_calls=threads or tf.data.AUTOTUNE, deterministic=True
-    )
-    return examples.batch(batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)

@@ -9,6 +9,7 @@ import tqdm
 
 from simclr_med import dataset, files, manifest, metrics, networks, objective, predictions
 from simclr_med.errors import InputError
+from simclr_med.unreadable import naming
 
 
 def run(config):
@@ -25,7 +26,7 @@ def run(config):
     found = [(split, data.cases([split])) for split in config.evaluate.eval_splits]
     made = {}
     for split, cases in found:
-        with dataset.naming_bad_images(cases.paths):
+        with naming(cases.paths):
             made[split] = predict(trained, task, nets, cases, config.evaluate.eval_batch, split)
     results = {}
     for split, part in made.items():  # all are made before the first is written

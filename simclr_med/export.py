@@ -4,8 +4,9 @@ import pathlib
 
 import tensorflow as tf
 
-from simclr_med import augment, dataset, files, networks, objective
+from simclr_med import dataset, files, networks, objective
 from simclr_med.errors import InputError
+from simclr_med.reading import decode
 
 
 class Server(tf.Module):
@@ -17,7 +18,7 @@ class Server(tf.Module):
         size, proportion = config.augment.image_size, config.augment.eval_crop
 
         def view(encoded):
-            return augment.evaluation_view(dataset.decode(encoded), size, proportion)
+            return dataset.evaluation_view(decode(encoded), size, proportion)
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "images")])
         def serve(images):

@@ -11,11 +11,23 @@ import numpy as np
 import tensorflow as tf
 import tqdm
 
-from simclr_med import checkpoint, contract, dataset, manifest, networks, objective, trainer
+from simclr_med import (
+    augment,
+    checkpoint,
+    contract,
+    dataset,
+    manifest,
+    networks,
+    objective,
+    sheet,
+    trainer,
+)
 from simclr_med.config import claimed_work_dir
 from simclr_med.errors import InputError
 from simclr_med.pretrain import optimizer_of
+from simclr_med.recipes import Recipe
 from simclr_med.recompute import forward
+from simclr_med.unreadable import StandIns, naming
 
 
 class SupervisedModel(keras.Model):
@@ -24,13 +36,16 @@ class SupervisedModel(keras.Model):
     Args:
       network: a Keras model from "inputs" to logits, trainable as a whole.
       task: "multiclass" or "multilabel".
+      change: makes views of crops and draws, see `augment.changes`; None where the batches bring
+        views.
       gradient_checkpointing: "none", "stages" or "blocks".
     """
 
-    def __init__(self, network, task, gradient_checkpointing="none"):
+    def __init__(self, network, task, change=None, gradient_checkpointing="none"):
         super().__init__()
         self.network = network
         self.task = task
+        self.change = change
         self.logits = forward(network, gradient_checkpointing)
 
     def call(self, inputs, training=False):
@@ -39,8 +54,11 @@ class SupervisedModel(keras.Model):
 
     def train_step(self, batch):
         """`batch`: "images" (or features) and "targets" `[B, K]`. Returns the step's scalars."""
+        images = batch["images"]
+        if self.change is not None:
+            images = self.change(images, batch["draws"])
         with tf.GradientTape() as tape:
-            logits = self(batch["images"], training=True)
+            logits = self(images, training=True)
             loss = objective.supervised_loss(batch["targets"], logits, self.task)
         variables = self.trainable_variables
         self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
@@ -55,34 +73,33 @@ def run(config):
     nets = networks.build(config, len(data.info.classes))
     networks.initialise(nets, config.head.init)
     train = _train_probe if config.mode == "linear_probe" else _train_all
-    with (
-        claimed_work_dir(config, data.fingerprint),
-        dataset.naming_bad_images(cases.paths),
-    ):
+    with claimed_work_dir(config, data.fingerprint):
         networks.Task.of(data.info).save(config.work_dir)
         contract.of_run(config).save(config.work_dir)
         train(config, nets, cases, data.info.task)
 
 
 def _train_all(config, nets, cases, task):
-    def batches(start_step):
-        return dataset.labelled_batches(
-            cases,
-            batch_size=config.train.batch_size,
-            size=config.augment.image_size,
-            augmentation=config.augment.augmentation,
-            strength=config.augment.color_strength,
-            min_area=config.augment.crop_min_area,
-            proportion=config.augment.eval_crop,
-            seed=config.seed,
-            start_step=start_step,
-            steps=config.train.steps,
-            threads=config.data.threads,
-        )
-
+    recipe = Recipe.of(config.augment)
+    change = augment.changes(recipe) if config.augment.augment_on == "device" else None
+    stand_ins = StandIns(cases, config.data.skip_bad_images, config.work_dir)
+    positions = dataset.Positions(
+        cases,
+        batch_size=config.train.batch_size,
+        seed=config.seed,
+        images=1,
+        substitutes=stand_ins.substitutes,
+    )
+    recover = positions.recovering(stand_ins, config.train.steps)
+    sheet.write(config.work_dir, positions, recipe, recover)
     network = keras.Model(nets.inputs.inputs, nets.head(nets.inputs.outputs[0]))
-    model = SupervisedModel(network, task, config.train.gradient_checkpointing)
-    _fit(config, nets, model, batches)
+
+    def batches(start_step):
+        running = dataset.running(config)
+        return dataset.labelled_batches(positions, recipe, start_step=start_step, **running)
+
+    model = SupervisedModel(network, task, change, config.train.gradient_checkpointing)
+    _fit(config, nets, model, batches, recover)
 
 
 def _train_probe(config, nets, cases, task):
@@ -90,7 +107,8 @@ def _train_probe(config, nets, cases, task):
     size = config.train.batch_size
     if size > len(cases):
         raise InputError(f"--batch_size={size} exceeds the {len(cases)} labelled images")
-    features = extract_features(config, nets, cases.paths)
+    with naming(cases.paths):
+        features = extract_features(config, nets, cases.paths)
     for layer in nets.head.layers:
         if isinstance(layer, keras.layers.Normalization):
             layer.adapt(features)
@@ -128,16 +146,17 @@ def extract_features(config, nets, paths):
     return np.concatenate([infer(batch).numpy() for batch in bar])
 
 
-def _fit(config, nets, model, batches):
+def _fit(config, nets, model, batches_from, recover=None):
     model.compile(optimizer=optimizer_of(config), jit_compile=False)
     model.optimizer.build(model.trainable_variables)
     variables = nets.variables() | checkpoint.named_optimizer_variables(model.optimizer)
     start_step = checkpoint.restore_latest(config.work_dir, variables)
     trainer.fit(
         model,
-        batches(start_step),
+        batches_from,
         variables,
         label=pathlib.Path(config.work_dir).name,
         start_step=start_step,
         config=config,
+        recover=recover,
     )

@@ -6,30 +6,48 @@ run(make_config("pretrain", {"data_dir": "my_data", "work_dir": "work/micle", ..
 import pathlib
 
 import keras
-import numpy as np
 import tensorflow as tf
-from PIL import Image
 
-from simclr_med import checkpoint, contract, dataset, files, manifest, networks, objective, trainer
+from simclr_med import (
+    augment,
+    checkpoint,
+    contract,
+    dataset,
+    manifest,
+    networks,
+    objective,
+    sheet,
+    trainer,
+)
 from simclr_med.config import claimed_work_dir
 from simclr_med.optimizer import make_optimizer
+from simclr_med.recipes import Recipe
 from simclr_med.recompute import forward
 from simclr_med.schedule import WarmUpCosine, scaled_learning_rate
-
-SHOWN_PAIRS = 8
+from simclr_med.unreadable import StandIns
 
 
 class ContrastiveModel(keras.Model):
     """Encoder and projection head, trained by NT-Xent on batches of two views.
 
     Batch normalisation sees both views at once, as SimCLR's does.
+
+    Args:
+      encoder, projection: Keras models.
+      temperature: of NT-Xent.
+      change: makes views of crops and draws, see `augment.changes`; None where the batches bring
+        views.
+      gradient_checkpointing: "none", "stages" or "blocks".
     """
 
-    def __init__(self, encoder, projection, temperature, gradient_checkpointing="none"):
+    def __init__(
+        self, encoder, projection, temperature, change=None, gradient_checkpointing="none"
+    ):
         super().__init__()
         self.encoder = encoder
         self.projection = projection
         self.temperature = temperature
+        self.change = change
         self.features = forward(encoder, gradient_checkpointing)
 
     def call(self, images, training=False):
@@ -37,8 +55,10 @@ class ContrastiveModel(keras.Model):
         return self.projection(self.features(images, training=training), training=training)
 
     def train_step(self, batch):
-        """`batch`: "view1" and "view2", float32 `[B, H, W, C]`. Returns the step's scalars."""
+        """`batch`: as of `dataset.contrastive_batches`. Returns the step's scalars."""
         images = tf.concat([batch["view1"], batch["view2"]], axis=0)  # [2B, H, W, C]
+        if self.change is not None:
+            images = self.change(images, tf.concat([batch["draws1"], batch["draws2"]], axis=0))
         with tf.GradientTape() as tape:
             projections = self(images, training=True)  # [2B, P]
             loss, scalars = objective.nt_xent(projections, self.temperature)
@@ -47,20 +67,21 @@ class ContrastiveModel(keras.Model):
         return {"loss": loss, **scalars, "learning_rate": self.optimizer.learning_rate}
 
 
-def batches(config, cases, start_step=0):
-    """The batches of a pretraining run from `start_step` on."""
-    return dataset.contrastive_batches(
+def positions_of(config, cases, substitutes=None):
+    """Which images stand where in a pretraining run."""
+    return dataset.Positions(
         cases,
         batch_size=config.train.batch_size,
-        size=config.augment.image_size,
-        augmentation=config.augment.augmentation,
-        strength=config.augment.color_strength,
-        min_area=config.augment.crop_min_area,
-        positives=config.data.positives,
         seed=config.seed,
-        start_step=start_step,
-        steps=config.train.steps,
-        threads=config.data.threads,
+        positives=config.data.positives,
+        substitutes=substitutes,
+    )
+
+
+def batches(config, positions, start_step=0):
+    """The batches of a pretraining run from `start_step` on."""
+    return dataset.contrastive_batches(
+        positions, Recipe.of(config.augment), start_step=start_step, **dataset.running(config)
     )
 
 
@@ -83,54 +104,36 @@ def run(config):
     """Pretrains into `config.work_dir`, or goes on where it was stopped."""
     data = manifest.read(config.data.data_dir)
     cases = data.cases(config.data.splits or data.pretraining_splits())
+    recipe = Recipe.of(config.augment)
     # Built before the work folder is claimed: what is wrong leaves nothing behind.
-    batches(config, cases)
+    batches(config, positions_of(config, cases))
     nets = networks.build(config)
     networks.initialise(nets, config.head.init)
+    change = augment.changes(recipe) if config.augment.augment_on == "device" else None
     model = ContrastiveModel(
         nets.encoder,
         nets.projection,
         config.pretrain.temperature,
+        change,
         config.train.gradient_checkpointing,
     )
     model.compile(optimizer=optimizer_of(config), jit_compile=False)
     model.optimizer.build(model.trainable_variables)
     variables = nets.variables() | checkpoint.named_optimizer_variables(model.optimizer)
 
-    with (
-        claimed_work_dir(config, data.fingerprint),
-        dataset.naming_bad_images(cases.paths),
-    ):
+    with claimed_work_dir(config, data.fingerprint):
         contract.of_run(config).save(config.work_dir)
+        stand_ins = StandIns(cases, config.data.skip_bad_images, config.work_dir)
+        positions = positions_of(config, cases, stand_ins.substitutes)
+        recover = positions.recovering(stand_ins, config.train.steps)
         start_step = checkpoint.restore_latest(config.work_dir, variables)
-        if start_step == 0:
-            draw_views(config, cases)
+        sheet.write(config.work_dir, positions, recipe, recover)
         trainer.fit(
             model,
-            batches(config, cases, start_step),
+            lambda done: batches(config, positions, done),
             variables,
             label=pathlib.Path(config.work_dir).name,
             start_step=start_step,
             config=config,
+            recover=recover,
         )
-
-
-def draw_views(config, cases):
-    """Writes views.png: the first pairs of the run, as original, view, view, original."""
-    batch = next(iter(batches(config, cases)))
-    size = config.augment.image_size
-    rows = []
-    for i in range(min(SHOWN_PAIRS, config.train.batch_size)):
-        originals = [cases.paths[int(batch[key][i])] for key in ("image1", "image2")]
-        left, right = (
-            np.asarray(Image.open(path).convert("RGB").resize([size, size])) for path in originals
-        )
-        views = [np.uint8(np.round(255 * batch[key][i].numpy())) for key in ("view1", "view2")]
-        rows.append(np.concatenate([left, *views, right], axis=1))
-    half = (len(rows) + 1) // 2
-    rows += [np.full_like(rows[0], 255)] * (2 * half - len(rows))
-    gap = np.full([size * half, max(4, size // 8), 3], 255, np.uint8)
-    sheet = np.concatenate([np.concatenate(rows[:half]), gap, np.concatenate(rows[half:])], axis=1)
-    path = pathlib.Path(config.work_dir) / "views.png"
-    with files.replacing(path) as beside:
-        Image.fromarray(sheet).save(beside, format="PNG")

@@ -300,5 +300,5 @@ def _views(origins):
     if not pictures:
         yield "<p>None of the runs has a picture of its pretraining's views.</p>"
     for name, path in pictures:
-        caption = f"{name}: the first pairs of its pretraining; original, view, view, original."
+        caption = f"{name}: the first pairs of its pretraining: original, views, second original."
         yield figure(path.read_bytes(), caption)

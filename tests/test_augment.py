@@ -1,4 +1,4 @@
-"""Each change of an image against NumPy, Pillow, colorsys or SciPy; the views by statistics."""
+"""Each change of an image against tf.image, colorsys, Pillow or SciPy; recipes by statistics."""
 
 import colorsys
 import itertools
@@ -10,207 +10,271 @@ from PIL import Image
 from scipy import ndimage, stats
 
 from simclr_med import augment
+from simclr_med.recipes import CHANGING_DRAWS, RECIPES, Recipe
+
+MANY = 10_000
 
 
 @pytest.fixture(scope="module")
-def image():
-    return np.random.default_rng(0).random([20, 20, 3]).astype(np.float32)
+def images():
+    return np.random.default_rng(0).random([3, 20, 20, 3]).astype(np.float32)
 
 
-def many(function, count, seed=0):
-    """`function(seed [2])` for `count` seeds, stacked."""
-    seeds = tf.stack([tf.range(count), tf.fill([count], seed)], axis=1)
-    spec = tf.function(function).get_concrete_function(tf.TensorSpec([2], tf.int32))
-    signature = tf.nest.map_structure(
-        lambda t: tf.TensorSpec(t.shape, t.dtype), spec.structured_outputs
-    )
-    return tf.map_fn(spec, seeds, fn_output_signature=signature).numpy()
+@pytest.fixture(scope="module")
+def draws():
+    """The numbers of 10,000 views, two for each of 5,000 positions, by step."""
+    keys = tf.stack([tf.range(MANY // 2), tf.fill([MANY // 2], 7)], axis=1)
+    changing = tf.map_fn(lambda k: augment.draw(k, 2)[1], keys, fn_output_signature=tf.float32)
+    numbers = np.reshape(changing, [MANY, -1])
+    parts = np.split(numbers, np.cumsum([*CHANGING_DRAWS.values()])[:-1], axis=1)
+    return dict(zip(CHANGING_DRAWS, parts, strict=True))
 
 
-# Changes
+def on_planes(op, images, *parameters):
+    """An op's result as images `[B, H, W, C]`."""
+    planes = op(tf.transpose(images, [0, 3, 1, 2]), *(np.float32(p) for p in parameters))
+    return tf.transpose(planes, [0, 2, 3, 1]).numpy()
 
 
-def test_contrast_stretches_each_channel_about_its_mean(image):
-    mean = image.mean((0, 1), keepdims=True)
-    expected = mean + 1.7 * (image - mean)
-    np.testing.assert_allclose(augment.adjust_contrast(image, 1.7), expected, atol=1e-5)
+def is_uniform(values, low, high):
+    assert stats.kstest(values, stats.uniform(low, high - low).cdf).pvalue > 1e-3
 
 
-def test_saturation_and_hue_are_colorsys(image):
-    saturated = augment.adjust_saturation(image, 0.4).numpy()
-    turned = augment.adjust_hue(image, 0.15).numpy()
+# Ops, each image with a parameter of its own
+
+
+def test_brightness_multiplies_and_its_shift_adds(images):
+    factors = [0.2, 1.0, 1.8]
+    expected = [image * np.float32(f) for image, f in zip(images, factors, strict=True)]
+    np.testing.assert_allclose(on_planes(augment.brightness, images, factors), expected, atol=1e-6)
+    expected = [image + np.float32(f) for image, f in zip(images, factors, strict=True)]
+    shifted = on_planes(augment.shift_brightness, images, factors)
+    np.testing.assert_allclose(shifted, expected, atol=1e-6)
+
+
+def test_contrast_is_tf_image_s(images):
+    factors = [0.3, 1.0, 1.7]
+    expected = [tf.image.adjust_contrast(i, f) for i, f in zip(images, factors, strict=True)]
+    np.testing.assert_allclose(on_planes(augment.contrast, images, factors), expected, atol=1e-5)
+
+
+def test_saturation_and_hue_are_tf_image_s(images):
+    images = np.concatenate([images, np.full([1, 20, 20, 3], 0.4, np.float32)])  # a grey one
+    images[0, :5] = [0.7, 0.7, 0.2]  # two channels that are equal
+    factors, turns = [0.4, 1.0, 1.8, 1.5], [0.15, -0.2, 0.5, 0.1]
+    expected = [tf.image.adjust_saturation(i, f) for i, f in zip(images, factors, strict=True)]
+    np.testing.assert_allclose(on_planes(augment.saturation, images, factors), expected, atol=1e-5)
+    expected = [tf.image.adjust_hue(i, t) for i, t in zip(images, turns, strict=True)]
+    np.testing.assert_allclose(on_planes(augment.hue, images, turns), expected, atol=1e-5)
+
+
+def test_saturation_and_hue_are_colorsys(images):
+    saturated = on_planes(augment.saturation, images, [0.4, 0.4, 0.4])
+    turned = on_planes(augment.hue, images, [0.15, 0.15, 0.15])
     for y, x in itertools.product(range(0, 20, 3), range(0, 20, 3)):
-        h, s, v = colorsys.rgb_to_hsv(*image[y, x].tolist())
-        np.testing.assert_allclose(saturated[y, x], colorsys.hsv_to_rgb(h, 0.4 * s, v), atol=1e-5)
+        h, s, v = colorsys.rgb_to_hsv(*images[1, y, x].tolist())
+        expected = colorsys.hsv_to_rgb(h, 0.4 * s, v)
+        np.testing.assert_allclose(saturated[1, y, x], expected, atol=1e-5)
         expected = colorsys.hsv_to_rgb((h + 0.15) % 1, s, v)
-        np.testing.assert_allclose(turned[y, x], expected, atol=1e-4)
+        np.testing.assert_allclose(turned[1, y, x], expected, atol=1e-5)
 
 
-def test_greyscale_is_pillows(image):
-    levels = np.uint8(255 * image)
-    expected = np.asarray(Image.fromarray(levels).convert("L"), float)
-    grey = 255 * augment.greyscale(levels / np.float32(255)).numpy()
-    assert np.abs(grey[..., 0] - expected).max() <= 1
+def test_greyscale_is_pillows(images):
+    levels = np.uint8(255 * images)
+    grey = 255 * on_planes(augment.greyscale, levels / np.float32(255))
+    for ours, source in zip(grey, levels, strict=True):
+        expected = np.asarray(Image.fromarray(source).convert("L"), float)
+        assert np.abs(ours[..., 0] - expected).max() <= 1
     assert (grey[..., 0] == grey[..., 1]).all() and (grey[..., 0] == grey[..., 2]).all()
 
 
-def test_jitter_applies_its_changes_in_order_and_clips_each(image):
-    factors = np.float32([1.6, 0.5, 1.4, -0.1])
+def test_jitter_applies_each_images_changes_in_its_order_and_clips_each(images):
+    factors = np.float32([[1.6, 0.5, 1.4, -0.1], [0.4, 1.5, 0.6, 0.2], [1.2, 1.8, 1.8, 0.05]])
     changes = (
-        augment.adjust_brightness, augment.adjust_contrast, augment.adjust_saturation,
-        augment.adjust_hue,
-    )  # fmt: skip
-    for order in augment.JITTER_ORDERS[::5]:
-        expected = image
-        for which in order:
-            expected = np.clip(changes[which](expected, factors[which]), 0, 1)
-        jittered = augment.colour_jitter(tf.constant(image), factors, tf.constant(order))
-        np.testing.assert_allclose(jittered, expected, atol=1e-5)
+        lambda image, f: image * f,
+        tf.image.adjust_contrast,
+        tf.image.adjust_saturation,
+        tf.image.adjust_hue,
+    )
+    orders = np.array(augment.JITTER_ORDERS)
+    for chosen in (orders[[0, 7, 23]], orders[[11, 4, 18]]):
+        jittered = on_planes(lambda planes, f, o=chosen: augment.colour_jitter(planes, f, o),
+                             images, factors)  # fmt: skip
+        for image, f, order, ours in zip(images, factors, chosen, jittered, strict=True):
+            for which in order:
+                image = np.clip(changes[which](image, f[which]), 0, 1)
+            np.testing.assert_allclose(ours, image, atol=1e-5)
 
 
-@pytest.mark.parametrize("sigma", [0.1, 0.7, 2.0])
 @pytest.mark.parametrize("size", [20, 64, 224])
-def test_blur_is_scipys_gaussian_renormalised_at_the_borders(sigma, size):
-    image = np.random.default_rng(1).random([size, size, 3]).astype(np.float32)
-    taps = augment.blur_taps(size)
+def test_blur_is_scipys_gaussian_renormalised_at_the_borders(size):
+    images = np.random.default_rng(1).random([3, size, size, 3]).astype(np.float32)
+    taps, sigmas = augment.blur_taps(size), [0.1, 0.7, 2.0]
 
-    def convolve(x):
+    def convolve(x, sigma):
         place = np.arange(taps) - taps // 2
         kernel = np.exp(-(place**2) / (2 * sigma**2))
         for axis in (0, 1):
             x = ndimage.convolve1d(x, kernel / kernel.sum(), axis, mode="constant")
         return x
 
-    expected = convolve(image.astype(float)) / convolve(np.ones_like(image, float))
-    np.testing.assert_allclose(augment.blur(image, sigma, taps), expected, atol=1e-5)
+    blurred = on_planes(lambda planes, s: augment.blur(planes, s, taps), images, sigmas)
+    for image, sigma, ours in zip(images.astype(float), sigmas, blurred, strict=True):
+        expected = convolve(image, sigma) / convolve(np.ones_like(image), sigma)
+        np.testing.assert_allclose(ours, expected, atol=1e-5)
+    white = on_planes(lambda planes, s: augment.blur(planes, s, taps), np.ones_like(images), sigmas)
+    np.testing.assert_allclose(white, 1, atol=1e-6)  # the reference's corners fall to 0.36
 
 
 def test_blur_kernel_of_the_reference():
     assert [augment.blur_taps(size) for size in (32, 64, 224, 448)] == [3, 7, 23, 45]
 
 
-def test_resizing_keeps_a_ramp_and_the_whole_box(image):
-    ramp = np.linspace(0.2, 0.8, 40, dtype=np.float32)
-    ramp = np.repeat(np.tile(ramp, [40, 1])[..., None], 3, axis=-1)
-    view = augment.crop_and_resize(tf.constant(ramp), tf.constant([4, 10, 20, 20]), 40).numpy()
-    inner = view[20, 4:-4, 0]
-    np.testing.assert_allclose(np.diff(inner), 0.6 / 39 / 2, atol=2e-4)
-    np.testing.assert_allclose(view.mean(), ramp[4:24, 10:30].mean(), atol=1e-3)
-    same = augment.crop_and_resize(tf.constant(image), tf.constant([0, 0, 20, 20]), 20)
-    np.testing.assert_allclose(same, image, atol=1e-6)
+@pytest.mark.parametrize("count", [1, 3])
+def test_choose_gives_each_image_its_own_function(count):
+    planes = tf.ones([count, 3, 2, 2])
+    which = tf.range(count) % 2
+    functions = [lambda p: p, lambda p: 5 * p]
+    chosen = tf.function(augment.choose)(which, functions, planes)[:, 0, 0, 0]
+    assert chosen.numpy().tolist() == [1.0, 5.0, 1.0][:count]
 
 
-def test_evaluation_view_is_pillows_centre_resized():
-    smooth = ndimage.gaussian_filter(np.random.default_rng(2).random([90, 120, 3]), (4, 4, 0))
-    levels = np.uint8(255 * (smooth - smooth.min()) / np.ptp(smooth))
-    view = 255 * augment.evaluation_view(tf.constant(levels), 40, 0.8).numpy()
-    centre = Image.fromarray(levels).crop((24, 9, 24 + 72, 9 + 72))
-    expected = np.asarray(centre.resize([40, 40], Image.Resampling.BICUBIC), float)
-    assert np.abs(view - expected).mean() < 0.6 and np.abs(view - expected).max() < 4
+# Parameters, over 10,000 draws
 
 
-# Distributions
+def test_every_number_is_uniform_and_views_and_images_differ(draws):
+    for numbers in draws.values():
+        for column in numbers.T:
+            is_uniform(column, 0, 1)
+            assert len(np.unique(column)) > 0.99 * MANY  # float32: few coincide
+            views = column.reshape(-1, 2)  # of one image
+            assert abs(stats.pearsonr(views[:, 0], views[:, 1]).statistic) < 0.05
+            assert abs(stats.pearsonr(column[:-1], column[1:]).statistic) < 0.05
 
 
-def boxes(height, width, min_area, count=4000):
-    def box(seed):
-        return augment.crop_box(augment.draw(seed)["crop"], height, width, min_area)
-
-    return many(box, count)
-
-
-def test_crops_are_uniform_in_area_and_log_uniform_in_aspect():
-    top, left, height, width = boxes(6000, 8000, 0.08).T
-    assert (top >= 0).all() and (left >= 0).all()
-    assert (top + height <= 6000).all() and (left + width <= 8000).all()
-    area = height * width / 6000 / 8000
-    assert area.min() >= 0.0799 and area.max() <= 1
-    # Up to 3/4 of the image every aspect fits, so that nothing is rejected.
-    small = area[area < 0.75]
-    assert stats.kstest(small, stats.uniform(0.08, 0.67).cdf).pvalue > 1e-3
-    aspect = np.log((width / 8000) / (height / 6000))[area < 0.75]
-    limit = np.log(4 / 3)
-    assert stats.kstest(aspect, stats.uniform(-limit, 2 * limit).cdf).pvalue > 1e-3
-    place = (top / (6000 - height + 1))[height < 5000]
-    assert stats.kstest(place, "uniform").pvalue > 1e-3
+def test_probabilities(draws):
+    for step, p in (("flip", 0.5), ("jitter", 0.8), ("grey", 0.2), ("blur", 0.5)):
+        limit = getattr(augment, step.upper())
+        assert limit == p
+        share = (draws[step][:, 0] < limit).mean()
+        assert abs(share - p) < 4 * np.sqrt(p * (1 - p) / MANY), step
 
 
-def test_a_crop_of_everything_is_everything_and_of_one_pixel_one():
-    assert (boxes(30, 50, 1.0, 200)[:, 2:] > [20, 30]).all()
-    assert (boxes(1, 1, 0.08, 50) == [0, 0, 1, 1]).all()
-
-
-def test_jitter_factors_of_the_paper():
-    draws = np.random.default_rng(3).random([5000, 4]).astype(np.float32)
-    factors = np.stack([augment.jitter_factors(tf.constant(d), 1.0) for d in draws[:500]])
+def test_jitter_factors_of_the_paper(draws):
+    factors = augment.jitter_factors(tf.constant(draws["jitter"][:, 1:5]), 1.0).numpy()
     for column, (low, high) in enumerate([(0.2, 1.8)] * 3 + [(-0.2, 0.2)]):
-        assert stats.kstest(factors[:, column], stats.uniform(low, high - low).cdf).pvalue > 1e-3
-    none = augment.jitter_factors(tf.constant(draws[0]), 0.0)
-    np.testing.assert_allclose(none, [1, 1, 1, 0], atol=1e-6)
+        is_uniform(factors[:, column], low, high)
+    half = augment.jitter_factors(tf.constant(draws["jitter"][:, 1:5]), 0.5).numpy()
+    is_uniform(half[:, 0], 0.6, 1.4)
+    strong = augment.jitter_factors(tf.constant(draws["jitter"][:, 1:5]), 2.0).numpy()
+    is_uniform(strong[:, 0], 0.0, 2.6)
+    none = augment.jitter_factors(tf.constant(draws["jitter"][:9, 1:5]), 0.0)
+    np.testing.assert_allclose(none, np.tile([1, 1, 1, 0], [9, 1]), atol=1e-6)
 
 
-def test_every_order_of_changes_is_as_likely():
-    numbers = np.random.default_rng(4).random(6000).astype(np.float32)
-    orders = np.array(augment.JITTER_ORDERS)
-    index = (numbers * 24).astype(int)
-    for number, i in zip(numbers[:50], index[:50], strict=True):
-        assert (augment.jitter_order(tf.constant(number)).numpy() == orders[i]).all()
-    assert len({tuple(order) for order in orders}) == 24
-    assert stats.chisquare(np.bincount(index, minlength=24)).pvalue > 1e-3
+def test_every_order_of_changes_is_as_likely(draws):
+    orders = augment.jitter_order(tf.constant(draws["jitter"][:, 5])).numpy()
+    found, counts = np.unique(orders, axis=0, return_counts=True)
+    assert len(found) == 24 and (np.sort(found, axis=1) == [0, 1, 2, 3]).all()
+    assert stats.chisquare(counts).pvalue > 1e-3
 
 
-def views_of(image, count, **changes):
-    settings = {"size": 32, "augmentation": "full", "strength": 0.0, "min_area": 1.0} | changes
-    return many(lambda seed: augment.random_view(tf.constant(image), seed, **settings), count)
+def test_sigmas(draws):
+    is_uniform(augment.blur_sigma(draws["blur"][:, 1]), 0.1, 2.0)
 
 
-def share(marks, expected, count):
-    assert abs(np.mean(marks) - expected) < 4 * np.sqrt(expected * (1 - expected) / count)
+# Recipes
 
 
-def test_shares_of_flip_grey_and_blur():
-    image = np.full([64, 64, 3], [0.2, 0.5, 0.7], np.float32)
-    image[:, 32:] += 0.2
-    views = views_of(image, 2000)
-    share(views[:, :, 2, 0].mean(1) > views[:, :, -3, 0].mean(1), 0.5, 2000)
-    grey = np.abs(views[..., 0] - views[..., 2]).max((1, 2)) < 1e-3
-    share(grey, 0.2, 2000)
-    # A blurred edge has values between the two sides'. Of the sigmas 0.1 to 2 the smallest
-    # fifth leaves the edge as it is; the resized edge itself has few.
-    sigma = many(lambda seed: augment.draw(seed)["blur"], 2000)
-    assert stats.kstest(sigma[:, 1], "uniform").pvalue > 1e-3
-    steepest = np.abs(np.diff(views, axis=2)).max((1, 2, 3))
-    blurred = steepest < 0.9 * np.median(steepest[sigma[:, 0] >= 0.5])
-    assert not blurred[(sigma[:, 0] >= 0.5) & ~grey].any()
-    assert blurred[(sigma[:, 0] < 0.5) & (sigma[:, 1] > 0.5)].all()
-    share(sigma[:, 0] < 0.5, 0.5, 2000)
+def changed(recipe, crops, draws):
+    return augment.change(255 * tf.constant(crops), tf.constant(draws), recipe).numpy()
 
 
-def test_share_of_jitter():
-    image = np.full([40, 40, 3], [0.3, 0.5, 0.6], np.float32)
-    views = views_of(image, 2000, strength=1.0)
-    colour = np.abs(views[..., 0] - views[..., 2]).max((1, 2)) > 1e-3
-    unchanged = np.abs(views - image[0, 0]).max((1, 2, 3)) < 1e-3
-    share(unchanged[colour], 0.2, colour.sum())
+def numbers(count, **steps):
+    """Draws that leave out every step but those given."""
+    parts = [np.full([count, n], 0.99) for n in CHANGING_DRAWS.values()]
+    for place, (step, n) in enumerate(CHANGING_DRAWS.items()):
+        if step in steps:
+            parts[place] = np.broadcast_to(steps[step], [count, n])
+    return np.float32(np.concatenate(parts, axis=1))
 
 
-def test_a_view_is_a_function_of_its_seed_in_range():
-    image = np.uint8(np.random.default_rng(5).integers(0, 256, [50, 70, 3]))
-    a, b, other = (
-        augment.random_view(tf.constant(image), tf.constant([0, s]), 32, "full", 1.0, 0.08)
-        for s in (1, 1, 2)
-    )
-    assert (a.numpy() == b.numpy()).all() and (a.numpy() != other.numpy()).any()
-    views = views_of(image, 100, strength=1.0, min_area=0.08)
-    assert views.min() >= 0 and views.max() <= 1 and views.std() > 0.05
+def test_full_is_flip_jitter_grey_blur_in_that_order(images):
+    recipe = Recipe.named("full", 20)
+    jitter = [0.5, 0.9, 0.1, 0.7, 0.4, 0.3]
+    given = numbers(3, flip=0.4, jitter=jitter, grey=0.1, blur=[0.3, 0.6])
+    planes = tf.transpose(images[:, :, ::-1], [0, 3, 1, 2])
+    draws = tf.constant([jitter] * 3)
+    factors = augment.jitter_factors(draws[:, 1:5], 1.0)
+    planes = augment.colour_jitter(planes, factors, augment.jitter_order(draws[:, 5]))
+    planes = augment.blur(augment.greyscale(planes), augment.blur_sigma(tf.fill([3], 0.6)), 3)
+    expected = np.transpose(planes, [0, 2, 3, 1])
+    np.testing.assert_allclose(changed(recipe, images, given), expected, atol=1e-5)
+    np.testing.assert_allclose(changed(recipe, images, numbers(3)), images, atol=1e-6)
 
 
-def test_partial_is_a_crop_alone_and_none_the_evaluation_view():
-    colour = np.full([40, 60, 3], [0.1, 0.5, 0.9], np.float32)
-    for view in views_of(colour, 20, augmentation="partial", strength=1.0, min_area=0.08):
-        np.testing.assert_allclose(view, np.broadcast_to(colour[0, 0], view.shape), atol=1e-5)
-    image = np.random.default_rng(6).random([40, 60, 3]).astype(np.float32)
-    expected = augment.evaluation_view(tf.constant(image), 32)
-    assert (views_of(image, 3, augmentation="none") == expected.numpy()).all()
-    with pytest.raises(ValueError, match="cutout"):
-        views_of(image, 1, augmentation="cutout")
+def test_chexpert_adds_a_brightness_then_stretches_then_clips(images):
+    s = np.float32([-0.1, 0.15, 0.2])
+    given = numbers(3, brightness=0.75)
+    given[:, -3] = (s / 0.2 + 1) / 2  # contrast's
+    recipe = Recipe.named("chexpert", 20)
+    for reading, factors in (("around_one", 1 + s), ("literal", s)):
+        shifted = images + np.float32(0.1)
+        mean = shifted.mean((1, 2), keepdims=True)
+        expected = np.clip(mean + factors[:, None, None, None] * (shifted - mean), 0, 1)
+        this = Recipe.named("chexpert", 20, contrast_reading=reading)
+        np.testing.assert_allclose(changed(this, images, given), expected, atol=1e-5)
+    stretched = changed(recipe, images / 2 + np.float32(0.2), given)  # nothing to clip
+    factor = stretched.std((1, 2)) / (images / 2).std((1, 2))
+    np.testing.assert_allclose(factor, np.repeat(1 + s[:, None], 3, axis=1), rtol=1e-4)
+
+
+def test_chexpert_s_parameters(images, draws):
+    count = 2000
+    grey = np.full([count, 4, 4, 3], 0.5, np.float32)
+    grey[:, :2] -= 0.1
+    grey[:, 2:] += 0.1
+    given = numbers(count)
+    given[:, -4], given[:, -3] = draws["brightness"][:count, 0], draws["contrast"][:count, 0]
+    views = changed(Recipe.named("chexpert", 4), grey, given)
+    is_uniform(views.mean((1, 2, 3)) - 0.5, -0.2, 0.2)
+    is_uniform(views.std((1, 2))[:, 0] / 0.1, 0.8, 1.2)
+    views = changed(Recipe.named("chexpert", 4, contrast_reading="literal"), grey, given)
+    inverted = views[:, 3, 0, 0] < views[:, 0, 0, 0]
+    assert 0.4 < inverted.mean() < 0.6  # what the reading costs
+
+
+def test_chexpert_pretraining_has_no_blur_and_half_the_jitter(images):
+    recipe = Recipe.named("chexpert_pretrain", 20)
+    assert (recipe.color_strength, recipe.rotation) == (0.5, 45.0)
+    everything = numbers(3, grey=0.0, blur=[0.0, 0.9])
+    np.testing.assert_allclose(changed(recipe, images, everything), images, atol=1e-6)
+    assert "blur" in Recipe.named("finetune", 20).steps and Recipe.named("none", 20).steps == ()
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_at_strength_0_the_colours_stay(name, images):
+    recipe = Recipe.named(name, 20, color_strength=0.0, brightness=0.0, contrast=0.0)
+    views = changed(recipe, images, numbers(3, jitter=[0.1, 0.9, 0.1, 0.9, 0.9, 0.5]))
+    np.testing.assert_allclose(views, images, atol=2e-6)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_one_compiled_view_is_that_of_a_batch(name, draws):
+    """What the host computes, view by view, is what the device computes, in a batch."""
+    count, size = 12, 32
+    crops = np.random.default_rng(2).uniform(-9, 264, [count, size, size, 3]).astype(np.float32)
+    given = np.concatenate([*draws.values()], axis=1)[:count]
+    recipe = Recipe.named(name, size)
+    batch = augment.changes(recipe)(crops, given).numpy()
+    alone = []
+    for i in range(0, count, 2):
+        alone += augment.changes_of_each(recipe)([*crops[i : i + 2]], given[i : i + 2])
+    np.testing.assert_allclose(batch, alone, atol=1e-5)
+    np.testing.assert_allclose(batch, augment.change(crops, given, recipe), atol=1e-5)
+    assert batch.min() >= 0 and batch.max() <= 1 and batch.std() > 0.05
+
+
+def test_unknown_recipes_are_refused():
+    with pytest.raises(ValueError, match="augmentation 'cutout'; expected one of full"):
+        Recipe.named("cutout", 32)

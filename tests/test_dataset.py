@@ -1,4 +1,6 @@
-"""Batches: order, resumption, threads, pairs, bad files."""
+"""Batches: order, resumption, threads, workers, pairs, where views are made."""
+
+import os
 
 import numpy as np
 import pytest
@@ -6,11 +8,14 @@ import tensorflow as tf
 from PIL import Image
 from scipy import stats
 
-from simclr_med import dataset
+from simclr_med import augment, dataset
+from simclr_med.dataset import Positions
 from simclr_med.errors import InputError
 from simclr_med.manifest import Cases
+from simclr_med.reading import read
+from simclr_med.recipes import RECIPES, Recipe
 
-VIEW = {"size": 16, "augmentation": "full", "strength": 0.5, "min_area": 0.2, "seed": 3}
+FULL = Recipe.named("full", 16, color_strength=0.5, min_area=0.2)
 
 
 @pytest.fixture(scope="module")
@@ -28,14 +33,16 @@ def cases(tmp_path_factory):
     return Cases(names, names, np.array(paths), offsets.astype(np.int64), targets, {})
 
 
-def contrastive(cases, **changes):
-    settings = VIEW | {"batch_size": 4, "positives": "case", "steps": 6} | changes
-    return list(dataset.contrastive_batches(cases, **settings).as_numpy_iterator())
+def contrastive(cases, recipe=FULL, batch_size=4, positives="case", seed=3, **running):
+    positions = Positions(cases, batch_size=batch_size, positives=positives, seed=seed)
+    running = {"steps": 6} | running
+    return list(dataset.contrastive_batches(positions, recipe, **running).as_numpy_iterator())
 
 
-def labelled(cases, **changes):
-    settings = VIEW | {"batch_size": 4, "steps": 6} | changes
-    return list(dataset.labelled_batches(cases, **settings).as_numpy_iterator())
+def labelled(cases, recipe=FULL, batch_size=4, seed=3, **running):
+    positions = Positions(cases, batch_size=batch_size, seed=seed, images=1)
+    running = {"steps": 6} | running
+    return list(dataset.labelled_batches(positions, recipe, **running).as_numpy_iterator())
 
 
 def equal(batches, others):
@@ -52,6 +59,51 @@ def test_resumed_batches_are_the_same_whatever_the_threads(cases, batches):
     assert not equal(whole, batches(cases, seed=4))
 
 
+@pytest.mark.parametrize("batches", [contrastive, labelled])
+def test_two_workers_shares_are_disjoint_and_complete(cases, batches):
+    whole = batches(cases)
+    shares = [batches(cases, share=(worker, 2)) for worker in range(2)]
+    for batch, *parts in zip(whole, *shares, strict=True):
+        for name, values in batch.items():
+            assert np.array_equal(values, np.concatenate([part[name] for part in parts]))
+    with pytest.raises(InputError, match="batch_size 4 does not divide by 3"):
+        batches(cases, share=(0, 3))
+
+
+@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("batches", [contrastive, labelled])
+def test_the_device_makes_the_views_of_the_host(cases, batches, name):
+    recipe = Recipe.named(name, 16, layers='{"GridMask": {}}' if name == "partial" else "")
+    host, device = (batches(cases, recipe, steps=2, augment_on=on) for on in ("host", "device"))
+    for there, here in zip(host, device, strict=True):
+        for number in ("1", "2") if "view1" in there else ("",):
+            view = f"view{number}" if number else "images"
+            made = augment.changes(recipe)(here[view], here[f"draws{number}"])
+            np.testing.assert_allclose(made, there[view], atol=1e-5)
+    with pytest.raises(ValueError, match="moon"):
+        batches(cases, augment_on="moon")
+
+
+def test_any_position_of_a_run_is_computed_directly(cases):
+    """The millionth step, without those before it; what it holds is what the order says."""
+    (late,) = contrastive(cases, start_step=1_000_000, steps=1_000_001)
+    place = 4 * 1_000_000 % 8  # eight of ten cases an epoch
+    shuffled = tf.random.experimental.stateless_shuffle(
+        tf.range(10, dtype=tf.int64), dataset.key(3, dataset.ORDER, 4 * 1_000_000 // 8)
+    )
+    assert late["case"].tolist() == shuffled[place : place + 4].numpy().tolist()
+    position = Positions(cases, batch_size=4, seed=3).drawn(1_000_000, 1_000_001)
+    assert next(iter(position))[0] == 4_000_000
+
+
+def test_the_views_of_a_pair_and_of_neighbours_differ(cases):
+    (batch,) = contrastive(cases, positives="augmentation", batch_size=16, steps=1,
+                           augment_on="device")  # fmt: skip
+    draws = np.concatenate([batch["draws1"], batch["draws2"]])
+    assert len(np.unique(draws, axis=0)) == 32
+    assert all(len(np.unique(column)) == 32 for column in draws.T)
+
+
 def test_an_epoch_holds_each_case_at_most_once_and_epochs_differ(cases):
     epochs = np.array([b["case"] for b in contrastive(cases, steps=40)]).reshape(20, 8)
     assert all(len(set(epoch)) == 8 for epoch in epochs.tolist())
@@ -62,14 +114,15 @@ def test_an_epoch_holds_each_case_at_most_once_and_epochs_differ(cases):
 @pytest.mark.parametrize("n", [1, 2, 7, 100])
 def test_order_is_a_permutation_for_any_number(n):
     def units(start, stop):
-        return [int(unit) for _, unit in dataset.order(n, n, 0, start, stop)]
+        return [int(unit) for _, unit in dataset.order(n, 1, 0, start, stop)]
 
     assert sorted(units(0, n)) == sorted(units(n, 2 * n)) == list(range(n))
     assert units(0, 2 * n)[1:] == units(1, 2 * n)
+    assert units(n, n) == []
 
 
 def test_every_unit_is_as_likely_at_every_place():
-    units = [unit for _, unit in dataset.order(8, 6, 1, 0, 6 * 2000).as_numpy_iterator()]
+    units = [unit for _, unit in dataset.order(8, 6, 1, 0, 2000).as_numpy_iterator()]
     epochs = np.reshape(units, [2000, 6])
     for place in range(6):
         assert stats.chisquare(np.bincount(epochs[:, place], minlength=8)).pvalue > 1e-3
@@ -96,7 +149,7 @@ def test_simclr_draws_images_and_never_one_twice(cases):
 
 
 def test_views_come_from_their_images(cases):
-    batches = contrastive(cases, augmentation="none", strength=0.0)
+    batches = contrastive(cases, Recipe.named("none", 16))
     for batch in batches:
         for which in ("1", "2"):
             colour = 255 * batch[f"view{which}"].mean((1, 2))
@@ -104,7 +157,7 @@ def test_views_come_from_their_images(cases):
 
 
 def test_labels_belong_to_their_images(cases):
-    for batch in labelled(cases, augmentation="none"):
+    for batch in labelled(cases, Recipe.named("none", 16)):
         image = np.round(25.5 * batch["images"][..., 0].mean((1, 2))).astype(int)
         case = np.searchsorted(cases.offsets, image, side="right") - 1
         assert (batch["targets"] == cases.targets[case]).all()
@@ -117,20 +170,6 @@ def test_evaluation_shows_each_image_once_in_order(cases):
     np.testing.assert_allclose(colour[:, 0], 10 * np.arange(len(cases.paths)), atol=1)
 
 
-@pytest.mark.parametrize("content", [b"", b"no image", b"\xff\xd8\xff\xe0 cut off"])
-def test_a_file_that_is_no_image_is_named(cases, tmp_path, content):
-    bad = tmp_path / "bad.jpg"
-    bad.write_bytes(content)
-    paths = [*cases.paths[:3], str(bad)]
-    with pytest.raises(InputError, match="bad.jpg"), dataset.naming_bad_images(paths):
-        list(dataset.evaluation_batches(paths, batch_size=2, size=16))
-
-
-def test_what_is_no_fault_of_an_image_passes_through(cases):
-    with pytest.raises(tf.errors.InvalidArgumentError), dataset.naming_bad_images(cases.paths):
-        tf.reshape(tf.range(4), [3])
-
-
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P", "I;16"])
 def test_every_kind_of_png_has_three_channels(tmp_path, mode):
     file = tmp_path / "image.png"
@@ -138,7 +177,7 @@ def test_every_kind_of_png_has_three_channels(tmp_path, mode):
         Image.fromarray(np.full([8, 9], 40000, np.uint16)).save(file)
     else:
         Image.new(mode, (9, 8), 1).save(file)
-    image = dataset.read(str(file))
+    image = read(str(file))
     assert image.shape == (8, 9, 3) and image.dtype == tf.uint8
 
 
@@ -151,3 +190,25 @@ def test_too_large_a_batch(cases):
         labelled(cases, batch_size=11)
     with pytest.raises(ValueError, match="patient"):
         contrastive(cases, positives="patient")
+
+
+def resident():
+    """MiB that the process holds."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="no /proc")
+@pytest.mark.parametrize("augment_on", ["host", "device"])
+def test_memory_stays_flat_over_10_000_batches(cases, augment_on):
+    positions = Positions(cases, batch_size=4, seed=0)
+    batches = dataset.contrastive_batches(positions, FULL, steps=10_000, augment_on=augment_on)
+    changes = augment.changes(FULL)
+    held = []
+    for step, batch in enumerate(batches):
+        if augment_on == "device":
+            changes(batch["view1"], batch["draws1"])
+        if step % 1000 == 999:
+            held.append(resident())
+    assert held[-1] - held[1] < 20, held

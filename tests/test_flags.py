@@ -26,7 +26,8 @@ PRETRAINING = {  # values other than the test's base
     "splits": [("train",)],
     "positives": ["case"],
     "image_size": [40],
-    "augmentation": ["partial", "none"],
+    "augmentation": ["partial", "chexpert", "chexpert_pretrain", "finetune", "none"],
+    "extra_layers": ['{"RandomCutout": {"height_factor": 0.5, "width_factor": 0.5}}'],
     "color_strength": [0.0],
     "crop_min_area": [0.9],
     "encoder": ["resnet34"],
@@ -47,6 +48,13 @@ PRETRAINING = {  # values other than the test's base
     "steps": [3],
     "seed": [1],
 }
+CHEXPERT = {  # values other than the recipe's own
+    "rotation": [0.0, 90.0],
+    "brightness": [0.5],
+    "contrast": [0.9],
+    "contrast_reading": ["literal"],
+    "eval_crop": [0.4],
+}
 HEAD = {
     "label_fraction": [0.5],
     "head_input": ["stage1", "stage2", "stage3", "projection1", "projection2"],
@@ -55,6 +63,7 @@ HEAD = {
 }
 LOOP = {"save_every", "keep_checkpoints", "log_every", "threads", "gradient_checkpointing"}
 OF_SOME = {"resnet_d", "selective_kernels"}  # in encoders, or at sizes, other than the base's
+ELSEWHERE = {"skip_bad_images", "data_service", "augment_on"}  # test_unreadable, test_service, here
 LATER = {
     "eval_splits", "eval_batch", "bootstrap_replicates", "confidence", "bootstrap_unit",
     "runs", "title", "export_version",
@@ -62,7 +71,7 @@ LATER = {
 
 
 def test_no_flag_is_forgotten():
-    tested = {*PRETRAINING, *HEAD, *LOOP, *OF_SOME, *LATER} - {"seed"}
+    tested = {*PRETRAINING, *CHEXPERT, *HEAD, *LOOP, *OF_SOME, *ELSEWHERE, *LATER} - {"seed"}
     assert tested == set(configs.FIELDS) - {"data_dir"}  # without it nothing runs
 
 
@@ -136,6 +145,52 @@ def test_gradient_checkpointing_changes_memory_alone(base, data_dir, tmp_path, m
     assert {"stage1", "stage2"} <= set(seen) and not {"stage1_block1_out", "stage3"} & set(seen)
 
 
+@pytest.fixture(scope="module")
+def chexpert(data_dir, tmp_path_factory):
+    work_dir = tmp_path_factory.mktemp("chexpert") / "run"
+    return pretrained(data_dir, work_dir, augmentation="chexpert")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in CHEXPERT.items() for value in values]
+)
+def test_pretraining_with_chexpert_s_recipe(name, value, chexpert, data_dir, tmp_path):
+    changed = pretrained(data_dir, tmp_path / "run", augmentation="chexpert", **{name: value})
+    assert not same(chexpert, changed)
+
+
+@pytest.mark.parametrize("mode", ["pretrain", "finetune"])
+def test_views_may_be_made_on_the_device(mode, base, data_dir, tmp_path):
+    """Another order of sums gives other bits, not other views."""
+    ends, module = [], {"pretrain": pretrain, "finetune": finetune}[mode]
+    for place in ("host", "device"):
+        given = {"data_dir": str(data_dir), "work_dir": str(tmp_path / place), "augment_on": place}
+        given |= SMALL if mode == "pretrain" else {"init": f"run:{base}", "batch_size": 8}
+        module.run(make_config(mode, given | {"image_size": 32, "steps": 1}))
+        ends.append(float((tmp_path / place / "log.csv").read_text().splitlines()[1].split(",")[1]))
+    assert ends[0] == pytest.approx(ends[1], rel=1e-4)
+
+
+def test_recipes_have_strengths_of_their_own_and_refuse_those_of_others():
+    given = {"data_dir": "a", "work_dir": "b"}
+    own = make_config("pretrain", given | {"augmentation": "chexpert_pretrain"}).augment
+    assert (own.rotation, own.color_strength) == (45.0, 0.5)
+    assert make_config("finetune", given).augment.augmentation == "finetune"
+    assert make_config("finetune", given | {"rotation": 5.0}).augment.rotation == 5.0
+    for name, value in (("rotation", 5.0), ("contrast", 0.1), ("eval_crop", 0.5)):
+        with pytest.raises(InputError, match=f"--{name} has no effect with --augmentation=full"):
+            make_config("pretrain", given | {name: value})
+    for name, value in (("rotation", 181.0), ("brightness", 1.5), ("contrast", -0.1)):
+        with pytest.raises(InputError, match=f"--{name}"):
+            make_config("pretrain", given | {"augmentation": "chexpert", name: value})
+
+
+def test_a_layer_that_kerascv_has_not_leaves_nothing_behind(data_dir, tmp_path):
+    with pytest.raises(InputError, match="KerasCV has no layer Cutout"):
+        pretrained(data_dir, tmp_path / "run", extra_layers='{"Cutout": {}}')
+    assert not (tmp_path / "run").exists()
+
+
 def test_pretraining_goes_on_from_another_run(base, data_dir, tmp_path):
     given = {"init": f"run:{base}", "learning_rate": 1e-12}
     after = pretrained(data_dir, tmp_path / "run", **given)
@@ -190,9 +245,9 @@ def test_saving_and_logging(data_dir, tmp_path):
 def test_threads_reach_tf_data(data_dir, tmp_path, monkeypatch, base):
     seen, original = [], dataset._batches
 
-    def spy(positions, example, batch_size, threads):
+    def spy(*arguments, threads, **running):
         seen.append(threads)
-        return original(positions, example, batch_size, threads)
+        return original(*arguments, threads=threads, **running)
 
     monkeypatch.setattr(dataset, "_batches", spy)
     assert same(weights(base), pretrained(data_dir, tmp_path / "run", threads=3))

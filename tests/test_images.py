@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from simclr_med import dataset, images
+from simclr_med import images
+from simclr_med.reading import read
 
 RNG = np.random.default_rng(0)
 SMOOTH = Image.fromarray(RNG.integers(0, 256, (5, 7, 3), dtype=np.uint8)).resize(
@@ -109,7 +110,7 @@ def test_a_light_look_finds_what_is_missing_and_what_is_the_same(folder):
 
 def test_training_reads_what_has_no_problem_as_pillow_does(folder):
     for name in sorted(set(names_of(folder)) - set(PROBLEMS) - {"turned.jpg", "clear.png"}):
-        ours = dataset.read(str(folder / name)).numpy().astype(int)
+        ours = read(str(folder / name)).numpy().astype(int)
         with Image.open(folder / name) as image:
             pillow = np.asarray(image.convert("RGB"), int)
         apart = np.abs(ours - pillow)

@@ -48,7 +48,7 @@ def test_positives_are_two_images_of_one_case_and_no_case_meets_itself(data_dir)
     owner = np.repeat(np.arange(len(cases)), np.diff(cases.offsets))
     config = pretraining(data_dir, "unused", positives="case", steps=12)
     several = 0
-    for batch in pretrain.batches(config, cases):
+    for batch in pretrain.batches(config, pretrain.positions_of(config, cases)):
         first, second = batch["image1"].numpy(), batch["image2"].numpy()
         assert (owner[first] == owner[second]).all()
         sizes = np.diff(cases.offsets)[owner[first]]
@@ -60,7 +60,8 @@ def test_positives_are_two_images_of_one_case_and_no_case_meets_itself(data_dir)
 
 def test_simclr_pairs_are_views_of_one_image(data_dir):
     cases = manifest.read(data_dir).cases(["train"])
-    batch = next(iter(pretrain.batches(pretraining(data_dir, "unused"), cases)))
+    config = pretraining(data_dir, "unused")
+    batch = next(iter(pretrain.batches(config, pretrain.positions_of(config, cases))))
     assert (batch["image1"].numpy() == batch["image2"].numpy()).all()
     assert (np.abs(batch["view1"] - batch["view2"]).max(axis=(1, 2, 3)) > 0.01).all()
 

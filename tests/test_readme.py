@@ -44,11 +44,13 @@ def pictures(folder, count):
 
 def test_a_folder_of_pictures_becomes_a_data_set(tmp_path):
     pictures(tmp_path / "my_images", 8)
-    prepare, inspect = [line for line in commands() if "my_data" in line and "tools/" in line][:2]
-    for line in (prepare, inspect):
+    tools = [line for line in commands() if re.search("prepare_data|inspect_data|show_views", line)]
+    assert len(tools) == 3
+    for line in tools:
         done = run(line, tmp_path)
         assert done.returncode == 0, done.stderr
     assert (tmp_path / "my_data" / "inspection.html").exists()
+    assert (tmp_path / "work" / "views.png").exists()
 
 
 def imitations(folder):
@@ -104,12 +106,27 @@ def test_every_command_of_the_page_on_data(data_dir, tmp_path):
     assert (tmp_path / "work" / "pad" / "unmapped.csv").exists()
 
 
+def test_every_command_of_the_page_on_views(data_dir, tmp_path):
+    shutil.copytree(data_dir, tmp_path / "my_data")
+    lines = commands((ROOT / "docs" / "views.md").read_text(encoding="utf-8"))
+    served = [line for line in lines if "data_service.py" in line]  # test_service has them
+    assert len(served) == 2 and len(lines) == 5
+    pictures = set()
+    for line in lines:
+        if line not in served:
+            done = run(f"{line} --rows=2 --views=2 --image_size=32", tmp_path)
+            assert done.returncode == 0, done.stderr
+            assert "I0000" not in done.stderr  # XLA's announcement
+            pictures.add((tmp_path / done.stdout.strip()).read_bytes())
+    assert len(pictures) == 3
+
+
 def test_one_s_own_images_and_the_bootstrap(data_dir, tmp_path):
     shutil.copytree(data_dir, tmp_path / "my_data")
     there = [
         line
         for line in commands()
-        if not re.search("compare.py|prepare_data|inspect|import_checkpoint", line)
+        if not re.search("compare.py|prepare_data|inspect|show_views|import_checkpoint", line)
     ]
     setting, *lines = there
     assert len(lines) == 4

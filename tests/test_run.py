@@ -67,7 +67,8 @@ def test_help_needs_no_tensorflow():
 
 
 def test_tools_need_no_tensorflow():
-    for tool in ("bootstrap", "make_phantom", "prepare_data", "inspect_data", "compare", "demo"):
+    for tool in ("bootstrap", "make_phantom", "prepare_data", "inspect_data", "compare", "demo",
+                 "show_views", "data_service"):  # fmt: skip
         done = subprocess.run(
             [sys.executable, "-X", "importtime", str(ROOT / "tools" / f"{tool}.py"), "--help"],
             capture_output=True,
@@ -96,14 +97,16 @@ def test_flags_are_read_in_run_alone():
 
 
 GROUPS = [
-    "errors files pages splitting architectures contract config manifest predictions metrics "
-    "phantom schedule report",
+    "errors files pages recipes splitting architectures contract config manifest predictions "
+    "metrics phantom schedule report",
     "records conditions images leaks dicom shards inspection",
     "sources labelling writing",
     "prepare",
-    "augment resnet bit encoder recompute complexity heads objective optimizer checkpoint networks",
+    "quiet reading crops augment layers service unreadable resnet bit encoder recompute "
+    "complexity heads objective optimizer checkpoint networks",
     "importers",
     "dataset trainer",
+    "sheet",
     "pretrain",
     "finetune evaluate export",
     "run",
@@ -135,6 +138,7 @@ def test_imports_run_one_way():
             ["--width=0.0625", "--image_size=64", "--batch_size=2", "--repeats=1"],
             marks=pytest.mark.slow,  # it builds and traces a dozen networks
         ),
+        ("input_pipeline", ["--images=32", "--large=0", "--rounds=1"]),
     ],
 )
 def test_benchmarks_write_their_ratios(name, flags, tmp_path):

@@ -13,12 +13,14 @@ import tensorflow as tf
 
 from simclr_med import dataset, inspection, manifest, shards
 from simclr_med.errors import InputError
+from simclr_med.reading import read
+from simclr_med.recipes import Recipe
 
 pytest.importorskip("apache_beam", reason="pip install simclr_med[beam]")
 
 THREADS = ["--runner=DirectRunner", "--direct_running_mode=multi_threading"]
 PROCESSES = ["--runner=DirectRunner", "--direct_running_mode=multi_processing"]
-VIEWS = {"size": 16, "strength": 0.5, "min_area": 0.2, "seed": 3, "steps": 2}
+FULL = Recipe.named("full", 16)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +43,10 @@ def test_the_same_pairs_in_the_same_order(positives, data_dir, made):
     both = [
         list(
             dataset.contrastive_batches(
-                cases_of(folder), batch_size=8, augmentation="full", positives=positives, **VIEWS
+                dataset.Positions(cases_of(folder), batch_size=8, positives=positives, seed=3),
+                FULL,
+                start_step=7,
+                steps=9,
             ).as_numpy_iterator()
         )
         for folder in (data_dir, made)
@@ -54,7 +59,9 @@ def test_the_same_pairs_in_the_same_order(positives, data_dir, made):
 
 def test_the_same_labelled_and_evaluation_batches(data_dir, made):
     for make in (
-        lambda cases: dataset.labelled_batches(cases, batch_size=8, augmentation="full", **VIEWS),
+        lambda cases: dataset.labelled_batches(
+            dataset.Positions(cases, batch_size=8, seed=3, images=1), FULL, steps=2
+        ),
         lambda cases: dataset.evaluation_batches(cases.paths, batch_size=8, size=16),
     ):
         files, parts = (
@@ -101,7 +108,7 @@ def test_a_usual_reader_reads_every_case(data_dir, made):
 
 def test_images_are_re_encoded_at_a_shortest_side(data_dir, tmp_path):
     shards.write(data_dir, tmp_path / "s", 2, shortest_side=20)
-    assert dataset.read(cases_of(tmp_path / "s").paths[0]).shape == (20, 20, 3)
+    assert read(cases_of(tmp_path / "s").paths[0]).shape == (20, 20, 3)
 
 
 def test_damage_is_named(data_dir, tmp_path):

@@ -160,7 +160,10 @@ def test_files_are_replaced_whole_or_not_at_all(tmp_path):
 
 
 def test_views_are_drawn_with_their_originals(data_dir, tmp_path):
-    pretrain.run(configs.make_config("pretrain", given(data_dir, tmp_path / "run")))
-    sheet = np.asarray(Image.open(tmp_path / "run" / "views.png"))
-    assert sheet.shape == (4 * 32, 8 * 32 + 4, 3)
-    assert np.unique(sheet).size > 50
+    """Pairs of two images of a case: original, view, view, original; of one: original, views."""
+    for positives, cells in (("case", 8), ("augmentation", 6)):
+        config = given(data_dir, tmp_path / positives) | {"positives": positives}
+        pretrain.run(configs.make_config("pretrain", config))
+        sheet = np.asarray(Image.open(tmp_path / positives / "views.png"))
+        assert sheet.shape == (4 * 32, cells * 32 + 4, 3)
+        assert np.unique(sheet).size > 50

@@ -1,0 +1,218 @@
+"""Two views of 224 pixels an image: ours against what none can do without, and against peers.
+
+    python benchmarks/input_pipeline.py --json=input.json
+
+On generated JPEGs, in one run, each line in every round:
+  decode        each image once
+  floor         each image once; two crops, resized as ours, and nothing else
+  host          ours, the full recipe in tf.data
+  device        the host's side of ours where the device does the rest
+  tf.image      the same recipe written with tf.image and a depthwise convolution, view by view
+  KerasCV       KerasCV's stock layers on batches
+and for large photographs the gain of decoding them scaled. Rates are the best of the rounds, which
+the machine's other work disturbs least.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import tempfile
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras_cv
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from simclr_med import augment, crops, dataset
+from simclr_med.manifest import Cases
+from simclr_med.recipes import Recipe
+
+SIZE, BATCH = 224, 32
+SMALL, LARGE = (640, 480), (4000, 3000)
+WANTED = {"host / floor": 0.5, "device / floor": 0.9, "host / KerasCV": 3.0}
+
+
+def photographs(folder, count, size):
+    """JPEGs with structure at every scale and the noise of a sensor; returns `Cases`."""
+    rng, paths = np.random.default_rng(0), []
+    for number in range(count):
+        total = np.zeros([size[1], size[0], 3], np.float32)
+        for cells in (4, 16, 64, 160):
+            noise = Image.fromarray(rng.integers(0, 256, [cells, cells, 3], dtype=np.uint8))
+            total += np.asarray(noise.resize(size, Image.Resampling.BICUBIC), np.float32) / 4
+        total += rng.normal(0, 4, [size[1], size[0], 1])
+        paths.append(str(folder / f"{size[0]}_{number}.jpg"))
+        Image.fromarray(np.uint8(total.clip(0, 255))).save(paths[-1], quality=90)
+    names = np.array([str(i) for i in range(count)])
+    targets = np.zeros([count, 1], np.float32)
+    return Cases(names, names, np.array(paths), np.arange(count + 1), targets, {})
+
+
+def ours(cases, threads, augment_on):
+    """Our pipeline."""
+    positions = dataset.Positions(cases, batch_size=BATCH, seed=0, positives="augmentation")
+    return dataset.contrastive_batches(
+        positions,
+        Recipe.named("full", SIZE),
+        steps=len(cases) // BATCH,
+        threads=threads,
+        augment_on=augment_on,
+    )
+
+
+def mapped(cases, threads, function):
+    """Batches of `function(number, content)` over all images."""
+    files = tf.data.Dataset.from_tensor_slices(cases.paths).enumerate()
+    examples = files.map(
+        lambda number, path: function(number, tf.io.read_file(path)), num_parallel_calls=threads
+    )
+    return examples.batch(BATCH, drop_remainder=True).prefetch(2)
+
+
+def two_crops(number, content, scaled=False):
+    """The floor; `scaled` as ours."""
+    place, _ = augment.draw(tf.stack([number, 0]), 2)
+    recipe = Recipe.named("partial", SIZE)
+    if scaled:
+        return tuple(crops.random_crops(content, place, recipe))
+    return tuple(crops.crops_of(tf.io.decode_jpeg(content, channels=3), place, recipe))
+
+
+def with_tf_image(number, content):
+    """SimCLR's recipe as one writes it with tf.image, a sigma for each view."""
+    views = []
+    for view, image in enumerate(two_crops(number, content)):
+        image = tf.clip_by_value(image / 255, 0.0, 1.0)
+        seeds = tf.unstack(
+            tf.random.experimental.stateless_split([number, tf.constant(view, tf.int64)], 12)
+        )
+        chance = tf.random.stateless_uniform([4], seeds[0])
+        image = tf.image.stateless_random_flip_left_right(image, seeds[1])
+
+        def jitter(image, seeds=seeds):
+            for place in tf.unstack(
+                tf.random.experimental.stateless_shuffle(tf.range(4), seeds[2])
+            ):
+                changes = [
+                    lambda image=image: image * tf.random.stateless_uniform([], seeds[3], 0.2, 1.8),
+                    lambda image=image: tf.image.stateless_random_contrast(
+                        image, 0.2, 1.8, seeds[4]
+                    ),
+                    lambda image=image: tf.image.stateless_random_saturation(
+                        image, 0.2, 1.8, seeds[5]
+                    ),
+                    lambda image=image: tf.image.stateless_random_hue(image, 0.2, seeds[6]),
+                ]
+                image = tf.clip_by_value(tf.switch_case(place, changes), 0.0, 1.0)
+            return image
+
+        def grey(image):
+            return tf.image.grayscale_to_rgb(tf.image.rgb_to_grayscale(image))
+
+        def blur(image, seed=seeds[7]):
+            sigma = tf.random.stateless_uniform([], seed, 0.1, 2.0)
+            place = tf.range(-11.0, 12.0)
+            taps = tf.nn.softmax(-(place**2) / (2 * sigma**2))
+            for shape in ([23, 1, 1, 1], [1, 23, 1, 1]):
+                kernel = tf.tile(tf.reshape(taps, shape), [1, 1, 3, 1])
+                image = tf.nn.depthwise_conv2d(image[None], kernel, [1, 1, 1, 1], "SAME")[0]
+            return image
+
+        for share, change in ((0.8, jitter), (0.2, grey), (0.5, blur)):
+            image = tf.cond(chance[0] < share, lambda c=change, i=image: c(i), lambda i=image: i)
+            chance = chance[1:]
+        views.append(image)
+    return tuple(views)
+
+
+def with_keras_cv(cases, threads):
+    """KerasCV's stock layers; its images are decoded whole and of one size."""
+    layers = keras_cv.layers
+    jitter = layers.RandomColorJitter((0, 1), 0.8, 0.8, 0.8, 0.2)
+    composite = layers.Augmenter(
+        [
+            layers.RandomCropAndResize((SIZE, SIZE), (0.08, 1.0), (3 / 4, 4 / 3)),
+            layers.RandomFlip(),
+            layers.RandomApply(jitter, rate=0.8, batchwise=False),
+            layers.RandomApply(layers.Grayscale(output_channels=3), rate=0.2, batchwise=False),
+            layers.RandomApply(
+                layers.RandomGaussianBlur(kernel_size=23, factor=(0.1, 2.0)), 0.5, batchwise=False
+            ),
+        ]
+    )
+    images = mapped(cases, threads, lambda _, content: tf.io.decode_jpeg(content, channels=3) / 255)
+    return images.map(lambda batch: (composite(batch), composite(batch)), threads).prefetch(2)
+
+
+def rates(lines, rounds):
+    """Images a second of each line, the best of the rounds; each line is warmed up once."""
+    best = dict.fromkeys(lines, 0.0)
+    for turn in range(rounds + 1):
+        for name, (batches, count) in lines.items():
+            start = time.perf_counter()
+            for _ in batches:
+                pass
+            rate = count / (time.perf_counter() - start)
+            if turn:
+                best[name] = max(best[name], rate)
+    return best
+
+
+def main():
+    """Runs and prints the comparison."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--images", type=int, default=256, help=f"of {SMALL}")
+    parser.add_argument("--large", type=int, default=32, help=f"of {LARGE}; or 0")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--json", type=pathlib.Path)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        small = photographs(folder, options.images // BATCH * BATCH, SMALL)
+        threads = options.threads
+        lines = {
+            "decode": mapped(small, threads, lambda _, c: tf.shape(tf.io.decode_jpeg(c, 3))),
+            "floor": mapped(small, threads, two_crops),
+            "host": ours(small, threads, "host"),
+            "device": ours(small, threads, "device"),
+            "tf.image": mapped(small, threads, with_tf_image),
+            "KerasCV": with_keras_cv(small, threads),
+        }
+        found = rates({name: (b, len(small)) for name, b in lines.items()}, options.rounds)
+        photos = {}
+        if options.large:
+            large = photographs(folder, options.large // BATCH * BATCH, LARGE)
+            lines = {
+                "whole": mapped(large, threads, two_crops),
+                "scaled": mapped(large, threads, lambda n, c: two_crops(n, c, scaled=True)),
+                "host": ours(large, threads, "host"),
+            }
+            lines = {name: (batches, len(large)) for name, batches in lines.items()}
+            photos = rates(lines, max(1, options.rounds // 2))
+    ratios = {f"{name} / floor": rate / found["floor"] for name, rate in found.items()}
+    ratios |= {f"host / {peer}": found["host"] / found[peer] for peer in ("tf.image", "KerasCV")}
+    ratios |= {f"{name} / whole, large": rate / photos["whole"] for name, rate in photos.items()}
+    print(f"{len(small)} JPEGs of {SMALL}, two views of {SIZE}, {threads} threads: images/s")
+    for name, rate in found.items():
+        print(f"  {name:<10} {rate:8.1f}   {ratios[f'{name} / floor']:.2f} of the floor")
+    if photos:
+        print(f"{len(large)} JPEGs of {LARGE}: images/s")
+    for name, rate in photos.items():
+        print(f"  {name:<10} {rate:8.1f}   {rate / photos['whole']:.2f} of decoding whole")
+    for name, wanted in WANTED.items():
+        verdict = "reached" if ratios[name] >= wanted else "NOT REACHED"
+        print(f"{name}: {ratios[name]:.2f}, at least {wanted}: {verdict}")
+    if options.json:
+        result = {"images_per_second": found, "large_images_per_second": photos, "ratios": ratios}
+        options.json.write_text(json.dumps(result | {"threads": threads}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

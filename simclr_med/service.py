@@ -1,0 +1,68 @@
+"""The host's work on other machines: batches from a tf.data service, in the order of the run.
+
+    batches = distributed(lambda first, last: ..., start_step=0, steps=1000, "grpc://10.0.0.2:5000")
+
+The dispatcher hands out steps, a worker makes the whole batch of a step. What arrives is put in
+order here, so that a run is the same with and without the service. tools/data_service.py starts
+dispatchers and workers; they read the images under the same paths as the run would.
+"""
+
+import contextlib
+import socket
+
+import tensorflow as tf
+
+from simclr_med.errors import InputError
+
+WAITING = 64  # batches that may arrive before an earlier one: a worker has died by then
+SECONDS = 10  # that a dispatcher may take to answer
+
+
+def distributed(batches, start_step, steps, address):
+    """The batches of the steps `start_step` to `steps`, made by the workers of a service.
+
+    What fails on a worker, and a batch that is lost with its worker, reaches the reader as
+    `tf.errors.UnknownError`, the one that TensorFlow makes of all errors of a generator.
+
+    Args:
+      batches: (first, last), int64 scalars, to a `tf.data.Dataset` of the batches of these steps.
+      start_step, steps: ints.
+      address: of the dispatcher, grpc://HOST:PORT.
+
+    Raises:
+      InputError: nobody answers there.
+    """
+    _check(address)
+
+    def of_step(step):
+        return batches(step, step + 1).map(lambda batch: (step, batch))
+
+    made = tf.data.Dataset.range(start_step, steps).flat_map(of_step)
+    policy = tf.data.experimental.service.ShardingPolicy.DYNAMIC
+    arriving = made.apply(
+        tf.data.experimental.service.distribute(processing_mode=policy, service=address)
+    )
+
+    def in_order():
+        waiting, due = {}, start_step
+        for step, batch in arriving:
+            waiting[int(step)] = batch
+            while due in waiting:
+                yield waiting.pop(due)
+                due += 1
+            if len(waiting) > WAITING:
+                break
+        if due < steps:
+            raise RuntimeError(f"the batch of step {due + 1} was lost with its worker")
+
+    ordered = tf.data.Dataset.from_generator(in_order, output_signature=arriving.element_spec[1])
+    return ordered.prefetch(tf.data.AUTOTUNE)
+
+
+def _check(address):
+    host, port = address.removeprefix("grpc://").rsplit(":", 1)
+    try:  # TensorFlow would try for an hour
+        with contextlib.closing(socket.create_connection((host, int(port)), SECONDS)):
+            pass
+    except OSError as error:
+        raise InputError(f"--data_service={address}: no dispatcher answers ({error})") from None

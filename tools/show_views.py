@@ -1,0 +1,67 @@
+"""A picture of what a recipe makes of a data set's images: originals, and views beside them.
+
+    python tools/show_views.py --data_dir=my_data --output=views.png
+    python tools/show_views.py --data_dir=my_data --output=pairs.png --positives=case --views=4
+    python tools/show_views.py --data_dir=my_data --output=x.png --augmentation=finetune
+
+The flags of the recipe are those of the training, and the first views of each row are those of its
+first steps. Pretraining and fine-tuning draw the same picture into their work folder, where the
+report finds it.
+"""
+
+import argparse
+import os
+import sys
+
+from simclr_med import config as configs
+from simclr_med.errors import InputError, run_main
+
+OTHERS = ("splits", "positives")
+
+
+def parse():
+    """The command line: the recipe's flags, and those of the picture."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--data_dir", required=True, help="data set folder")
+    add("--output", required=True, help="PNG to write")
+    add("--rows", type=int, default=8, help="examples shown")
+    add("--views", type=int, default=4, help="of each, an even number")
+    add("--seed", type=int, default=0)
+    for name, (section, field) in configs.FIELDS.items():
+        if section == "augment" or name in OTHERS:
+            kind = (lambda text: tuple(text.split(","))) if field.type is tuple else field.type
+            add(f"--{name}", type=kind, help=field.metadata["help"].replace("%", "%%"))
+    flags = parser.parse_args()
+    if flags.rows < 1 or flags.views < 2 or flags.views % 2:
+        parser.error("--rows is 1 or more, --views an even number of 2 or more")
+    return flags
+
+
+def main():
+    """Draws and writes."""
+    flags = vars(parse())
+    rows, views, output = (flags.pop(name) for name in ("rows", "views", "output"))
+    if not output.lower().endswith(".png"):
+        raise InputError(f"--output={output}: expected a PNG")
+    given = {name: value for name, value in flags.items() if value is not None}
+    config = configs.make_config("pretrain", given | {"work_dir": "unused", "batch_size": rows})
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from simclr_med import manifest, pretrain, quiet, sheet
+    from simclr_med.recipes import Recipe
+    from simclr_med.unreadable import naming
+
+    quiet.first_compilation()
+    data = manifest.read(config.data.data_dir)
+    cases = data.cases(config.data.splits or data.pretraining_splits())
+    positions = pretrain.positions_of(config, cases)
+    with naming(cases.paths):
+        picture = sheet.sheet(positions, Recipe.of(config.augment), rows, views // 2)
+    sheet.save(output, picture)
+    print(output)
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))
