@@ -10,3 +10,13 @@ if not (3, 10) <= sys.version_info[:2] <= (3, 11):
     )
 
 __version__ = "0.1.0"
+
+
+def load_encoder(path):
+    """A Keras model from images `[B, H, W, 3]` in [0, 1] to features: `networks.load_encoder`.
+
+    `path` is the work folder of a run, or a folder that tools/import_checkpoint.py has written.
+    """
+    from simclr_med import networks  # TensorFlow takes seconds; importing the package does not
+
+    return networks.load_encoder(path)

@@ -61,22 +61,22 @@ def restore_latest(work_dir, variables):
     return 0
 
 
-def restore(path, variables, only):
-    """Restores `variables` from the checkpoint folder `path`.
-
-    Args:
-      path: a folder `checkpoints/<step>`.
-      variables: what to restore, all of which must be in the checkpoint.
-      only: prefixes of names; whatever the checkpoint holds below them must be in `variables`.
-
-    Raises:
-      InputError: a variable without counterpart on either side, or of another shape; all listed.
-    """
+def saved_shapes(path):
+    """What the checkpoint folder `path` holds: name to shape, a list."""
     try:
-        there = json.loads((path / "variables.json").read_text())
+        return json.loads((path / "variables.json").read_text())
     except FileNotFoundError:
         raise InputError(f"{path} is not a checkpoint: it has no variables.json") from None
-    there = {name: shape for name, shape in there.items() if name.startswith(tuple(only))}
+
+
+def refuse_differences(path, there, variables):
+    """Raises `InputError` unless `variables` has the names and shapes that `path` has `there`.
+
+    Args:
+      path: of a checkpoint, for the message, which lists what differs.
+      there: name to shape, a list.
+      variables: name to variable.
+    """
     here = {name: list(variable.shape) for name, variable in variables.items()}
     problems = [f"{name}: not in the checkpoint" for name in here if name not in there]
     problems += [f"{name}: not in the model" for name in there if name not in here]
@@ -90,6 +90,21 @@ def restore(path, variables, only):
             problems[LISTED:] = [f"... and {len(problems) - LISTED} more"]
         listed = "\n  ".join(problems)
         raise InputError(f"{path} does not fit the model; variables that differ:\n  {listed}")
+
+
+def restore(path, variables, only):
+    """Restores `variables` from the checkpoint folder `path`.
+
+    Args:
+      path: a folder `checkpoints/<step>`.
+      variables: what to restore, all of which must be in the checkpoint.
+      only: prefixes of names; whatever the checkpoint holds below them must be in `variables`.
+
+    Raises:
+      InputError: a variable without counterpart on either side, or of another shape; all listed.
+    """
+    there = {n: shape for n, shape in saved_shapes(path).items() if n.startswith(tuple(only))}
+    refuse_differences(path, there, variables)
     try:
         status = tf.train.Checkpoint(variables=variables).read(str(path / "variables"))
         status.assert_existing_objects_matched().expect_partial()

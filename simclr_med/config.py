@@ -17,12 +17,14 @@ import shutil
 import typing
 
 from simclr_med import files, recipes
+from simclr_med.architectures import ENCODERS, SETTINGS
 from simclr_med.errors import InputError, RunError
 
 HEADS = ("linear_probe", "finetune")
 TRAINING = ("pretrain", *HEADS)
 AUGMENTING = ("pretrain", "finetune")
 MODES = (*TRAINING, "evaluate", "export", "report")
+IMPORTED = "imported"  # the mode in the config.json of a folder of tools/import_checkpoint.py
 
 
 def setting(default, help, check=None, modes=TRAINING, by_mode=None, identity=True, step=None):
@@ -62,8 +64,8 @@ def each_of(splits, empty=False):
 
 
 INIT = (
-    "random or run:PATH",
-    lambda value: value == "random" or (value.startswith("run:") and len(value) > 4),
+    "random, imported:PATH or run:PATH",
+    lambda value: value == "random" or re.fullmatch("(imported|run):.+", value),
 )
 
 
@@ -174,11 +176,16 @@ class AugmentConfig:
 class EncoderConfig:
     """The ResNet."""
 
-    encoder: str = setting(
-        "resnet50", "architecture", tuple(f"resnet{n}" for n in (18, 34, 50, 101, 152))
-    )
+    encoder: str = setting("resnet50", "architecture", tuple(ENCODERS))
     width: float = setting(1.0, "width multiplier; fractions too", POSITIVE)
     bn_momentum: float = setting(0.9, "decay of batch normalisation's statistics", SHARE)
+    resnet_d: bool = setting(
+        False, "stem of three 3x3 convolutions and average pooling in shortcuts (ResNet-D)"
+    )
+    selective_kernels: bool = setting(
+        False, "two 3x3 paths mixed by attention in each bottleneck (SimCLRv2, with --resnet_d)"
+    )
+    zero_init: bool = setting(True, "the last batch-norm scale of each block starts at 0")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -200,7 +207,11 @@ class PretrainConfig:
 class HeadConfig:
     """Where training starts, and what a head reads."""
 
-    init: str = setting("random", "start from: random, or run:PATH, a work folder", INIT)
+    init: str = setting(
+        "random",
+        "start from: random; run:PATH, a work folder; imported:PATH, of tools/import_checkpoint.py",
+        INIT,
+    )
     head_input: str = setting(
         "encoder",
         "layer that the head reads",
@@ -244,6 +255,14 @@ class TrainConfig:
     save_every: int = setting(200, "steps between checkpoints", POSITIVE, identity=False)
     keep_checkpoints: int = setting(2, "checkpoints kept", POSITIVE, identity=False)
     log_every: int = setting(1, "steps between rows of log.csv", POSITIVE, identity=False)
+    gradient_checkpointing: str = setting(
+        "none",
+        "keep the outputs of stages or blocks alone for the backward pass, and compute the rest "
+        "again: less memory, the same gradients",
+        ("none", "stages", "blocks"),
+        modes=("pretrain", "finetune"),
+        identity=False,
+    )
 
 
 EVALUATE, REPORT = ("evaluate",), ("evaluate", "report")
@@ -335,11 +354,11 @@ def make_config(mode, given):
             raise InputError(
                 f"--{name} has no effect with --mode={mode}; it acts in {', '.join(modes)}"
             )
-    if str(given.get("init")).startswith("run:"):
+    strengths = _recipe_strengths(mode, given)
+    if str(given.get("init")).startswith(("run:", "imported:")):
         given |= _inherited(given)
     if given.get("data_dir"):
         given["data_dir"] = os.path.abspath(given["data_dir"])
-    strengths = _recipe_strengths(mode, given)
     sections = {}
     for section, kind in SECTIONS.items():
         values = {}
@@ -398,6 +417,15 @@ def check_value(field, value):
 
 
 def _check_together(config):
+    chosen = config.encoder
+    for name in SETTINGS:
+        default = FIELDS[name][1].default
+        if name not in ENCODERS[chosen.encoder].settings and getattr(chosen, name) != default:
+            having = ", ".join(key for key, row in ENCODERS.items() if name in row.settings)
+            raise InputError(
+                f"--{name}={getattr(chosen, name)} has no effect with --encoder={chosen.encoder}; "
+                f"it acts with {having}"
+            )
     if config.mode in HEADS and not set(config.data.splits) <= set(LABELLED):
         raise InputError(
             f"--splits={','.join(config.data.splits)}: a head learns from labels; expected "
@@ -413,14 +441,25 @@ def _check_together(config):
 
 
 def _inherited(given):
-    """The network's settings of the run that this one starts from, and that run's full path."""
-    path = os.path.abspath(given["init"].removeprefix("run:"))
-    source, taken = load(path), {"init": f"run:{path}"}
+    """The network's settings of what this run starts from, and its full path."""
+    kind, _, path = given["init"].partition(":")
+    path = os.path.abspath(path)
+    source, taken = load(path), {"init": f"{kind}:{path}"}
+    if (source.mode == IMPORTED) != (kind == IMPORTED):
+        other = IMPORTED if source.mode == IMPORTED else "run"
+        raise InputError(f"--init={given['init']}: expected {other}:{path}")
     taken["image_size"] = given.get("image_size", source.augment.image_size)
-    for section in ("encoder", "projection"):
+    sections = ["encoder"]
+    if source.projection.projection_layers:
+        sections.append("projection")
+    elif str(given.get("head_input")).startswith("projection"):
+        raise InputError(f"--head_input={given['head_input']}: {path} has no projection head")
+    if kind == IMPORTED:
+        taken["eval_crop"] = given.get("eval_crop", source.augment.eval_crop)
+    for section in sections:
         for name, value in dataclasses.asdict(getattr(source, section)).items():
             if given.get(name, value) != value:
-                raise InputError(f"--{name}={given[name]}: {path} was trained with {value}")
+                raise InputError(f"--{name}={given[name]}: {path} has {value}")
             taken[name] = value
     return taken
 

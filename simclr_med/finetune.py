@@ -14,6 +14,7 @@ import tqdm
 from simclr_med import (
     augment,
     checkpoint,
+    contract,
     dataset,
     manifest,
     networks,
@@ -25,6 +26,7 @@ from simclr_med.config import claimed_work_dir
 from simclr_med.errors import InputError
 from simclr_med.pretrain import optimizer_of
 from simclr_med.recipes import Recipe
+from simclr_med.recompute import forward
 from simclr_med.unreadable import StandIns, naming
 
 
@@ -36,17 +38,19 @@ class SupervisedModel(keras.Model):
       task: "multiclass" or "multilabel".
       change: makes views of crops and draws, see `augment.changes`; None where the batches bring
         views.
+      gradient_checkpointing: "none", "stages" or "blocks".
     """
 
-    def __init__(self, network, task, change=None):
+    def __init__(self, network, task, change=None, gradient_checkpointing="none"):
         super().__init__()
         self.network = network
         self.task = task
         self.change = change
+        self.logits = forward(network, gradient_checkpointing)
 
     def call(self, inputs, training=False):
         """Inputs to logits `[B, K]`."""
-        return self.network(inputs, training=training)
+        return self.logits(inputs, training=training)
 
     def train_step(self, batch):
         """`batch`: "images" (or features) and "targets" `[B, K]`. Returns the step's scalars."""
@@ -71,6 +75,7 @@ def run(config):
     train = _train_probe if config.mode == "linear_probe" else _train_all
     with claimed_work_dir(config, data.fingerprint):
         networks.Task.of(data.info).save(config.work_dir)
+        contract.of_run(config).save(config.work_dir)
         train(config, nets, cases, data.info.task)
 
 
@@ -93,7 +98,8 @@ def _train_all(config, nets, cases, task):
         running = dataset.running(config)
         return dataset.labelled_batches(positions, recipe, start_step=start_step, **running)
 
-    _fit(config, nets, SupervisedModel(network, task, change), batches, recover)
+    model = SupervisedModel(network, task, change, config.train.gradient_checkpointing)
+    _fit(config, nets, model, batches, recover)
 
 
 def _train_probe(config, nets, cases, task):

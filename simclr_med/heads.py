@@ -2,7 +2,7 @@
 
 import keras
 
-from simclr_med.encoder import EPSILON
+from simclr_med.resnet import EPSILON
 
 
 def build_projection_head(input_dim, layers=2, dim=128, bn_momentum=0.9):

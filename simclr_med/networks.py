@@ -1,7 +1,7 @@
 """The networks of a run: encoder, projection head, and where it has one, the classifier.
 
 networks = build(config, classes=27)
-networks = load("work/micle")  # from a run's work folder: its configuration and weights
+encoder = load_encoder("work/micle")  # of a run, or of tools/import_checkpoint.py's folder
 """
 
 import dataclasses
@@ -46,12 +46,7 @@ def build(config, classes=None):
       classes: K, the number of outputs of the head; None for pretraining.
     """
     keras.utils.set_random_seed(config.seed)
-    encoder = build_encoder(
-        config.encoder.encoder,
-        config.encoder.width,
-        config.augment.image_size,
-        config.encoder.bn_momentum,
-    )
+    encoder = _build_encoder(config)
     projection = heads.build_projection_head(
         encoder.output_shape[-1],
         config.projection.projection_layers,
@@ -66,12 +61,45 @@ def build(config, classes=None):
     return Networks(encoder, projection, inputs, head)
 
 
+def _build_encoder(config):
+    settings = dataclasses.asdict(config.encoder)
+    name = settings.pop("encoder")
+    return build_encoder(name, image_size=config.augment.image_size, **settings)
+
+
+def load_encoder(path):
+    """The trained encoder in `path`: a Keras model, images `[B, H, W, 3]` to features `[B, D]`.
+
+    Images are in [0, 1] whatever the weights' source: what else it expects is the model's first
+    layer. input.json in the folder has the size, crop and interpolation of its own evaluation.
+
+    Args:
+      path: the work folder of a run that has ended, or a folder of tools/import_checkpoint.py.
+
+    Raises:
+      InputError: `path` holds neither, or is damaged.
+    """
+    encoder = _build_encoder(load_config(path))
+    variables = checkpoint.named_variables(encoder, "encoder")
+    checkpoint.restore(last_checkpoint(path), variables, only=("encoder/",))
+    return encoder
+
+
 def initialise(networks, init):
-    """Takes encoder and projection head from `init`, "random" or "run:PATH"."""
-    if init == "random":
-        return
-    path = last_checkpoint(init.removeprefix("run:"))
+    """Takes encoder, and projection head where there is one, from `init`.
+
+    Args:
+      init: "random", "run:PATH" or "imported:PATH".
+    """
+    if init != "random":
+        restore_encoder(networks, last_checkpoint(init.partition(":")[2]))
+
+
+def restore_encoder(networks, path):
+    """Restores the encoder, and the projection head where the checkpoint folder `path` has one."""
     prefixes = ("encoder/", "projection/")
+    if not any(name.startswith("projection/") for name in checkpoint.saved_shapes(path)):
+        prefixes = ("encoder/",)
     wanted = {n: v for n, v in networks.variables().items() if n.startswith(prefixes)}
     checkpoint.restore(path, wanted, only=prefixes)
 

@@ -11,6 +11,7 @@ import tensorflow as tf
 from simclr_med import (
     augment,
     checkpoint,
+    contract,
     dataset,
     manifest,
     networks,
@@ -21,6 +22,7 @@ from simclr_med import (
 from simclr_med.config import claimed_work_dir
 from simclr_med.optimizer import make_optimizer
 from simclr_med.recipes import Recipe
+from simclr_med.recompute import forward
 from simclr_med.schedule import WarmUpCosine, scaled_learning_rate
 from simclr_med.unreadable import StandIns
 
@@ -35,18 +37,22 @@ class ContrastiveModel(keras.Model):
       temperature: of NT-Xent.
       change: makes views of crops and draws, see `augment.changes`; None where the batches bring
         views.
+      gradient_checkpointing: "none", "stages" or "blocks".
     """
 
-    def __init__(self, encoder, projection, temperature, change=None):
+    def __init__(
+        self, encoder, projection, temperature, change=None, gradient_checkpointing="none"
+    ):
         super().__init__()
         self.encoder = encoder
         self.projection = projection
         self.temperature = temperature
         self.change = change
+        self.features = forward(encoder, gradient_checkpointing)
 
     def call(self, images, training=False):
         """Images `[B, H, W, C]` to projections `[B, P]`."""
-        return self.projection(self.encoder(images, training=training), training=training)
+        return self.projection(self.features(images, training=training), training=training)
 
     def train_step(self, batch):
         """`batch`: as of `dataset.contrastive_batches`. Returns the step's scalars."""
@@ -104,12 +110,19 @@ def run(config):
     nets = networks.build(config)
     networks.initialise(nets, config.head.init)
     change = augment.changes(recipe) if config.augment.augment_on == "device" else None
-    model = ContrastiveModel(nets.encoder, nets.projection, config.pretrain.temperature, change)
+    model = ContrastiveModel(
+        nets.encoder,
+        nets.projection,
+        config.pretrain.temperature,
+        change,
+        config.train.gradient_checkpointing,
+    )
     model.compile(optimizer=optimizer_of(config), jit_compile=False)
     model.optimizer.build(model.trainable_variables)
     variables = nets.variables() | checkpoint.named_optimizer_variables(model.optimizer)
 
     with claimed_work_dir(config, data.fingerprint):
+        contract.of_run(config).save(config.work_dir)
         stand_ins = StandIns(cases, config.data.skip_bad_images, config.work_dir)
         positions = positions_of(config, cases, stand_ins.substitutes)
         recover = positions.recovering(stand_ins, config.train.steps)

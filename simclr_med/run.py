@@ -17,6 +17,7 @@ DEFINE = {
     int: flags.DEFINE_integer,
     float: flags.DEFINE_float,
     str: flags.DEFINE_string,
+    bool: flags.DEFINE_bool,
     tuple: flags.DEFINE_list,
 }
 

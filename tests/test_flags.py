@@ -7,7 +7,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from simclr_med import checkpoint, dataset, evaluate, finetune, pretrain, run
+from simclr_med import (
+    checkpoint,
+    dataset,
+    evaluate,
+    finetune,
+    networks,
+    pretrain,
+    recompute,
+    run,
+)
 from simclr_med import config as configs
 from simclr_med.config import make_config
 from simclr_med.errors import InputError, RunError
@@ -24,6 +33,7 @@ PRETRAINING = {  # values other than the test's base
     "encoder": ["resnet34"],
     "width": [0.125],
     "bn_momentum": [0.5],
+    "zero_init": [False],
     "projection_layers": [3],
     "projection_dim": [16],
     "temperature": [1.0],
@@ -51,12 +61,9 @@ HEAD = {
     "eval_crop": [0.5],
     "init": ["random"],
 }
-LOOP = {"save_every", "keep_checkpoints", "log_every", "threads"}
-ELSEWHERE = {
-    "skip_bad_images",
-    "data_service",
-    "augment_on",
-}  # test_unreadable, test_service, below
+LOOP = {"save_every", "keep_checkpoints", "log_every", "threads", "gradient_checkpointing"}
+OF_SOME = {"resnet_d", "selective_kernels"}  # in encoders, or at sizes, other than the base's
+ELSEWHERE = {"skip_bad_images", "data_service", "augment_on"}  # test_unreadable, test_service, here
 LATER = {
     "eval_splits", "eval_batch", "bootstrap_replicates", "confidence", "bootstrap_unit",
     "runs", "title", "export_version",
@@ -64,7 +71,7 @@ LATER = {
 
 
 def test_no_flag_is_forgotten():
-    tested = {*PRETRAINING, *CHEXPERT, *HEAD, *LOOP, *ELSEWHERE, *LATER} - {"seed"}
+    tested = {*PRETRAINING, *CHEXPERT, *HEAD, *LOOP, *OF_SOME, *ELSEWHERE, *LATER} - {"seed"}
     assert tested == set(configs.FIELDS) - {"data_dir"}  # without it nothing runs
 
 
@@ -98,6 +105,44 @@ def base(data_dir, tmp_path_factory):
 )
 def test_pretraining(name, value, base, data_dir, tmp_path):
     assert not same(weights(base), pretrained(data_dir, tmp_path / "run", **{name: value}))
+
+
+def test_settings_that_some_encoders_have():
+    given = {"data_dir": "x", "work_dir": "y", **SMALL, "encoder": "resnet50", "image_size": 40}
+    names = {
+        flag: set(networks.build(make_config("pretrain", given | {flag: True})).variables())
+        for flag in OF_SOME
+    }
+    assert "encoder/stem_conv2/kernel" in names["resnet_d"] - names["selective_kernels"]
+    mixing = "encoder/stage2_block1_mix_a/kernel"
+    assert mixing in names["selective_kernels"] - names["resnet_d"]
+    given |= {"encoder": "resnet18"}
+    with pytest.raises(InputError, match="--selective_kernels=True has no effect with --encoder=r"):
+        make_config("pretrain", given | {"selective_kernels": True})
+    given |= {"encoder": "bit_resnet50"}
+    with pytest.raises(
+        InputError, match="--zero_init=False has no effect .*; it acts with resnet18"
+    ):
+        make_config("pretrain", given | {"zero_init": False})
+
+
+def test_gradient_checkpointing_changes_memory_alone(base, data_dir, tmp_path, monkeypatch):
+    seen, original = [], recompute._recomputed
+
+    def spy(segment):
+        seen.append(segment.layers[-1].name)
+        return original(segment)
+
+    monkeypatch.setattr(recompute, "_recomputed", spy)
+    after = pretrained(data_dir, tmp_path / "run", gradient_checkpointing="blocks")
+    assert set(seen) >= {"stage1_block1_out", "stage1", "stage4", "features"}
+    for name, value in weights(base).items():
+        np.testing.assert_allclose(after[name], value, atol=1e-5, err_msg=name)
+    del seen[:]
+    given = {"data_dir": str(data_dir), "work_dir": str(tmp_path / "tuned"), "steps": 1}
+    given |= {"batch_size": 8, "init": f"run:{base}", "head_input": "stage2"}
+    finetune.run(make_config("finetune", given | {"gradient_checkpointing": "stages"}))
+    assert {"stage1", "stage2"} <= set(seen) and not {"stage1_block1_out", "stage3"} & set(seen)
 
 
 @pytest.fixture(scope="module")

@@ -11,14 +11,6 @@ import tensorflow as tf
 from simclr_med import heads, objective, optimizer, schedule
 from simclr_med.encoder import build_encoder
 
-PUBLISHED = {
-    "resnet18": 11_176_512,
-    "resnet34": 21_284_672,
-    "resnet50": 23_508_032,
-    "resnet101": 42_500_160,
-    "resnet152": 58_143_808,
-}
-
 
 @pytest.mark.parametrize("temperature", [0.1, 0.5, 1.0])
 def test_nt_xent_equals_the_slow_version(temperature):
@@ -138,13 +130,6 @@ def test_schedule():
     assert schedule.scaled_learning_rate(0.3, 4096, "linear") == pytest.approx(4.8)
     assert schedule.scaled_learning_rate(0.075, 4096, "sqrt") == pytest.approx(4.8)
     assert schedule.scaled_learning_rate(0.3, 4096, "none") == 0.3
-
-
-@pytest.mark.parametrize("name", PUBLISHED)
-def test_parameter_counts_are_the_published_ones(name):
-    encoder = build_encoder(name)
-    count = sum(int(np.prod(v.shape)) for v in encoder.trainable_variables)
-    assert count == PUBLISHED[name]
 
 
 def test_unknown_findings_are_masked():

@@ -126,7 +126,7 @@ def test_one_s_own_images_and_the_bootstrap(data_dir, tmp_path):
     there = [
         line
         for line in commands()
-        if not re.search("compare.py|prepare_data|inspect|show_views", line)
+        if not re.search("compare.py|prepare_data|inspect|show_views|import_checkpoint", line)
     ]
     setting, *lines = there
     assert len(lines) == 4

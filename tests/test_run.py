@@ -97,13 +97,14 @@ def test_flags_are_read_in_run_alone():
 
 
 GROUPS = [
-    "errors files pages recipes splitting config manifest predictions metrics phantom schedule "
-    "report",
+    "errors files pages recipes splitting architectures contract config manifest predictions "
+    "metrics phantom schedule report",
     "records conditions images leaks dicom shards inspection",
     "sources labelling writing",
     "prepare",
-    "quiet reading crops augment layers service unreadable encoder heads objective optimizer "
-    "checkpoint networks",
+    "quiet reading crops augment layers service unreadable resnet bit encoder recompute "
+    "complexity heads objective optimizer checkpoint networks",
+    "importers",
     "dataset trainer",
     "sheet",
     "pretrain",
@@ -117,7 +118,8 @@ def test_imports_run_one_way():
     for file in (ROOT / "simclr_med").glob("**/*.py"):
         if file.name == "__init__.py" and file.parent.name == "simclr_med":
             continue
-        here = level["sources" if file.parent.name == "sources" else file.stem]
+        folder = file.parent.name
+        here = level[file.stem if folder == "simclr_med" else folder]
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("simclr_med"):
                 direct = node.module.partition(".")[2]
@@ -131,6 +133,11 @@ def test_imports_run_one_way():
         ("phantom", ["--cases=4", "--workers=0"]),
         ("startup", ["--repeats=1"]),
         ("prepare", ["--rows=500"]),
+        pytest.param(
+            "train_step",
+            ["--width=0.0625", "--image_size=64", "--batch_size=2", "--repeats=1"],
+            marks=pytest.mark.slow,  # it builds and traces a dozen networks
+        ),
         ("input_pipeline", ["--images=32", "--large=0", "--rounds=1"]),
     ],
 )

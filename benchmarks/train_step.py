@@ -1,0 +1,182 @@
+"""The contrastive step beside keras.applications.ResNet50 in the same step, and gradient memory.
+
+    python benchmarks/train_step.py --json=train_step.json
+
+Each arm is one step of `pretrain.ContrastiveModel` (forward, NT-Xent on two views, gradients, LARS)
+on images that are in memory; only the encoder differs. Arms take turns, so that what else the
+machine does falls on all. "resnet50" is SimCLR's, with the stride in the 3x3, and has 6 % more
+multiply-adds than keras.applications'; "resnet50_v1" has the same. A step's operations are counted
+as 3 forward passes; the peak is a square matrix product's of the same type. Memory with gradient
+checkpointing is ResNet-152's, at the peak of a process that does nothing else, beyond what it took
+before its first step; it holds gradients and workspaces too.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+PEER = "keras.applications"
+ARMS = (PEER, "resnet50", "resnet50_v1")
+PRECISIONS = ("float32", "mixed_bfloat16")
+LIMIT = 0.95  # of the peer's speed
+
+
+def build_step(arm, options):
+    """A function that runs one training step on fixed images, and the encoder's multiply-adds."""
+    import keras
+    import tensorflow as tf
+
+    from simclr_med import complexity, encoder, heads, optimizer, pretrain
+
+    keras.utils.set_random_seed(0)
+    size, width = options.image_size, options.width
+    if arm == PEER:
+        network = keras.applications.ResNet50(
+            include_top=False, weights=None, pooling="avg", input_shape=(size, size, 3)
+        )
+        counted = complexity.measure("resnet50_v1", 1.0, size)
+    else:
+        network = encoder.build_encoder(arm, width, size)
+        counted = complexity.measure(arm, width, size)
+    projection = heads.build_projection_head(network.output_shape[-1])
+    model = pretrain.ContrastiveModel(
+        network, projection, 0.1, "none" if arm == PEER else options.gradient_checkpointing
+    )
+    lars = optimizer.make_optimizer("lars", 0.1, 0.9, 1e-6, 0.001)
+    model.compile(optimizer=lars, jit_compile=False)
+    shape = [options.batch_size, size, size, 3]
+    batch = {f"view{i}": tf.random.stateless_uniform(shape, [0, i]) for i in (1, 2)}
+    compiled = tf.function(lambda: model.train_step(batch))
+    compiled.get_concrete_function()
+    return lambda: float(compiled()["loss"]), counted.multiply_adds
+
+
+def matmul_peak(precision, seconds=2.0):
+    """FLOP/s of the fastest of square matrix products in `precision`'s compute type."""
+    import tensorflow as tf
+
+    dtype = tf.bfloat16 if precision == "mixed_bfloat16" else tf.float32
+    best = 0.0
+    for n in (1024, 2048):
+        a = tf.cast(tf.random.stateless_normal([n, n], [0, 0]), dtype)
+        product = tf.function(lambda a: tf.reduce_sum(tf.matmul(a, a)))
+        product(a)
+        end = time.perf_counter() + seconds / 2
+        while time.perf_counter() < end:
+            start = time.perf_counter()
+            float(product(a))
+            best = max(best, 2 * n**3 / (time.perf_counter() - start))
+    return best
+
+
+def compare(precision, options):
+    """Rows of the arms in one precision."""
+    import keras
+
+    keras.mixed_precision.set_global_policy(precision)
+    peak = matmul_peak(precision)
+    steps = {arm: build_step(arm, options) for arm in ARMS}
+    for step, _ in steps.values():
+        step(), step()
+    times = {arm: [] for arm in ARMS}
+    for turn in range(options.repeats):
+        order = ARMS if turn % 2 == 0 else ARMS[::-1]
+        for arm in order:
+            start = time.perf_counter()
+            steps[arm][0]()
+            times[arm].append(time.perf_counter() - start)
+    images, rows = 2 * options.batch_size, {}
+    for arm in ARMS:
+        seconds = statistics.median(times[arm])
+        # Of the same turn, so that drift cancels.
+        ratio = statistics.median(
+            theirs / ours for theirs, ours in zip(times[PEER], times[arm], strict=True)
+        )
+        flops = 3 * 2 * steps[arm][1] * images / seconds
+        rows[arm] = {
+            "seconds": seconds,
+            "ratio": ratio,
+            "flops": flops,
+            "share_of_matmul_peak": flops / peak,
+        }
+        print(
+            f"{precision:15} {arm:20} {seconds:8.3f} s a step {ratio:6.2f} of the peer's speed "
+            f"{flops / 1e9:9.1f} GFLOP/s, {flops / peak:5.2f} of a matrix product's",
+            flush=True,
+        )
+    keras.mixed_precision.set_global_policy("float32")
+    return {"matmul_flops": peak, **rows}
+
+
+def peak_memory(arguments, cuts):
+    """MiB that a process takes at its peak beyond what it took before its first step."""
+    command = [sys.executable, __file__, *arguments, f"--gradient_checkpointing={cuts}", "--memory"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def memory_of_this(options):
+    """What `peak_memory` starts: a few steps, and their peak."""
+    import resource
+
+    step, _ = build_step("resnet152", options)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        step()
+        times.append(time.perf_counter() - start)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(json.dumps({"mib": (peak - before) / 1024, "seconds": min(times[1:])}))
+
+
+def main():
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--batch_size", type=int, default=4, help="cases, of two views each")
+    parser.add_argument("--image_size", type=int, default=224)
+    parser.add_argument("--width", type=float, default=1.0, help="of ours; for a quick trial")
+    parser.add_argument("--repeats", type=int, default=8, help="steps of each arm")
+    parser.add_argument(
+        "--precisions", nargs="+", choices=PRECISIONS, default=PRECISIONS, help="lines to measure"
+    )
+    parser.add_argument("--gradient_checkpointing", default="none", help=argparse.SUPPRESS)
+    parser.add_argument("--memory", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--json", type=pathlib.Path)
+    options = parser.parse_args()
+    if options.memory:
+        return memory_of_this(options)
+    names = ("batch_size", "image_size", "width")
+    arguments = [f"--{name}={getattr(options, name)}" for name in names]
+    memory = {cuts: peak_memory(arguments, cuts) for cuts in ("none", "stages", "blocks")}
+    for cuts, row in memory.items():
+        for key, of in (("mib", "memory_ratio"), ("seconds", "time_ratio")):
+            row[of] = row[key] / memory["none"][key]
+        print(
+            f"gradient_checkpointing={cuts:7} {row['mib']:8.0f} MiB, {row['memory_ratio']:.2f} of "
+            f"none's, in {row['time_ratio']:.2f} of its time",
+            flush=True,
+        )
+    result = {"gradient_checkpointing": memory}
+    for precision in options.precisions:
+        result[precision] = compare(precision, options)
+    slower = [p for p in options.precisions if result[p]["resnet50"]["ratio"] < LIMIT]
+    print(f"limit: {LIMIT} of the peer's speed; below it: {', '.join(slower) or 'none'}")
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=1))
+    return None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,501 @@
+"""Weights of others: the same features, every variable accounted for, damage named.
+
+The source models are independent of what reads them: keras.applications itself, and NumPy
+versions of the others (reference.py), whose weights are written in their published naming.
+"""
+
+import doctest
+import json
+import pathlib
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import reference
+import tensorflow as tf
+from test_readme import commands
+from test_readme import run as shell
+
+import simclr_med
+from simclr_med import checkpoint, contract, finetune, importers, networks, pretrain
+from simclr_med import config as configs
+from simclr_med.errors import InputError
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+def command(*arguments):
+    line = [sys.executable, str(ROOT / "tools" / "import_checkpoint.py"), *map(str, arguments)]
+    return subprocess.run(line, capture_output=True, text=True)
+
+
+def imported(source, path, tmp_path):
+    """The folder that an import writes, and what was read."""
+    read, folder = importers.load(source).read(path), tmp_path / "imported"
+    importers.write(read, folder)
+    return folder, read
+
+
+def check_features(folder, images, expected):
+    features = simclr_med.load_encoder(folder)(images.astype(np.float32), training=False)
+    np.testing.assert_allclose(features, expected, atol=1e-4 * max(1, np.abs(expected).max()))
+
+
+# google-research/simclr
+
+
+class Drawn:
+    """Random weights, drawn when a network first asks for them, under `name`'s names."""
+
+    def __init__(self, seed=0):
+        self.draw = np.random.default_rng(seed)
+        self.arrays = {}
+
+    def kernel(self, name, shape):
+        assert name not in self.arrays
+        scale = np.sqrt(1.5 / np.prod(shape[:-1]))
+        value = np.float32(scale * self.draw.standard_normal(shape))
+        self.arrays[name] = value
+        return value
+
+    def vector(self, name, size, positive):
+        value = 0.1 * self.draw.standard_normal(size)
+        self.arrays[name] = np.float32(0.5 + np.abs(value) if positive else value)
+        return self.arrays[name]
+
+    def norm(self, place, channels, offset=True):
+        kinds = {"gamma": True, "beta": False, "moving_mean": False, "moving_variance": True}
+        name = self.norm_name(place)
+        return {
+            kind: self.vector(name.format(kind), channels, positive)
+            for kind, positive in kinds.items()
+            if offset or kind != "beta"
+        }
+
+    def conv(self, place, shape):
+        return self.kernel(self.conv_name(place), shape)
+
+
+class Named(Drawn):
+    """TF1's: convolutions and normalisations are numbered as they are created."""
+
+    convs, norms = 0, 0
+    rest = {"global_step": np.int64(7), "base_model/conv2d/kernel/Momentum": np.zeros([3])} | {
+        "head_supervised/linear_layer/dense/kernel": np.zeros([8, 3], np.float32),
+        "head_supervised/linear_layer/dense/bias": np.zeros([3], np.float32),
+        "ema_model/conv2d/kernel": np.zeros([3], np.float32),
+    }
+
+    def conv_name(self, place):
+        if place[0] == "head":
+            return f"head_contrastive/nl_{place[1]}/dense/kernel"
+        self.convs += 1
+        return f"base_model/conv2d{f'_{self.convs - 1}' if self.convs > 1 else ''}/kernel"
+
+    def norm_name(self, place):
+        if place[0] == "head":
+            return f"head_contrastive/nl_{place[1]}/batch_normalization/{{}}"
+        self.norms += 1
+        number = f"_{self.norms - 1}" if self.norms > 1 else ""
+        return f"base_model/batch_normalization{number}/{{}}"
+
+
+class Objects(Drawn):
+    """TF2's: paths of attributes and of places in lists, where padding and pooling count."""
+
+    SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
+    rest = {
+        f"save_counter{SUFFIX}": np.int64(1),
+        f"optimizer/learning_rate{SUFFIX}": np.float32(0.1),
+        f"model/supervised_head/linear_layer/dense/bias{SUFFIX}": np.zeros([3], np.float32),
+        "_CHECKPOINTABLE_OBJECT_GRAPH": np.array(b"graph"),
+    }
+
+    def __init__(self, bottleneck, selective, small):
+        super().__init__()
+        self.bottleneck, self.selective, self.small = bottleneck, selective, small
+
+    def path(self, place, norm):
+        if place[0] == "head":
+            middle = "bn_relu/bn" if norm else "dense"
+            return f"model/_projection_head/linear_layers/{place[1]}/{middle}/"
+        if place[0] == "stem":
+            after = 2 if place[1] == 2 or not self.selective or self.small else 1
+            number = 2 * place[1] + (after if norm else 0)
+            return f"model/resnet_model/initial_conv_relu_max_pool/{number}/{self.kind(norm)}/"
+        stage, block, part = place
+        start = f"model/resnet_model/block_groups/{stage - 1}/layers/{block - 1}/"
+        if part == "shortcut":
+            layers = "projection_layers" if self.bottleneck else "shortcut_layers"
+            before = (1 if stage == 1 else 2) if self.selective else 0
+            return f"{start}{layers}/{before + norm}/{self.kind(norm)}/"
+        if not self.bottleneck:
+            return f"{start}conv2d_bn_layers/{2 * (part - 1) + norm}/{self.kind(norm)}/"
+        layers = f"{start}conv_relu_dropblock_layers/"
+        if not self.selective:
+            return f"{layers}{3 * (part - 1) + norm}/{self.kind(norm)}/"
+        if part in (1, 3):
+            return f"{layers}{(0 if part == 1 else 5) + norm}/{self.kind(norm)}/"
+        inner = {
+            (2, False): "conv2d_fixed_padding/conv2d",
+            (2, True): "batch_norm_relu/bn",
+            ("mix", False): "conv2d_0",
+            ("mix", True): "batch_norm_relu_1/bn",
+            ("mixing", False): "conv2d_1",
+        }[part, norm]
+        return f"{layers}3/{inner}/"
+
+    def kind(self, norm):
+        return "bn" if norm else "conv2d"
+
+    def conv_name(self, place):
+        return f"{self.path(place, False)}kernel{self.SUFFIX}"
+
+    def norm_name(self, place):
+        return f"{self.path(place, True)}{{}}{self.SUFFIX}"
+
+
+def write_checkpoint(prefix, arrays):
+    tf.raw_ops.SaveV2(
+        prefix=str(prefix),
+        tensor_names=list(arrays),
+        shape_and_slices=[""] * len(arrays),
+        tensors=[tf.constant(array) for array in arrays.values()],
+    )
+
+
+DEPTHS = {"resnet18_simclr": (2, 2, 2, 2), "resnet50": (3, 4, 6, 3)}
+
+
+@pytest.mark.parametrize(
+    ("naming", "encoder", "selective", "size"),
+    [
+        ("named", "resnet18_simclr", False, 32),
+        ("named", "resnet50", True, 64),
+        ("objects", "resnet18_simclr", False, 64),
+        ("objects", "resnet50", True, 64),
+        pytest.param("named", "resnet50", False, 64, marks=pytest.mark.slow),
+        pytest.param("objects", "resnet50", False, 64, marks=pytest.mark.slow),
+        pytest.param("objects", "resnet50", True, 32, marks=pytest.mark.slow),
+    ],
+)
+def test_simclr(naming, encoder, selective, size, tmp_path):
+    bottleneck, small = encoder == "resnet50", size <= 32
+    weights = Named() if naming == "named" else Objects(bottleneck, selective, small)
+    images = np.random.default_rng(0).random([2, size, size, 3])
+    expected = reference.simclr_resnet(
+        images, weights, DEPTHS[encoder], bottleneck, filters=4, resnet_d=selective,
+        selective=selective, small=small,
+    )  # fmt: skip
+    projections = reference.simclr_head(expected, weights, layers=3, dim=16)
+    write_checkpoint(tmp_path / "model.ckpt-7", weights.arrays | weights.rest)
+    folder, read = imported("simclr", tmp_path, tmp_path)
+    assert set(read.left_out) == set(weights.rest)
+    config = configs.load(folder)
+    assert (config.encoder.encoder, config.encoder.width) == (encoder, 1 / 16)
+    assert config.encoder.selective_kernels == config.encoder.resnet_d == selective
+    nets = networks.build(config)
+    networks.initialise(nets, f"imported:{folder}")
+    features = nets.encoder(images.astype(np.float32), training=False)
+    np.testing.assert_allclose(features, expected, atol=1e-4 * np.abs(expected).max())
+    got = nets.projection(features, training=False)
+    np.testing.assert_allclose(got, projections, atol=1e-4 * np.abs(projections).max())
+
+
+@pytest.fixture(scope="module")
+def simclr_file(tmp_path_factory):
+    """The arrays of a small checkpoint and its prefix."""
+    folder = tmp_path_factory.mktemp("simclr")
+    weights = Named()
+    images = np.zeros([1, 32, 32, 3])
+    reference.simclr_resnet(images, weights, (2, 2, 2, 2), False, filters=4, small=True)
+    write_checkpoint(folder / "model.ckpt-7", weights.arrays)
+    return folder / "model.ckpt-7", weights.arrays
+
+
+def change(arrays, drop=(), **others):
+    return {name: array for name, array in arrays.items() if name not in drop} | others
+
+
+def test_what_does_not_fit_is_named(simclr_file, tmp_path):
+    prefix, arrays = simclr_file
+    gamma = "base_model/batch_normalization_3/gamma"
+    wrong = {gamma: np.zeros([5], np.float32)}
+    cases = [
+        (
+            change(arrays, **{"base_model/se/kernel": np.zeros(2)}),
+            "does not have:\n  base_model/se",
+        ),
+        (change(arrays, drop=["base_model/conv2d_9/kernel"]), "convolutions are no architecture"),
+        (
+            change(arrays, **wrong),
+            r"stage1_block1_bn2/gamma: \[5\] in the checkpoint, \[4\] in the",
+        ),
+        (change(arrays, drop=["base_model/batch_normalization_2/beta"]), "bn1/beta: not in the ch"),
+        (change(arrays, **{gamma: np.full([4], np.nan)}), "damaged: .*bn2/gamma is not finite"),
+        ({"global_step": np.int64(1)}, "has no encoder of google-research/simclr"),
+    ]
+    for number, (changed, message) in enumerate(cases):
+        path = tmp_path / f"{number}.ckpt"
+        write_checkpoint(path, changed)
+        with pytest.raises(InputError, match=message):
+            imported("simclr", path, tmp_path)
+    data = prefix.with_name("model.ckpt-7.data-00000-of-00001")
+    (tmp_path / "cut.index").write_bytes(prefix.with_name("model.ckpt-7.index").read_bytes())
+    (tmp_path / "cut.data-00000-of-00001").write_bytes(data.read_bytes()[:1000])
+    with pytest.raises(InputError, match="cut is damaged"):
+        imported("simclr", tmp_path / "cut", tmp_path)
+    with pytest.raises(InputError, match="there is no none.index"):
+        imported("simclr", tmp_path / "none", tmp_path)
+    assert not (tmp_path / "imported").exists()
+
+
+# Big Transfer
+
+
+class BitWeights(Drawn):
+    """By published name; GN's vectors and standardised kernels."""
+
+    def __call__(self, name, shape):
+        if name.endswith("kernel"):
+            return self.kernel(name, shape)
+        return self.vector(name, shape, positive=name.endswith("gamma"))
+
+
+@pytest.fixture(scope="module")
+def bit_file(tmp_path_factory):
+    """A small BiT-M: its path, images in [0, 1], their features, and its arrays."""
+    path, weights = tmp_path_factory.mktemp("bit") / "BiT-M-R50x1.npz", BitWeights()
+    images = np.random.default_rng(0).random([2, 65, 65, 3])
+    blocks = (3, 4, 6, 3)
+    features = reference.bit_resnet(2 * images - 1, weights, blocks, filters=8)
+    head = {"resnet/head/conv2d/kernel": np.zeros([1, 1, 256, 3], np.float32)}
+    head["resnet/head/conv2d/bias"] = np.zeros([3], np.float32)
+    np.savez(path, **weights.arrays, **head)
+    return path, images, features, weights.arrays
+
+
+def test_bit(bit_file, tmp_path):
+    path, images, features, _ = bit_file
+    folder, read = imported("bit", path, tmp_path)
+    assert read.left_out == ("resnet/head/conv2d/kernel", "resnet/head/conv2d/bias")
+    check_features(folder, images, features)
+    found = contract.load(folder)
+    assert (found.size, found.crop, found.interpolation) == (480, 1.0, "bilinear")
+    assert (found.scale, found.offset) == (2.0, (-1, -1, -1))
+
+
+def test_bit_files_that_do_not_fit(bit_file, tmp_path):
+    path, _, _, arrays = bit_file
+    kernel = "resnet/block2/unit03/b/standardized_conv2d/kernel"
+    cases = [
+        (change(arrays, drop=[kernel]), "stage2_block3_conv2/kernel: not in the checkpoint"),
+        (
+            change(arrays, **{kernel: np.zeros([3, 3, 2, 2])}),
+            r"conv2/kernel: \[3, 3, 2, 2\] in the",
+        ),
+        (change(arrays, **{"resnet/extra": np.zeros(2)}), "does not have:\n  resnet/extra"),
+        ({"a": np.zeros(1)}, "does not have:\n  a"),
+        ({}, "root_block/standardized_conv2d/kernel is missing"),
+        (change(arrays, x=np.array([{}], object)), "Object arrays cannot be loaded"),
+    ]
+    for number, (changed, message) in enumerate(cases):
+        np.savez(tmp_path / f"{number}.npz", **changed)
+        with pytest.raises(InputError, match=message):
+            imported("bit", tmp_path / f"{number}.npz", tmp_path)
+    (tmp_path / "cut.npz").write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(InputError, match="cut.npz is not an .npz of arrays, or is damaged"):
+        imported("bit", tmp_path / "cut.npz", tmp_path)
+    assert not (tmp_path / "imported").exists()
+
+
+# keras.applications
+
+
+@pytest.fixture(scope="module")
+def keras_files(tmp_path_factory):
+    """ResNet50 with random weights, in its formats; images in [0, 1] and their features."""
+    folder = tmp_path_factory.mktemp("keras")
+    model = keras.applications.ResNet50(weights=None, input_shape=(64, 64, 3), classes=3)
+    draw = np.random.default_rng(0)
+    for variable in model.weights:
+        value = draw.standard_normal(variable.shape)
+        if "gamma" in variable.name or "variance" in variable.name:
+            variable.assign(0.5 + np.abs(0.2 * value))
+        elif len(variable.shape) == 1:
+            variable.assign(0.1 * value)
+    images = draw.random([2, 64, 64, 3])
+    model.save_weights(folder / "weights.h5")
+    model.save_weights(folder / "new.weights.h5")
+    model.save(folder / "model.keras")
+    pixels = keras.applications.resnet.preprocess_input(255 * images)
+    pooled = keras.Model(model.input, model.get_layer("avg_pool").output)
+    return folder, images, pooled(pixels.astype(np.float32), training=False).numpy()
+
+
+def test_keras_applications(keras_files, tmp_path):
+    files, images, features = keras_files
+    folder, read = imported("keras", files / "weights.h5", tmp_path)
+    assert read.encoder.encoder == "resnet50_v1"
+    assert read.left_out == ("predictions/kernel", "predictions/bias")
+    check_features(folder, images, features)
+    whole = importers.load("keras").read(files / "model.keras")
+    assert whole.weights.keys() == read.weights.keys()
+    for name, array in read.weights.items():
+        np.testing.assert_array_equal(whole.weights[name], array)
+
+
+def test_keras_files_that_do_not_fit(keras_files, tmp_path):
+    files = keras_files[0]
+    with pytest.raises(InputError, match="new.weights.h5 has no layers' names"):
+        imported("keras", files / "new.weights.h5", tmp_path)
+    (tmp_path / "cut.h5").write_bytes((files / "weights.h5").read_bytes()[:100_000])
+    with pytest.raises(InputError, match="cut.h5 is no Keras model"):
+        imported("keras", tmp_path / "cut.h5", tmp_path)
+    small = keras.Sequential([keras.layers.Dense(2, name="other", input_shape=[3])])
+    small.save(tmp_path / "small.keras")
+    with pytest.raises(InputError, match="does not have:\n  other/bias\n  other/kernel"):
+        imported("keras", tmp_path / "small.keras", tmp_path)
+
+
+# Runs of ours, and what starts from an imported folder
+
+
+SMALL = {"encoder": "resnet18", "width": 1 / 16, "image_size": 32, "steps": 2, "batch_size": 8}
+
+
+@pytest.fixture(scope="module")
+def run(data_dir, tmp_path_factory):
+    work_dir = tmp_path_factory.mktemp("run") / "simclr"
+    given = {"data_dir": str(data_dir), "work_dir": str(work_dir), **SMALL}
+    pretrain.run(configs.make_config("pretrain", given))
+    return work_dir
+
+
+def head(data_dir, work_dir, mode="linear_probe", **changes):
+    given = {"data_dir": str(data_dir), "work_dir": str(work_dir), "steps": 2, "batch_size": 8}
+    finetune.run(configs.make_config(mode, given | changes))
+    path = work_dir / "checkpoints" / "2"
+    reader = tf.train.load_checkpoint(str(path / "variables"))
+    shapes = reader.get_variable_to_shape_map()
+    return {name: reader.get_tensor(name) for name in shapes if "OBJECT" not in name}
+
+
+def test_a_run_s_encoder_without_its_head(run, data_dir, tmp_path):
+    """The fine-tuned run has two classes more than what follows: its head is left out."""
+    tuned, two = tmp_path / "tuned", tmp_path / "two"
+    head(data_dir, tuned, "finetune", init=f"run:{run}")
+    folder, read = imported("run", tuned, tmp_path)
+    assert any(name.startswith("head/") for name in read.left_out)
+    images = np.random.default_rng(0).random([2, 32, 32, 3], np.float32)
+    check_features(folder, images, simclr_med.load_encoder(tuned)(images, training=False))
+
+    two.mkdir()
+    for file in ("manifest.csv", "dataset.json"):
+        (two / file).write_bytes((data_dir / file).read_bytes())
+    info = json.loads((two / "dataset.json").read_text())
+    info |= {"task": "multilabel", "classes": ["Edema"], "other_class": None}
+    info["image_root"] = str(data_dir / info["image_root"])
+    (two / "dataset.json").write_text(json.dumps(info))
+    table = (two / "manifest.csv").read_text().splitlines()
+    rows = [f"{line},{int(line.split(',')[1][-1]) % 2}" for line in table[1:]]  # by case
+    (two / "manifest.csv").write_text("\n".join([f"{table[0]},Edema", *rows]))
+    a = head(two, tmp_path / "a", init=f"imported:{folder}")
+    b = head(two, tmp_path / "b", init=f"run:{tuned}")
+    assert a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
+
+
+def test_starting_from_bit(bit_file, data_dir, tmp_path):
+    """Size and crop come with it; its projection head does not, and starts at random."""
+    folder, _ = imported("bit", bit_file[0], tmp_path)
+    given = {"data_dir": str(data_dir), "work_dir": str(tmp_path / "a"), "steps": 1}
+    given |= {"init": f"imported:{folder}", "batch_size": 4}
+    config = configs.make_config("linear_probe", given)
+    assert (config.augment.image_size, config.augment.eval_crop) == (480, 1.0)
+    config = configs.make_config("linear_probe", given | {"image_size": 32})
+    assert (config.encoder.encoder, config.encoder.width) == ("bit_resnet50", 1 / 8)
+    nets = networks.build(config, classes=3)
+    random = {name: variable.numpy() for name, variable in nets.variables().items()}
+    networks.initialise(nets, config.head.init)
+    for name, variable in nets.variables().items():
+        same = np.array_equal(random[name], variable)
+        assert same == (not name.startswith("encoder/")), name
+    with pytest.raises(InputError, match="head_input=projection1: .* has no projection head"):
+        configs.make_config("linear_probe", given | {"head_input": "projection1"})
+    with pytest.raises(InputError, match="--encoder=resnet18: .* has bit_resnet50"):
+        configs.make_config("pretrain", given | {"encoder": "resnet18"})
+    with pytest.raises(InputError, match="expected imported:"):
+        configs.make_config("pretrain", given | {"init": f"run:{folder}"})
+
+
+def test_a_run_s_contract(run):
+    found = contract.load(run)
+    assert (found.size, found.crop, found.scale, found.offset) == (32, 0.875, 1.0, (0, 0, 0))
+
+
+def test_each_kind_of_start_is_named(run, tmp_path):
+    given = {"data_dir": "x", "work_dir": "y"}
+    with pytest.raises(InputError, match=f"expected run:{run}"):
+        configs.make_config("pretrain", given | {"init": f"imported:{run}"})
+    for init in ("imported:", "run:", "bit"):
+        with pytest.raises(
+            InputError, match="expected random, imported:PATH or run:PATH|no config"
+        ):
+            configs.make_config("pretrain", given | {"init": init})
+    with pytest.raises(InputError, match="no config.json"):
+        simclr_med.load_encoder(tmp_path)
+
+
+def test_the_command_says_what_it_did(simclr_file, tmp_path):
+    folder = tmp_path / "out"
+    arguments = ["--source=simclr", f"--input={simclr_file[0]}", f"--output={folder}"]
+    done = command(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert "resnet18_simclr, width 0.0625" in done.stdout
+    assert contract.load(folder).size == 32
+    assert checkpoint.steps(folder) == [0]
+    done = command(*arguments)
+    assert done.returncode == 2 and "is there already" in done.stderr
+
+
+def test_importing_the_package_imports_no_tensorflow():
+    code = "import sys, simclr_med; assert not {'tensorflow', 'keras'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def in_this_process(line, monkeypatch):
+    """Runs a tool's command line; importing TensorFlow again for each would take seconds."""
+    _, tool, *arguments = line.split()
+    monkeypatch.setattr(sys, "argv", [tool, *arguments])
+    with pytest.raises(SystemExit) as left:
+        runpy.run_path(str(ROOT / tool), run_name="__main__")
+    assert left.value.code == 0, line
+
+
+def test_every_command_of_the_page_on_weights(
+    simclr_file, bit_file, keras_files, run, data_dir, tmp_path, monkeypatch
+):
+    page = ROOT / "docs" / "weights.md"
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(data_dir, tmp_path / "my_data")
+    shutil.copytree(simclr_file[0].parent, tmp_path / "r50_1x_sk0")
+    shutil.copy(bit_file[0], tmp_path / "BiT-M-R50x1.npz")
+    shutil.copy(keras_files[0] / "weights.h5", tmp_path / "resnet50_notop.h5")
+    shutil.copytree(run, tmp_path / "work" / "finetune")
+    lines = commands(page.read_text(encoding="utf-8"))
+    assert len(lines) == 6
+    assert {line for line in commands() if "import_checkpoint" in line} <= set(lines)  # README's
+    for line in lines:
+        if "simclr_med.run" in line:
+            line = line.replace("--image_size=224", "--image_size=32 --steps=1 --batch_size=8")
+            done = shell(line, tmp_path)
+            assert done.returncode == 0, done.stderr
+        else:
+            in_this_process(re.sub("resnet152", "resnet18", line), monkeypatch)
+    assert len(list((tmp_path / "weights").iterdir())) == 4
+    assert doctest.testfile(str(page), module_relative=False).failed == 0

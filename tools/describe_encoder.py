@@ -1,0 +1,108 @@
+"""Parameters, multiply-adds and training memory of encoders, and the steps a day they allow.
+
+    python tools/describe_encoder.py
+    python tools/describe_encoder.py --encoder=resnet152 --width=2 --image_size=448 --teraflops=100
+
+Without --encoder: a table of all, and of the widths that are published. Everything is counted in
+the network's own graph. Memory is that of weights, gradients, momenta and kept activations; what
+the kernels work with comes on top. --teraflops is what a step achieves on a machine, 10^12
+operations a second, as benchmarks/train_step.py measures it.
+"""
+
+import argparse
+import os
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from simclr_med.architectures import ENCODERS
+from simclr_med.errors import InputError, run_main
+
+SK = {"resnet_d": True, "selective_kernels": True}
+WIDER = [
+    ("resnet50", 2, {}), ("resnet50", 4, {}), ("resnet152", 2, {}),
+    ("resnet50", 1, SK), ("resnet50", 2, SK), ("resnet101", 1, SK), ("resnet101", 2, SK),
+    ("resnet152", 1, SK), ("resnet152", 2, SK), ("resnet152", 3, SK),
+    ("bit_resnet50", 3, {}), ("bit_resnet101", 3, {}),
+    ("bit_resnet152", 2, {}), ("bit_resnet152", 4, {}),
+]  # fmt: skip
+DAY = 24 * 60 * 60
+GIB = 2**30
+
+
+def parse():
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--encoder", choices=ENCODERS, help="one, instead of the table")
+    add("--width", type=_positive, default=1.0)
+    add("--resnet_d", action="store_true")
+    add("--selective_kernels", action="store_true")
+    add("--image_size", type=_whole, default=224, help="pixels (default: 224)")
+    add("--batch_size", type=_whole, default=64, help="cases a step (default: 64)")
+    add("--views", type=_whole, default=2, help="images a case: 2 in pretraining (default), 1 else")
+    add("--precision", choices=["float32", "mixed_bfloat16"], default="float32")
+    add("--gradient_checkpointing", choices=["none", "stages", "blocks"], default="none")
+    add("--teraflops", type=_positive, help="achieved on the machine: tells the steps a day")
+    return parser.parse_args()
+
+
+def _positive(text):
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
+
+
+def _whole(text):
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is below 1")
+    return value
+
+
+def chosen(flags):
+    """(name, width, settings) of what is described."""
+    if flags.encoder is None:
+        return [(name, 1, {}) for name in ENCODERS] + WIDER
+    settings = {name: True for name in SK if getattr(flags, name)}
+    lacking = [name for name in settings if name not in ENCODERS[flags.encoder].settings]
+    if lacking:
+        raise InputError(f"--{lacking[0]} has no effect with --encoder={flags.encoder}")
+    return [(flags.encoder, flags.width, settings)]
+
+
+def main():
+    """Prints a row for each encoder as it is measured."""
+    flags = parse()
+    rows = chosen(flags)
+    from simclr_med.complexity import measure  # imports TensorFlow
+
+    images = flags.batch_size * flags.views
+    recompute = flags.gradient_checkpointing
+    head = f"{'encoder':16} {'width':>5}  {'settings':14} {'parameters':>11} {'multiply-adds':>14}"
+    head += f" {'memory':>10}"
+    unit = f"{'':16} {'':5}  {'':14} {'million':>11} {'10^9 an image':>14} {'GiB':>10}"
+    if flags.teraflops:
+        head, unit = f"{head} {'steps':>12}", f"{unit} {'a day':>12}"
+    print(f"{images} images of {flags.image_size} pixels a step, {flags.precision}")
+    print(f"{head}\n{unit}")
+    for name, width, settings in rows:
+        cost = measure(name, width, flags.image_size, **settings)
+        short = "D, SK" if settings == SK else ", ".join(settings)
+        size = 2 if flags.precision == "mixed_bfloat16" else 4
+        memory = cost.memory(images, size, recompute) / GIB
+        line = f"{name:16} {width:5g}  {short:14} {cost.parameters / 1e6:11.2f}"
+        line += f" {cost.multiply_adds / 1e9:14.2f} {memory:10.1f}"
+        if flags.teraflops:
+            steps = DAY * flags.teraflops * 1e12 / cost.step_flops(images, recompute)
+            line += f" {steps:12,.0f}"
+        print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))

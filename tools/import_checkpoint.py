@@ -1,0 +1,56 @@
+"""Makes of weights that others have trained a folder for --init=imported:FOLDER and load_encoder.
+
+    python tools/import_checkpoint.py --source=bit --input=BiT-M-R101x3.npz --output=weights/bit
+
+The architecture is read from the shapes. docs/weights.md has each source's formats.
+"""
+
+import argparse
+import os
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from simclr_med.errors import InputError, run_main
+
+SOURCES = {
+    "simclr": "google-research/simclr, TF1 or TF2: a checkpoint's prefix or its folder",
+    "bit": "google-research/big_transfer: an .npz",
+    "keras": "keras.applications ResNet50, 101, 152: a model, or its weights as .h5",
+    "run": "a work folder of ours: its encoder and projection head, whatever its head",
+}
+
+
+def main():
+    """Reads the command line and imports."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="sources:\n" + "\n".join(f"  {name:8}{text}" for name, text in SOURCES.items()),
+    )
+    parser.add_argument("--source", required=True, choices=SOURCES)
+    parser.add_argument("--input", required=True, type=pathlib.Path, help="what is imported")
+    parser.add_argument("--output", required=True, type=pathlib.Path, help="the new folder")
+    flags = parser.parse_args()
+    if flags.output.exists():
+        raise InputError(f"--output={flags.output} is there already")
+
+    from simclr_med import importers
+
+    imported = importers.load(flags.source).read(flags.input)
+    importers.write(imported, flags.output)
+    values = sum(array.size for array in imported.weights.values())
+    print(
+        f"{imported.source}: {imported.encoder.encoder}, width {imported.encoder.width:g}, "
+        f"{values:,} values in {len(imported.weights)} variables"
+    )
+    if imported.left_out:
+        listed = ", ".join(imported.left_out[:4]) + (", ..." if len(imported.left_out) > 4 else "")
+        print(f"left out, {len(imported.left_out)} variables: {listed}")
+    print(f"written: {flags.output}; start from it with --init=imported:{flags.output}")
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))
