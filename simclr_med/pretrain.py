@@ -105,8 +105,9 @@ def run(config):
     data = manifest.read(config.data.data_dir)
     cases = data.cases(config.data.splits or data.pretraining_splits())
     recipe = Recipe.of(config.augment)
-    # Built before the work folder is claimed: what is wrong leaves nothing behind.
-    batches(config, positions_of(config, cases))
+    # Before anything is built: what is wrong with the flags is said at once.
+    positions_of(config, cases)
+    augment.changes(recipe)
     nets = networks.build(config)
     networks.initialise(nets, config.head.init)
     change = augment.changes(recipe) if config.augment.augment_on == "device" else None

@@ -55,7 +55,7 @@ def write_report(runs, output, *, title, replicates, confidence, unit, seed):
         markdown += _markdown_section(split, results, differences, bootstrap)
     body += ["<h2>What differs between the runs</h2>", _settings(config, origins)]
     body += ["<h2>Learning curves</h2>", *_curves(folders, origins)]
-    body += ["<h2>What the encoder saw</h2>", *_views(origins)]
+    body += ["<h2>What the encoder saw</h2>", *_views(folders, origins)]
     output = pathlib.Path(output)
     files.write_text(output.with_suffix(".md"), "\n".join(markdown) + "\n")
     files.write_text(output, pages.page(title, body))
@@ -226,7 +226,7 @@ def _settings(config, origins):
         head = "".join(f"<th>{escape(name)}</th>" for name in names)
         rows = "".join(differing)
         table = f'<div class="wide"><table><tr><th></th>{head}</tr>{rows}</table></div>'
-    without = [name for name in names if origins[name] is None]
+    without = [name for name in names if config[name].head.init == "random"]
     if without:
         table += f'<p class="note">Without pretraining: {escape(", ".join(without))}.</p>'
     return f"{table}<details><summary>The same in all</summary><p>{'; '.join(common)}</p></details>"
@@ -239,10 +239,10 @@ def _flat(config, origin):
         if config.mode in field.metadata["modes"] and field.metadata["identity"]:
             value = getattr(getattr(config, section), name)
             flat[name] = ", ".join(value) if isinstance(value, tuple) else str(value)
+    kind, _, path = config.head.init.partition(":")
+    if path:  # whole, it would say more of the machine than of the run
+        flat["init"] = f"{kind}:{pathlib.Path(path).name}"
     if origin is not None:
-        flat["init"] = (
-            f"run:{origin.name}"  # the path would say more of the machine than of the run
-        )
         before = _flat(configs.load(origin), None)
         flat |= {f"pretraining: {key}": value for key, value in before.items()}
     return flat
@@ -293,12 +293,15 @@ def _chart(lines, title):
     return buffer.getvalue()
 
 
-def _views(origins):
-    shown = {path: name for name, path in reversed(origins.items()) if path is not None}
-    pictures = [(name, path / "views.png") for path, name in reversed(shown.items())]
-    pictures = [(name, path) for name, path in pictures if path.exists()]
-    if not pictures:
-        yield "<p>None of the runs has a picture of its pretraining's views.</p>"
-    for name, path in pictures:
-        caption = f"{name}: the first pairs of its pretraining: original, views, second original."
-        yield figure(path.read_bytes(), caption)
+def _views(folders, origins):
+    shown = {}  # path to caption: runs may share a pretraining
+    for name, path in origins.items():
+        if path is not None:
+            shown.setdefault(path / "views.png", f"{name}: the first pairs of its pretraining")
+    for name, path in folders.items():
+        shown[pathlib.Path(path) / "views.png"] = f"{name}: the first examples of its fine-tuning"
+    shown = {path: caption for path, caption in shown.items() if path.exists()}
+    if not shown:
+        yield "<p>None of the runs has a picture of its views.</p>"
+    for path, caption in shown.items():
+        yield figure(path.read_bytes(), f"{caption}; the original, its views, a second original.")
