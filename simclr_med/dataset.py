@@ -1,6 +1,7 @@
 """Cases to batches of views, with tf.data.
 
-    batches = contrastive_batches(cases, recipe=Recipe.named("full", 224), batch_size=512, ...)
+    positions = Positions(cases, batch_size=512, seed=0, positives="case")
+    batches = contrastive_batches(positions, Recipe.named("full", 224), steps=1000)
 
 Everything random is keyed by (seed, purpose, position in the run, view): a run resumed at any step
 sees what an uninterrupted one sees, whatever the number of threads, workers and machines.
@@ -49,6 +50,7 @@ class Positions:
             what = "cases" if self.by_case else "images"
             raise InputError(f"--batch_size {batch_size} is more than the {len(units)} {what}")
         self.offsets = units.offsets
+        self.paths = tf.constant(cases.paths)  # one tensor, which each graph captures
         self.substitutes = np.arange(len(cases.paths)) if substitutes is None else substitutes
 
     def drawn(self, start_step, stop_step, share=(0, 1)):
@@ -173,10 +175,10 @@ def _batches(
     changes = augment.changes_of_each(recipe)
 
     def seen(position, images):
-        crops, draws = crops_at(positions, recipe, position, images)
+        cut, draws = crops_at(positions, recipe, position, images)
         if augment_on == "device":
-            return example(images, crops, tf.unstack(draws))
-        return example(images, changes(crops, draws), [])
+            return example(images, cut, tf.unstack(draws))
+        return example(images, changes(cut, draws), [])
 
     def batches(first, last):
         examples = positions.drawn(first, last, share).map(
@@ -206,7 +208,7 @@ def crops_at(positions, recipe, position, images, again=0):
       V crops, float32 `[S, S, 3]`, and the numbers `[V, n]`.
     """
     place, draws = augment.draw(key(positions.seed, VIEW, position, again), positions.images)
-    paths, content = positions.cases.paths, reader(positions.cases.paths)
+    paths, content = positions.paths, reader(positions.cases.paths)
 
     def of_one():
         return crops.random_crops(content(tf.gather(paths, images[0])), place, recipe)

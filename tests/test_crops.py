@@ -176,3 +176,8 @@ def test_no_steps_are_the_evaluation_view(photograph):
     views = crops.crops_of(photograph, draws, Recipe.named("none", 32, proportion=0.6))
     expected = crops.evaluation_view(photograph, 32, 0.6)
     assert np.array_equal(views, [expected, expected])
+    large = np.asarray(Image.fromarray(photograph).resize([1200, 900]))
+    encoded = tf.io.encode_jpeg(large, quality=95)
+    views = crops.random_crops(encoded, draws, Recipe.named("none", 32))
+    whole = crops.evaluation_view(tf.io.decode_jpeg(encoded), 32)
+    np.testing.assert_allclose(views, [whole, whole], atol=1e-3)
