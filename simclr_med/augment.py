@@ -47,11 +47,17 @@ def change(crops, draws, recipe):
     steps = [step for step in recipe.steps if step in STEPS]
     if not steps:
         return clip(crops / 255)
-    draws = dict(zip(CHANGING_DRAWS, tf.split(draws, [*CHANGING_DRAWS.values()], 1), strict=True))
+    draws = by_step(draws)
     planes = clip(tf.transpose(crops, [0, 3, 1, 2]) / 255)
     for step in steps:
         planes = STEPS[step](planes, draws[step], recipe)
     return tf.transpose(planes, [0, 2, 3, 1])
+
+
+def by_step(draws):
+    """The numbers `[B, m]` that change views, by step."""
+    parts = tf.split(draws, [*CHANGING_DRAWS.values()], axis=1)
+    return dict(zip(CHANGING_DRAWS, parts, strict=True))
 
 
 @functools.cache
@@ -286,7 +292,12 @@ def blur(planes, sigmas, taps):
       planes: `[B, C, S, S]`, square.
       sigmas: `[B]`, pixels.
       taps: length of the kernel, odd.
+
+    Raises:
+      ValueError: the images are not square.
     """
+    if planes.shape[-1] != planes.shape[-2]:
+        raise ValueError(f"blur wants square images, not {planes.shape[-2]} x {planes.shape[-1]}")
     radius, size = taps // 2, planes.shape[-1]
     distance = tf.range(radius + 1, dtype=tf.float32)
     weights = tf.exp(-(distance**2) / (2 * sigmas[:, None] ** 2))  # [B, radius + 1]

@@ -382,8 +382,8 @@ def _recipe_strengths(mode, given):
     check_value(field, name)
     for flag in given:
         step = FIELDS[flag][1].metadata["step"]
-        if flag == "eval_crop" and mode in HEADS:
-            continue  # their evaluation has one whatever the recipe
+        if flag == "eval_crop" and (mode in HEADS or not recipes.RECIPES[name]):
+            continue  # evaluation has one whatever the recipe, and "none" is its view
         if step and step not in recipes.RECIPES[name]:
             with_it = [other for other, steps in recipes.RECIPES.items() if step in steps]
             raise InputError(

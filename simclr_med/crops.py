@@ -22,9 +22,8 @@ SCALES = (1, 2, 4, 8)  # that a JPEG decoder can shrink by
 def random_crops(content, draws, recipe):
     """V views' crops of one encoded image, which is decoded once.
 
-    Of a JPEG that is large for all of its crops only every second, fourth or eighth pixel of each
-    direction is decoded (their means, by the decoder), so that each crop keeps at least the size of
-    the view.
+    An image that is large for all of its crops is shrunk to 1/2, 1/4 or 1/8 first, such that each
+    crop keeps at least the size of the view: a JPEG by its decoder, at a gain, others by averaging.
 
     Args:
       content: JPEG, PNG, GIF or BMP bytes, a string scalar.
@@ -34,28 +33,50 @@ def random_crops(content, draws, recipe):
     Returns:
       V views, float32 `[size, size, 3]`, 0 to 255 with the resize's overshoot.
     """
-
-    def scaled():
-        sides = tf.io.extract_jpeg_shape(content)[:2]
-        needed = crop_parts(draws, sides, recipe) * tf.cast(sides, tf.float32)  # [V, 2]
-        scale = tf.reduce_min(needed) / recipe.size
-        branches = [lambda r=r: tf.io.decode_jpeg(content, channels=3, ratio=r) for r in SCALES]
-        fitting = tf.reduce_sum(tf.cast(scale >= tf.constant(SCALES[1:], tf.float32), tf.int32))
-        return tf.switch_case(fitting, branches)
-
     if not recipe.steps:  # evaluation sees every pixel
         return crops_of(decode(content), draws, recipe)
-    image = tf.cond(tf.io.is_jpeg(content), scaled, lambda: decode(content))
-    return crops_of(image, draws, recipe)
+
+    def of_jpeg():
+        sides = tf.io.extract_jpeg_shape(content)[:2]
+        parts = crop_parts(draws, sides, recipe)
+        branches = [lambda r=r: tf.io.decode_jpeg(content, channels=3, ratio=r) for r in SCALES]
+        image = tf.switch_case(_scale(parts, sides, recipe.size), branches)
+        return _cut(image, parts, draws, recipe)
+
+    def of_other():
+        image = decode(content)
+        parts = crop_parts(draws, tf.shape(image)[:2], recipe)
+        branches = [lambda r=r: _means(image, r) for r in SCALES]
+        image = tf.switch_case(_scale(parts, tf.shape(image)[:2], recipe.size), branches)
+        return _cut(image, parts, draws, recipe)
+
+    return tf.cond(tf.io.is_jpeg(content), of_jpeg, of_other)
 
 
 def crops_of(image, draws, recipe):
-    """V views' crops of one image `[H, W, 3]`; see `random_crops`."""
+    """V views' crops of one image `[H, W, 3]`, without shrinking it; see `random_crops`."""
     if not recipe.steps:
         return [evaluation_view(image, recipe.size, recipe.proportion)] * draws.shape[0]
-    sides = tf.shape(image)[:2]
-    parts = crop_parts(draws, sides, recipe)
-    boxes = boxes_in(parts, draws[:, 2 * CROP_ATTEMPTS : 2 * CROP_ATTEMPTS + 2], sides)
+    return _cut(image, crop_parts(draws, tf.shape(image)[:2], recipe), draws, recipe)
+
+
+def _scale(parts, sides, size):
+    """The place in `SCALES` of the largest that leaves every crop the view's size."""
+    room = tf.reduce_min(parts * tf.cast(sides, tf.float32)) / size
+    return tf.reduce_sum(tf.cast(room >= tf.constant(SCALES[1:], tf.float32), tf.int32))
+
+
+def _means(image, scale):
+    """The means of squares of so many pixels: float32."""
+    image = tf.cast(image, tf.float32)
+    if scale == 1:
+        return image
+    return tf.nn.avg_pool2d(image[None], scale, scale, "SAME")[0]
+
+
+def _cut(image, parts, draws, recipe):
+    places = draws[:, 2 * CROP_ATTEMPTS : 2 * CROP_ATTEMPTS + 2]
+    boxes = boxes_in(parts, places, tf.shape(image)[:2])
     if "rotate" in recipe.steps and recipe.rotation:
         return crop_rotated(image, boxes, angles(draws[:, -1], recipe.rotation), recipe.size)
     return [crop_and_resize(image, box, recipe.size) for box in tf.unstack(boxes)]

@@ -72,17 +72,18 @@ class Positions:
         n = len(self.offsets) - 1
         return order(n, self.batch_size, self.seed, start_step, stop_step, share).map(images)
 
-    def recovering(self, stand_ins, steps):
+    def recovering(self, stand_ins, steps, ahead):
         """A function for `trainer.fit`: stands in for what is unreadable after so many steps.
 
         Args:
           stand_ins: `StandIns`, whose substitutes these are.
           steps: of the run.
+          ahead: the failed batch is one of so many; the next one but for a data service, which
+            makes later ones meanwhile.
         """
 
         def recover(done):
-            # A data service fails at any of the batches that it is ahead.
-            for step in range(done, min(done + service.WAITING, steps)):
+            for step in range(done, min(done + ahead, steps)):
                 rows = [images for _, images in self.drawn(step, step + 1).as_numpy_iterator()]
                 if stand_ins.add(np.concatenate(rows)):
                     return True
@@ -103,7 +104,7 @@ def contrastive_batches(positions, recipe, **running):
       A `tf.data.Dataset` of "view1" and "view2", float32 `[B, S, S, 3]` in [0, 1] (with "device",
       crops that `augment.changes` makes views of with "draws1" and "draws2"); "image1" and
       "image2", int64 `[B]` rows of `cases.paths`; "case", int64 `[B]` rows of `cases`. No unit
-      comes twice in a batch.
+      comes twice in a batch, unless it stands in for an unreadable one.
     """
     cases = positions.cases
     owner = tf.constant(np.repeat(np.arange(len(cases)), np.diff(cases.offsets)))
@@ -224,6 +225,11 @@ def crops_at(positions, recipe, position, images, again=0):
         return of_one(), draws
     # One image twice is read and decoded once.
     return tf.cond(tf.reduce_all(images == images[0]), of_one, of_each), draws
+
+
+def ahead(config):
+    """See `Positions.recovering`."""
+    return service.AHEAD if config.data.data_service else 1
 
 
 def running(config):

@@ -90,7 +90,7 @@ def _train_all(config, nets, cases, task):
         images=1,
         substitutes=stand_ins.substitutes,
     )
-    recover = positions.recovering(stand_ins, config.train.steps)
+    recover = positions.recovering(stand_ins, config.train.steps, dataset.ahead(config))
     sheet.write(config.work_dir, positions, recipe, recover)
     network = keras.Model(nets.inputs.inputs, nets.head(nets.inputs.outputs[0]))
 

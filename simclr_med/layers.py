@@ -69,7 +69,9 @@ class _Step(_Layer):
     def augmented(self, images, place, draws):
         own = {name: getattr(self, name) for name in self.SETTINGS}
         recipe = Recipe((self.STEP,), images.shape[1], **own)
-        return augment.change(255 * images, draws, recipe)
+        planes = tf.transpose(images, [0, 3, 1, 2])
+        planes = augment.STEPS[self.STEP](planes, augment.by_step(draws)[self.STEP], recipe)
+        return tf.transpose(planes, [0, 2, 3, 1])
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -230,9 +232,11 @@ def parse(text):
         return InputError(f"--extra_layers={text}: {problem}")
 
     try:
-        named = json.loads(text)
+        named = json.loads(text, object_pairs_hook=_without_repetition)
     except json.JSONDecodeError as error:
         raise wrong(f"not JSON ({error})") from None
+    except ValueError as error:
+        raise wrong(error) from None
     if not isinstance(named, dict) or not all(isinstance(a, dict) for a in named.values()):
         raise wrong('expected an object from names to arguments, {"GridMask": {}}')
     made, image = [], tf.reshape(tf.linspace(0.0, 1.0, 32 * 32 * 3), [32, 32, 3])
@@ -244,15 +248,27 @@ def parse(text):
             arguments = {"value_range": (0, 1), **arguments}
         try:
             layer = kind(**arguments)
-            out, again = (augmented_by(layer, image, tf.constant([0.2, 0.7])) for _ in range(2))
+            out, again = (
+                tf.stack(
+                    [augmented_by(layer, image, tf.constant([0.2, d])) for d in (0.1, 0.5, 0.9)]
+                )
+                for _ in range(2)
+            )
         except Exception as error:  # a layer raises whatever it meets
             raise wrong(f"{name}: {_reason(error)}") from None
-        if out.shape != (32, 32, 3) or out.dtype != tf.float32:
+        if out.shape != (3, 32, 32, 3) or out.dtype != tf.float32:
             raise wrong(f"{name} does not make one image of another, of its size")
         if not np.array_equal(out, again):
             raise wrong(f"{name} draws random numbers that cannot be tied to a place in the run")
         made.append(layer)
     return made
+
+
+def _without_repetition(pairs):
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        raise ValueError(f"a name stands twice among {', '.join(names)}")
+    return dict(pairs)
 
 
 def _reason(error):

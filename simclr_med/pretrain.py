@@ -126,7 +126,7 @@ def run(config):
         contract.of_run(config).save(config.work_dir)
         stand_ins = StandIns(cases, config.data.skip_bad_images, config.work_dir)
         positions = positions_of(config, cases, stand_ins.substitutes)
-        recover = positions.recovering(stand_ins, config.train.steps)
+        recover = positions.recovering(stand_ins, config.train.steps, dataset.ahead(config))
         start_step = checkpoint.restore_latest(config.work_dir, variables)
         sheet.write(config.work_dir, positions, recipe, recover)
         trainer.fit(

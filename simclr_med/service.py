@@ -8,13 +8,16 @@ dispatchers and workers; they read the images under the same paths as the run wo
 """
 
 import contextlib
+import math
 import socket
 
 import tensorflow as tf
 
 from simclr_med.errors import InputError
 
-WAITING = 64  # batches that may arrive before an earlier one: a worker has died by then
+AHEAD = 64  # batches that workers may be at work on beyond the next
+# What may arrive before an earlier batch, which by then was lost with its worker.
+WAITING_BYTES, WAITING_BATCHES = 2**32, 8
 SECONDS = 10  # that a dispatcher may take to answer
 
 
@@ -32,7 +35,7 @@ def distributed(batches, start_step, steps, address):
     Raises:
       InputError: nobody answers there.
     """
-    _check(address)
+    check(address)
 
     def of_step(step):
         return batches(step, step + 1).map(lambda batch: (step, batch))
@@ -44,13 +47,14 @@ def distributed(batches, start_step, steps, address):
     )
 
     def in_order():
-        waiting, due = {}, start_step
+        waiting, due, size = {}, start_step, 0
         for step, batch in arriving:
             waiting[int(step)] = batch
+            size = size or sum(part.dtype.size * math.prod(part.shape) for part in batch.values())
             while due in waiting:
                 yield waiting.pop(due)
                 due += 1
-            if len(waiting) > WAITING:
+            if len(waiting) > max(WAITING_BATCHES, WAITING_BYTES // size):
                 break
         if due < steps:
             raise RuntimeError(f"the batch of step {due + 1} was lost with its worker")
@@ -59,10 +63,11 @@ def distributed(batches, start_step, steps, address):
     return ordered.prefetch(tf.data.AUTOTUNE)
 
 
-def _check(address):
+def check(address):
+    """Raises `InputError` where no dispatcher answers at grpc://HOST:PORT."""
     host, port = address.removeprefix("grpc://").rsplit(":", 1)
     try:  # TensorFlow would try for an hour
         with contextlib.closing(socket.create_connection((host, int(port)), SECONDS)):
             pass
     except OSError as error:
-        raise InputError(f"--data_service={address}: no dispatcher answers ({error})") from None
+        raise InputError(f"no dispatcher answers at {address}: {error}") from None

@@ -52,9 +52,10 @@ def sheet(positions, recipe, rows, pairs=1):
     Returns:
       uint8 `[height, width, 3]`, in two halves side by side.
     """
+    rows = min(rows, len(positions.offsets) - 1)
     changes, size = augment.changes_of_each(recipe), recipe.size
     shown = []
-    for position, images in positions.drawn(0, 1).take(rows):
+    for position, images in positions.drawn(0, rows).take(rows):
         paths = tf.gather(positions.cases.paths, images)
         views = []
         for again in range(pairs):

@@ -86,6 +86,9 @@ class StandIns:
         if self.file.exists():
             with open(self.file, newline="", encoding="utf-8") as file:
                 self.reasons = {row["image"]: row["reason"] for row in csv.DictReader(file)}
+            known = set(cases.paths.tolist())  # the data may have been moved since
+            self.reasons = {path: why for path, why in self.reasons.items() if path in known}
+            self._refuse_too_many()
             self._substitute()
 
     def add(self, rows):
@@ -102,11 +105,7 @@ class StandIns:
         if not found:
             return False
         self.reasons |= found
-        if len(self.reasons) > self.limit:
-            named = [f"cannot decode image {path}: {why}" for path, why in self.reasons.items()]
-            if self.limit:
-                named.append(f"these are more than --skip_bad_images={self.limit}")
-            raise InputError("\n".join(named))
+        self._refuse_too_many()
         self._substitute()
         for path, reason in found.items():
             print(f"skipped image {path}: {reason}", file=sys.stderr)
@@ -117,6 +116,13 @@ class StandIns:
         writer.writerows([path, instead[path], why] for path, why in self.reasons.items())
         files.write_text(self.file, text.getvalue())
         return True
+
+    def _refuse_too_many(self):
+        if len(self.reasons) > self.limit:
+            named = [f"cannot decode image {path}: {why}" for path, why in self.reasons.items()]
+            if self.limit:
+                named.append(f"these are more than --skip_bad_images={self.limit}")
+            raise InputError("\n".join(named))
 
     def _substitute(self):
         paths, offsets = self.cases.paths, self.cases.offsets

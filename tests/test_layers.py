@@ -66,6 +66,19 @@ def test_images_of_a_batch_have_parameters_of_their_own():
     assert stats.kstest(shifts, stats.uniform(-0.2, 0.4).cdf).pvalue > 1e-3
 
 
+def test_brightness_is_not_clipped_before_contrast():
+    light = np.tile(np.float32([0.9, 1.0])[:, None], [1, 2, 1, 3]).transpose(0, 2, 1, 3)
+    shifted = layers.RandomBrightness(0.2, seed=3)(tf.constant(light)) + 0.5  # in any case above 1
+    same = layers.RandomContrast(0.0)(shifted - 0.5)
+    assert np.ptp(shifted) > 0.09 and same.shape == light.shape
+    assert shifted.numpy().max() > 1
+
+
+def test_blur_wants_squares():
+    with pytest.raises(ValueError, match="square images, not 8 x 6"):
+        layers.RandomBlur()(tf.zeros([2, 8, 6, 3]))
+
+
 def test_unknown_recipes_are_refused():
     with pytest.raises(ValueError, match="cutout"):
         layers.RandomView(20, "cutout")
@@ -114,6 +127,7 @@ def test_generators_are_put_back(images):
         ("GridMask", "not JSON"),
         ('["GridMask"]', "expected an object"),
         ('{"GridMask": 3}', "expected an object"),
+        ('{"RandomFlip": {}, "RandomFlip": {}}', "a name stands twice"),
         ('{"Cutout": {}}', "KerasCV has no layer Cutout"),
         ('{"GridMask": {"ratio": 0.3}}', "ratio"),
         ('{"RandomHue": {}}', "missing 1 required positional argument: 'factor'"),

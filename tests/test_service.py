@@ -103,7 +103,9 @@ def test_a_dead_worker_is_a_failure_and_not_a_gap(data_dir, tmp_path, monkeypatc
         ).map(lambda _, pair: pair)  # fmt: skip
 
     monkeypatch.setattr(tf.data.experimental.service, "distribute", lambda **settings: losing)
-    monkeypatch.setattr(service, "_check", lambda address: None)
+    monkeypatch.setattr(service, "check", lambda address: None)
+    monkeypatch.setattr(service, "WAITING_BYTES", 1)
+    monkeypatch.setattr(service, "WAITING_BATCHES", 2)
     given = SMALL | {"data_dir": str(data_dir), "steps": 6, "batch_size": 8, "save_every": 1}
     given["work_dir"] = str(tmp_path / "run")
     with pytest.raises(RunError, match="the data service failed after step 2: has a worker died"):
@@ -117,7 +119,7 @@ def test_batches_that_come_out_of_order_are_put_in_order(cases, monkeypatch):
         return second.take(3).concatenate(first).concatenate(second.skip(3))
 
     monkeypatch.setattr(tf.data.experimental.service, "distribute", lambda **settings: late)
-    monkeypatch.setattr(service, "_check", lambda address: None)
+    monkeypatch.setattr(service, "check", lambda address: None)
     here, there = batches(cases, steps=8), batches(cases, steps=8, data_service="grpc://a:1")
     assert [b["image1"].tolist() for b in here] == [b["image1"].tolist() for b in there]
 
@@ -138,9 +140,19 @@ def test_wrong_addresses(cases):
     [
         (["--role=worker"], "--dispatcher"),
         (["--role=worker", "--dispatcher=localhost:1"], "grpc://"),
+        (["--role=worker", "--dispatcher=grpc://localhost"], "grpc://HOST:PORT"),
+        (["--role=worker", "--dispatcher=grpc://localhost:1"], "no dispatcher answers"),
         (["--role=dispatcher", "--dispatcher=grpc://localhost:1"], "--dispatcher"),
+        (["--role=dispatcher", "--port=99999"], "--port"),
     ],
 )
 def test_the_tool_refuses_what_does_not_fit(flags, problem):
     done = subprocess.run([sys.executable, str(TOOL), *flags], capture_output=True, text=True)
-    assert done.returncode == 2 and problem in done.stderr
+    assert done.returncode == 2 and problem in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_port_that_is_taken_is_named(address):
+    port = address.rsplit(":", 1)[1]
+    command = [sys.executable, str(TOOL), "--role=dispatcher", f"--port={port}"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2 and f"--port={port}" in done.stderr

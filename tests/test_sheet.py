@@ -46,6 +46,12 @@ def test_finetuning_shows_one_view_of_each(data_dir):
     assert (picture[32:, 2 * 32 + 4 :] == 255).all()  # the place of a fourth
 
 
+def test_a_small_data_set_is_shown_whole(data_dir):
+    cases = manifest.read(data_dir).cases(["train"]).take([0, 1, 2])
+    positions = dataset.Positions(cases, batch_size=1, seed=2, images=1)
+    assert sheet.sheet(positions, Recipe.named("partial", 16), rows=9).shape == (32, 4 * 16 + 4, 3)
+
+
 @pytest.mark.parametrize(
     ("flags", "problem"),
     [
@@ -53,7 +59,7 @@ def test_finetuning_shows_one_view_of_each(data_dir):
         (["--output=a.png", "--views=3"], "even number"),
         (["--output=a.png", "--augmentation=cutout"], "--augmentation=cutout"),
         (["--output=a.png", "--rotation=9"], "--rotation has no effect"),
-        (["--output=a.png", "--rows=999"], "999 is more than"),
+        (["--output=a.png", "--rows=0"], "1 or more"),
         (["--output=a.png", "--extra_layers={"], "not JSON"),
     ],
 )

@@ -11,13 +11,14 @@ own.
 
 import argparse
 import os
+import re
 import signal
 import sys
 import threading
 
-from simclr_med.errors import run_main
+from simclr_med.errors import InputError, run_main
 
-PREFIX = "grpc://"
+ADDRESS = r"grpc://[^:]+:\d+"
 
 
 def parse():
@@ -28,40 +29,54 @@ def parse():
     parser.add_argument("--role", choices=["dispatcher", "worker"], required=True)
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--host", default="localhost", help="this machine, as others reach it")
-    parser.add_argument("--dispatcher", help=f"address of a worker's dispatcher, {PREFIX}HOST:PORT")
+    parser.add_argument("--dispatcher", help="of a worker: its address, grpc://HOST:PORT")
     flags = parser.parse_args()
     if (flags.role == "worker") != bool(flags.dispatcher):
         parser.error("--dispatcher belongs to --role=worker, which needs it")
-    if flags.dispatcher and not flags.dispatcher.startswith(PREFIX):
-        parser.error(f"--dispatcher={flags.dispatcher}: expected {PREFIX}HOST:PORT")
+    if flags.dispatcher and not re.fullmatch(ADDRESS, flags.dispatcher):
+        parser.error(f"--dispatcher={flags.dispatcher}: expected grpc://HOST:PORT")
+    if not 0 <= flags.port < 2**16:
+        parser.error(f"--port={flags.port}: expected 0 to 65535")
     return flags
 
 
 def main():
     """Serves until SIGTERM or SIGINT."""
     flags = parse()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from simclr_med.service import check
+
+    if flags.dispatcher:
+        check(flags.dispatcher)  # a worker would wait for an hour, deaf to signals
+    try:
+        server = start(flags)
+    except RuntimeError as error:
+        raise InputError(f"--port={flags.port}: {error}") from None
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    dispatcher = flags.role == "dispatcher"
+    address = server.target.replace("localhost", flags.host) if dispatcher else flags.dispatcher
+    print(address if dispatcher else f"a worker of {address}", flush=True)
+    stopped.wait()
+    os._exit(0)  # the server's own end waits for its clients, and nothing is to be kept
+
+
+def start(flags):
+    """The server, which serves from now on."""
     from tensorflow.data.experimental import service
 
     if flags.role == "dispatcher":
-        server = service.DispatchServer(service.DispatcherConfig(port=flags.port))
-        print(server.target.replace("localhost", flags.host), flush=True)
-    else:
-        own = f"{flags.host}:%port%"
-        server = service.WorkerServer(
-            service.WorkerConfig(
-                dispatcher_address=flags.dispatcher.removeprefix(PREFIX),
-                worker_address=own,
-                data_transfer_address=own,
-                port=flags.port,
-            )
+        return service.DispatchServer(service.DispatcherConfig(port=flags.port))
+    own = f"{flags.host}:%port%"
+    return service.WorkerServer(
+        service.WorkerConfig(
+            dispatcher_address=flags.dispatcher.removeprefix("grpc://"),
+            worker_address=own,
+            data_transfer_address=own,
+            port=flags.port,
         )
-        print(f"a worker of {flags.dispatcher}", flush=True)
-    stopped.wait()
-    os._exit(0)  # the server's own end waits for its clients, and nothing is to be kept
+    )
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@
     python tools/show_views.py --data_dir=my_data --output=pairs.png --positives=case --views=4
     python tools/show_views.py --data_dir=my_data --output=x.png --augmentation=finetune
 
-The flags of the recipe are those of the training, and the first views of each row are those of its
-first steps. Pretraining and fine-tuning draw the same picture into their work folder, where the
+The flags of the recipe are those of pretraining, and the first views of each row are those of its
+first step. Pretraining and fine-tuning draw the same picture into their work folder, where the
 report finds it.
 """
 
@@ -47,7 +47,8 @@ def main():
     if not output.lower().endswith(".png"):
         raise InputError(f"--output={output}: expected a PNG")
     given = {name: value for name, value in flags.items() if value is not None}
-    config = configs.make_config("pretrain", given | {"work_dir": "unused", "batch_size": rows})
+    given |= {"work_dir": "unused", "batch_size": 1}  # whatever the batch, the order is the same
+    config = configs.make_config("pretrain", given)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from simclr_med import manifest, pretrain, quiet, sheet
     from simclr_med.recipes import Recipe
