@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -345,9 +346,50 @@ def test_keras_applications(keras_files, tmp_path):
     assert read.left_out == ("predictions/kernel", "predictions/bias")
     check_features(folder, images, features)
     whole = importers.load("keras").read(files / "model.keras")
-    assert whole.weights.keys() == read.weights.keys()
-    for name, array in read.weights.items():
-        np.testing.assert_array_equal(whole.weights[name], array)
+    published = importers.load("keras").read(renamed_top(files, tmp_path, "probs"))
+    assert published.left_out == ("probs/kernel", "probs/bias")
+    without = importers.load("keras").read(renamed_top(files, tmp_path, None))
+    assert without.left_out == ()
+    for other in (whole, published, without):
+        assert other.weights.keys() == read.weights.keys()
+        for name, array in read.weights.items():
+            np.testing.assert_array_equal(other.weights[name], array)
+
+
+def renamed_top(files, tmp_path, name):
+    """A copy of the weights whose classifier is called `name`, as published; None: without it."""
+    path = pathlib.Path(shutil.copy(files / "weights.h5", tmp_path / f"{name}.h5"))
+    with h5py.File(path, "r+") as file:
+        if name is not None:
+            group = file.create_group(name)
+            group.attrs["weight_names"] = [f"{name}/kernel:0", f"{name}/bias:0"]
+            for weight in ("kernel:0", "bias:0"):
+                group[f"{name}/{weight}"] = file[f"predictions/predictions/{weight}"][()]
+        del file["predictions"]
+    return path
+
+
+def without_biases(files, path, *layers):
+    """A copy of the weights without the biases of some convolutions."""
+    shutil.copy(files / "weights.h5", path)
+    with h5py.File(path, "r+") as file:
+        for layer in layers:
+            names = [n for n in file[layer].attrs["weight_names"] if "bias" not in str(n)]
+            file[layer].attrs["weight_names"] = names
+    return path
+
+
+def test_keras_biases_that_do_not_fit(keras_files, tmp_path):
+    files, layer = keras_files[0], "conv2_block1_1_conv"
+    path = without_biases(files, tmp_path / "one.h5", layer)
+    with pytest.raises(InputError, match="stage1_block1_conv1/bias is missing, expected .64,"):
+        importers.load("keras").read(path)
+    shutil.copy(files / "weights.h5", path)
+    with h5py.File(path, "r+") as file:
+        del file[f"{layer}/{layer}/bias:0"]
+        file[f"{layer}/{layer}/bias:0"] = np.zeros([1], np.float32)  # would broadcast
+    with pytest.raises(InputError, match=r"stage1_block1_conv1/bias is \(1,\), expected .64,"):
+        importers.load("keras").read(path)
 
 
 def test_keras_files_that_do_not_fit(keras_files, tmp_path):
@@ -361,6 +403,15 @@ def test_keras_files_that_do_not_fit(keras_files, tmp_path):
     small.save(tmp_path / "small.keras")
     with pytest.raises(InputError, match="does not have:\n  other/bias\n  other/kernel"):
         imported("keras", tmp_path / "small.keras", tmp_path)
+
+
+def test_keras_without_any_biases(keras_files, tmp_path):
+    files, norm = keras_files[0], "conv1_bn"
+    with h5py.File(files / "weights.h5") as file:
+        layers = [layer for layer in file if layer.endswith("_conv")]
+        mean = file[f"{norm}/{norm}/moving_mean:0"][()]
+    read = importers.load("keras").read(without_biases(files, tmp_path / "none.h5", *layers))
+    np.testing.assert_array_equal(read.weights["encoder/stem_bn/moving_mean"], mean)
 
 
 # Runs of ours, and what starts from an imported folder
