@@ -363,6 +363,8 @@ def test_a_setting_that_an_architecture_has_not_is_refused():
         build_encoder("resnet18", selective_kernels=True)
     with pytest.raises(ValueError, match="bit_resnet50 has no resnet_d"):
         build_encoder("bit_resnet50", resnet_d=True)
+    with pytest.raises(ValueError, match="bit_resnet50 has no zero_init"):
+        build_encoder("bit_resnet50", zero_init=False)
 
 
 def test_zero_init_makes_blocks_the_identity_at_first(short):

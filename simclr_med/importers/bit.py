@@ -37,7 +37,7 @@ def read(path):
     refuse_unknown(path, [name for name, ours in names.items() if ours is None], PROJECT)
     if ROOT not in arrays:
         raise InputError(f"{path} is not of {PROJECT}: {ROOT} is missing")
-    name, blocks = _architecture(path, names)
+    name = _architecture(path, names)
     return Imported(
         source=f"{path.name} ({PROJECT}, {name})",
         encoder=EncoderConfig(encoder=name, width=arrays[ROOT].shape[-1] / 64),
@@ -54,7 +54,15 @@ def _arrays(path):
     try:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-    except (OSError, EOFError, ValueError, AttributeError, zipfile.BadZipFile) as error:
+    # A .npy is an array, which is no context: TypeError, and AttributeError before Python 3.11.
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        AttributeError,
+        TypeError,
+        zipfile.BadZipFile,
+    ) as error:
         raise InputError(f"{path} is not an .npz of arrays, or is damaged: {error}") from None
 
 
@@ -71,5 +79,5 @@ def _architecture(path, names):
     blocks = tuple(sum(stage == str(i) for stage, _ in units) for i in range(1, 5))
     for name, row in ENCODERS.items():
         if row.family == "bit" and row.blocks == blocks:
-            return name, blocks
+            return name
     raise InputError(f"{path}: blocks of {blocks} units are no architecture of {PROJECT}")
