@@ -4,6 +4,7 @@ The source models are independent of what reads them: keras.applications itself,
 versions of the others (reference.py), whose weights are written in their published naming.
 """
 
+import dataclasses
 import doctest
 import json
 import pathlib
@@ -310,8 +311,10 @@ def test_bit_files_that_do_not_fit(bit_file, tmp_path):
         with pytest.raises(InputError, match=message):
             imported("bit", tmp_path / f"{number}.npz", tmp_path)
     (tmp_path / "cut.npz").write_bytes(path.read_bytes()[:5000])
-    with pytest.raises(InputError, match="cut.npz is not an .npz of arrays, or is damaged"):
-        imported("bit", tmp_path / "cut.npz", tmp_path)
+    np.save(tmp_path / "array.npy", np.zeros(2))
+    for name in ("cut.npz", "array.npy"):
+        with pytest.raises(InputError, match=f"{name} is not an .npz of arrays, or is damaged"):
+            imported("bit", tmp_path / name, tmp_path)
     assert not (tmp_path / "imported").exists()
 
 
@@ -484,9 +487,42 @@ def test_starting_from_bit(bit_file, data_dir, tmp_path):
         configs.make_config("pretrain", given | {"init": f"run:{folder}"})
 
 
-def test_a_run_s_contract(run):
+def test_a_run_s_contract(run, tmp_path):
     found = contract.load(run)
     assert (found.size, found.crop, found.scale, found.offset) == (32, 0.875, 1.0, (0, 0, 0))
+    other = shutil.copytree(run, tmp_path / "other")
+    dataclasses.replace(found, interpolation="bilinear").save(other)
+    assert importers.load("run").read(other).interpolation == "bilinear"
+    (other / contract.FILE).unlink()
+    assert importers.load("run").read(other).interpolation == "bicubic"
+
+
+def test_what_a_start_brings(tmp_path):
+    """Its crop of evaluation, but to no window; not its momentum; no other stem."""
+    source = tmp_path / "source"
+    source.mkdir()
+    given = {"data_dir": "d", "work_dir": str(source), "encoder": "resnet18", "eval_crop": 0.5}
+    config = configs.make_config("linear_probe", given)
+    (source / "config.json").write_text(configs.to_json(config))
+    start = {"data_dir": "d", "work_dir": "w", "init": f"run:{source}"}
+
+    def crop(mode, **others):
+        return configs.make_config(mode, start | others).augment.eval_crop
+
+    assert crop("linear_probe") == crop("finetune") == crop("pretrain") == 0.5
+    assert crop("linear_probe", eval_crop=0.75) == 0.75
+    for mode in ("pretrain", "finetune"):
+        assert crop(mode, augmentation="chexpert") == 0.875
+        assert crop(mode, augmentation="chexpert", eval_crop=0.75) == 0.75
+    for value, expected in (({}, 0.9), ({"bn_momentum": 0.99}, 0.99)):
+        assert configs.make_config("finetune", start | value).encoder.bn_momentum == expected
+    assert configs.make_config("finetune", start | {"image_size": 33}).augment.image_size == 33
+    with pytest.raises(InputError, match="--image_size=32: .* has 224.* more than 32 pixels"):
+        configs.make_config("finetune", start | {"image_size": 32})
+    small = dataclasses.replace(config, augment=configs.AugmentConfig(image_size=32))
+    (source / "config.json").write_text(configs.to_json(small))
+    with pytest.raises(InputError, match="--image_size=33: .* has 32.* at most 32 pixels"):
+        configs.make_config("finetune", start | {"image_size": 33})
 
 
 def test_each_kind_of_start_is_named(run, tmp_path):
