@@ -43,7 +43,8 @@ def read(path):
         encoder=EncoderConfig(encoder=name, width=arrays[ROOT].shape[-1] / 64),
         weights={f"encoder/{ours}": arrays[theirs] for theirs, ours in names.items()},
         left_out=tuple(name for name in HEAD if name in arrays),
-        # bit_hyperrule.py: 480 pixels, the whole image; tf.image.resize's default.
+        # bit_hyperrule.py: 480 pixels; tf.image.resize's default. There the whole image is squeezed
+        # into a square; a crop of 1 is the central square of the short side.
         image_size=480,
         crop=1.0,
         interpolation="bilinear",
