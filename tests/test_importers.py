@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 import reference
 import tensorflow as tf
+from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 from test_readme import commands
 from test_readme import run as shell
 
@@ -115,7 +116,9 @@ class Objects(Drawn):
         f"save_counter{SUFFIX}": np.int64(1),
         f"optimizer/learning_rate{SUFFIX}": np.float32(0.1),
         f"model/supervised_head/linear_layer/dense/bias{SUFFIX}": np.zeros([3], np.float32),
-        "_CHECKPOINTABLE_OBJECT_GRAPH": np.array(b"graph"),
+        "_CHECKPOINTABLE_OBJECT_GRAPH": np.array(
+            TrackableObjectGraph(nodes=[{}]).SerializeToString(), object
+        ),
     }
 
     def __init__(self, bottleneck, selective, small):
@@ -209,6 +212,49 @@ def test_simclr(naming, encoder, selective, size, tmp_path):
     np.testing.assert_allclose(got, projections, atol=1e-4 * np.abs(projections).max())
 
 
+def save_model(folder, arrays):
+    """A SavedModel of objects at the arrays' paths; shorter paths lead to them, as Keras's do."""
+    root = tf.Module()
+    root.everything = []
+    for name, array in arrays.items():
+        *path, last = name.removesuffix(Objects.SUFFIX).split("/")
+        place = root
+        for attribute in path:
+            if not hasattr(place, attribute):
+                setattr(place, attribute, tf.Module())
+            place = getattr(place, attribute)
+        variable = tf.Variable(array)
+        setattr(place, last, variable)
+        root.everything.append(variable)
+    root.model.resnet_model.layers = root.model.resnet_model.block_groups  # Keras's alias
+    tf.saved_model.save(root, str(folder))
+
+
+@pytest.mark.parametrize("selective", [False, True])
+def test_simclr_saved_model(selective, tmp_path):
+    weights = Objects(bottleneck=selective, selective=selective, small=True)
+    depths = (3, 4, 6, 3) if selective else (2, 2, 2, 2)
+    images = np.random.default_rng(0).random([1, 32, 32, 3])
+    features = reference.simclr_resnet(
+        images, weights, depths, selective, filters=4, selective=selective, small=True
+    )
+    reference.simclr_head(features, weights, layers=3, dim=16)
+    head = {name: array for name, array in weights.rest.items() if "supervised_head" in name}
+    path = tmp_path / "saved_model"
+    save_model(path, weights.arrays | head)
+    keys = tf.train.load_checkpoint(str(path / "variables/variables")).get_variable_to_shape_map()
+    assert not any("resnet_model" in key for key in keys)  # or there is nothing to test
+    write_checkpoint(tmp_path / "model.ckpt-7", weights.arrays)
+    read, expected = (
+        importers.load("simclr").read(file) for file in (path, tmp_path / "model.ckpt-7")
+    )
+    assert read.encoder == expected.encoder and read.source.startswith("saved_model")
+    assert set(head) < set(read.left_out)
+    assert read.weights.keys() == expected.weights.keys()
+    for name, array in expected.weights.items():
+        np.testing.assert_array_equal(read.weights[name], array)
+
+
 @pytest.fixture(scope="module")
 def simclr_file(tmp_path_factory):
     """The arrays of a small checkpoint and its prefix."""
@@ -241,6 +287,7 @@ def test_what_does_not_fit_is_named(simclr_file, tmp_path):
         (change(arrays, drop=["base_model/batch_normalization_2/beta"]), "bn1/beta: not in the ch"),
         (change(arrays, **{gamma: np.full([4], np.nan)}), "damaged: .*bn2/gamma is not finite"),
         ({"global_step": np.int64(1)}, "has no encoder of google-research/simclr"),
+        (change(arrays, _CHECKPOINTABLE_OBJECT_GRAPH=np.array(b"graph")), "is damaged: .*parsing"),
     ]
     for number, (changed, message) in enumerate(cases):
         path = tmp_path / f"{number}.ckpt"
