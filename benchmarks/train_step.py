@@ -48,9 +48,8 @@ def build_step(arm, options):
         network = encoder.build_encoder(arm, width, size)
         counted = complexity.measure(arm, width, size)
     projection = heads.build_projection_head(network.output_shape[-1])
-    model = pretrain.ContrastiveModel(
-        network, projection, 0.1, "none" if arm == PEER else options.gradient_checkpointing
-    )
+    cuts = "none" if arm == PEER else options.gradient_checkpointing
+    model = pretrain.ContrastiveModel(network, projection, 0.1, gradient_checkpointing=cuts)
     lars = optimizer.make_optimizer("lars", 0.1, 0.9, 1e-6, 0.001)
     model.compile(optimizer=lars, jit_compile=False)
     shape = [options.batch_size, size, size, 3]

@@ -6,6 +6,7 @@ No Keras here: config.py takes the flags' choices from the table.
 import dataclasses
 
 SETTINGS = ("resnet_d", "selective_kernels", "zero_init")
+SMALL_IMAGE = 32  # up to here a ResNet's stem is one 3x3 convolution, as SimCLR's for CIFAR
 UNIT = (1.0, (0.0, 0.0, 0.0))  # pixels stay in [0, 1]
 SIGNED = (2.0, (-1.0, -1.0, -1.0))  # [-1, 1]
 CAFFE = (255.0, (-123.68, -116.779, -103.939))  # 0..255 less ImageNet's mean, as He et al. 2015
@@ -75,3 +76,8 @@ ENCODERS = {
     "bit_resnet101": _bit((3, 4, 23, 3)),
     "bit_resnet152": _bit((3, 8, 36, 3)),
 }
+
+
+def has_small_stem(name, image_size):
+    """Whether the encoder `name` for images of so many pixels has the stem for small ones."""
+    return ENCODERS[name].family == "resnet" and image_size <= SMALL_IMAGE

@@ -17,7 +17,7 @@ import shutil
 import typing
 
 from simclr_med import files, recipes
-from simclr_med.architectures import ENCODERS, SETTINGS
+from simclr_med.architectures import ENCODERS, SETTINGS, SMALL_IMAGE, has_small_stem
 from simclr_med.errors import InputError, RunError
 
 HEADS = ("linear_probe", "finetune")
@@ -356,7 +356,7 @@ def make_config(mode, given):
             )
     strengths = _recipe_strengths(mode, given)
     if str(given.get("init")).startswith(("run:", "imported:")):
-        given |= _inherited(given)
+        given |= _inherited(mode, given)
     if given.get("data_dir"):
         given["data_dir"] = os.path.abspath(given["data_dir"])
     sections = {}
@@ -375,11 +375,15 @@ def make_config(mode, given):
     return config
 
 
+def _augmentation(mode, given):
+    field = FIELDS["augmentation"][1]
+    return given.get("augmentation", field.metadata["by_mode"].get(mode, field.default))
+
+
 def _recipe_strengths(mode, given):
     """The strengths that the recipe sets itself; refuses those of steps that it has not."""
-    field = FIELDS["augmentation"][1]
-    name = given.get("augmentation", field.metadata["by_mode"].get(mode, field.default))
-    check_value(field, name)
+    name = _augmentation(mode, given)
+    check_value(FIELDS["augmentation"][1], name)
     for flag in given:
         step = FIELDS[flag][1].metadata["step"]
         if flag == "eval_crop" and (mode in HEADS or not recipes.RECIPES[name]):
@@ -440,7 +444,7 @@ def _check_together(config):
             )
 
 
-def _inherited(given):
+def _inherited(mode, given):
     """The network's settings of what this run starts from, and its full path."""
     kind, _, path = given["init"].partition(":")
     path = os.path.abspath(path)
@@ -448,19 +452,26 @@ def _inherited(given):
     if (source.mode == IMPORTED) != (kind == IMPORTED):
         other = IMPORTED if source.mode == IMPORTED else "run"
         raise InputError(f"--init={given['init']}: expected {other}:{path}")
-    taken["image_size"] = given.get("image_size", source.augment.image_size)
+    size = taken["image_size"] = given.get("image_size", source.augment.image_size)
+    small = has_small_stem(source.encoder.encoder, source.augment.image_size)
+    if has_small_stem(source.encoder.encoder, size) != small:
+        raise InputError(
+            f"--image_size={size}: {path} has {source.augment.image_size}, and a stem for images "
+            f"of {'at most' if small else 'more than'} {SMALL_IMAGE} pixels"
+        )
     sections = ["encoder"]
     if source.projection.projection_layers:
         sections.append("projection")
     elif str(given.get("head_input")).startswith("projection"):
         raise InputError(f"--head_input={given['head_input']}: {path} has no projection head")
-    if kind == IMPORTED:
+    # The share that an evaluation keeps is none for a window, which has to move.
+    if "window" not in recipes.RECIPES[_augmentation(mode, given)]:
         taken["eval_crop"] = given.get("eval_crop", source.augment.eval_crop)
     for section in sections:
         for name, value in dataclasses.asdict(getattr(source, section)).items():
-            if given.get(name, value) != value:
+            taken[name] = given.get(name, value)
+            if taken[name] != value and name != "bn_momentum":  # that is no architecture
                 raise InputError(f"--{name}={given[name]}: {path} has {value}")
-            taken[name] = value
     return taken
 
 

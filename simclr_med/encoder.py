@@ -7,9 +7,7 @@ features = encoder(images, training=False)  # [B, H, W, 3] in [0, 1] -> [B, D]
 import keras
 
 from simclr_med import bit, resnet
-from simclr_med.architectures import ENCODERS, UNIT
-
-SMALL_IMAGE = 32  # up to here the stem is one 3x3 convolution, as SimCLR has it for CIFAR
+from simclr_med.architectures import ENCODERS, UNIT, has_small_stem
 
 
 def build_encoder(
@@ -42,7 +40,8 @@ def build_encoder(
     """
     row = ENCODERS[name]
     given = {"resnet_d": resnet_d, "selective_kernels": selective_kernels}
-    lacking = [key for key, value in given.items() if value and key not in row.settings]
+    not_default = given | {"zero_init": not zero_init}
+    lacking = [key for key, value in not_default.items() if value and key not in row.settings]
     if lacking:
         raise ValueError(f"{name} has no {' or '.join(lacking)}")
     x = images = keras.Input([None, None, 3], name="images")
@@ -53,7 +52,7 @@ def build_encoder(
     if row.family == "bit":
         x = bit.build(x, row, width)
     else:
-        small = image_size <= SMALL_IMAGE
+        small = has_small_stem(name, image_size)
         x = resnet.build(x, row, width, small, bn_momentum, zero_init=zero_init, **given)
     features = keras.layers.GlobalAveragePooling2D(dtype="float32", name="features")(x)
     return keras.Model(images, features, name="encoder")

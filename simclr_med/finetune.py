@@ -41,7 +41,7 @@ class SupervisedModel(keras.Model):
       gradient_checkpointing: "none", "stages" or "blocks".
     """
 
-    def __init__(self, network, task, change=None, gradient_checkpointing="none"):
+    def __init__(self, network, task, *, change=None, gradient_checkpointing="none"):
         super().__init__()
         self.network = network
         self.task = task
@@ -98,7 +98,8 @@ def _train_all(config, nets, cases, task):
         running = dataset.running(config)
         return dataset.labelled_batches(positions, recipe, start_step=start_step, **running)
 
-    model = SupervisedModel(network, task, change, config.train.gradient_checkpointing)
+    cuts = config.train.gradient_checkpointing
+    model = SupervisedModel(network, task, change=change, gradient_checkpointing=cuts)
     _fit(config, nets, model, batches, recover)
 
 

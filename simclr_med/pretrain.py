@@ -41,7 +41,7 @@ class ContrastiveModel(keras.Model):
     """
 
     def __init__(
-        self, encoder, projection, temperature, change=None, gradient_checkpointing="none"
+        self, encoder, projection, temperature, *, change=None, gradient_checkpointing="none"
     ):
         super().__init__()
         self.encoder = encoder
@@ -115,8 +115,8 @@ def run(config):
         nets.encoder,
         nets.projection,
         config.pretrain.temperature,
-        change,
-        config.train.gradient_checkpointing,
+        change=change,
+        gradient_checkpointing=config.train.gradient_checkpointing,
     )
     model.compile(optimizer=optimizer_of(config), jit_compile=False)
     model.optimizer.build(model.trainable_variables)

@@ -58,7 +58,9 @@ def _recomputed(segment):
 @contextlib.contextmanager
 def _statistics_kept(model):
     """Within, batch normalisation leaves its moving statistics as they are."""
-    layers = [x for x in model.layers if isinstance(x, keras.layers.BatchNormalization)]
+    # A model may hold others, as that of a head on the projection head does.
+    everything = model._flatten_layers()
+    layers = [x for x in everything if isinstance(x, keras.layers.BatchNormalization)]
     momenta = [layer.momentum for layer in layers]
     try:
         for layer in layers:

@@ -1,5 +1,6 @@
 """Every architecture: its numbers, its place in Keras, its gradients with less memory."""
 
+import argparse
 import dataclasses
 import pathlib
 import runpy
@@ -12,8 +13,10 @@ import pytest
 import reference
 import tensorflow as tf
 
-from simclr_med import architectures, checkpoint, complexity, encoder, recompute
+from simclr_med import architectures, checkpoint, complexity, encoder, heads, recompute
 from simclr_med.encoder import build_encoder
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 SK = {"resnet_d": True, "selective_kernels": True}
 # Millions of parameters and billions of multiply-adds at 224 pixels, without the classifier.
@@ -69,7 +72,7 @@ def test_those_of_the_deep_and_wide_ones_too(published):
 
 def described(monkeypatch, capsys, *arguments):
     """What tools/describe_encoder.py prints, and its exit code."""
-    tool = pathlib.Path(__file__).resolve().parents[1] / "tools" / "describe_encoder.py"
+    tool = ROOT / "tools" / "describe_encoder.py"
     monkeypatch.setattr(sys, "argv", [str(tool), *arguments])
     with pytest.raises(SystemExit) as left:
         runpy.run_path(str(tool), run_name="__main__")
@@ -302,6 +305,24 @@ def test_recomputation_has_equal_gradients_and_is_done(short):
                 np.testing.assert_allclose(again[name][2], gradient, atol=limit, err_msg=name)
 
 
+def test_recomputation_of_what_a_nested_model_holds(short):
+    """A head on projection1 holds its batch normalisation in a model within the model."""
+    model = build_encoder("resnet18", 1 / 8, 32)
+    projection = heads.build_projection_head(model.output_shape[-1])
+    network = heads.build_head_input(model, projection, "projection1")
+    images = tf.random.stateless_uniform([4, 32, 32, 3], [0, 1])
+    plain, _ = train_step(network, "none", images)
+    nested = network.layers[-1].name
+    moved = [name for name in plain if name.startswith(f"e/{nested}/moving")]
+    assert len(moved) == 2
+    for cuts in ("stages", "blocks"):
+        again, _ = train_step(network, cuts, images)
+        for name in moved:
+            before, after, _ = plain[name]
+            assert not np.array_equal(before, after)
+            np.testing.assert_allclose(again[name][1], after, rtol=1e-6, atol=1e-7)
+
+
 def test_a_saved_encoder_needs_keras_alone(short, tmp_path):
     model = build_encoder("resnet50", 1 / 16, 64, **SK)
     randomise(model)
@@ -342,6 +363,8 @@ def test_a_setting_that_an_architecture_has_not_is_refused():
         build_encoder("resnet18", selective_kernels=True)
     with pytest.raises(ValueError, match="bit_resnet50 has no resnet_d"):
         build_encoder("bit_resnet50", resnet_d=True)
+    with pytest.raises(ValueError, match="bit_resnet50 has no zero_init"):
+        build_encoder("bit_resnet50", zero_init=False)
 
 
 def test_zero_init_makes_blocks_the_identity_at_first(short):
@@ -351,3 +374,13 @@ def test_zero_init_makes_blocks_the_identity_at_first(short):
             if name.endswith("gamma"):
                 last = "bn2" in name
                 np.testing.assert_array_equal(variable, expected if last else 1)
+
+
+def test_a_step_of_the_benchmark_of_training(short):
+    build_step = runpy.run_path(str(ROOT / "benchmarks" / "train_step.py"))["build_step"]
+    options = argparse.Namespace(
+        image_size=32, width=1 / 16, batch_size=2, gradient_checkpointing="stages"
+    )
+    step, multiply_adds = build_step("resnet50", options)
+    assert np.isfinite(step())
+    assert multiply_adds == complexity.measure("resnet50", 1 / 16, 32).multiply_adds

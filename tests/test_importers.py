@@ -4,6 +4,7 @@ The source models are independent of what reads them: keras.applications itself,
 versions of the others (reference.py), whose weights are written in their published naming.
 """
 
+import dataclasses
 import doctest
 import json
 import pathlib
@@ -13,11 +14,13 @@ import shutil
 import subprocess
 import sys
 
+import h5py
 import keras
 import numpy as np
 import pytest
 import reference
 import tensorflow as tf
+from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 from test_readme import commands
 from test_readme import run as shell
 
@@ -113,7 +116,9 @@ class Objects(Drawn):
         f"save_counter{SUFFIX}": np.int64(1),
         f"optimizer/learning_rate{SUFFIX}": np.float32(0.1),
         f"model/supervised_head/linear_layer/dense/bias{SUFFIX}": np.zeros([3], np.float32),
-        "_CHECKPOINTABLE_OBJECT_GRAPH": np.array(b"graph"),
+        "_CHECKPOINTABLE_OBJECT_GRAPH": np.array(
+            TrackableObjectGraph(nodes=[{}]).SerializeToString(), object
+        ),
     }
 
     def __init__(self, bottleneck, selective, small):
@@ -207,6 +212,49 @@ def test_simclr(naming, encoder, selective, size, tmp_path):
     np.testing.assert_allclose(got, projections, atol=1e-4 * np.abs(projections).max())
 
 
+def save_model(folder, arrays):
+    """A SavedModel of objects at the arrays' paths; shorter paths lead to them, as Keras's do."""
+    root = tf.Module()
+    root.everything = []
+    for name, array in arrays.items():
+        *path, last = name.removesuffix(Objects.SUFFIX).split("/")
+        place = root
+        for attribute in path:
+            if not hasattr(place, attribute):
+                setattr(place, attribute, tf.Module())
+            place = getattr(place, attribute)
+        variable = tf.Variable(array)
+        setattr(place, last, variable)
+        root.everything.append(variable)
+    root.model.resnet_model.layers = root.model.resnet_model.block_groups  # Keras's alias
+    tf.saved_model.save(root, str(folder))
+
+
+@pytest.mark.parametrize("selective", [False, True])
+def test_simclr_saved_model(selective, tmp_path):
+    weights = Objects(bottleneck=selective, selective=selective, small=True)
+    depths = (3, 4, 6, 3) if selective else (2, 2, 2, 2)
+    images = np.random.default_rng(0).random([1, 32, 32, 3])
+    features = reference.simclr_resnet(
+        images, weights, depths, selective, filters=4, selective=selective, small=True
+    )
+    reference.simclr_head(features, weights, layers=3, dim=16)
+    head = {name: array for name, array in weights.rest.items() if "supervised_head" in name}
+    path = tmp_path / "saved_model"
+    save_model(path, weights.arrays | head)
+    keys = tf.train.load_checkpoint(str(path / "variables/variables")).get_variable_to_shape_map()
+    assert not any("resnet_model" in key for key in keys)  # or there is nothing to test
+    write_checkpoint(tmp_path / "model.ckpt-7", weights.arrays)
+    read, expected = (
+        importers.load("simclr").read(file) for file in (path, tmp_path / "model.ckpt-7")
+    )
+    assert read.encoder == expected.encoder and read.source.startswith("saved_model")
+    assert set(head) < set(read.left_out)
+    assert read.weights.keys() == expected.weights.keys()
+    for name, array in expected.weights.items():
+        np.testing.assert_array_equal(read.weights[name], array)
+
+
 @pytest.fixture(scope="module")
 def simclr_file(tmp_path_factory):
     """The arrays of a small checkpoint and its prefix."""
@@ -239,6 +287,7 @@ def test_what_does_not_fit_is_named(simclr_file, tmp_path):
         (change(arrays, drop=["base_model/batch_normalization_2/beta"]), "bn1/beta: not in the ch"),
         (change(arrays, **{gamma: np.full([4], np.nan)}), "damaged: .*bn2/gamma is not finite"),
         ({"global_step": np.int64(1)}, "has no encoder of google-research/simclr"),
+        (change(arrays, _CHECKPOINTABLE_OBJECT_GRAPH=np.array(b"graph")), "is damaged: .*parsing"),
     ]
     for number, (changed, message) in enumerate(cases):
         path = tmp_path / f"{number}.ckpt"
@@ -309,8 +358,10 @@ def test_bit_files_that_do_not_fit(bit_file, tmp_path):
         with pytest.raises(InputError, match=message):
             imported("bit", tmp_path / f"{number}.npz", tmp_path)
     (tmp_path / "cut.npz").write_bytes(path.read_bytes()[:5000])
-    with pytest.raises(InputError, match="cut.npz is not an .npz of arrays, or is damaged"):
-        imported("bit", tmp_path / "cut.npz", tmp_path)
+    np.save(tmp_path / "array.npy", np.zeros(2))
+    for name in ("cut.npz", "array.npy"):
+        with pytest.raises(InputError, match=f"{name} is not an .npz of arrays, or is damaged"):
+            imported("bit", tmp_path / name, tmp_path)
     assert not (tmp_path / "imported").exists()
 
 
@@ -345,9 +396,50 @@ def test_keras_applications(keras_files, tmp_path):
     assert read.left_out == ("predictions/kernel", "predictions/bias")
     check_features(folder, images, features)
     whole = importers.load("keras").read(files / "model.keras")
-    assert whole.weights.keys() == read.weights.keys()
-    for name, array in read.weights.items():
-        np.testing.assert_array_equal(whole.weights[name], array)
+    published = importers.load("keras").read(renamed_top(files, tmp_path, "probs"))
+    assert published.left_out == ("probs/kernel", "probs/bias")
+    without = importers.load("keras").read(renamed_top(files, tmp_path, None))
+    assert without.left_out == ()
+    for other in (whole, published, without):
+        assert other.weights.keys() == read.weights.keys()
+        for name, array in read.weights.items():
+            np.testing.assert_array_equal(other.weights[name], array)
+
+
+def renamed_top(files, tmp_path, name):
+    """A copy of the weights whose classifier is called `name`, as published; None: without it."""
+    path = pathlib.Path(shutil.copy(files / "weights.h5", tmp_path / f"{name}.h5"))
+    with h5py.File(path, "r+") as file:
+        if name is not None:
+            group = file.create_group(name)
+            group.attrs["weight_names"] = [f"{name}/kernel:0", f"{name}/bias:0"]
+            for weight in ("kernel:0", "bias:0"):
+                group[f"{name}/{weight}"] = file[f"predictions/predictions/{weight}"][()]
+        del file["predictions"]
+    return path
+
+
+def without_biases(files, path, *layers):
+    """A copy of the weights without the biases of some convolutions."""
+    shutil.copy(files / "weights.h5", path)
+    with h5py.File(path, "r+") as file:
+        for layer in layers:
+            names = [n for n in file[layer].attrs["weight_names"] if "bias" not in str(n)]
+            file[layer].attrs["weight_names"] = names
+    return path
+
+
+def test_keras_biases_that_do_not_fit(keras_files, tmp_path):
+    files, layer = keras_files[0], "conv2_block1_1_conv"
+    path = without_biases(files, tmp_path / "one.h5", layer)
+    with pytest.raises(InputError, match="stage1_block1_conv1/bias is missing, expected .64,"):
+        importers.load("keras").read(path)
+    shutil.copy(files / "weights.h5", path)
+    with h5py.File(path, "r+") as file:
+        del file[f"{layer}/{layer}/bias:0"]
+        file[f"{layer}/{layer}/bias:0"] = np.zeros([1], np.float32)  # would broadcast
+    with pytest.raises(InputError, match=r"stage1_block1_conv1/bias is \(1,\), expected .64,"):
+        importers.load("keras").read(path)
 
 
 def test_keras_files_that_do_not_fit(keras_files, tmp_path):
@@ -361,6 +453,15 @@ def test_keras_files_that_do_not_fit(keras_files, tmp_path):
     small.save(tmp_path / "small.keras")
     with pytest.raises(InputError, match="does not have:\n  other/bias\n  other/kernel"):
         imported("keras", tmp_path / "small.keras", tmp_path)
+
+
+def test_keras_without_any_biases(keras_files, tmp_path):
+    files, norm = keras_files[0], "conv1_bn"
+    with h5py.File(files / "weights.h5") as file:
+        layers = [layer for layer in file if layer.endswith("_conv")]
+        mean = file[f"{norm}/{norm}/moving_mean:0"][()]
+    read = importers.load("keras").read(without_biases(files, tmp_path / "none.h5", *layers))
+    np.testing.assert_array_equal(read.weights["encoder/stem_bn/moving_mean"], mean)
 
 
 # Runs of ours, and what starts from an imported folder
@@ -433,9 +534,42 @@ def test_starting_from_bit(bit_file, data_dir, tmp_path):
         configs.make_config("pretrain", given | {"init": f"run:{folder}"})
 
 
-def test_a_run_s_contract(run):
+def test_a_run_s_contract(run, tmp_path):
     found = contract.load(run)
     assert (found.size, found.crop, found.scale, found.offset) == (32, 0.875, 1.0, (0, 0, 0))
+    other = shutil.copytree(run, tmp_path / "other")
+    dataclasses.replace(found, interpolation="bilinear").save(other)
+    assert importers.load("run").read(other).interpolation == "bilinear"
+    (other / contract.FILE).unlink()
+    assert importers.load("run").read(other).interpolation == "bicubic"
+
+
+def test_what_a_start_brings(tmp_path):
+    """Its crop of evaluation, but to no window; not its momentum; no other stem."""
+    source = tmp_path / "source"
+    source.mkdir()
+    given = {"data_dir": "d", "work_dir": str(source), "encoder": "resnet18", "eval_crop": 0.5}
+    config = configs.make_config("linear_probe", given)
+    (source / "config.json").write_text(configs.to_json(config))
+    start = {"data_dir": "d", "work_dir": "w", "init": f"run:{source}"}
+
+    def crop(mode, **others):
+        return configs.make_config(mode, start | others).augment.eval_crop
+
+    assert crop("linear_probe") == crop("finetune") == crop("pretrain") == 0.5
+    assert crop("linear_probe", eval_crop=0.75) == 0.75
+    for mode in ("pretrain", "finetune"):
+        assert crop(mode, augmentation="chexpert") == 0.875
+        assert crop(mode, augmentation="chexpert", eval_crop=0.75) == 0.75
+    for value, expected in (({}, 0.9), ({"bn_momentum": 0.99}, 0.99)):
+        assert configs.make_config("finetune", start | value).encoder.bn_momentum == expected
+    assert configs.make_config("finetune", start | {"image_size": 33}).augment.image_size == 33
+    with pytest.raises(InputError, match="--image_size=32: .* has 224.* more than 32 pixels"):
+        configs.make_config("finetune", start | {"image_size": 32})
+    small = dataclasses.replace(config, augment=configs.AugmentConfig(image_size=32))
+    (source / "config.json").write_text(configs.to_json(small))
+    with pytest.raises(InputError, match="--image_size=33: .* has 32.* at most 32 pixels"):
+        configs.make_config("finetune", start | {"image_size": 33})
 
 
 def test_each_kind_of_start_is_named(run, tmp_path):

@@ -16,7 +16,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from simclr_med.errors import InputError, run_main
 
 SOURCES = {
-    "simclr": "google-research/simclr, TF1 or TF2: a checkpoint's prefix or its folder",
+    "simclr": "google-research/simclr, TF1 or TF2: a checkpoint's prefix or folder, a SavedModel's",
     "bit": "google-research/big_transfer: an .npz",
     "keras": "keras.applications ResNet50, 101, 152: a model, or its weights as .h5",
     "run": "a work folder of ours: its encoder and projection head, whatever its head",

@@ -16,8 +16,6 @@ from simclr_med import checkpoint, contract, files, networks
 from simclr_med import config as configs
 from simclr_med.errors import InputError
 
-SOURCES = ("simclr", "bit", "keras", "run")
-
 
 @dataclasses.dataclass(frozen=True)
 class Imported:
@@ -44,7 +42,7 @@ class Imported:
 
 
 def load(source):
-    """The module of one of `SOURCES`."""
+    """The module of a source: "simclr", "bit", "keras" or "run"."""
     return importlib.import_module(f"{__name__}.{source}")
 
 

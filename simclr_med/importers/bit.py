@@ -37,13 +37,14 @@ def read(path):
     refuse_unknown(path, [name for name, ours in names.items() if ours is None], PROJECT)
     if ROOT not in arrays:
         raise InputError(f"{path} is not of {PROJECT}: {ROOT} is missing")
-    name, blocks = _architecture(path, names)
+    name = _architecture(path, names)
     return Imported(
         source=f"{path.name} ({PROJECT}, {name})",
         encoder=EncoderConfig(encoder=name, width=arrays[ROOT].shape[-1] / 64),
         weights={f"encoder/{ours}": arrays[theirs] for theirs, ours in names.items()},
         left_out=tuple(name for name in HEAD if name in arrays),
-        # bit_hyperrule.py: 480 pixels, the whole image; tf.image.resize's default.
+        # bit_hyperrule.py: 480 pixels; tf.image.resize's default. There the whole image is squeezed
+        # into a square; a crop of 1 is the central square of the short side.
         image_size=480,
         crop=1.0,
         interpolation="bilinear",
@@ -54,7 +55,15 @@ def _arrays(path):
     try:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-    except (OSError, EOFError, ValueError, AttributeError, zipfile.BadZipFile) as error:
+    # A .npy is an array, which is no context: TypeError, and AttributeError before Python 3.11.
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        AttributeError,
+        TypeError,
+        zipfile.BadZipFile,
+    ) as error:
         raise InputError(f"{path} is not an .npz of arrays, or is damaged: {error}") from None
 
 
@@ -71,5 +80,5 @@ def _architecture(path, names):
     blocks = tuple(sum(stage == str(i) for stage, _ in units) for i in range(1, 5))
     for name, row in ENCODERS.items():
         if row.family == "bit" and row.blocks == blocks:
-            return name, blocks
+            return name
     raise InputError(f"{path}: blocks of {blocks} units are no architecture of {PROJECT}")

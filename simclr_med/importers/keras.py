@@ -22,7 +22,8 @@ NAME = re.compile(
     r"(?:conv1|conv(?P<stage>[2-5])_block(?P<block>\d+)_(?P<number>[0-3]))"
     r"_(?P<kind>conv/kernel|conv/bias|bn/gamma|bn/beta|bn/moving_mean|bn/moving_variance)"
 )
-HEAD = ("predictions/kernel", "predictions/bias")
+HEADS = ("predictions", "probs")  # now, and in the files published with the top
+HEAD = tuple(f"{layer}/{weight}" for layer in HEADS for weight in ("kernel", "bias"))
 
 
 def read(path):
@@ -35,6 +36,8 @@ def read(path):
     if "stem_conv/kernel" not in arrays:
         raise InputError(f"{path} is not of {PROJECT}: conv1_conv/kernel is missing")
     name = _architecture(path, arrays)
+    if any(name.endswith("/bias") for name in arrays):
+        _refuse_biases_that_do_not_fit(path, arrays)
     width = arrays["stem_conv/kernel"].shape[-1] / 64
     return Imported(
         source=f"{path.name} ({PROJECT}, {name})",
@@ -71,6 +74,23 @@ def _architecture(path, arrays):
     raise InputError(f"{path}: stages of {blocks} blocks are no architecture of {PROJECT}")
 
 
+def _bias_before(normalisation):
+    return f"{normalisation.replace('bn', 'conv')}/bias"
+
+
+def _refuse_biases_that_do_not_fit(path, arrays):
+    for name, array in arrays.items():
+        layer, weight = name.split("/")
+        if weight == "moving_mean":
+            bias = _bias_before(layer)
+            there = arrays[bias].shape if bias in arrays else "missing"
+            if there != array.shape:
+                raise InputError(
+                    f"{path} is not of {PROJECT}, or is damaged: {bias} is {there}, expected "
+                    f"{array.shape}"
+                )
+
+
 def _folded(arrays):
     """Without biases, and for our epsilon: (c + bias - mean) / sqrt(variance + epsilon) stays."""
     folded = {}
@@ -79,8 +99,7 @@ def _folded(arrays):
         if weight == "bias":
             continue
         if weight == "moving_mean":
-            convolution = layer.replace("bn", "conv")
-            array = array - arrays.get(f"{convolution}/bias", 0)
+            array = array - arrays.get(_bias_before(layer), 0)
         elif weight == "moving_variance":
             array = array + (THEIR_EPSILON - EPSILON)
         elif name == "stem_conv/kernel":

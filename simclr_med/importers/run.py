@@ -12,7 +12,8 @@ def read(path):
     folder = networks.last_checkpoint(path)
     networks.restore_encoder(nets, folder)
     weights = {name: variable.numpy() for name, variable in nets.variables().items()}
-    own = contract.of_run(config)
+    # Runs of earlier versions have no contract of their own.
+    own = contract.load(path) if (path / contract.FILE).exists() else contract.of_run(config)
     return Imported(
         source=f"{path} (a run of simclr_med)",
         encoder=config.encoder,

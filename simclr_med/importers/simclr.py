@@ -1,4 +1,4 @@
-"""google-research/simclr: TF1 checkpoints, whose variables have names, and TF2's, of objects.
+"""google-research/simclr: TF1 checkpoints, of names; TF2 checkpoints and SavedModels, of objects.
 
 Both are read into one form: kernels and normalisations in the order in which the network creates
 them, which is that of its forward pass but for each projection, which comes before its block.
@@ -10,6 +10,8 @@ import re
 
 import numpy as np
 import tensorflow as tf
+from google.protobuf.message import DecodeError
+from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
 from simclr_med.architectures import ENCODERS
 from simclr_med.config import EncoderConfig
@@ -17,6 +19,7 @@ from simclr_med.errors import InputError
 from simclr_med.importers import Imported, refuse_unknown
 
 PROJECT = "google-research/simclr"
+GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 NORM = ("gamma", "beta", "moving_mean", "moving_variance")
 
 
@@ -51,6 +54,14 @@ BY_OBJECT = _Naming(  # TF2
     r"|.+/\.OPTIMIZER_SLOT/.+|(?:model/)?supervised_head/.+",
 )
 
+# The attributes that hold the layers there. Keras's own, such as variables, hold them once more.
+ATTRIBUTES = re.compile(
+    r"\d+|model|resnet_model|initial_conv_relu_max_pool|block_groups|projection_layers"
+    r"|shortcut_layers|conv2d_bn_layers|conv_relu_dropblock_layers|conv2d(_[01]|_fixed_padding)?"
+    r"|batch_norm_relu(_1)?|bn|_projection_head|supervised_head|linear_layers?|dense|bn_relu"
+    r"|kernel|bias|gamma|beta|moving_mean|moving_variance"
+)
+
 
 @dataclasses.dataclass
 class _Parts:
@@ -63,25 +74,30 @@ class _Parts:
 
 
 def read(path):
-    """The `Imported` of a checkpoint: its prefix (.../model.ckpt-250228), or its folder."""
+    """The `Imported` of a checkpoint, by prefix (.../model.ckpt-250228) or folder; a SavedModel."""
     prefix = _prefix(path)
     try:
         reader = tf.train.load_checkpoint(prefix)
-        shapes = reader.get_variable_to_shape_map()
-        get = reader.get_tensor
+        keys, shapes = _keys(reader), reader.get_variable_to_shape_map()
+        shapes = {name: shapes[key] for name, key in keys.items()}
         objects = any(name.endswith(BY_OBJECT.suffix) for name in shapes)
+
+        def get(name):
+            return reader.get_tensor(keys[name])
+
         parts = _parts(path, shapes, BY_OBJECT if objects else BY_NAME)
         encoder, image_size = _architecture(path, [shapes[name] for name in parts.kernels])
         weights = _encoder_weights(path, encoder, image_size, parts, get)
         layers = 1 + max((number for number, _ in parts.head), default=-1)
         weights |= _head_weights(parts.head, layers, get)
-    except (tf.errors.OpError, RuntimeError, ValueError, IndexError) as error:
+    except (tf.errors.OpError, RuntimeError, ValueError, IndexError, DecodeError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path} is damaged: {str(error).splitlines()[0]}") from None
     last = parts.head.get((layers - 1, "kernel"))
+    name = path.name if _saved_model(path) else pathlib.Path(prefix).name
     return Imported(
-        source=f"{pathlib.Path(prefix).name} ({PROJECT}, {encoder.encoder})",
+        source=f"{name} ({PROJECT}, {encoder.encoder})",
         encoder=encoder,
         weights=weights,
         left_out=tuple(parts.left_out),
@@ -94,7 +110,39 @@ def read(path):
     )
 
 
+def _saved_model(path):
+    return (path / "variables" / "variables.index").exists()
+
+
+def _keys(reader):
+    """Names of the variables to their keys in the file.
+
+    A key is the shortest path to an object: in a SavedModel that may be model/variables/3, which
+    says nothing. A name is the path by `ATTRIBUTES`, where there is one; otherwise the key.
+    """
+    keys = dict.fromkeys(reader.get_variable_to_shape_map())
+    if GRAPH not in keys:
+        return {key: key for key in keys}
+    nodes = TrackableObjectGraph.FromString(reader.get_tensor(GRAPH)).nodes
+    names, seen, ahead = {}, set(), [(0, "")]
+    while ahead:
+        number, path = ahead.pop()
+        if number in seen:
+            continue
+        seen.add(number)
+        node = nodes[number]
+        for attribute in node.attributes:
+            names[attribute.checkpoint_key] = path.removeprefix("/") + BY_OBJECT.suffix
+        for child in node.children:
+            block = child.local_name == "layers" and re.search(r"/block_groups/\d+$", path)
+            if block or ATTRIBUTES.fullmatch(child.local_name):
+                ahead.append((child.node_id, f"{path}/{child.local_name}"))
+    return {names.get(key, key): key for key in keys}
+
+
 def _prefix(path):
+    if _saved_model(path):
+        return str(path / "variables" / "variables")
     if path.is_dir():
         found = sorted(path.glob("*.index"))
         latest = tf.train.latest_checkpoint(str(path))
