@@ -8,19 +8,23 @@
 Ours always act, as KerasCV's do, and draw anew for each image.
 """
 
+import contextlib
 import functools
 import inspect
+import io
 import json
 from unittest import mock
 
 import keras
-import keras_cv
 import numpy as np
 import tensorflow as tf
 
 from simclr_med import augment, crops
 from simclr_med.errors import InputError
 from simclr_med.recipes import CHANGING_DRAWS, RECIPES, Recipe
+
+with contextlib.redirect_stdout(io.StringIO()):  # where it says which backend it uses
+    import keras_cv
 
 PACKAGE = "simclr_med"
 

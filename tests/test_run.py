@@ -138,7 +138,11 @@ def test_imports_run_one_way():
             ["--width=0.0625", "--image_size=64", "--batch_size=2", "--repeats=1"],
             marks=pytest.mark.slow,  # it builds and traces a dozen networks
         ),
-        ("input_pipeline", ["--images=32", "--large=0", "--rounds=1"]),
+        pytest.param(
+            "input_pipeline",
+            ["--images=32", "--large=0", "--rounds=1"],
+            marks=pytest.mark.slow,  # it traces KerasCV's layers
+        ),
     ],
 )
 def test_benchmarks_write_their_ratios(name, flags, tmp_path):

@@ -31,11 +31,11 @@ def test_rows_are_the_run_s_first_examples(positives, cells, data_dir):
         np.testing.assert_allclose(row[:, 1], shown[0], atol=1)
         np.testing.assert_allclose(row[:, 3], shown[1], atol=1)
         original = Image.open(cases.paths[int(batch["image1"][i])]).convert("RGB")
-        np.testing.assert_allclose(row[:, 0], np.asarray(original.resize([32, 32])), atol=1)
+        np.testing.assert_allclose(row[:, 0], np.asarray(original.resize([32, 32])), atol=4)
         assert (row[:, 1] != row[:, 2]).any()  # drawn again
     if positives == "case":
         original = Image.open(cases.paths[int(batch["image2"][0])]).convert("RGB")
-        np.testing.assert_allclose(rows[0][:, 5], np.asarray(original.resize([32, 32])), atol=1)
+        np.testing.assert_allclose(rows[0][:, 5], np.asarray(original.resize([32, 32])), atol=4)
 
 
 def test_finetuning_shows_one_view_of_each(data_dir):
