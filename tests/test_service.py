@@ -154,5 +154,5 @@ def test_the_tool_refuses_what_does_not_fit(flags, problem):
 def test_a_port_that_is_taken_is_named(address):
     port = address.rsplit(":", 1)[1]
     command = [sys.executable, str(TOOL), "--role=dispatcher", f"--port={port}"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2 and f"--port={port}" in done.stderr

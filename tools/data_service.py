@@ -10,9 +10,11 @@ own.
 """
 
 import argparse
+import contextlib
 import os
 import re
 import signal
+import socket
 import sys
 import threading
 
@@ -48,10 +50,12 @@ def main():
 
     if flags.dispatcher:
         check(flags.dispatcher)  # a worker would wait for an hour, deaf to signals
-    try:
-        server = start(flags)
-    except RuntimeError as error:
+    try:  # gRPC would share the port with whoever serves there
+        with contextlib.closing(socket.socket()) as free:
+            free.bind(("", flags.port))
+    except OSError as error:
         raise InputError(f"--port={flags.port}: {error}") from None
+    server = start(flags)
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
