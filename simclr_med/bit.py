@@ -9,7 +9,7 @@ import math
 import keras
 import tensorflow as tf
 
-from simclr_med.resnet import scaled
+from simclr_med.resnet import blocks, scaled
 
 GROUPS = 32
 EPSILON = 1e-5
@@ -57,13 +57,8 @@ def build(x, row, width):
     x = _conv(x, scaled(64, width), 7, 2, "stem_conv")
     x = keras.layers.ZeroPadding2D(1, name="stem_pool_pad")(x)
     x = keras.layers.MaxPooling2D(3, 2, name="stem_pool")(x)
-    for stage, count in enumerate(row.blocks):
-        filters = scaled(64 * 2**stage, width)
-        for block in range(count):
-            stride = 2 if stage > 0 and block == 0 else 1
-            prefix = f"stage{stage + 1}_block{block + 1}"
-            last = f"stage{stage + 1}" if block == count - 1 else f"{prefix}_out"
-            x = _bottleneck(x, filters, stride, prefix, last)
+    for block in blocks(row, width):
+        x = _bottleneck(x, *block)
     return _norm_relu(x, "final", "")
 
 

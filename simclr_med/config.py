@@ -49,6 +49,7 @@ def heads(value):
 POSITIVE = ("above 0", lambda value: value > 0)
 NOT_NEGATIVE = ("0 or more", lambda value: value >= 0)
 FRACTION = ("above 0, at most 1", lambda value: 0 < value <= 1)
+SERVICE = r"grpc://[^:]+:\d+"  # a tf.data service's address
 UP_TO_ONE = ("from 0 to 1", lambda value: 0 <= value <= 1)
 SHARE = ("from 0 to below 1", lambda value: 0 <= value < 1)
 LABELLED = ("train", "validation", "test", "external")
@@ -100,7 +101,7 @@ class DataConfig:
     data_service: str = setting(
         "",
         "address of a tf.data service whose workers make the batches",
-        ("grpc://HOST:PORT", lambda value: not value or re.fullmatch(r"grpc://[^:]+:\d+", value)),
+        ("grpc://HOST:PORT", lambda value: not value or re.fullmatch(SERVICE, value)),
         modes=AUGMENTING,
         identity=False,
     )

@@ -199,7 +199,7 @@ def _resample(images, corners, scales, radians, sides):
                 zero,
             ],
             axis=1,
-        ),  # fmt: skip
+        ),
         output_shape=sides,
         interpolation="BILINEAR",
         fill_mode="CONSTANT",

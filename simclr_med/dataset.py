@@ -50,7 +50,9 @@ class Positions:
             what = "cases" if self.by_case else "images"
             raise InputError(f"--batch_size {batch_size} is more than the {len(units)} {what}")
         self.offsets = units.offsets
-        self.paths = tf.constant(cases.paths)  # one tensor, which each graph captures
+        # Tensors that each graph captures, not makes anew: the case of each image, its path.
+        self.owner = tf.constant(np.repeat(np.arange(len(cases)), np.diff(cases.offsets)))
+        self.paths = tf.constant(cases.paths)
         self.substitutes = np.arange(len(cases.paths)) if substitutes is None else substitutes
 
     def drawn(self, start_step, stop_step, share=(0, 1)):
@@ -106,8 +108,6 @@ def contrastive_batches(positions, recipe, **running):
       "image2", int64 `[B]` rows of `cases.paths`; "case", int64 `[B]` rows of `cases`. No unit
       comes twice in a batch, unless it stands in for an unreadable one.
     """
-    cases = positions.cases
-    owner = tf.constant(np.repeat(np.arange(len(cases)), np.diff(cases.offsets)))
 
     def example(images, views, draws):
         return {
@@ -115,7 +115,7 @@ def contrastive_batches(positions, recipe, **running):
             **{f"draws{number}": part for number, part in enumerate(draws, 1)},
             "image1": images[0],
             "image2": images[1],
-            "case": owner[images[0]],
+            "case": positions.owner[images[0]],
         }
 
     return _batches(positions, recipe, example, **running)
@@ -132,15 +132,13 @@ def labelled_batches(positions, recipe, **running):
     Returns:
       A `tf.data.Dataset` of "images", float32 `[B, S, S, 3]`, as the views of
       `contrastive_batches` (with "draws"), and "targets", float32 `[B, K]`. No case comes twice in
-      a batch.
+      a batch, unless it stands in for one whose images are unreadable.
     """
-    cases = positions.cases
-    owner = tf.constant(np.repeat(np.arange(len(cases)), np.diff(cases.offsets)))
-    targets = tf.constant(cases.targets)
+    targets = tf.constant(positions.cases.targets)
 
     def example(images, views, draws):
         part = {"draws": draws[0]} if draws else {}
-        return {"images": views[0], "targets": targets[owner[images[0]]], **part}
+        return {"images": views[0], "targets": targets[positions.owner[images[0]]], **part}
 
     return _batches(positions, recipe, example, **running)
 

@@ -147,17 +147,21 @@ class RandomRotation(_Layer):
 
 
 class _Placed(_Layer):
-    """A view of `size` pixels of each image."""
+    """A view of each image, by a recipe whose `size` it has."""
+
+    def recipe(self):
+        raise NotImplementedError
 
     def augmented(self, images, place, draws):
         recipe = self.recipe()
 
-        def view(image_and_place):
+        def cut(image_and_place):
             image, place = image_and_place
-            return crops.crops_of(image, place[None], recipe)[0]
+            return crops.crops_of(255 * image, place[None], recipe)[0]
 
         spec = tf.TensorSpec([recipe.size, recipe.size, 3], tf.float32)
-        return augment.clip(tf.map_fn(view, (images, place), fn_output_signature=spec))
+        cuts = tf.map_fn(cut, (images, place), fn_output_signature=spec)
+        return augment.change(cuts, draws, recipe)
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -189,7 +193,7 @@ class RandomWindow(_Placed):
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
-class RandomView(_Layer):
+class RandomView(_Placed):
     """A whole recipe: images to views of `size`.
 
     Args:
@@ -205,22 +209,14 @@ class RandomView(_Layer):
             raise ValueError(f"augmentation {augmentation!r}; expected one of {tuple(RECIPES)}")
         self.size, self.augmentation = size, augmentation
 
-    def augmented(self, images, place, draws):
-        recipe = Recipe.named(self.augmentation, self.size)
-
-        def cut(image_and_place):
-            image, place = image_and_place
-            return crops.crops_of(255 * image, place[None], recipe)[0]
-
-        spec = tf.TensorSpec([self.size, self.size, 3], tf.float32)
-        return augment.change(
-            tf.map_fn(cut, (images, place), fn_output_signature=spec), draws, recipe
-        )
+    def recipe(self):
+        return Recipe.named(self.augmentation, self.size)
 
 
 # KerasCV's layers
 
 
+@functools.cache  # a recipe has two functions, which both want them
 def parse(text):
     """The layers that JSON names.
 

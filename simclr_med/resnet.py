@@ -22,14 +22,22 @@ def build(x, row, width, small, bn_momentum, resnet_d, selective_kernels, zero_i
     """
     net = _Builder(row, bn_momentum, resnet_d, selective_kernels, zero_init)
     x = net.stem(x, width, small)
+    for block in blocks(row, width):
+        x = net.block(x, *block)
+    return x
+
+
+def blocks(row, width):
+    """Filters, stride, prefix of the layers' names and the last layer's name, block by block.
+
+    The last layer's name is what `recompute.CUTS` looks for.
+    """
     for stage, count in enumerate(row.blocks):
-        filters = scaled(64 * 2**stage, width)
         for block in range(count):
             stride = 2 if stage > 0 and block == 0 else 1
             prefix = f"stage{stage + 1}_block{block + 1}"
             last = f"stage{stage + 1}" if block == count - 1 else f"{prefix}_out"
-            x = net.block(x, filters, stride, prefix, last)
-    return x
+            yield scaled(64 * 2**stage, width), stride, prefix, last
 
 
 def scaled(filters, width):

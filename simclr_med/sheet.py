@@ -56,7 +56,7 @@ def sheet(positions, recipe, rows, pairs=1):
     changes, size = augment.changes_of_each(recipe), recipe.size
     shown = []
     for position, images in positions.drawn(0, rows).take(rows):
-        paths = tf.gather(positions.cases.paths, images)
+        paths = tf.gather(positions.paths, images)
         views = []
         for again in range(pairs):
             views += changes(*dataset.crops_at(positions, recipe, position, images, again))

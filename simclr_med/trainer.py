@@ -67,7 +67,7 @@ def fit(model, batches_from, variables, *, label, start_step, config, recover=No
             except (*UNREADABLE, tf.errors.UnknownError) as error:
                 if recover and recover(steps.done):
                     continue
-                if config.data.data_service:
+                if config.data.data_service and isinstance(error, tf.errors.UnknownError):
                     raise RunError(
                         f"the data service failed after step {steps.done}: has a worker died? "
                         "Checkpoints are kept, and the same command goes on"

@@ -12,15 +12,17 @@ own.
 import argparse
 import contextlib
 import os
+import pathlib
 import re
 import signal
 import socket
 import sys
 import threading
 
-from simclr_med.errors import InputError, run_main
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-ADDRESS = r"grpc://[^:]+:\d+"
+from simclr_med.config import SERVICE
+from simclr_med.errors import InputError, run_main
 
 
 def parse():
@@ -35,7 +37,7 @@ def parse():
     flags = parser.parse_args()
     if (flags.role == "worker") != bool(flags.dispatcher):
         parser.error("--dispatcher belongs to --role=worker, which needs it")
-    if flags.dispatcher and not re.fullmatch(ADDRESS, flags.dispatcher):
+    if flags.dispatcher and not re.fullmatch(SERVICE, flags.dispatcher):
         parser.error(f"--dispatcher={flags.dispatcher}: expected grpc://HOST:PORT")
     if not 0 <= flags.port < 2**16:
         parser.error(f"--port={flags.port}: expected 0 to 65535")

@@ -11,7 +11,10 @@ report finds it.
 
 import argparse
 import os
+import pathlib
 import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 from simclr_med import config as configs
 from simclr_med.errors import InputError, run_main
