@@ -3,17 +3,20 @@
     save(work_dir, variables, step=200, keep=2)
     step = restore_latest(work_dir, variables)  # 0 where there is none
 
-`variables` maps stable names, such as encoder/stem_conv/kernel, to variables. The names are ours
-and not Keras's object graph: a mismatch can be told by name and shape.
+`checkpoints/200/variables.npz` has an array a variable, under a stable name such as
+encoder/stem_conv/kernel; variables.json their shapes, and the checksum of that file. The names are
+ours and not Keras's object graph: a mismatch can be told by name and shape.
 """
 
+import hashlib
 import json
 import pathlib
 import shutil
+import sys
 
-import tensorflow as tf
+import numpy as np
 
-from simclr_med import files
+from simclr_med import compat, files
 from simclr_med.errors import InputError
 
 LISTED = 20  # differing variables in a message
@@ -31,7 +34,8 @@ def named_variables(model, prefix):
 
 def named_optimizer_variables(optimizer):
     """The variables of a built optimizer, numbered: its slots follow the variables' order."""
-    return {f"optimizer/{i:04d}": variable for i, variable in enumerate(optimizer.variables)}
+    variables = compat.optimizer_variables(optimizer)
+    return {f"optimizer/{i:04d}": variable for i, variable in enumerate(variables)}
 
 
 def steps(work_dir):
@@ -40,33 +44,93 @@ def steps(work_dir):
     return sorted(int(path.name) for path in folder.glob("*") if path.name.isdigit())
 
 
-def save(work_dir, variables, step, keep):
-    """Writes `checkpoints/<step>/`, then deletes all but the newest `keep`."""
+def save(work_dir, variables, step, keep, writes=True):
+    """Writes `checkpoints/<step>/`, then deletes all but the newest `keep`.
+
+    Args:
+      writes: False for a worker that takes part in reading the variables alone.
+
+    Raises:
+      OSError: the folder cannot be written; what it held stays.
+    """
+    values = {name: variable.numpy() for name, variable in variables.items()}
+    if not writes:
+        return
     folder = pathlib.Path(work_dir) / "checkpoints"
     if step not in steps(work_dir):
         with files.new_folder(folder / str(step)) as path:
-            tf.train.Checkpoint(variables=variables).write(str(path / "variables"))
-            shapes = {name: list(variable.shape) for name, variable in variables.items()}
-            files.write_text(path / "variables.json", json.dumps(shapes, indent=1))
+            np.savez(path / "variables.npz", **values)
+            content = {
+                "sha256": _checksum(path / "variables.npz"),
+                "shapes": {name: list(value.shape) for name, value in values.items()},
+            }
+            files.write_text(path / "variables.json", json.dumps(content, indent=1))
     for old in steps(work_dir)[:-keep]:
         shutil.rmtree(folder / str(old))
 
 
-def restore_latest(work_dir, variables):
-    """Restores every variable from the newest checkpoint; returns its step, or 0."""
-    found = steps(work_dir)
-    if found:
-        restore(pathlib.Path(work_dir) / "checkpoints" / str(found[-1]), variables, only=("",))
-        return found[-1]
+def _checksum(file):
+    digest = hashlib.sha256()
+    with open(file, "rb") as content:
+        while part := content.read(2**20):
+            digest.update(part)
+    return digest.hexdigest()
+
+
+def restore_latest(work_dir, variables, writes=True):
+    """Restores every variable from the newest checkpoint that is whole; returns its step, or 0.
+
+    Newer ones are named on stderr and renamed to `<step>.damaged`.
+
+    Args:
+      writes: False for a worker that leaves the renaming to another.
+
+    Raises:
+      InputError: all are damaged, or the variables differ.
+    """
+    folder = pathlib.Path(work_dir) / "checkpoints"
+    damaged = {}
+    for step in steps(work_dir)[::-1]:
+        damage = damage_of(folder / str(step))
+        if damage:
+            damaged[step] = damage
+            continue
+        for newer, damage in damaged.items():
+            print(
+                f"warning: {folder / str(newer)} is damaged: {damage}. The run goes on from step "
+                f"{step}, and the damaged folder is kept as {newer}.damaged",
+                file=sys.stderr,
+            )
+            if writes:
+                files.remove_folder(folder / f"{newer}.damaged")
+                (folder / str(newer)).rename(folder / f"{newer}.damaged")
+        restore(folder / str(step), variables, only=("",))
+        return step
+    if damaged:
+        listed = "\n  ".join(f"{folder / str(step)}: {why}" for step, why in damaged.items())
+        raise InputError(f"no checkpoint is whole; give a new --work_dir:\n  {listed}")
     return 0
+
+
+def damage_of(path):
+    """What is wrong with the files of the checkpoint folder `path`; "" if nothing."""
+    try:
+        expected = json.loads((path / "variables.json").read_text())["sha256"]
+        if _checksum(path / "variables.npz") != expected:
+            return "variables.npz has another checksum than when it was written"
+    except OSError as error:
+        return f"{pathlib.Path(error.filename).name}: {error.strerror}"
+    except (ValueError, TypeError, KeyError):
+        return "variables.json is not what was written"
+    return ""
 
 
 def saved_shapes(path):
     """What the checkpoint folder `path` holds: name to shape, a list."""
-    try:
-        return json.loads((path / "variables.json").read_text())
-    except FileNotFoundError:
-        raise InputError(f"{path} is not a checkpoint: it has no variables.json") from None
+    damage = damage_of(path)
+    if damage:
+        raise InputError(f"{path} is damaged: {damage}")
+    return json.loads((path / "variables.json").read_text())["shapes"]
 
 
 def refuse_differences(path, there, variables):
@@ -101,12 +165,11 @@ def restore(path, variables, only):
       only: prefixes of names; whatever the checkpoint holds below them must be in `variables`.
 
     Raises:
-      InputError: a variable without counterpart on either side, or of another shape; all listed.
+      InputError: the files are damaged; or a variable has no counterpart on either side, or another
+        shape: all are listed.
     """
     there = {n: shape for n, shape in saved_shapes(path).items() if n.startswith(tuple(only))}
     refuse_differences(path, there, variables)
-    try:
-        status = tf.train.Checkpoint(variables=variables).read(str(path / "variables"))
-        status.assert_existing_objects_matched().expect_partial()
-    except (tf.errors.OpError, ValueError, IndexError) as error:
-        raise InputError(f"{path} is damaged: {str(error).splitlines()[0]}") from None
+    with np.load(path / "variables.npz") as saved:
+        for name, variable in variables.items():
+            variable.assign(saved[name])

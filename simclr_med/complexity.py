@@ -11,8 +11,8 @@ import math
 import re
 
 import tensorflow as tf
-from tensorflow.python.ops.resource_variable_ops import UninitializedVariable
 
+from simclr_med import compat
 from simclr_med.encoder import build_encoder
 from simclr_med.recompute import CUTS
 
@@ -63,7 +63,7 @@ class Cost:
 
 def measure(name, width=1.0, image_size=224, **settings):
     """The `Cost` of an encoder on one image; `settings` are `build_encoder`'s."""
-    with tf.variable_creator_scope(_unallocated):
+    with tf.variable_creator_scope(compat.unallocated_variable):
         encoder = build_encoder(name, width, image_size, **settings)
     images = tf.TensorSpec([1, image_size, image_size, 3])
     infer = tf.function(lambda images: encoder(images, training=False))
@@ -79,9 +79,3 @@ def measure(name, width=1.0, image_size=224, **settings):
             multiply_adds += outputs[-1][1] * math.prod(contracted)
     parameters = sum(math.prod(variable.shape) for variable in encoder.trainable_variables)
     return Cost(parameters, multiply_adds, tuple(outputs))
-
-
-def _unallocated(create, **settings):
-    # A variable with a shape and no memory, which TensorFlow's public ones do not come without.
-    kept = {key: settings[key] for key in ("shape", "dtype", "trainable", "name")}
-    return UninitializedVariable(**kept)

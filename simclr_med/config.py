@@ -22,7 +22,7 @@ from simclr_med.errors import InputError, RunError
 
 HEADS = ("linear_probe", "finetune")
 TRAINING = ("pretrain", *HEADS)
-AUGMENTING = ("pretrain", "finetune")
+AUGMENTING = ("pretrain", "finetune")  # they train an encoder
 MODES = (*TRAINING, "evaluate", "export", "report")
 IMPORTED = "imported"  # the mode in the config.json of a folder of tools/import_checkpoint.py
 
@@ -62,6 +62,11 @@ def each_of(splits, empty=False):
         f"one or more of {', '.join(splits)}",
         lambda value: (value or empty) and set(value) <= set(splits),
     )
+
+
+def _in_order(steps):
+    found = re.fullmatch(r"(\d+),(\d+)", steps)
+    return found and 1 <= int(found[1]) <= int(found[2])
 
 
 INIT = (
@@ -261,7 +266,85 @@ class TrainConfig:
         "keep the outputs of stages or blocks alone for the backward pass, and compute the rest "
         "again: less memory, the same gradients",
         ("none", "stages", "blocks"),
-        modes=("pretrain", "finetune"),
+        modes=AUGMENTING,
+        identity=False,
+    )
+    micro_batch: int = setting(
+        0,
+        "cases at a time on each replica: the gradient of the whole batch in the memory of so "
+        "many; batch normalisation sees these alone; 0 takes all",
+        NOT_NEGATIVE,
+        modes=AUGMENTING,
+    )
+    bn_statistics: str = setting(
+        "batch",
+        "what batch normalisation takes in training: batch, or frozen, the moving ones of --init",
+        ("batch", "frozen"),
+        modes=AUGMENTING,
+    )
+    precision: str = setting(
+        "float32",
+        "of the encoder's products; weights, normalisation, loss and optimizer are float32",
+        ("float32", "mixed_bfloat16", "mixed_float16"),
+        modes=AUGMENTING,
+    )
+    jit_compile: bool = setting(
+        False,
+        "compile the step by XLA (a TPU always does); for one GPU, since on a CPU it is slower",
+        modes=AUGMENTING,
+        identity=False,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class DistributeConfig:
+    """Devices and machines."""
+
+    strategy: str = setting(
+        "one",
+        "one device, mirrored (the GPUs of this machine), multi_worker (several machines, named in "
+        "TF_CONFIG) or tpu",
+        ("one", "mirrored", "multi_worker", "tpu"),
+        modes=AUGMENTING,
+        identity=False,
+    )
+    use_tpu: bool = setting(False, "the same as --strategy=tpu", modes=AUGMENTING, identity=False)
+    tpu: str = setting(
+        "",
+        "name or grpc:// address of the TPU; local on a TPU VM",
+        modes=AUGMENTING,
+        identity=False,
+    )
+    tpu_zone: str = setting("", "zone of the TPU", modes=AUGMENTING, identity=False)
+    gcp_project: str = setting("", "project of the TPU", modes=AUGMENTING, identity=False)
+    cpu_devices: int = setting(
+        1,
+        "parts that the CPU is split into, to try mirrored without GPUs",
+        POSITIVE,
+        modes=AUGMENTING,
+        identity=False,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class WatchConfig:
+    """What can be seen of a run while it goes on."""
+
+    monitor: str = setting(
+        "none",
+        "what is measured on the validation split: none, or knn, nearest neighbours in train",
+        ("none", "knn"),
+        modes=("pretrain",),
+        identity=False,
+    )
+    monitor_every: int = setting(
+        1000, "steps between two of the monitor's", POSITIVE, modes=("pretrain",), identity=False
+    )
+    profile_steps: str = setting(
+        "",
+        "FIRST,LAST: steps whose profile is written for TensorBoard",
+        ("FIRST,LAST, two steps in order", lambda value: not value or _in_order(value)),
+        modes=AUGMENTING,
         identity=False,
     )
 
@@ -316,6 +399,8 @@ class Config:
     head: HeadConfig = HeadConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     train: TrainConfig = TrainConfig()
+    distribute: DistributeConfig = DistributeConfig()
+    watch: WatchConfig = WatchConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     report: ReportConfig = ReportConfig()
     export: ExportConfig = ExportConfig()
@@ -355,6 +440,8 @@ def make_config(mode, given):
             raise InputError(
                 f"--{name} has no effect with --mode={mode}; it acts in {', '.join(modes)}"
             )
+    if given.get("use_tpu") and given.setdefault("strategy", "tpu") != "tpu":
+        raise InputError(f"--use_tpu and --strategy={given['strategy']} are two strategies")
     strengths = _recipe_strengths(mode, given)
     if str(given.get("init")).startswith(("run:", "imported:")):
         given |= _inherited(mode, given)
@@ -421,7 +508,39 @@ def check_value(field, value):
         raise InputError(f"--{field.name}={shown}: expected one of {', '.join(map(str, check))}")
 
 
+# Flags that act with others alone: which, with what, and whether it is so.
+ONLY_WITH = (
+    (
+        ("tpu", "tpu_zone", "gcp_project"),
+        "--strategy=tpu",
+        lambda config: config.distribute.strategy == "tpu",
+    ),
+    (
+        ("cpu_devices",),
+        "--strategy=mirrored",
+        lambda config: config.distribute.strategy == "mirrored",
+    ),
+    (("jit_compile",), "--strategy=one", lambda config: config.distribute.strategy == "one"),
+    (
+        ("skip_bad_images",),
+        "one machine, not --strategy=multi_worker",
+        lambda config: config.distribute.strategy != "multi_worker",
+    ),
+    (("monitor_every",), "--monitor=knn", lambda config: config.watch.monitor != "none"),
+    (("bn_statistics",), "--init other than random", lambda config: config.head.init != "random"),
+)
+
+
 def _check_together(config):
+    for names, others, act in ONLY_WITH:
+        for name in names:
+            section, field = FIELDS[name]
+            value = getattr(getattr(config, section), name)
+            if value != field.default and not act(config):
+                raise InputError(f"--{name}={value} has no effect here; it acts with {others}")
+    batch, micro = config.train.batch_size, config.train.micro_batch
+    if micro and batch % micro:
+        raise InputError(f"--micro_batch={micro}: --batch_size={batch} does not divide by it")
     chosen = config.encoder
     for name in SETTINGS:
         default = FIELDS[name][1].default

@@ -8,6 +8,7 @@ sees what an uninterrupted one sees, whatever the number of threads, workers and
 """
 
 import os
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
@@ -151,6 +152,7 @@ def _batches(
     steps,
     start_step=0,
     share=(0, 1),
+    pieces=1,
     threads=0,
     augment_on="host",
     data_service="",
@@ -163,14 +165,16 @@ def _batches(
       example: (images, views, draws) to an example's dict of tensors.
       steps, start_step: `steps - start_step` batches come, those from `start_step` on.
       share: (w, W): of each batch comes the part of worker w of W.
+      pieces: that part comes in so many batches.
       threads: parallel calls; 0 lets tf.data choose.
       augment_on: "host", or "device", where views are crops that are yet to be changed.
       data_service: address of a tf.data service that does the work; "" for this process.
     """
     if augment_on not in PLACES:
         raise ValueError(f"augment_on {augment_on!r}; expected one of {PLACES}")
-    if positions.batch_size % share[1]:
-        raise InputError(f"--batch_size {positions.batch_size} does not divide by {share[1]}")
+    part = positions.batch_size // share[1]
+    if part * share[1] != positions.batch_size or part % pieces:
+        raise ValueError(f"{positions.batch_size} do not divide by {share[1]} times {pieces}")
     changes = augment.changes_of_each(recipe)
 
     def seen(position, images):
@@ -179,18 +183,21 @@ def _batches(
             return example(images, cut, tf.unstack(draws))
         return example(images, changes(cut, draws), [])
 
-    def batches(first, last):
+    def batches(first, last, size):
         examples = positions.drawn(first, last, share).map(
             seen, num_parallel_calls=threads or tf.data.AUTOTUNE, deterministic=True
         )
-        return examples.batch(positions.batch_size // share[1], drop_remainder=True)
+        return examples.batch(size, drop_remainder=True)
 
     if data_service:
-        return service.distributed(batches, start_step, steps, data_service)
+        whole = service.distributed(partial(batches, size=part), start_step, steps, data_service)
+        return whole.rebatch(part // pieces, drop_remainder=True) if pieces > 1 else whole
     options = tf.data.Options()
     # XLA computes in a thread of its own while the one that called it waits.
     options.threading.private_threadpool_size = 2 * os.cpu_count()
-    return batches(start_step, steps).prefetch(tf.data.AUTOTUNE).with_options(options)
+    return (
+        batches(start_step, steps, part // pieces).prefetch(tf.data.AUTOTUNE).with_options(options)
+    )
 
 
 def crops_at(positions, recipe, position, images, again=0):

@@ -1,5 +1,6 @@
 """Errors that a person can act on, and the exit codes of every command."""
 
+import errno
 import os
 import sys
 
@@ -7,6 +8,11 @@ import sys
 EXIT_FAILED = 1
 EXIT_INPUT = 2
 EXIT_TERMINATED = 143  # 128 + SIGTERM, as a shell reports it
+
+# Of an `OSError`: a disk or folder that cannot be written, which is no bug.
+UNWRITABLE = (
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO,
+)  # fmt: skip
 
 
 class InputError(ValueError):
@@ -37,3 +43,8 @@ def run_main(main, *args):
     except BrokenPipeError:  # the reader (head, less) has closed
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        print(f"error: {error.filename or 'a file'}: {error.strerror}", file=sys.stderr)
+        return EXIT_FAILED

@@ -62,18 +62,7 @@ def predict(config, task, nets, cases, batch_size, label):
     total = -(-len(cases.paths) // batch_size)
     bar = tqdm.tqdm(images, label, total, unit="batch", leave=False, mininterval=1)
     by_image = np.concatenate([infer(batch).numpy() for batch in bar])  # [M, K]
-    sums = np.add.reduceat(by_image.astype(np.float64), cases.offsets[:-1])
-    means = sums / np.diff(cases.offsets)[:, None]  # [N, K]
-    return predictions.Predictions(
-        case_ids=cases.case_ids,
-        patient_ids=cases.patient_ids,
-        truth=cases.targets,
-        probabilities=means.astype(np.float32),
-        classes=task.classes,
-        task=task.task,
-        other_class=task.other_class,
-        groups=cases.groups,
-    )
+    return predictions.of_images(cases, by_image, task)
 
 
 def summary(name, split, result):

@@ -4,22 +4,27 @@ A probe's features are computed once, by the encoder in inference mode: its weig
 stay as they were, and an image's feature does not depend on its neighbours in a batch.
 """
 
+import contextlib
+import functools
 import pathlib
 
 import keras
 import numpy as np
 import tensorflow as tf
-import tqdm
 
 from simclr_med import (
     augment,
     checkpoint,
+    compat,
     contract,
     dataset,
+    distribute,
+    features,
     manifest,
     networks,
     objective,
     sheet,
+    steps,
     trainer,
 )
 from simclr_med.config import claimed_work_dir
@@ -30,7 +35,7 @@ from simclr_med.recompute import forward
 from simclr_med.unreadable import StandIns, naming
 
 
-class SupervisedModel(keras.Model):
+class SupervisedModel(steps.Trained):
     """A network and its head, trained by the task's loss.
 
     Args:
@@ -39,30 +44,66 @@ class SupervisedModel(keras.Model):
       change: makes views of crops and draws, see `augment.changes`; None where the batches bring
         views.
       gradient_checkpointing: "none", "stages" or "blocks".
+      bn_statistics: "batch" or "frozen", see `recompute.forward`.
     """
 
-    def __init__(self, network, task, *, change=None, gradient_checkpointing="none"):
+    def __init__(
+        self, network, task, *, change=None, gradient_checkpointing="none", bn_statistics="batch"
+    ):
         super().__init__()
         self.network = network
         self.task = task
         self.change = change
-        self.logits = forward(network, gradient_checkpointing)
+        self.logits = forward(network, gradient_checkpointing, bn_statistics)
 
     def call(self, inputs, training=False):
         """Inputs to logits `[B, K]`."""
         return self.logits(inputs, training=training)
 
-    def train_step(self, batch):
-        """`batch`: "images" (or features) and "targets" `[B, K]`. Returns the step's scalars."""
+    def known(self, *targets):
+        """What the loss is a mean over, of all replicas; targets of batches `[b, K]`."""
+        return distribute.total(tf.add_n([objective.known(part, self.task) for part in targets]))
+
+    def part(self, batch, known):
+        """Gradients and loss of a part of the batch.
+
+        Args:
+          batch: "images" (or features) and "targets" `[b, K]`.
+          known: of the whole batch.
+        """
         images = batch["images"]
         if self.change is not None:
             images = self.change(images, batch["draws"])
         with tf.GradientTape() as tape:
             logits = self(images, training=True)
-            loss = objective.supervised_loss(batch["targets"], logits, self.task)
-        variables = self.trainable_variables
-        self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
-        return {"loss": loss, "learning_rate": self.optimizer.learning_rate}
+            summed = objective.supervised_loss(batch["targets"], logits, self.task)
+            loss = tf.math.divide_no_nan(summed, known)
+            scaled = compat.scaled(self.optimizer, loss)
+        return tape.gradient(scaled, self.trainable_variables), loss
+
+    def train_step(self, batch):
+        """Returns the step's scalars."""
+        gradients, loss = self.part(batch, self.known(batch["targets"]))
+        return self.update(gradients, {"loss": loss})
+
+    def micro_step(self, run):
+        """A function of a list of batches, whose gradients add up; see `steps.Trained`."""
+
+        def added(batch, known, sums, losses):
+            gradients, loss = self.part(batch, known)
+            return steps.added(sums, gradients), losses + loss
+
+        count, add, update = run(self.known), run(added), run(self.update)
+        start = run(lambda: (steps.zeros(self.trainable_variables), tf.constant(0.0)))
+
+        def step(batches):
+            known = count(*[batch["targets"] for batch in batches])
+            sums, losses = start()
+            for batch in batches:
+                sums, losses = add(batch, known, sums, losses)
+            return update(sums, {"loss": losses})
+
+        return step
 
 
 def run(config):
@@ -70,18 +111,23 @@ def run(config):
     data = manifest.read(config.data.data_dir)
     cases = data.cases(config.data.splits)
     cases = manifest.label_fraction(cases, config.data.label_fraction, config.seed)
-    nets = networks.build(config, len(data.info.classes))
-    networks.initialise(nets, config.head.init)
+    strategy = distribute.strategy_of(config.distribute)
     train = _train_probe if config.mode == "linear_probe" else _train_all
-    with claimed_work_dir(config, data.fingerprint):
-        networks.Task.of(data.info).save(config.work_dir)
-        contract.of_run(config).save(config.work_dir)
-        train(config, nets, cases, data.info.task)
+    with strategy.scope():
+        with compat.precision(config.train.precision):
+            nets = networks.build(config, len(data.info.classes))
+        networks.initialise(nets, config.head.init)
+        chief = distribute.is_chief(strategy)
+        claim = claimed_work_dir(config, data.fingerprint) if chief else contextlib.nullcontext()
+        with claim:
+            if chief:
+                networks.Task.of(data.info).save(config.work_dir)
+                contract.of_run(config).save(config.work_dir)
+            train(config, nets, cases, data.info.task, strategy)
 
 
-def _train_all(config, nets, cases, task):
+def _train_all(config, nets, cases, task, strategy):
     recipe = Recipe.of(config.augment)
-    change = augment.changes(recipe) if config.augment.augment_on == "device" else None
     stand_ins = StandIns(cases, config.data.skip_bad_images, config.work_dir)
     positions = dataset.Positions(
         cases,
@@ -91,28 +137,37 @@ def _train_all(config, nets, cases, task):
         substitutes=stand_ins.substitutes,
     )
     recover = positions.recovering(stand_ins, config.train.steps, dataset.ahead(config))
-    sheet.write(config.work_dir, positions, recipe, recover)
-    network = keras.Model(nets.inputs.inputs, nets.head(nets.inputs.outputs[0]))
+    micro_batches = distribute.micro_batches(config, strategy)
+    if distribute.is_chief(strategy):
+        sheet.write(config.work_dir, positions, recipe, recover)
 
-    def batches(start_step):
-        running = dataset.running(config)
-        return dataset.labelled_batches(positions, recipe, start_step=start_step, **running)
+    def batches_from(done):
+        running = dataset.running(config) | {"start_step": done}
+        make = functools.partial(dataset.labelled_batches, positions, recipe, **running)
+        return distribute.batches(make, strategy, micro_batches)
 
-    cuts = config.train.gradient_checkpointing
-    model = SupervisedModel(network, task, change=change, gradient_checkpointing=cuts)
-    _fit(config, nets, model, batches, recover)
+    with compat.precision(config.train.precision):
+        network = keras.Model(nets.inputs.inputs, nets.head(nets.inputs.outputs[0]))
+    model = SupervisedModel(
+        network,
+        task,
+        change=augment.changes(recipe) if config.augment.augment_on == "device" else None,
+        gradient_checkpointing=config.train.gradient_checkpointing,
+        bn_statistics=config.train.bn_statistics,
+    )
+    _fit(config, nets, model, batches_from, strategy, micro_batches, recover)
 
 
-def _train_probe(config, nets, cases, task):
+def _train_probe(config, nets, cases, task, strategy):
     cases = cases.each_image_alone()
     size = config.train.batch_size
     if size > len(cases):
         raise InputError(f"--batch_size={size} exceeds the {len(cases)} labelled images")
     with naming(cases.paths):
-        features = extract_features(config, nets, cases.paths)
+        found = features.extract(nets.inputs, cases.paths, config)
     for layer in nets.head.layers:
         if isinstance(layer, keras.layers.Normalization):
-            layer.adapt(features)
+            layer.adapt(found)
 
     def batches(start_step):
         def indices():
@@ -123,41 +178,28 @@ def _train_probe(config, nets, cases, task):
                 yield order[k * size : (k + 1) * size]
 
         def gather(index):
-            return {"images": tf.gather(features, index), "targets": tf.gather(targets, index)}
+            return {"images": tf.gather(found, index), "targets": tf.gather(targets, index)}
 
         targets = tf.constant(cases.targets)
         spec = tf.TensorSpec([size], tf.int64)
         return tf.data.Dataset.from_generator(indices, output_signature=spec).map(gather)
 
-    _fit(config, nets, SupervisedModel(nets.head, task), batches)
+    _fit(config, nets, SupervisedModel(nets.head, task), batches, strategy)
 
 
-def extract_features(config, nets, paths):
-    """What the head reads, float32 `[M, D]`, for each image in its evaluation view."""
-    images = dataset.evaluation_batches(
-        paths,
-        batch_size=64,
-        size=config.augment.image_size,
-        proportion=config.augment.eval_crop,
-        threads=config.data.threads,
-    )
-    infer = tf.function(lambda batch: nets.inputs(batch, training=False), reduce_retracing=True)
-    total = -(-len(paths) // 64)
-    bar = tqdm.tqdm(images, "features", total, unit="batch", leave=False, mininterval=1)
-    return np.concatenate([infer(batch).numpy() for batch in bar])
-
-
-def _fit(config, nets, model, batches_from, recover=None):
+def _fit(config, nets, model, batches_from, strategy, micro_batches=1, recover=None):
     model.compile(optimizer=optimizer_of(config), jit_compile=False)
     model.optimizer.build(model.trainable_variables)
     variables = nets.variables() | checkpoint.named_optimizer_variables(model.optimizer)
-    start_step = checkpoint.restore_latest(config.work_dir, variables)
+    chief = distribute.is_chief(strategy)
     trainer.fit(
-        model,
+        steps.of(model, strategy, micro_batches, config.train.jit_compile),
         batches_from,
         variables,
         label=pathlib.Path(config.work_dir).name,
-        start_step=start_step,
+        start_step=checkpoint.restore_latest(config.work_dir, variables, chief),
         config=config,
+        strategy=strategy,
+        micro_batches=micro_batches,
         recover=recover,
     )

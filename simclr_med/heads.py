@@ -2,6 +2,7 @@
 
 import keras
 
+from simclr_med.normalization import batch_norm
 from simclr_med.resnet import EPSILON
 
 
@@ -21,9 +22,7 @@ def build_projection_head(input_dim, layers=2, dim=128, bn_momentum=0.9):
             name=f"projection{i}_dense",
         )(x)
         name = f"projection{i}" if last else f"projection{i}_bn"
-        x = keras.layers.BatchNormalization(
-            momentum=bn_momentum, epsilon=EPSILON, center=not last, name=name
-        )(x)
+        x = batch_norm(momentum=bn_momentum, epsilon=EPSILON, center=not last, name=name)(x)
         if not last:
             x = keras.layers.ReLU(name=f"projection{i}")(x)
     return keras.Model(features, x, name="projection")

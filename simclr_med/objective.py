@@ -2,40 +2,55 @@
 
 import tensorflow as tf
 
+from simclr_med import distribute
+
 LARGE = 1e9
 
 
 def nt_xent(projections, temperature):
-    """NT-Xent (Chen et al. 2020, equation 1): the mean over the 2B anchors.
+    """NT-Xent (Chen et al. 2020, equation 1): the mean over the 2B anchors of all replicas.
 
+    Each replica has R times fewer anchors, and all candidates: gradients reach those of the others.
     google-research/simclr reports the sum of two means over B: twice this.
 
     Args:
-      projections: `[2B, P]`; row i and row B + i are a positive pair. Need not have unit length.
+      projections: `[2b, P]` of this replica, B = R b; row i and row b + i are a positive pair. Need
+        not have unit length.
       temperature: above 0.
 
     Returns:
-      The loss, and "contrastive_accuracy" and "contrastive_entropy": of the first view's choice
-      among the second views.
+      Of each, this replica's share, which sum to the whole: the loss, and "contrastive_accuracy"
+      and "contrastive_entropy", of the first view's choice among the second views.
     """
     z = tf.math.l2_normalize(tf.cast(projections, tf.float32), axis=1)
-    anchors = tf.shape(z)[0]
-    pairs = anchors // 2
-    logits = tf.matmul(z, z, transpose_b=True) / temperature  # [2B, 2B]
-    logits -= LARGE * tf.eye(anchors)  # an anchor is no candidate for itself
-    positives = tf.math.floormod(tf.range(anchors) + pairs, anchors)
+    first, second = tf.split(z, 2)
+    candidates = tf.concat([distribute.gather(first), distribute.gather(second)], 0)  # [2B, P]
+    here, pairs = tf.shape(first)[0], tf.shape(candidates)[0] // 2  # b, B
+    own = distribute.replica_number() * here + tf.range(here)  # of all pairs
+    anchors = tf.concat([own, pairs + own], 0)  # [2b], rows of candidates
+    logits = tf.matmul(z, candidates, transpose_b=True) / temperature  # [2b, 2B]
+    logits -= LARGE * tf.one_hot(anchors, 2 * pairs)  # an anchor is no candidate for itself
+    positives = tf.math.floormod(anchors + pairs, 2 * pairs)
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(positives, logits)
-    across = logits[:pairs, pairs:]  # [B, B]
+    across = logits[:here, pairs:]  # [b, B]
     chosen = tf.argmax(across, axis=1, output_type=tf.int32)
-    accuracy = tf.reduce_mean(tf.cast(tf.equal(chosen, tf.range(pairs)), tf.float32))
+    accuracy = tf.reduce_mean(tf.cast(tf.equal(chosen, own), tf.float32))
     log_p = tf.nn.log_softmax(across)
     entropy = -tf.reduce_mean(tf.reduce_sum(tf.exp(log_p) * log_p, axis=1))
-    scalars = {"contrastive_accuracy": accuracy, "contrastive_entropy": entropy}
-    return tf.reduce_mean(losses), scalars
+    share = 1 / distribute.replicas()
+    scalars = {"contrastive_accuracy": accuracy * share, "contrastive_entropy": entropy * share}
+    return tf.reduce_mean(losses) * share, scalars
+
+
+def known(targets, task):
+    """What a supervised loss is a mean over: of targets `[B, K]`, the rows or the known entries."""
+    if task == "multiclass":
+        return tf.cast(tf.shape(targets)[0], tf.float32)
+    return tf.reduce_sum(tf.cast(tf.logical_not(tf.math.is_nan(targets)), tf.float32))
 
 
 def supervised_loss(targets, logits, task):
-    """The mean loss of a batch, targets and logits `[B, K]`.
+    """The summed loss of targets and logits `[B, K]`; over `known` it is the mean.
 
     "multiclass": cross-entropy; several primary diagnoses share the probability equally.
     "multilabel": binary cross-entropy over the entries that are known; NaN is unknown.
@@ -43,11 +58,10 @@ def supervised_loss(targets, logits, task):
     logits = tf.cast(logits, tf.float32)
     if task == "multiclass":
         shares = targets / tf.reduce_sum(targets, axis=1, keepdims=True)
-        return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(shares, logits))
-    known = tf.logical_not(tf.math.is_nan(targets))
-    losses = tf.nn.sigmoid_cross_entropy_with_logits(tf.where(known, targets, 0.0), logits)
-    known = tf.cast(known, tf.float32)
-    return tf.math.divide_no_nan(tf.reduce_sum(losses * known), tf.reduce_sum(known))
+        return tf.reduce_sum(tf.nn.softmax_cross_entropy_with_logits(shares, logits))
+    unknown = tf.math.is_nan(targets)
+    losses = tf.nn.sigmoid_cross_entropy_with_logits(tf.where(unknown, 0.0, targets), logits)
+    return tf.reduce_sum(tf.where(unknown, 0.0, losses))
 
 
 def probabilities(logits, task):

@@ -35,15 +35,17 @@ class MomentumOptimizer(keras.optimizers.Optimizer):
             self.buffers = [self.add_variable_from_reference(v, "momentum") for v in var_list]
             self._built = True
 
+    def decayed(self, gradient, variable):
+        """The gradient with the decay's."""
+        return gradient + self.decay_factor * variable if decays(variable) else gradient
+
     def trust(self, variable, gradient):
         """What the learning rate is multiplied with."""
         return 1.0
 
     def update_step(self, gradient, variable):
         """One step of one variable."""
-        gradient = tf.convert_to_tensor(gradient)
-        if decays(variable):
-            gradient += self.decay_factor * variable
+        gradient = self.decayed(tf.convert_to_tensor(gradient), variable)
         rate = tf.cast(self.learning_rate, variable.dtype) * self.trust(variable, gradient)
         buffer = self.buffers[self._index_dict[self._var_key(variable)]]
         buffer.assign(self.momentum * buffer + rate * gradient)
@@ -82,6 +84,16 @@ class LARS(MomentumOptimizer):
     def get_config(self):
         """The constructor's arguments."""
         return super().get_config() | {"trust_coefficient": self.trust_coefficient}
+
+
+def trust_ratios(optimizer, gradients, variables):
+    """The spread of LARS's trust ratios over the kernels; {} for other optimizers."""
+    if not isinstance(optimizer, LARS):
+        return {}
+    pairs = [(g, v) for g, v in zip(gradients, variables, strict=True) if decays(v)]
+    ratios = tf.sort(tf.stack([optimizer.trust(v, optimizer.decayed(g, v)) for g, v in pairs]))
+    shown = {"min": 0, "median": len(pairs) // 2, "max": -1}
+    return {f"trust_{name}": ratios[place] for name, place in shown.items()}
 
 
 class LAMB(keras.optimizers.Optimizer):

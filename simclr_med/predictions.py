@@ -58,6 +58,28 @@ class Predictions:
         )
 
 
+def of_images(cases, by_image, task):
+    """`Predictions` of cases: the mean over a case's images of their probabilities.
+
+    Args:
+      cases: `Cases` with M images in all.
+      by_image: probabilities, `[M, K]`.
+      task: what has `task`, `classes` and `other_class`.
+    """
+    sums = np.add.reduceat(by_image.astype(np.float64), cases.offsets[:-1])
+    means = sums / np.diff(cases.offsets)[:, None]  # [N, K]
+    return Predictions(
+        case_ids=cases.case_ids,
+        patient_ids=cases.patient_ids,
+        truth=cases.targets,
+        probabilities=means.astype(np.float32),
+        classes=tuple(task.classes),
+        task=task.task,
+        other_class=task.other_class,
+        groups=cases.groups,
+    )
+
+
 def write(path, predictions):
     """Writes `predictions` as CSV in one atomic step; probabilities keep all their bits."""
     text = io.StringIO()

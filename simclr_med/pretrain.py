@@ -3,23 +3,29 @@
 run(make_config("pretrain", {"data_dir": "my_data", "work_dir": "work/micle", ...}))
 """
 
+import contextlib
+import functools
 import pathlib
 
-import keras
 import tensorflow as tf
 
 from simclr_med import (
     augment,
     checkpoint,
+    compat,
     contract,
     dataset,
+    distribute,
+    features,
     manifest,
     networks,
     objective,
     sheet,
+    steps,
     trainer,
 )
 from simclr_med.config import claimed_work_dir
+from simclr_med.normalization import statistics_kept
 from simclr_med.optimizer import make_optimizer
 from simclr_med.recipes import Recipe
 from simclr_med.recompute import forward
@@ -27,7 +33,7 @@ from simclr_med.schedule import WarmUpCosine, scaled_learning_rate
 from simclr_med.unreadable import StandIns
 
 
-class ContrastiveModel(keras.Model):
+class ContrastiveModel(steps.Trained):
     """Encoder and projection head, trained by NT-Xent on batches of two views.
 
     Batch normalisation sees both views at once, as SimCLR's does.
@@ -38,33 +44,92 @@ class ContrastiveModel(keras.Model):
       change: makes views of crops and draws, see `augment.changes`; None where the batches bring
         views.
       gradient_checkpointing: "none", "stages" or "blocks".
+      bn_statistics: "batch" or "frozen", see `recompute.forward`.
     """
 
     def __init__(
-        self, encoder, projection, temperature, *, change=None, gradient_checkpointing="none"
+        self,
+        encoder,
+        projection,
+        temperature,
+        *,
+        change=None,
+        gradient_checkpointing="none",
+        bn_statistics="batch",
     ):
         super().__init__()
         self.encoder = encoder
         self.projection = projection
         self.temperature = temperature
         self.change = change
-        self.features = forward(encoder, gradient_checkpointing)
+        self.features = forward(encoder, gradient_checkpointing, bn_statistics)
+        self.projected = forward(projection, "none", bn_statistics)
 
     def call(self, images, training=False):
         """Images `[B, H, W, C]` to projections `[B, P]`."""
-        return self.projection(self.features(images, training=training), training=training)
+        return self.projected(self.features(images, training=training), training=training)
+
+    def views(self, batch):
+        """Both views `[2b, H, W, C]` of a batch of `dataset.contrastive_batches`."""
+        images = tf.concat([batch["view1"], batch["view2"]], axis=0)
+        if self.change is None:
+            return images
+        return self.change(images, tf.concat([batch["draws1"], batch["draws2"]], axis=0))
 
     def train_step(self, batch):
-        """`batch`: as of `dataset.contrastive_batches`. Returns the step's scalars."""
-        images = tf.concat([batch["view1"], batch["view2"]], axis=0)  # [2B, H, W, C]
-        if self.change is not None:
-            images = self.change(images, tf.concat([batch["draws1"], batch["draws2"]], axis=0))
+        """Returns the step's scalars."""
+        images = self.views(batch)
         with tf.GradientTape() as tape:
-            projections = self(images, training=True)  # [2B, P]
+            projections = self(images, training=True)  # [2b, P]
             loss, scalars = objective.nt_xent(projections, self.temperature)
-        variables = self.trainable_variables
-        self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
-        return {"loss": loss, **scalars, "learning_rate": self.optimizer.learning_rate}
+            scaled = compat.scaled(self.optimizer, loss)
+        gradients = tape.gradient(scaled, self.trainable_variables)
+        return self.update(gradients, {"loss": loss, **scalars})
+
+    def micro_step(self, run):
+        """A function of a list of batches; see `steps.Trained`.
+
+        Gradient caching (Gao et al. 2021, section 3.2): the features of all micro-batches, the
+        loss's gradient by each, then each micro-batch's gradients from those: exact, for a second
+        forward pass. The projection head, which is small, sees the whole batch at once.
+        """
+        encoder, head = self.encoder.trainable_variables, self.projection.trainable_variables
+
+        def embedded(batch):
+            with statistics_kept(self.encoder):  # they move in the second pass
+                return self.features(self.views(batch), training=True)  # [2m, D]
+
+        def compared(*parts):
+            parts = [tf.split(part, 2) for part in parts]
+            with tf.GradientTape() as tape:
+                tape.watch(parts)
+                first, second = (tf.concat(view, 0) for view in zip(*parts, strict=True))
+                projections = self.projected(tf.concat([first, second], 0), training=True)
+                loss, scalars = objective.nt_xent(projections, self.temperature)
+                scaled = compat.scaled(self.optimizer, loss)
+            by_part, by_head = tape.gradient(scaled, [parts, head])
+            return [tf.concat(pair, 0) for pair in by_part], by_head, {"loss": loss, **scalars}
+
+        def passed_on(batch, cotangent, sums):
+            images = self.views(batch)
+            with tf.GradientTape() as tape:
+                features = self.features(images, training=True)
+            return steps.added(sums, tape.gradient(features, encoder, output_gradients=cotangent))
+
+        def updated(by_encoder, by_head, scalars):
+            return self.update([*by_encoder, *by_head], scalars)
+
+        embed, compare, pass_on, update = map(run, (embedded, compared, passed_on, updated))
+        zeros = run(lambda: steps.zeros(encoder))
+
+        def step(batches):
+            cotangents, by_head, scalars = compare(*[embed(batch) for batch in batches])
+            sums = zeros()
+            for batch, cotangent in zip(batches, cotangents, strict=True):
+                sums = pass_on(batch, cotangent, sums)
+            return update(sums, by_head, scalars)
+
+        return step
 
 
 def positions_of(config, cases, substitutes=None):
@@ -78,63 +143,89 @@ def positions_of(config, cases, substitutes=None):
     )
 
 
-def batches(config, positions, start_step=0):
-    """The batches of a pretraining run from `start_step` on."""
-    return dataset.contrastive_batches(
-        positions, Recipe.of(config.augment), start_step=start_step, **dataset.running(config)
-    )
+def batches(config, positions, start_step=0, **part):
+    """The batches of a pretraining run from `start_step` on; `part`: `share` and `pieces`."""
+    running = dataset.running(config) | {"start_step": start_step, **part}
+    return dataset.contrastive_batches(positions, Recipe.of(config.augment), **running)
 
 
 def optimizer_of(config):
     """The configured optimizer with warm-up and cosine decay."""
-    settings, steps = config.optimizer, config.train.steps
+    settings, total = config.optimizer, config.train.steps
     peak = scaled_learning_rate(
         settings.learning_rate, config.train.batch_size, settings.learning_rate_scaling
     )
-    return make_optimizer(
+    optimizer = make_optimizer(
         settings.optimizer,
-        WarmUpCosine(peak, round(settings.warmup_fraction * steps), steps),
+        WarmUpCosine(peak, round(settings.warmup_fraction * total), total),
         settings.momentum,
         settings.weight_decay,
         settings.trust_coefficient,
     )
+    half = config.train.precision == "mixed_float16"
+    return compat.loss_scaling(optimizer) if half else optimizer
 
 
 def run(config):
     """Pretrains into `config.work_dir`, or goes on where it was stopped."""
     data = manifest.read(config.data.data_dir)
     cases = data.cases(config.data.splits or data.pretraining_splits())
+    strategy = distribute.strategy_of(config.distribute)
     recipe = Recipe.of(config.augment)
     # Before anything is built: what is wrong with the flags is said at once.
     positions_of(config, cases)
     augment.changes(recipe)
-    nets = networks.build(config)
-    networks.initialise(nets, config.head.init)
-    change = augment.changes(recipe) if config.augment.augment_on == "device" else None
-    model = ContrastiveModel(
-        nets.encoder,
-        nets.projection,
-        config.pretrain.temperature,
-        change=change,
-        gradient_checkpointing=config.train.gradient_checkpointing,
-    )
-    model.compile(optimizer=optimizer_of(config), jit_compile=False)
-    model.optimizer.build(model.trainable_variables)
-    variables = nets.variables() | checkpoint.named_optimizer_variables(model.optimizer)
+    micro_batches = distribute.micro_batches(config, strategy)
+    with strategy.scope():
+        model, nets = model_of(config, recipe)
+        monitor = None
+        if config.watch.monitor == "knn":
+            monitor = features.knn_monitor(nets.encoder, data, config)
+        variables = nets.variables() | checkpoint.named_optimizer_variables(model.optimizer)
+        step = steps.of(model, strategy, micro_batches, config.train.jit_compile)
 
-    with claimed_work_dir(config, data.fingerprint):
-        contract.of_run(config).save(config.work_dir)
+    chief = distribute.is_chief(strategy)
+    claim = claimed_work_dir(config, data.fingerprint) if chief else contextlib.nullcontext()
+    with claim, strategy.scope():
         stand_ins = StandIns(cases, config.data.skip_bad_images, config.work_dir)
         positions = positions_of(config, cases, stand_ins.substitutes)
         recover = positions.recovering(stand_ins, config.train.steps, dataset.ahead(config))
-        start_step = checkpoint.restore_latest(config.work_dir, variables)
-        sheet.write(config.work_dir, positions, recipe, recover)
+        start_step = checkpoint.restore_latest(config.work_dir, variables, chief)
+        if chief:
+            contract.of_run(config).save(config.work_dir)
+            sheet.write(config.work_dir, positions, recipe, recover)
+
+        def batches_from(done):
+            make = functools.partial(batches, config, positions, done)
+            return distribute.batches(make, strategy, micro_batches)
+
         trainer.fit(
-            model,
-            lambda done: batches(config, positions, done),
+            step,
+            batches_from,
             variables,
             label=pathlib.Path(config.work_dir).name,
             start_step=start_step,
             config=config,
+            strategy=strategy,
+            micro_batches=micro_batches,
             recover=recover,
+            monitor=monitor,
         )
+
+
+def model_of(config, recipe):
+    """A `ContrastiveModel`, ready to be trained, and its `Networks`; in a strategy's scope."""
+    with compat.precision(config.train.precision):
+        nets = networks.build(config)
+    networks.initialise(nets, config.head.init)
+    model = ContrastiveModel(
+        nets.encoder,
+        nets.projection,
+        config.pretrain.temperature,
+        change=augment.changes(recipe) if config.augment.augment_on == "device" else None,
+        gradient_checkpointing=config.train.gradient_checkpointing,
+        bn_statistics=config.train.bn_statistics,
+    )
+    model.compile(optimizer=optimizer_of(config), jit_compile=False)
+    model.optimizer.build(model.trainable_variables)
+    return model, nets

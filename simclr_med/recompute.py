@@ -12,10 +12,12 @@ import re
 import keras
 import tensorflow as tf
 
+from simclr_med.normalization import statistics_kept
+
 CUTS = {"stages": r"stage\d", "blocks": r"stage\d(_block\d+_out)?"}
 
 
-def forward(model, cuts):
+def forward(model, cuts, statistics="batch"):
     """A function (images, training) that computes what a functional `model` does.
 
     Args:
@@ -23,9 +25,11 @@ def forward(model, cuts):
         its layers are shared.
       cuts: what is kept for the backward pass: "none" keeps everything, "stages" the outputs of
         the stages, "blocks" those of all residual blocks.
+      statistics: what batch normalisation takes in training: "batch", or "frozen", its moving ones.
     """
+    of_batch = statistics == "batch"
     if cuts == "none":
-        return model
+        return lambda images, training=False: model(images, training=training and of_batch)
     named = re.compile(CUTS[cuts])
     ends = [layer.output for layer in model.layers if named.fullmatch(layer.name)]
     if not any(end is model.outputs[0] for end in ends):
@@ -36,36 +40,20 @@ def forward(model, cuts):
     def run(images, training=False):
         x = images
         for segment in segments:
-            x = _recomputed(segment)(x) if training else segment(x, training=False)
+            x = _recomputed(segment, of_batch)(x) if training else segment(x, training=False)
         return x
 
     return run
 
 
-def _recomputed(segment):
+def _recomputed(segment, of_batch):
     calls = []
 
     def run(x):
         # The first call is the forward pass; whatever follows computes the same again.
         again = bool(calls)
         calls.append(1)
-        with _statistics_kept(segment) if again else contextlib.nullcontext():
-            return segment(x, training=True)
+        with statistics_kept(segment) if again else contextlib.nullcontext():
+            return segment(x, training=of_batch)
 
     return tf.recompute_grad(run)
-
-
-@contextlib.contextmanager
-def _statistics_kept(model):
-    """Within, batch normalisation leaves its moving statistics as they are."""
-    # A model may hold others, as that of a head on the projection head does.
-    everything = model._flatten_layers()
-    layers = [x for x in everything if isinstance(x, keras.layers.BatchNormalization)]
-    momenta = [layer.momentum for layer in layers]
-    try:
-        for layer in layers:
-            layer.momentum = 1.0
-        yield
-    finally:
-        for layer, momentum in zip(layers, momenta, strict=True):
-            layer.momentum = momentum

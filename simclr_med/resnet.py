@@ -7,6 +7,8 @@ alone, so that a saved encoder loads without this package.
 
 import keras
 
+from simclr_med.normalization import batch_norm
+
 EPSILON = 1e-5
 ATTENTION_RATIO = 1 / 16  # of a selective kernel's hidden layer to its filters,
 ATTENTION_MIN = 32  # which has this many units at least (SimCLRv2)
@@ -75,7 +77,7 @@ class _Builder:
         )(x)
 
     def norm(self, x, name, last=False):
-        return keras.layers.BatchNormalization(
+        return batch_norm(
             momentum=self.bn_momentum,
             epsilon=EPSILON,
             gamma_initializer="zeros" if last and self.zero_init else "ones",

@@ -108,11 +108,8 @@ def _quiet():
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow as tf
 
-    from simclr_med import quiet
-
     tf.get_logger().setLevel("ERROR")
     logging.set_verbosity(logging.WARNING)  # absl's, through which Keras and SavedModel report
-    quiet.first_compilation()
 
 
 def _parse(arguments):

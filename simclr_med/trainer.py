@@ -1,169 +1,152 @@
-"""Steps, log, checkpoints, stopping: what every training shares. It knows no task.
+"""The loop: steps, log, checkpoints, stopping. What every training shares; it knows no task.
 
-fit(model, batches_from, variables, label="micle", start_step=200, config=config)
+fit(step, batches_from, variables, label="micle", start_step=200, config=config, ...)
 """
 
 import contextlib
-import csv
-import io
 import math
 import pathlib
 import signal
 import sys
+import time
 
-import keras
 import tensorflow as tf
 import tqdm
 
-from simclr_med import checkpoint, files
-from simclr_med.errors import EXIT_TERMINATED, RunError
+from simclr_med import checkpoint, distribute, watching
+from simclr_med.errors import EXIT_TERMINATED, UNWRITABLE, RunError
 from simclr_med.unreadable import UNREADABLE
 
+# What the collectives of several machines raise when one of them is gone.
+LOST = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.InternalError,
+)
 
-def fit(model, batches_from, variables, *, label, start_step, config, recover=None):
-    """Trains a compiled `model` up to `config.train.steps`.
+
+def fit(
+    step,
+    batches_from,
+    variables,
+    *,
+    label,
+    start_step,
+    config,
+    strategy,
+    micro_batches=1,
+    recover=None,
+    monitor=None,
+):
+    """Trains up to `config.train.steps`.
 
     Args:
-      model: its `train_step` returns a dict of the step's own scalars, "loss" among them.
-      batches_from: a number of steps done to a tf.data.Dataset with the batches after them.
+      step: see `steps.of`.
+      batches_from: a number of steps done to an iterable of the batches after them,
+        `micro_batches` a step.
       variables: name to variable, what a checkpoint holds.
       label: stands before the progress bar.
       start_step: steps already done.
       config: a `Config`.
+      strategy: of tf.distribute.
       recover: called with the steps done when the next batch could not be read; returns whether it
         found and removed the cause. None where nothing can.
+      monitor: a function without arguments to a dict of numbers, called every so many steps.
 
     Raises:
-      RunError: the loss is not finite, or the data service fails; the last checkpoint stays.
+      RunError: the loss is not finite, a checkpoint cannot be written, or another machine or the
+        data service is lost; the last checkpoint stays.
       SystemExit: with code 143, after saving, on SIGTERM.
     """
     train = config.train
     if start_step >= train.steps:
         print(f"{label}: its {train.steps} steps were done already")
         return
-    steps = Steps(start_step)
-    log = StepLog(config.work_dir, steps, train.log_every)
-
-    def save(step):
-        log.write()
-        checkpoint.save(config.work_dir, variables, step, train.keep_checkpoints)
-
+    chief = distribute.is_chief(strategy)
+    watch = watching.Watch(config, start_step, chief)
+    done = saved = start_step
     bar = tqdm.tqdm(
         desc=label,
         initial=start_step,
         total=train.steps,
         unit="step",
         mininterval=0.5 if sys.stderr.isatty() else 15,  # sparse where nobody watches
+        disable=not chief,
     )
-    saver = Saver(save, steps, train.steps, train.save_every)
-    callbacks = [steps, NonFiniteStop(steps), log, Progress(bar), saver]
-    with bar, saver.on_termination():
-        while steps.done < train.steps:
-            left = train.steps - steps.done
+    with bar, watch, _termination() as asked:
+        while done < train.steps:
             try:
-                model.fit(
-                    batches_from(steps.done), steps_per_epoch=left, verbose=0, callbacks=callbacks
-                )
+                batches = iter(batches_from(done))
+                while done < train.steps:
+                    watch.profile(done)
+                    begin = time.perf_counter()
+                    parts = [next(batches) for _ in range(micro_batches)]
+                    waited = time.perf_counter() - begin
+                    scalars = step(parts)
+                    done += 1
+                    if not math.isfinite(scalars["loss"]):
+                        raise RunError(
+                            f"the loss is {scalars['loss']} at step {done}; checkpoints before it "
+                            "are kept. A smaller --learning_rate or longer warm-up may help"
+                        )
+                    scalars["input_wait"] = waited / (time.perf_counter() - begin)
+                    watch.step(done, scalars)
+                    bar.set_postfix(loss=f"{scalars['loss']:.3f}", refresh=False)
+                    bar.update()
+                    if monitor and (done % config.watch.monitor_every == 0 or done == train.steps):
+                        watch.monitor(done, monitor())
+                    stopping = distribute.any_worker(strategy, bool(asked))
+                    if done % train.save_every == 0 or done == train.steps or stopping:
+                        _save(config, variables, done, watch, chief)
+                        saved = done
+                    if stopping:
+                        if chief:
+                            note = f"terminated: saved step {done}; the same command goes on"
+                            print(note, file=sys.stderr)
+                        raise SystemExit(EXIT_TERMINATED)
             except (*UNREADABLE, tf.errors.UnknownError) as error:
-                if recover and recover(steps.done):
+                if recover and recover(done):
                     continue
                 if config.data.data_service and isinstance(error, tf.errors.UnknownError):
                     raise RunError(
-                        f"the data service failed after step {steps.done}: has a worker died? "
+                        f"the data service failed after step {done}: has a worker died? "
                         "Checkpoints are kept, and the same command goes on"
                     ) from error
                 raise
+            except LOST as error:
+                if distribute.workers(strategy)[1] == 1:
+                    raise
+                raise RunError(
+                    f"another machine was lost after step {done}: "
+                    f"{str(error).splitlines()[0]}\nStep {saved} is saved; the same command on "
+                    "all machines goes on from there"
+                ) from error
 
 
-class Steps(keras.callbacks.Callback):
-    """Counts the steps done; first in the list, so that the others read it."""
-
-    def __init__(self, done):
-        super().__init__()
-        self.done = done
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.done += 1
-
-
-class NonFiniteStop(keras.callbacks.Callback):
-    """Stops at a loss that is not finite, before it can be saved."""
-
-    def __init__(self, steps):
-        super().__init__()
-        self.steps = steps
-
-    def on_train_batch_end(self, batch, logs=None):
-        if not math.isfinite(logs["loss"]):
-            raise RunError(
-                f"the loss is {logs['loss']} at step {self.steps.done}; checkpoints "
-                "before it are kept. A smaller --learning_rate or longer warm-up may help"
-            )
+def _save(config, variables, step, watch, chief):
+    try:
+        watch.write()
+        checkpoint.save(config.work_dir, variables, step, config.train.keep_checkpoints, chief)
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        folder = pathlib.Path(config.work_dir) / "checkpoints"
+        kept = checkpoint.steps(config.work_dir)
+        raise RunError(
+            f"step {step} cannot be saved in {folder}: {error.strerror}. "
+            + (f"Step {kept[-1]} is whole there" if kept else "No step was saved before it")
+            + ", and the same command goes on when that is mended"
+        ) from error
 
 
-class StepLog(keras.callbacks.Callback):
-    """log.csv: one row a step. Written with each checkpoint, so that both tell the same story."""
-
-    def __init__(self, work_dir, steps, every):
-        super().__init__()
-        self.path = pathlib.Path(work_dir) / "log.csv"
-        self.steps, self.every = steps, every
-        self.rows = []
-        if self.path.exists():
-            with open(self.path, newline="", encoding="utf-8") as file:
-                self.rows = [row for row in csv.DictReader(file) if int(row["step"]) <= steps.done]
-
-    def on_train_batch_end(self, batch, logs=None):
-        if self.steps.done % self.every == 0:
-            values = {name: f"{float(value):.6g}" for name, value in logs.items()}
-            self.rows.append({"step": self.steps.done, **values})
-
-    def write(self):
-        if self.rows:
-            text = io.StringIO()
-            writer = csv.DictWriter(text, list(self.rows[-1]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(self.rows)
-            files.write_text(self.path, text.getvalue())
-
-
-class Progress(keras.callbacks.Callback):
-    """Shows each step, with its loss, in a tqdm bar."""
-
-    def __init__(self, bar):
-        super().__init__()
-        self.bar = bar
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.bar.set_postfix(loss=f"{logs['loss']:.3f}", refresh=False)
-        self.bar.update()
-
-
-class Saver(keras.callbacks.Callback):
-    """Calls `save(step)` every so often, at the end, and on SIGTERM before leaving."""
-
-    def __init__(self, save, steps, total, every):
-        super().__init__()
-        self.save, self.steps, self.total, self.every = save, steps, total, every
-        self.terminated = False
-
-    @contextlib.contextmanager
-    def on_termination(self):
-        """While the block runs, SIGTERM is kept until the step has ended."""
-
-        def terminate(*_):
-            self.terminated = True
-
-        previous = signal.signal(signal.SIGTERM, terminate)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGTERM, previous)
-
-    def on_train_batch_end(self, batch, logs=None):
-        step = self.steps.done
-        if step % self.every == 0 or step == self.total or self.terminated:
-            self.save(step)
-        if self.terminated:
-            print(f"terminated: saved step {step}; the same command goes on", file=sys.stderr)
-            raise SystemExit(EXIT_TERMINATED)
+@contextlib.contextmanager
+def _termination():
+    """Yields a list that SIGTERM adds to: it is kept until the step has ended."""
+    asked = []
+    previous = signal.signal(signal.SIGTERM, lambda *_: asked.append(True))
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGTERM, previous)

@@ -97,15 +97,16 @@ def test_flags_are_read_in_run_alone():
 
 
 GROUPS = [
-    "errors files pages recipes splitting architectures contract config manifest predictions "
-    "metrics phantom schedule report",
+    "compat errors files pages recipes splitting architectures contract config manifest "
+    "predictions metrics phantom schedule report",
     "records conditions images leaks dicom shards inspection",
     "sources labelling writing",
     "prepare",
-    "quiet reading crops augment layers service unreadable resnet bit encoder recompute "
-    "complexity heads objective optimizer checkpoint networks",
+    "distribute quiet reading crops augment layers service unreadable normalization resnet bit "
+    "encoder recompute complexity heads objective optimizer checkpoint networks",
     "importers",
-    "dataset trainer",
+    "dataset watching steps",
+    "features trainer",
     "sheet",
     "pretrain",
     "finetune evaluate export",

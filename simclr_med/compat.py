@@ -1,0 +1,72 @@
+"""What differs between Keras 2.15 and Keras 3, or has no public name: reached from here alone."""
+
+import contextlib
+
+import keras
+from tensorflow.python.ops.resource_variable_ops import UninitializedVariable
+
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+
+
+@contextlib.contextmanager
+def precision(policy):
+    """Layers that are built within compute in `policy`, one of `PRECISIONS`."""
+    before = keras.mixed_precision.global_policy()
+    keras.mixed_precision.set_global_policy(policy)
+    try:
+        yield
+    finally:
+        keras.mixed_precision.set_global_policy(before)
+
+
+def loss_scaling(optimizer):
+    """`optimizer` with dynamic loss scaling, as float16 needs."""
+    return keras.mixed_precision.LossScaleOptimizer(optimizer)
+
+
+def inner(optimizer):
+    """The optimizer that `loss_scaling` wraps, or itself."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
+
+
+def scaled(optimizer, loss):
+    """`loss`, or any cotangent, times the optimizer's loss scale."""
+    return optimizer.get_scaled_loss(loss) if inner(optimizer) is not optimizer else loss
+
+
+def unscaled(optimizer, gradients):
+    """`gradients` of what was `scaled`, less the scale."""
+    if inner(optimizer) is optimizer:
+        return gradients
+    return optimizer.get_unscaled_gradients(gradients)
+
+
+def loss_scale(optimizer):
+    """{"loss_scale": ...}, or {} where there is none."""
+    return {"loss_scale": optimizer.loss_scale} if inner(optimizer) is not optimizer else {}
+
+
+def apply_sums(optimizer, gradients, variables):
+    """One step of `optimizer` with gradients that are summed over the replicas already."""
+    pairs = zip(gradients, variables, strict=True)
+    optimizer.apply_gradients(pairs, skip_gradients_aggregation=True)
+
+
+def optimizer_variables(optimizer):
+    """All that a built optimizer needs to go on, its loss scale too."""
+    variables = list(optimizer.variables)
+    if inner(optimizer) is not optimizer:
+        state = optimizer._loss_scale
+        variables += [state.current_loss_scale, state.counter]
+    return variables
+
+
+def layers_within(model):
+    """Every layer of a model, those of models within it too."""
+    return model._flatten_layers()
+
+
+def unallocated_variable(create, **settings):
+    """A variable creator: with a shape and no memory."""
+    kept = {key: settings[key] for key in ("shape", "dtype", "trainable", "name")}
+    return UninitializedVariable(**kept)

@@ -1,0 +1,208 @@
+"""Devices and machines, with tf.distribute: one strategy a run, chosen by flag.
+
+    strategy = distribute.strategy_of(config.distribute)  # before TensorFlow has used a device
+    with strategy.scope():
+        ...
+
+Within a replica's computation `gather`, `total` and `mean` reach over all replicas, their gradients
+too; on one replica they are the identity.
+"""
+
+import functools
+import json
+import os
+
+import tensorflow as tf
+
+from simclr_med import quiet
+from simclr_med.errors import InputError
+
+
+def strategy_of(settings):
+    """The strategy of a `DistributeConfig`.
+
+    Raises:
+      InputError: the hardware is not there; says what was looked for.
+    """
+    if settings.cpu_devices > 1:
+        _split_cpu(settings.cpu_devices)
+    made = _MAKERS[settings.strategy](settings)
+    quiet.first_compilation()  # it uses a device: not before there is a strategy
+    return made
+
+
+def _one(settings):
+    return tf.distribute.get_strategy()
+
+
+def _split_cpu(devices):
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    logical = [tf.config.LogicalDeviceConfiguration()] * devices
+    try:
+        tf.config.set_logical_device_configuration(cpu, logical)
+    except RuntimeError:  # this process has used its devices already
+        if len(tf.config.list_logical_devices("CPU")) < devices:
+            raise
+
+
+@functools.cache  # the collectives of a second one in a process would be taken for the first's
+def _mirrored(settings):
+    if settings.cpu_devices > 1:
+        return tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(settings.cpu_devices)])
+    gpus = tf.config.list_logical_devices("GPU")
+    if len(gpus) < 2:
+        raise InputError(
+            f"--strategy=mirrored looked for two or more GPUs; TensorFlow sees {len(gpus)}. "
+            "--cpu_devices=2 tries it on a CPU"
+        )
+    return tf.distribute.MirroredStrategy()
+
+
+def _multi_worker(settings):
+    text = os.environ.get("TF_CONFIG", "")
+    try:
+        content = json.loads(text)
+        workers, task = content["cluster"]["worker"], content["task"]
+        found = task["type"] == "worker" and task["index"] < len(workers)
+    except (ValueError, KeyError, TypeError):
+        found = False
+    if not found:
+        raise InputError(
+            "--strategy=multi_worker looked for the machines in the environment's TF_CONFIG and "
+            f"found {text or 'nothing'}; expected, on the first of two, "
+            '{"cluster": {"worker": ["HOST1:PORT", "HOST2:PORT"]}, '
+            '"task": {"type": "worker", "index": 0}}'
+        )
+    return tf.distribute.MultiWorkerMirroredStrategy()
+
+
+def _tpu(settings):
+    name, zone, project = settings.tpu, settings.tpu_zone, settings.gcp_project
+    try:
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(
+            name or None, zone=zone or None, project=project or None
+        )
+        tf.config.experimental_connect_to_cluster(resolver)
+        tf.tpu.experimental.initialize_tpu_system(resolver)
+    except (ValueError, RuntimeError, OSError, tf.errors.OpError) as error:
+        looked = f"a TPU named {name!r}" if name else "a TPU (--tpu is not given)"
+        raise InputError(
+            f"--strategy=tpu looked for {looked} in zone {zone or 'of this machine'}: "
+            f"{str(error).splitlines()[0]}"
+        ) from None
+    return tf.distribute.TPUStrategy(resolver)
+
+
+_MAKERS = {"one": _one, "mirrored": _mirrored, "multi_worker": _multi_worker, "tpu": _tpu}
+
+
+def micro_batches(config, strategy):
+    """How many micro-batches a step has.
+
+    Raises:
+      InputError: the batch does not divide so.
+    """
+    batch, micro = config.train.batch_size, config.train.micro_batch
+    each = batch / strategy.num_replicas_in_sync
+    count = each / (micro or each)
+    if each % 1 or count % 1:
+        raise InputError(
+            f"--batch_size={batch} does not divide by {strategy.num_replicas_in_sync} replicas"
+            + (f" of --micro_batch={micro}" if micro else "")
+        )
+    return int(count)
+
+
+def batches(make, strategy, micro_batches):
+    """What each worker and replica takes of the batches of a run.
+
+    Args:
+      make: called with `share` and `pieces`, see `dataset`, to a `tf.data.Dataset`.
+      strategy: of tf.distribute.
+      micro_batches: that many of the result are a step.
+    """
+
+    def of_worker(context):
+        workers = context.num_input_pipelines
+        replicas = strategy.num_replicas_in_sync // workers
+        share = (context.input_pipeline_id, workers)
+        return make(share=share, pieces=replicas * micro_batches)
+
+    return strategy.distribute_datasets_from_function(of_worker)
+
+
+def any_worker(strategy, flag):
+    """Whether `flag` is set on any worker; all call it at the same step."""
+    if workers(strategy)[1] == 1:
+        return flag
+    flagged = tf.constant(float(flag))
+    return float(strategy.reduce("SUM", strategy.run(lambda: flagged), axis=None)) > 0
+
+
+def replicas():
+    """How many replicas the current strategy has."""
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def workers(strategy):
+    """(number of this worker, how many there are); one that drives a whole TPU slice is alone."""
+    resolver = strategy.cluster_resolver
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return 0, 1
+    return resolver.task_id, len(resolver.cluster_spec().as_dict()["worker"])
+
+
+def is_chief(strategy):
+    """Whether this process writes the work folder."""
+    return workers(strategy)[0] == 0
+
+
+def gather(values):
+    """`[n, ...]` of each replica to `[R n, ...]`, in the replicas' order."""
+    if replicas() == 1:
+        return values
+    return tf.distribute.get_replica_context().all_gather(values, axis=0)
+
+
+def total(values):
+    """A tensor, or a nest of them, summed over the replicas."""
+    return _reduced(tf.distribute.ReduceOp.SUM, values)
+
+
+def mean(values):
+    """A tensor, or a nest of them, averaged over the replicas."""
+    return _reduced(tf.distribute.ReduceOp.MEAN, values)
+
+
+def _reduced(operation, values):
+    if replicas() == 1:
+        return values
+    return tf.distribute.get_replica_context().all_reduce(operation, values)
+
+
+def replica_number():
+    """The number of the replica that computes, int32 scalar."""
+    context = tf.distribute.get_replica_context()
+    return tf.convert_to_tensor(context.replica_id_in_sync_group)
+
+
+def compiled(function, strategy, jit_compile=False):
+    """`function` of tensors, run by every replica; arguments and results stay with their replica.
+
+    Args:
+      function: computes one replica's part.
+      jit_compile: by XLA; on one replica.
+    """
+    if jit_compile:
+        function = tf.function(function, jit_compile=True)
+
+    @tf.function
+    def run(*arguments):
+        return strategy.run(function, arguments)
+
+    return run
+
+
+def first(strategy, values):
+    """The first local replica's part of what `compiled` returned."""
+    return tf.nest.map_structure(lambda v: strategy.experimental_local_results(v)[0], values)

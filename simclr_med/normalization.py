@@ -1,0 +1,73 @@
+"""Batch normalisation: Keras's own on one replica, over all of them on several.
+
+The layers have the same weights under the same names, so that a checkpoint of one is one of the
+other. Keras's is the fused kernel, and what a saved encoder holds.
+"""
+
+import contextlib
+import threading
+
+import keras
+import tensorflow as tf
+
+from simclr_med import compat, distribute
+
+
+def batch_norm(**settings):
+    """Keras's layer with `settings`, or within the scope of several replicas one over all."""
+    if distribute.replicas() == 1:
+        return keras.layers.BatchNormalization(**settings)
+    return CrossReplicaBatchNormalization(**settings)
+
+
+class CrossReplicaBatchNormalization(keras.layers.BatchNormalization):
+    """Normalises by the mean and variance of the images of all replicas, each having as many.
+
+    Its moving variance is what Keras's layer on one replica would have, which is the fused
+    kernel's unbiased one for images and the biased one for vectors. (Keras's `synchronized=True`
+    has the biased one for both.) Statistics are float32.
+    """
+
+    def call(self, inputs, training=None):
+        if not training:
+            return super().call(inputs, training=False)
+        x = tf.cast(inputs, tf.float32)
+        mean, variance = tf.nn.moments(x, list(range(len(x.shape) - 1)))
+        # Differences from the moving mean, which all replicas share: a mean of squares less a
+        # square of means cancels where the mean is far from 0.
+        away = mean - self.moving_mean
+        means = distribute.mean(tf.stack([away, variance + away**2]))
+        mean = self.moving_mean + means[0]
+        variance = means[1] - means[0] ** 2
+        self._move(mean, variance, distribute.replicas() * tf.size(x) // x.shape[-1])
+        y = tf.nn.batch_normalization(x, mean, variance, self.beta, self.gamma, self.epsilon)
+        return tf.cast(y, self.compute_dtype)
+
+    def _move(self, mean, variance, n):
+        if getattr(_kept, "depth", 0):
+            return
+        if self.fused:
+            variance *= tf.cast(n, tf.float32) / tf.cast(n - 1, tf.float32)
+        for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            moving.assign(self.momentum * moving + (1 - self.momentum) * value)
+
+
+_kept = threading.local()  # a mirrored strategy traces its replicas in threads, in turns
+
+
+@contextlib.contextmanager
+def statistics_kept(model):
+    """Within, batch normalisation leaves the moving statistics of `model` as they are."""
+    # A model may hold others, as that of a head on the projection head does.
+    kind = keras.layers.BatchNormalization
+    layers = [x for x in compat.layers_within(model) if type(x) is kind]
+    momenta = [layer.momentum for layer in layers]
+    _kept.depth = getattr(_kept, "depth", 0) + 1
+    try:
+        for layer in layers:
+            layer.momentum = 1.0
+        yield
+    finally:
+        _kept.depth -= 1
+        for layer, momentum in zip(layers, momenta, strict=True):
+            layer.momentum = momentum
