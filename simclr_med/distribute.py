@@ -14,7 +14,7 @@ import os
 
 import tensorflow as tf
 
-from simclr_med import quiet
+from simclr_med import quiet, service
 from simclr_med.errors import InputError
 
 
@@ -78,6 +78,8 @@ def _multi_worker(settings):
 
 def _tpu(settings):
     name, zone, project = settings.tpu, settings.tpu_zone, settings.gcp_project
+    if name.startswith("grpc://"):
+        service.check(name, "TPU")  # TensorFlow would abort
     try:
         resolver = tf.distribute.cluster_resolver.TPUClusterResolver(
             name or None, zone=zone or None, project=project or None
@@ -85,11 +87,10 @@ def _tpu(settings):
         tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)
     except (ValueError, RuntimeError, OSError, tf.errors.OpError) as error:
-        looked = f"a TPU named {name!r}" if name else "a TPU (--tpu is not given)"
-        raise InputError(
-            f"--strategy=tpu looked for {looked} in zone {zone or 'of this machine'}: "
-            f"{str(error).splitlines()[0]}"
-        ) from None
+        looked = f"a TPU named {name!r}" if name else "a TPU, without --tpu,"
+        looked += f" in {zone}" if zone else ""
+        why = str(error).splitlines()[0].partition(" used by ")[0]
+        raise InputError(f"--strategy=tpu looked for {looked} and found none: {why}") from None
     return tf.distribute.TPUStrategy(resolver)
 
 
@@ -135,8 +136,13 @@ def any_worker(strategy, flag):
     """Whether `flag` is set on any worker; all call it at the same step."""
     if workers(strategy)[1] == 1:
         return flag
-    flagged = tf.constant(float(flag))
-    return float(strategy.reduce("SUM", strategy.run(lambda: flagged), axis=None)) > 0
+    return float(first(strategy, _summed(strategy)(tf.constant(float(flag))))) > 0
+
+
+@functools.cache
+def _summed(strategy):
+    # The flag comes from no device; its copy is of the replica's.
+    return compiled(lambda flag: total(tf.identity(flag)), strategy)
 
 
 def replicas():

@@ -63,11 +63,11 @@ def distributed(batches, start_step, steps, address):
     return ordered.prefetch(tf.data.AUTOTUNE)
 
 
-def check(address):
-    """Raises `InputError` where no dispatcher answers at grpc://HOST:PORT."""
+def check(address, who="dispatcher"):
+    """Raises `InputError` where nobody answers at grpc://HOST:PORT."""
     host, port = address.removeprefix("grpc://").rsplit(":", 1)
     try:  # TensorFlow would try for an hour
         with contextlib.closing(socket.create_connection((host, int(port)), SECONDS)):
             pass
     except OSError as error:
-        raise InputError(f"no dispatcher answers at {address}: {error}") from None
+        raise InputError(f"no {who} answers at {address}: {error}") from None

@@ -6,6 +6,7 @@ fit(step, batches_from, variables, label="micle", start_step=200, config=config,
 import contextlib
 import math
 import pathlib
+import re
 import signal
 import sys
 import time
@@ -118,10 +119,10 @@ def fit(
             except LOST as error:
                 if distribute.workers(strategy)[1] == 1:
                     raise
+                why = re.sub(r"\{\{.*?\}\} |This indicates.*", "", error.message.splitlines()[0])
                 raise RunError(
-                    f"another machine was lost after step {done}: "
-                    f"{str(error).splitlines()[0]}\nStep {saved} is saved; the same command on "
-                    "all machines goes on from there"
+                    f"another machine was lost after step {done}: {why}\nStep {saved} is what is "
+                    "saved; the same command on all machines goes on from there"
                 ) from error
 
 

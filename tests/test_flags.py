@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+from kill_runs import same, weights
 
 from simclr_med import (
     checkpoint,
@@ -72,17 +73,6 @@ LATER = {
 def test_no_flag_is_forgotten():
     tested = {*PRETRAINING, *CHEXPERT, *HEAD, *LOOP, *OF_SOME, *ELSEWHERE, *LATER} - {"seed"}
     assert tested == set(configs.FIELDS) - {"data_dir"}  # without it nothing runs
-
-
-def weights(work_dir):
-    """All that the newest checkpoint holds, by name."""
-    newest = checkpoint.steps(work_dir)[-1]
-    with np.load(work_dir / "checkpoints" / str(newest) / "variables.npz") as saved:
-        return dict(saved)
-
-
-def same(a, b):
-    return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
 
 
 def pretrained(data_dir, work_dir, **changes):

@@ -4,40 +4,22 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
+from kill_runs import STEPS, command, finish, same, start, weights
 from PIL import Image
-from test_flags import same, weights
 
 from simclr_med import checkpoint, files, finetune, pretrain
 from simclr_med import config as configs
 from simclr_med.errors import EXIT_TERMINATED, InputError
 
-STEPS = 60
-
-
-def flags(data_dir, work_dir):
-    return [
-        "--mode=pretrain", f"--data_dir={data_dir}", f"--work_dir={work_dir}", f"--steps={STEPS}",
-        "--encoder=resnet18", "--width=0.0625", "--image_size=32", "--batch_size=8",
-        "--save_every=5",
-    ]  # fmt: skip
-
-
-def start(data_dir, work_dir):
-    command = [sys.executable, "-m", "simclr_med.run", *flags(data_dir, work_dir)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
 
 @pytest.fixture(scope="module")
 def uninterrupted(data_dir, tmp_path_factory):
     work_dir = tmp_path_factory.mktemp("whole") / "run"
-    process = start(data_dir, work_dir)
-    _, error = process.communicate(timeout=300)
-    assert process.returncode == 0, error
+    finish(data_dir, work_dir)
     return weights(work_dir)
 
 
@@ -54,14 +36,9 @@ def test_a_stopped_run_goes_on_as_if_nothing_had_happened(sent, data_dir, tmp_pa
     if sent == signal.SIGTERM:
         assert process.returncode == EXIT_TERMINATED
         assert f"saved step {reached}" in error
-    process = start(data_dir, work_dir)
-    output, error = process.communicate(timeout=300)
-    assert process.returncode == 0, error
+    finish(data_dir, work_dir)
     assert same(uninterrupted, weights(work_dir))
-    done = subprocess.run(
-        [sys.executable, "-m", "simclr_med.run", *flags(data_dir, work_dir)],
-        capture_output=True, text=True,
-    )  # fmt: skip
+    done = subprocess.run(command(data_dir, work_dir), capture_output=True, text=True)
     assert done.returncode == 0 and "were done already" in done.stdout
 
 

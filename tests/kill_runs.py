@@ -1,0 +1,94 @@
+"""Kills pretraining with SIGKILL at random moments, resumes it, and compares the weights.
+
+    python tests/kill_runs.py --runs=20
+
+Every run has to end with bitwise the weights of one that was not killed. Prints a line a run, and
+exits with 1 where one differs.
+"""
+
+import argparse
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+
+STEPS = 60
+
+
+def command(data_dir, work_dir):
+    """Of a run of a few seconds, whose checkpoints are often being written."""
+    return [
+        sys.executable, "-m", "simclr_med.run", "--mode=pretrain", f"--data_dir={data_dir}",
+        f"--work_dir={work_dir}", f"--steps={STEPS}", "--encoder=resnet18", "--width=0.0625",
+        "--image_size=32", "--batch_size=8", "--save_every=5",
+    ]  # fmt: skip
+
+
+def start(data_dir, work_dir):
+    return subprocess.Popen(
+        command(data_dir, work_dir), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def finish(data_dir, work_dir):
+    """Runs to the end; the seconds it took."""
+    begin = time.monotonic()
+    process = start(data_dir, work_dir)
+    _, error = process.communicate(timeout=600)
+    assert process.returncode == 0, error
+    return time.monotonic() - begin
+
+
+def weights(work_dir):
+    """All that the newest checkpoint holds, by name."""
+    folders = [p for p in (pathlib.Path(work_dir) / "checkpoints").iterdir() if p.name.isdigit()]
+    with np.load(max(folders, key=lambda p: int(p.name)) / "variables.npz") as saved:
+        return dict(saved)
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    from simclr_med import phantom
+
+    moments, differing = random.Random(options.seed), 0
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        sizes = {"train": 60, "validation": 2, "test": 2, "external": 2, "unlabelled": 30}
+        phantom.generate(folder / "data", phantom.PhantomConfig(**sizes, image_size=32))
+        seconds = finish(folder / "data", folder / "whole")
+        expected = weights(folder / "whole")
+        for number in range(1, options.runs + 1):
+            work_dir = folder / f"run{number}"
+            process = start(folder / "data", work_dir)
+            moment = moments.uniform(0, seconds)
+            try:
+                process.wait(moment)
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+            process.communicate()
+            kept = sorted(int(p.name) for p in work_dir.glob("checkpoints/[0-9]*"))
+            finish(folder / "data", work_dir)
+            equal = same(expected, weights(work_dir))
+            differing += not equal
+            print(
+                f"run {number}: killed after {moment:.1f} s with step {max(kept, default=0)} "
+                f"saved; resumed, its weights {'are equal' if equal else 'DIFFER'}",
+                flush=True,
+            )
+    return int(differing > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
