@@ -16,6 +16,7 @@ from simclr_med import (
     pretrain,
     recompute,
     run,
+    steps,
 )
 from simclr_med import config as configs
 from simclr_med.config import make_config
@@ -45,6 +46,8 @@ PRETRAINING = {  # values other than the test's base
     "trust_coefficient": [0.1],
     "warmup_fraction": [0.9],
     "batch_size": [4],
+    "micro_batch": [4],
+    "precision": ["mixed_bfloat16", "mixed_float16"],
     "steps": [3],
     "seed": [1],
 }
@@ -63,7 +66,12 @@ HEAD = {
 }
 LOOP = {"save_every", "keep_checkpoints", "log_every", "threads", "gradient_checkpointing"}
 OF_SOME = {"resnet_d", "selective_kernels"}  # in encoders, or at sizes, other than the base's
-ELSEWHERE = {"skip_bad_images", "data_service", "augment_on"}  # test_unreadable, test_service, here
+ELSEWHERE = {
+    "skip_bad_images", "data_service",  # test_unreadable, test_service
+    "augment_on", "bn_statistics", "jit_compile",  # below
+    "strategy", "use_tpu", "tpu", "tpu_zone", "gcp_project", "cpu_devices",  # test_distribute
+    "monitor", "monitor_every", "profile_steps",  # test_watching
+}  # fmt: skip
 LATER = {
     "eval_splits", "eval_batch", "bootstrap_replicates", "confidence", "bootstrap_unit",
     "runs", "title", "export_version",
@@ -173,6 +181,43 @@ def test_recipes_have_strengths_of_their_own_and_refuse_those_of_others():
             make_config("pretrain", given | {"augmentation": "chexpert", name: value})
 
 
+def test_frozen_statistics_stay(base, data_dir, tmp_path):
+    for statistics in ("batch", "frozen"):
+        given = {"init": f"run:{base}", "bn_statistics": statistics}
+        after = pretrained(data_dir, tmp_path / statistics, **given)
+        moving = {name: value for name, value in weights(base).items() if "moving" in name}
+        assert moving and same(moving, {name: after[name] for name in moving}) == (
+            statistics == "frozen"
+        )
+
+
+def test_jit_compile_reaches_xla(base, data_dir, tmp_path, monkeypatch):
+    seen, original = [], steps.of
+
+    def spy(model, strategy, micro_batches, jit_compile):
+        seen.append(jit_compile)
+        return original(model, strategy, micro_batches, jit_compile)
+
+    monkeypatch.setattr(steps, "of", spy)
+    after = pretrained(data_dir, tmp_path / "run", jit_compile=True)
+    assert seen == [True]
+    for name, value in weights(base).items():
+        np.testing.assert_allclose(after[name], value, rtol=1e-3, atol=1e-4, err_msg=name)
+
+
+def test_flags_that_act_with_others_alone():
+    for given, others in [
+        ({"tpu": "a"}, "--strategy=tpu"),
+        ({"cpu_devices": 2}, "--strategy=mirrored"),
+        ({"jit_compile": True, "strategy": "mirrored"}, "--strategy=one"),
+        ({"skip_bad_images": 1, "strategy": "multi_worker"}, "one machine"),
+        ({"monitor_every": 3}, "--monitor=knn"),
+        ({"bn_statistics": "frozen"}, "--init other than random"),
+    ]:
+        with pytest.raises(InputError, match=f"--{next(iter(given))}=.* acts with {others}"):
+            make_config("pretrain", {"data_dir": "a", "work_dir": "b"} | given)
+
+
 def test_a_layer_that_kerascv_has_not_leaves_nothing_behind(data_dir, tmp_path):
     with pytest.raises(InputError, match="KerasCV has no layer Cutout"):
         pretrained(data_dir, tmp_path / "run", extra_layers='{"Cutout": {}}')
@@ -218,7 +263,7 @@ def test_finetuning_augments(base, data_dir, tmp_path):
         given = {"data_dir": str(data_dir), "work_dir": str(work_dir), "image_size": 32}
         given |= {"steps": 2, "batch_size": 8, "init": f"run:{base}", "augmentation": augmentation}
         finetune.run(make_config("finetune", given))
-        losses.add((work_dir / "log.csv").read_text())
+        losses.add((work_dir / "log.csv").read_text().splitlines()[1].split(",")[1])
     assert len(losses) == 3
 
 

@@ -134,6 +134,16 @@ def test_imports_run_one_way():
         ("phantom", ["--cases=4", "--workers=0"]),
         ("startup", ["--repeats=1"]),
         ("prepare", ["--rows=500"]),
+        (
+            "memory",
+            ["--batch_size=8", "--micro_batch=4", "--image_size=32", "--steps=1"]
+            + ["--encoder=resnet18", "--width=0.0625"],
+        ),
+        pytest.param(
+            "scaling",
+            ["--batch_sizes", "8", "--repeats=1"],
+            marks=pytest.mark.slow,  # it traces the widest networks
+        ),
         pytest.param(
             "train_step",
             ["--width=0.0625", "--image_size=64", "--batch_size=2", "--repeats=1"],

@@ -1,6 +1,7 @@
 """Stopping, killing, resuming; files that are never half-written."""
 
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -13,7 +14,7 @@ from PIL import Image
 
 from simclr_med import checkpoint, files, finetune, pretrain
 from simclr_med import config as configs
-from simclr_med.errors import EXIT_TERMINATED, InputError
+from simclr_med.errors import EXIT_TERMINATED, InputError, RunError, run_main
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +96,60 @@ def test_a_damaged_checkpoint_and_an_unfinished_run_are_named(data_dir, tmp_path
     with pytest.raises(InputError, match="stopped at step 1 of 2"):
         finetune.run(configs.make_config("linear_probe", head))
     assert not (tmp_path / "head").exists()
+
+
+def test_a_damaged_newest_checkpoint_is_told_and_the_one_before_used(data_dir, tmp_path, capsys):
+    work_dir = tmp_path / "run"
+    config = configs.make_config("pretrain", given(data_dir, work_dir) | {"save_every": 1})
+    pretrain.run(config)
+    whole = weights(work_dir)
+    newest = work_dir / "checkpoints" / "2"
+    content = bytearray((newest / "variables.npz").read_bytes())
+    content[len(content) // 2] ^= 1  # one bit
+    (newest / "variables.npz").write_bytes(content)
+    pretrain.run(config)
+    told = capsys.readouterr().err
+    assert "checkpoints/2 is damaged: variables.npz has another checksum" in told
+    assert "goes on from step 1" in told
+    assert same(whole, weights(work_dir)) and (work_dir / "checkpoints" / "2.damaged").exists()
+    for step in (1, 2):
+        (work_dir / "checkpoints" / str(step) / "variables.json").write_text("{")
+    with pytest.raises(InputError, match=r"no checkpoint is whole.*\n.*variables.json is not what"):
+        pretrain.run(config)
+    assert checkpoint.steps(work_dir) == [1, 2]
+
+
+@pytest.fixture
+def small_disk():
+    """No file may grow beyond 50 kB: a checkpoint does, and fails as on a full disk."""
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+
+
+def test_a_disk_that_is_full_stops_the_run_and_leaves_the_last_checkpoint(
+    data_dir, tmp_path, small_disk
+):
+    work_dir = tmp_path / "run"
+    four = given(data_dir, work_dir) | {"steps": 4, "save_every": 2}
+    pretrain.run(configs.make_config("pretrain", four))
+    whole = weights(work_dir)
+    shutil.rmtree(work_dir / "checkpoints" / "4")
+    small_disk()
+    with pytest.raises(RunError, match="step 4 cannot be saved in .*: File too large. Step 2 is"):
+        pretrain.run(configs.make_config("pretrain", four))
+    assert [path.name for path in (work_dir / "checkpoints").iterdir()] == ["2"]
+    resource.setrlimit(resource.RLIMIT_FSIZE, resource.getrlimit(resource.RLIMIT_FSIZE)[1:] * 2)
+    pretrain.run(configs.make_config("pretrain", four))
+    assert same(whole, weights(work_dir))
+
+
+def test_a_folder_that_cannot_be_written_is_told(capsys):
+    def write():
+        raise PermissionError(13, "Permission denied", "work/run")
+
+    assert run_main(write) == 1
+    assert capsys.readouterr().err == "error: work/run: Permission denied\n"
 
 
 def test_two_processes_do_not_write_one_folder(data_dir, tmp_path):
