@@ -36,12 +36,15 @@ def start(data_dir, work_dir):
 
 
 def finish(data_dir, work_dir):
-    """Runs to the end; the seconds it took."""
+    """Runs to the end; the seconds it took, and those from its first checkpoint on."""
     begin = time.monotonic()
     process = start(data_dir, work_dir)
+    while process.poll() is None and not list(work_dir.glob("checkpoints/*")):
+        time.sleep(0.01)
+    saved = time.monotonic()
     _, error = process.communicate(timeout=600)
     assert process.returncode == 0, error
-    return time.monotonic() - begin
+    return time.monotonic() - begin, time.monotonic() - saved
 
 
 def weights(work_dir):
@@ -67,12 +70,16 @@ def main():
         folder = pathlib.Path(folder)
         sizes = {"train": 60, "validation": 2, "test": 2, "external": 2, "unlabelled": 30}
         phantom.generate(folder / "data", phantom.PhantomConfig(**sizes, image_size=32))
-        seconds = finish(folder / "data", folder / "whole")
+        seconds, trained = finish(folder / "data", folder / "whole")
         expected = weights(folder / "whole")
         for number in range(1, options.runs + 1):
             work_dir = folder / f"run{number}"
             process = start(folder / "data", work_dir)
-            moment = moments.uniform(0, seconds)
+            # Every other run while it trains and saves, the rest at any time from the start on.
+            since = "its first checkpoint" if number % 2 else "its start"
+            while number % 2 and not list(work_dir.glob("checkpoints/*")):
+                time.sleep(0.01)
+            moment = moments.uniform(0, trained if number % 2 else seconds)
             try:
                 process.wait(moment)
             except subprocess.TimeoutExpired:
@@ -83,8 +90,9 @@ def main():
             equal = same(expected, weights(work_dir))
             differing += not equal
             print(
-                f"run {number}: killed after {moment:.1f} s with step {max(kept, default=0)} "
-                f"saved; resumed, its weights {'are equal' if equal else 'DIFFER'}",
+                f"run {number}: killed {moment:.1f} s after {since} with step "
+                f"{max(kept, default=0)} saved; resumed, its weights "
+                f"{'are equal' if equal else 'DIFFER'}",
                 flush=True,
             )
     return int(differing > 0)
