@@ -1,5 +1,6 @@
 """What the README tells a newcomer to type works."""
 
+import json
 import os
 import pathlib
 import re
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.prepare import write_chexpert
+from simclr_med import config as configs
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -119,6 +121,36 @@ def test_every_command_of_the_page_on_views(data_dir, tmp_path):
             assert "I0000" not in done.stderr  # XLA's announcement
             pictures.add((tmp_path / done.stdout.strip()).read_bytes())
     assert len(pictures) == 3
+
+
+def test_every_command_of_the_page_on_scale_is_a_run():
+    """TPUs and GPUs are not here: the flags are checked, and the loop for machines that go away."""
+    page = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
+    (run,) = re.findall(r'^    RUN="python -m simclr_med.run (.*)"$', page, re.M)
+    lines = re.findall(r"^    (?:while )?\$RUN ([^;\n]*)", page, re.M)
+    assert len(lines) == 6
+    seen = set()
+    for line in lines:
+        given = {}
+        words = f"{run} {line}".split()
+        (file,) = [word for word in words if "--flagfile=" in word]
+        words += (ROOT / file.partition("=")[2]).read_text().split("\n")
+        for word in words:
+            name, _, value = word.removeprefix("--").partition("=")
+            if name == "mode":
+                mode = value
+            elif word.startswith("--") and name != "flagfile":
+                kind = configs.FIELDS[name][1].type if name in configs.FIELDS else str
+                given.setdefault(name, True if kind is bool and not value else kind(value))
+        seen.add(configs.make_config(mode, given).distribute.strategy)
+    assert seen == {"one", "mirrored", "multi_worker", "tpu"}
+    (loop,) = re.findall(r"^    (while .*)$", page, re.M)
+    for ends, code in (("0", 0), ("2", 2), ("143 143 0", 0), ("1 2", 2)):
+        script = f"codes='{ends}'\nnext() {{ set -- $codes; codes=${{codes#* }}; return $1; }}\n"
+        script += loop.replace("$RUN", "next").replace("sleep 10", ":") + "; exit $code"
+        assert subprocess.run(["bash", "-c", script], timeout=20).returncode == code
+    tasks = re.findall(r"TF_CONFIG='(.*)'", page)
+    assert [json.loads(task)["task"] for task in tasks] == [{"type": "worker", "index": 0}]
 
 
 def test_one_s_own_images_and_the_bootstrap(data_dir, tmp_path):

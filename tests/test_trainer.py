@@ -5,8 +5,10 @@ import resource
 import shutil
 import signal
 import subprocess
+import sys
 import time
 
+import kill_runs
 import numpy as np
 import pytest
 from kill_runs import STEPS, command, finish, same, start, weights
@@ -41,6 +43,15 @@ def test_a_stopped_run_goes_on_as_if_nothing_had_happened(sent, data_dir, tmp_pa
     assert same(uninterrupted, weights(work_dir))
     done = subprocess.run(command(data_dir, work_dir), capture_output=True, text=True)
     assert done.returncode == 0 and "were done already" in done.stdout
+
+
+@pytest.mark.slow
+def test_runs_that_are_killed_at_random_end_with_the_same_weights():
+    done = subprocess.run(
+        [sys.executable, kill_runs.__file__, "--runs=2"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("its weights are equal") == 2
 
 
 def given(data_dir, work_dir):
