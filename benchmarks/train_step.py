@@ -8,7 +8,9 @@ machine does falls on all. "resnet50" is SimCLR's, with the stride in the 3x3, a
 multiply-adds than keras.applications'; "resnet50_v1" has the same. A step's operations are counted
 as 3 forward passes; the peak is a square matrix product's of the same type. Memory with gradient
 checkpointing is ResNet-152's, at the peak of a process that does nothing else, beyond what it took
-before its first step; it holds gradients and workspaces too.
+before its first step; it holds gradients and workspaces too. Build time is ResNet-152's at twice
+its width, weights included, in a fresh process, imports not counted; keras.applications' has
+width 1.
 """
 
 import argparse
@@ -28,6 +30,7 @@ PEER = "keras.applications"
 ARMS = (PEER, "resnet50", "resnet50_v1")
 PRECISIONS = ("float32", "mixed_bfloat16")
 LIMIT = 0.95  # of the peer's speed
+BUILD_LIMIT = 15.0  # seconds, of ResNet-152 twice as wide
 
 
 def build_step(arm, options):
@@ -116,15 +119,41 @@ def compare(precision, options):
     return {"matmul_flops": peak, **rows}
 
 
-def peak_memory(arguments, cuts):
-    """MiB that a process takes at its peak beyond what it took before its first step."""
-    command = [sys.executable, __file__, *arguments, f"--gradient_checkpointing={cuts}", "--memory"]
+def measured_apart(*arguments):
+    """What this script prints last, as JSON, in a process of its own with `arguments`."""
+    command = [sys.executable, __file__, *arguments]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def memory_of_this(options):
-    """What `peak_memory` starts: a few steps, and their peak."""
+def build_seconds(arm):
+    """Prints the seconds that building ResNet-152 takes."""
+    import keras
+
+    from simclr_med import encoder
+
+    start = time.perf_counter()
+    if arm == PEER:
+        keras.applications.ResNet152(include_top=False, weights=None, pooling="avg")
+    else:
+        encoder.build_encoder(arm, 2.0, 224)
+    print(json.dumps(time.perf_counter() - start))
+
+
+def build_times():
+    """The row of the build time."""
+    ours, peer = (measured_apart(f"--build={arm}") for arm in ("resnet152", PEER))
+    row = {"seconds": ours, "ratio_to_limit": ours / BUILD_LIMIT, "peer_seconds": peer}
+    print(
+        f"build of resnet152, width 2: {ours:.1f} s, {row['ratio_to_limit']:.2f} of the limit of "
+        f"{BUILD_LIMIT:.0f} s; {PEER}.ResNet152, width 1: {peer:.1f} s",
+        flush=True,
+    )
+    return row
+
+
+def peak_memory(options):
+    """Prints the MiB that this process takes at its peak beyond those before its first step."""
     import resource
 
     step, _ = build_step("resnet152", options)
@@ -152,13 +181,20 @@ def main():
     )
     parser.add_argument("--gradient_checkpointing", default="none", help=argparse.SUPPRESS)
     parser.add_argument("--memory", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--build", help=argparse.SUPPRESS)
     parser.add_argument("--json", type=pathlib.Path)
     options = parser.parse_args()
+    if options.build:
+        return build_seconds(options.build)
     if options.memory:
-        return memory_of_this(options)
+        return peak_memory(options)
+    result = {"build": build_times()}
     names = ("batch_size", "image_size", "width")
     arguments = [f"--{name}={getattr(options, name)}" for name in names]
-    memory = {cuts: peak_memory(arguments, cuts) for cuts in ("none", "stages", "blocks")}
+    memory = {
+        cuts: measured_apart(*arguments, f"--gradient_checkpointing={cuts}", "--memory")
+        for cuts in ("none", "stages", "blocks")
+    }
     for cuts, row in memory.items():
         for key, of in (("mib", "memory_ratio"), ("seconds", "time_ratio")):
             row[of] = row[key] / memory["none"][key]
@@ -167,7 +203,7 @@ def main():
             f"none's, in {row['time_ratio']:.2f} of its time",
             flush=True,
         )
-    result = {"gradient_checkpointing": memory}
+    result["gradient_checkpointing"] = memory
     for precision in options.precisions:
         result[precision] = compare(precision, options)
     slower = [p for p in options.precisions if result[p]["resnet50"]["ratio"] < LIMIT]

@@ -224,7 +224,7 @@ def test_conformance_of_every_row(name, tmp_path):
 
 
 def check_conformance(name, tmp_path):
-    """Shapes, counts, saving, precision, a training step, and that with less memory."""
+    """Shapes, counts, saving, a training step, and that with less memory and less precision."""
     row, width, size = architectures.ENCODERS[name], 1 / 16, 40
     keras.utils.set_random_seed(0)
     model = build_encoder(name, width, size)
@@ -235,22 +235,22 @@ def check_conformance(name, tmp_path):
     assert counted.parameters == sum(np.prod(v.shape) for v in model.trainable_variables)
 
     # Stages are reachable by name.
-    for stage, side in enumerate((10, 5, 3, 2), 1):
-        output = keras.Model(model.inputs, model.get_layer(f"stage{stage}").output)(images[:1])
-        assert output.shape[1:3] == (side, side)
+    stages = [model.get_layer(f"stage{stage}").output for stage in (1, 2, 3, 4)]
+    outputs = keras.Model(model.inputs, stages)(images[:1])
+    assert [output.shape[1:3] for output in outputs] == [(n, n) for n in (10, 5, 3, 2)]
 
-    # Saved and loaded, from its configuration too.
+    # Saved and loaded, which builds it of its configuration.
     model.save(tmp_path / "encoder.keras")
     loaded = keras.models.load_model(tmp_path / "encoder.keras")
     np.testing.assert_array_equal(loaded(images, training=False), features)
-    assert keras.Model.from_config(model.get_config()).count_params() == model.count_params()
+    assert loaded.count_params() == model.count_params()
 
     # A training step changes every weight, and with recomputation to the same ones.
     plain, _ = train_step(model, "none", images)
     again, _ = train_step(model, "blocks", images)
-    for variable, (before, after, _) in plain.items():
-        np.testing.assert_allclose(again[variable][1], after, atol=1e-5, err_msg=variable)
-        assert np.isfinite(after).all() and not np.array_equal(before, after), variable
+    check_trained(plain)
+    for weight, (_, after, _) in plain.items():
+        np.testing.assert_allclose(again[weight][1], after, atol=1e-5, err_msg=weight)
 
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
     try:
@@ -258,11 +258,30 @@ def check_conformance(name, tmp_path):
     finally:
         keras.mixed_precision.set_global_policy("float32")
     mixed.set_weights(model.get_weights())
-    rough, exact = mixed(images, training=False), model(images, training=False).numpy()
-    assert rough.dtype == tf.float32 and mixed.get_layer("stage4").compute_dtype == "bfloat16"
+    assert mixed.get_layer("stage4").compute_dtype == "bfloat16"
+    (rough_map, rough), (exact_map, exact) = (
+        keras.Model(m.inputs, [m.get_layer("stage2").output, m.output])(images, training=False)
+        for m in (mixed, model)
+    )
+    assert rough.dtype == tf.float32
+    assert correlation(rough_map, exact_map) > 0.99
     # Rounding grows with depth, most where groups are of one channel, as here: BiT-50 has 0.89 at
-    # this width and 0.98 at a half.
-    assert np.corrcoef(np.ravel(rough), np.ravel(exact))[0, 1] > 0.8
+    # this width and 0.98 at a half, BiT-152 0.6.
+    assert correlation(rough, exact) > 0.5
+    values, _ = train_step(mixed, "none", images)
+    check_trained(values)
+    assert all(after.dtype == np.float32 for _, after, _ in values.values())
+
+
+def correlation(a, b):
+    return np.corrcoef(*(np.ravel(tf.cast(x, tf.float32)) for x in (a, b)))[0, 1]
+
+
+def check_trained(values):
+    """What `train_step` returns: every weight, and each statistic, has changed and is finite."""
+    for name, (before, after, gradient) in values.items():
+        assert np.isfinite(after).all() and not np.array_equal(before, after), name
+        assert gradient is None or np.isfinite(gradient).all(), name
 
 
 def train_step(model, cuts, images):
@@ -381,6 +400,6 @@ def test_a_step_of_the_benchmark_of_training(short):
     options = argparse.Namespace(
         image_size=32, width=1 / 16, batch_size=2, gradient_checkpointing="stages"
     )
-    step, multiply_adds = build_step("resnet50", options)
+    step, multiply_adds = build_step("resnet18", options)
     assert np.isfinite(step())
-    assert multiply_adds == complexity.measure("resnet50", 1 / 16, 32).multiply_adds
+    assert multiply_adds == complexity.measure("resnet18", 1 / 16, 32).multiply_adds

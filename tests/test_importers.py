@@ -25,7 +25,16 @@ from test_readme import commands
 from test_readme import run as shell
 
 import simclr_med
-from simclr_med import checkpoint, contract, finetune, importers, networks, pretrain
+from simclr_med import (
+    architectures,
+    checkpoint,
+    contract,
+    evaluate,
+    finetune,
+    importers,
+    networks,
+    pretrain,
+)
 from simclr_med import config as configs
 from simclr_med.errors import InputError
 
@@ -178,12 +187,14 @@ DEPTHS = {"resnet18_simclr": (2, 2, 2, 2), "resnet50": (3, 4, 6, 3)}
 
 
 @pytest.mark.parametrize(
-    ("naming", "encoder", "selective", "size"),
+    ("naming", "encoder", "selective", "size"),  # selective: sk_ratio > 0, in all that it changes
     [
         ("named", "resnet18_simclr", False, 32),
         ("named", "resnet50", True, 64),
         ("objects", "resnet18_simclr", False, 64),
+        ("objects", "resnet18_simclr", True, 32),
         ("objects", "resnet50", True, 64),
+        pytest.param("objects", "resnet18_simclr", True, 64, marks=pytest.mark.slow),
         pytest.param("named", "resnet50", False, 64, marks=pytest.mark.slow),
         pytest.param("objects", "resnet50", False, 64, marks=pytest.mark.slow),
         pytest.param("objects", "resnet50", True, 32, marks=pytest.mark.slow),
@@ -203,7 +214,8 @@ def test_simclr(naming, encoder, selective, size, tmp_path):
     assert set(read.left_out) == set(weights.rest)
     config = configs.load(folder)
     assert (config.encoder.encoder, config.encoder.width) == (encoder, 1 / 16)
-    assert config.encoder.selective_kernels == config.encoder.resnet_d == selective
+    assert config.encoder.resnet_d == selective
+    assert config.encoder.selective_kernels == (selective and bottleneck)
     nets = networks.build(config)
     networks.initialise(nets, f"imported:{folder}")
     features = nets.encoder(images.astype(np.float32), training=False)
@@ -250,9 +262,7 @@ def test_simclr_saved_model(selective, tmp_path):
     )
     assert read.encoder == expected.encoder and read.source.startswith("saved_model")
     assert set(head) < set(read.left_out)
-    assert read.weights.keys() == expected.weights.keys()
-    for name, array in expected.weights.items():
-        np.testing.assert_array_equal(read.weights[name], array)
+    check_equal(read, expected)
 
 
 @pytest.fixture(scope="module")
@@ -368,11 +378,8 @@ def test_bit_files_that_do_not_fit(bit_file, tmp_path):
 # keras.applications
 
 
-@pytest.fixture(scope="module")
-def keras_files(tmp_path_factory):
-    """ResNet50 with random weights, in its formats; images in [0, 1] and their features."""
-    folder = tmp_path_factory.mktemp("keras")
-    model = keras.applications.ResNet50(weights=None, input_shape=(64, 64, 3), classes=3)
+def randomised(model):
+    """`model` with random weights, statistics too; images in [0, 1] and their features."""
     draw = np.random.default_rng(0)
     for variable in model.weights:
         value = draw.standard_normal(variable.shape)
@@ -380,13 +387,22 @@ def keras_files(tmp_path_factory):
             variable.assign(0.5 + np.abs(0.2 * value))
         elif len(variable.shape) == 1:
             variable.assign(0.1 * value)
+        else:
+            variable.assign(np.sqrt(1.5 / np.prod(variable.shape[:-1])) * value)
     images = draw.random([2, 64, 64, 3])
-    model.save_weights(folder / "weights.h5")
-    model.save_weights(folder / "new.weights.h5")
-    model.save(folder / "model.keras")
     pixels = keras.applications.resnet.preprocess_input(255 * images)
     pooled = keras.Model(model.input, model.get_layer("avg_pool").output)
-    return folder, images, pooled(pixels.astype(np.float32), training=False).numpy()
+    return images, pooled(pixels.astype(np.float32), training=False).numpy()
+
+
+@pytest.fixture(scope="module")
+def keras_files(tmp_path_factory):
+    """The folder of a ResNet50's weights.h5; images in [0, 1] and their features."""
+    folder = tmp_path_factory.mktemp("keras")
+    model = keras.applications.ResNet50(weights=None, input_shape=(64, 64, 3), classes=3)
+    images, features = randomised(model)
+    model.save_weights(folder / "weights.h5")
+    return folder, images, features
 
 
 def test_keras_applications(keras_files, tmp_path):
@@ -395,15 +411,50 @@ def test_keras_applications(keras_files, tmp_path):
     assert read.encoder.encoder == "resnet50_v1"
     assert read.left_out == ("predictions/kernel", "predictions/bias")
     check_features(folder, images, features)
-    whole = importers.load("keras").read(files / "model.keras")
     published = importers.load("keras").read(renamed_top(files, tmp_path, "probs"))
     assert published.left_out == ("probs/kernel", "probs/bias")
     without = importers.load("keras").read(renamed_top(files, tmp_path, None))
     assert without.left_out == ()
-    for other in (whole, published, without):
-        assert other.weights.keys() == read.weights.keys()
-        for name, array in read.weights.items():
-            np.testing.assert_array_equal(other.weights[name], array)
+    for other in (published, without):
+        check_equal(other, read)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("depth", [101, 152])
+def test_deeper_keras_applications(depth, tmp_path):
+    build = getattr(keras.applications, f"ResNet{depth}")
+    model = build(weights=None, input_shape=(64, 64, 3), classes=3)
+    images, features = randomised(model)
+    model.save_weights(tmp_path / "weights.h5")
+    folder, read = imported("keras", tmp_path / "weights.h5", tmp_path)
+    assert read.encoder.encoder == f"resnet{depth}_v1"
+    check_features(folder, images, features)
+
+
+def check_equal(read, expected):
+    assert read.weights.keys() == expected.weights.keys()
+    for name, array in expected.weights.items():
+        np.testing.assert_array_equal(read.weights[name], array)
+
+
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+def test_each_format_of_keras_has_the_same_weights(tmp_path, monkeypatch):
+    """Of layers with the names of a ResNet with a block a stage: ResNet50 takes long to load."""
+    row = dataclasses.replace(architectures.ENCODERS["resnet50_v1"], blocks=(1, 1, 1, 1))
+    monkeypatch.setitem(architectures.ENCODERS, "resnet50_v1", row)
+    blocks = [f"conv{stage}_block1_{part}" for stage in (2, 3, 4, 5) for part in (0, 1, 2, 3)]
+    x = images = keras.Input([8, 8, 3])
+    for name in ("conv1", *blocks):
+        x = keras.layers.Conv2D(3, 1, name=f"{name}_conv")(x)
+        x = keras.layers.BatchNormalization(name=f"{name}_bn")(x)
+    model, draw = keras.Model(images, x), np.random.default_rng(0)
+    model.set_weights([draw.random(weight.shape) for weight in model.get_weights()])
+    model.save_weights(tmp_path / "weights.h5")
+    expected = importers.load("keras").read(tmp_path / "weights.h5")
+    assert len(expected.weights) == 17 * 5  # a kernel, and four of the normalisation
+    for name in ("model.keras", "model.h5", "saved_model"):
+        model.save(tmp_path / name)
+        check_equal(importers.load("keras").read(tmp_path / name), expected)
 
 
 def renamed_top(files, tmp_path, name):
@@ -444,12 +495,13 @@ def test_keras_biases_that_do_not_fit(keras_files, tmp_path):
 
 def test_keras_files_that_do_not_fit(keras_files, tmp_path):
     files = keras_files[0]
-    with pytest.raises(InputError, match="new.weights.h5 has no layers' names"):
-        imported("keras", files / "new.weights.h5", tmp_path)
     (tmp_path / "cut.h5").write_bytes((files / "weights.h5").read_bytes()[:100_000])
     with pytest.raises(InputError, match="cut.h5 is no Keras model"):
         imported("keras", tmp_path / "cut.h5", tmp_path)
     small = keras.Sequential([keras.layers.Dense(2, name="other", input_shape=[3])])
+    small.save_weights(tmp_path / "new.weights.h5")
+    with pytest.raises(InputError, match="new.weights.h5 has no layers' names"):
+        imported("keras", tmp_path / "new.weights.h5", tmp_path)
     small.save(tmp_path / "small.keras")
     with pytest.raises(InputError, match="does not have:\n  other/bias\n  other/kernel"):
         imported("keras", tmp_path / "small.keras", tmp_path)
@@ -467,35 +519,66 @@ def test_keras_without_any_biases(keras_files, tmp_path):
 # Runs of ours, and what starts from an imported folder
 
 
-SMALL = {"encoder": "resnet18", "width": 1 / 16, "image_size": 32, "steps": 2, "batch_size": 8}
-
-
 @pytest.fixture(scope="module")
-def run(data_dir, tmp_path_factory):
-    work_dir = tmp_path_factory.mktemp("run") / "simclr"
-    given = {"data_dir": str(data_dir), "work_dir": str(work_dir), **SMALL}
-    pretrain.run(configs.make_config("pretrain", given))
+def start(simclr_file, tmp_path_factory):
+    """What --init takes of imported weights, and the weights."""
+    folder, read = imported("simclr", simclr_file[0], tmp_path_factory.mktemp("start"))
+    return f"imported:{folder}", read.weights
+
+
+def train(task, mode, data_dir, work_dir, init):
+    """Two steps at so small a rate that the weights stay what they were."""
+    given = {"data_dir": str(data_dir), "work_dir": str(work_dir), "init": init}
+    given |= {"steps": 2, "batch_size": 8, "learning_rate": 1e-12}
+    task.run(configs.make_config(mode, given))
     return work_dir
 
 
-def head(data_dir, work_dir, mode="linear_probe", **changes):
+@pytest.fixture(scope="module")
+def run(start, data_dir, tmp_path_factory):
+    """Pretrained from imported weights."""
+    work_dir = tmp_path_factory.mktemp("run") / "simclr"
+    return train(pretrain, "pretrain", data_dir, work_dir, start[0])
+
+
+@pytest.fixture(scope="module")
+def tuned(start, data_dir, tmp_path_factory):
+    """Fine-tuned from imported weights."""
+    work_dir = tmp_path_factory.mktemp("run") / "tuned"
+    return train(finetune, "finetune", data_dir, work_dir, start[0])
+
+
+def test_training_starts_from_imported_weights(start, run, tuned, data_dir):
+    for work_dir in (run, tuned):
+        after = importers.load("run").read(work_dir).weights
+        for name, array in start[1].items():
+            if "moving" in name:  # of the batches seen since
+                assert not np.allclose(after[name], array, rtol=1e-3), name
+            else:
+                np.testing.assert_allclose(after[name], array, atol=1e-7, err_msg=name)
+    given = {"data_dir": str(data_dir), "work_dir": str(tuned), "bootstrap_replicates": 40}
+    evaluate.run(configs.make_config("evaluate", given))
+    result = json.loads((tuned / "metrics.json").read_text())["splits"]["test"]
+    assert result["cases"] == 40 and 0 < result["metrics"]["auc"]["value"] < 1
+
+
+def probe(data_dir, work_dir, init):
     given = {"data_dir": str(data_dir), "work_dir": str(work_dir), "steps": 2, "batch_size": 8}
-    finetune.run(configs.make_config(mode, given | changes))
+    finetune.run(configs.make_config("linear_probe", given | {"init": init}))
     path = work_dir / "checkpoints" / "2"
     reader = tf.train.load_checkpoint(str(path / "variables"))
     shapes = reader.get_variable_to_shape_map()
     return {name: reader.get_tensor(name) for name in shapes if "OBJECT" not in name}
 
 
-def test_a_run_s_encoder_without_its_head(run, data_dir, tmp_path):
+def test_a_run_s_encoder_without_its_head(tuned, data_dir, tmp_path):
     """The fine-tuned run has two classes more than what follows: its head is left out."""
-    tuned, two = tmp_path / "tuned", tmp_path / "two"
-    head(data_dir, tuned, "finetune", init=f"run:{run}")
     folder, read = imported("run", tuned, tmp_path)
     assert any(name.startswith("head/") for name in read.left_out)
     images = np.random.default_rng(0).random([2, 32, 32, 3], np.float32)
     check_features(folder, images, simclr_med.load_encoder(tuned)(images, training=False))
 
+    two = tmp_path / "two"
     two.mkdir()
     for file in ("manifest.csv", "dataset.json"):
         (two / file).write_bytes((data_dir / file).read_bytes())
@@ -506,8 +589,8 @@ def test_a_run_s_encoder_without_its_head(run, data_dir, tmp_path):
     table = (two / "manifest.csv").read_text().splitlines()
     rows = [f"{line},{int(line.split(',')[1][-1]) % 2}" for line in table[1:]]  # by case
     (two / "manifest.csv").write_text("\n".join([f"{table[0]},Edema", *rows]))
-    a = head(two, tmp_path / "a", init=f"imported:{folder}")
-    b = head(two, tmp_path / "b", init=f"run:{tuned}")
+    a = probe(two, tmp_path / "a", init=f"imported:{folder}")
+    b = probe(two, tmp_path / "b", init=f"run:{tuned}")
     assert a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
 
 
@@ -536,7 +619,7 @@ def test_starting_from_bit(bit_file, data_dir, tmp_path):
 
 def test_a_run_s_contract(run, tmp_path):
     found = contract.load(run)
-    assert (found.size, found.crop, found.scale, found.offset) == (32, 0.875, 1.0, (0, 0, 0))
+    assert (found.size, found.crop, found.scale, found.offset) == (32, 1.0, 1.0, (0, 0, 0))
     other = shutil.copytree(run, tmp_path / "other")
     dataclasses.replace(found, interpolation="bilinear").save(other)
     assert importers.load("run").read(other).interpolation == "bilinear"

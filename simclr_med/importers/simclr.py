@@ -62,6 +62,11 @@ ATTRIBUTES = re.compile(
     r"|kernel|bias|gamma|beta|moving_mean|moving_variance"
 )
 
+# The convolution of a strided shortcut where sk_ratio > 0: padding and pooling count before it. It
+# alone tells such basic blocks for small images from plain ones. TF1's names do not, nor need they:
+# the code that writes them fails to build such a network.
+POOLED = re.compile(r"/shortcut_layers/2/conv2d/")
+
 
 @dataclasses.dataclass
 class _Parts:
@@ -86,7 +91,7 @@ def read(path):
             return reader.get_tensor(keys[name])
 
         parts = _parts(path, shapes, BY_OBJECT if objects else BY_NAME)
-        encoder, image_size = _architecture(path, [shapes[name] for name in parts.kernels])
+        encoder, image_size = _architecture(path, {name: shapes[name] for name in parts.kernels})
         weights = _encoder_weights(path, encoder, image_size, parts, get)
         layers = 1 + max((number for number, _ in parts.head), default=-1)
         weights |= _head_weights(parts.head, layers, get)
@@ -187,8 +192,9 @@ def _creation(path):
     return stem_first, *(int(part) if part.isdigit() else part for part in path.split("/"))
 
 
-def _architecture(path, shapes):
-    """(`EncoderConfig`, image size) of the kernels' shapes in order of creation."""
+def _architecture(path, kernels):
+    """(`EncoderConfig`, image size) of the kernels' shapes by name, in order of creation."""
+    shapes = list(kernels.values())
     try:
         three_by_three = [shape[0] == 3 for shape in shapes[:3]]
         resnet_d = all(three_by_three)
@@ -208,7 +214,7 @@ def _architecture(path, shapes):
             return EncoderConfig(
                 encoder=name,
                 width=shapes[stem - 1][-1] / 64,
-                resnet_d=resnet_d or selective,
+                resnet_d=resnet_d or selective or any(map(POOLED.search, kernels)),
                 selective_kernels=selective,
             ), (32 if small else 224)
     raise InputError(f"{path}: {len(shapes)} convolutions are no architecture of {PROJECT}")
