@@ -89,6 +89,8 @@ def restore_latest(work_dir, variables, writes=True):
       InputError: all are damaged, or the variables differ.
     """
     folder = pathlib.Path(work_dir) / "checkpoints"
+    for unfinished in folder.glob(".*.tmp") if writes else ():  # of a save that was killed
+        files.remove_folder(unfinished)
     damaged = {}
     for step in steps(work_dir)[::-1]:
         damage = damage_of(folder / str(step))

@@ -526,6 +526,11 @@ ONLY_WITH = (
         "one machine, not --strategy=multi_worker",
         lambda config: config.distribute.strategy != "multi_worker",
     ),
+    (
+        ("monitor", "data_service"),
+        "strategies other than tpu",
+        lambda config: config.distribute.strategy != "tpu",
+    ),
     (("monitor_every",), "--monitor=knn", lambda config: config.watch.monitor != "none"),
     (("bn_statistics",), "--init other than random", lambda config: config.head.init != "random"),
 )
@@ -538,6 +543,8 @@ def _check_together(config):
             value = getattr(getattr(config, section), name)
             if value != field.default and not act(config):
                 raise InputError(f"--{name}={value} has no effect here; it acts with {others}")
+    if config.distribute.strategy == "tpu" and config.train.precision == "mixed_float16":
+        raise InputError("--precision=mixed_float16 is not for a TPU; expected mixed_bfloat16")
     batch, micro = config.train.batch_size, config.train.micro_batch
     if micro and batch % micro:
         raise InputError(f"--micro_batch={micro}: --batch_size={batch} does not divide by it")
@@ -675,14 +682,23 @@ def claimed_work_dir(config, data_fingerprint):
         raise
 
 
-def _refuse_another_run(config, data_fingerprint):
-    there = load(config.work_dir)
-    pairs = [("mode", there.mode, config.mode), ("seed", there.seed, config.seed)]
+def identity(config):
+    """(name, value) of all settings in which two runs of a mode differ, if they do."""
+    pairs = [("mode", config.mode), ("seed", config.seed)]
     for name, (section, field) in FIELDS.items():
         if field.metadata["identity"] and config.mode in field.metadata["modes"]:
-            old, new = (getattr(getattr(c, section), name) for c in (there, config))
-            pairs.append((name, old, new))
-    differing = [f"--{name}: there {old}, now {new}" for name, old, new in pairs if old != new]
+            pairs.append((name, getattr(getattr(config, section), name)))
+    return pairs
+
+
+def _refuse_another_run(config, data_fingerprint):
+    there = load(config.work_dir)
+    old = dict(identity(dataclasses.replace(there, mode=config.mode))) | {"mode": there.mode}
+    differing = [
+        f"--{name}: there {old[name]}, now {new}"
+        for name, new in identity(config)
+        if old[name] != new
+    ]
     if differing:
         listed = "\n  ".join(differing)
         raise InputError(

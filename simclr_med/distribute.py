@@ -9,9 +9,11 @@ too; on one replica they are the identity.
 """
 
 import functools
+import hashlib
 import json
 import os
 
+import numpy as np
 import tensorflow as tf
 
 from simclr_med import quiet, service
@@ -26,6 +28,8 @@ def strategy_of(settings):
     """
     if settings.cpu_devices > 1:
         _split_cpu(settings.cpu_devices)
+    # Products of float32 are of float32, as the loss's must be.
+    tf.config.experimental.enable_tensor_float_32_execution(False)
     made = _MAKERS[settings.strategy](settings)
     quiet.first_compilation()  # it uses a device: not before there is a strategy
     return made
@@ -130,6 +134,21 @@ def batches(make, strategy, micro_batches):
         return make(share=share, pieces=replicas * micro_batches)
 
     return strategy.distribute_datasets_from_function(of_worker)
+
+
+def agree(strategy, what, value):
+    """Raises `InputError`, on all workers, unless all call it with a value that prints the same."""
+    if workers(strategy)[1] == 1:
+        return
+    digest = np.frombuffer(hashlib.sha256(repr(value).encode()).digest(), np.uint8)
+    given = digest.astype(np.float32)
+    sums = first(strategy, _summed(strategy)(tf.constant(given))).numpy()
+    differ = not np.array_equal(sums, given * strategy.num_replicas_in_sync)
+    if any_worker(strategy, differ):
+        raise InputError(
+            f"the machines differ in {what}: all need the same flags and data, and a --work_dir "
+            "that each of them sees"
+        )
 
 
 def any_worker(strategy, flag):

@@ -4,9 +4,11 @@ import errno
 import os
 import sys
 
-# Exit codes: 0 done, 1 failed (a loss that diverged, a full disk, a bug), 2 wrong usage or input.
+# Exit codes: 0 done, 1 failed (a loss that diverged, a full disk, a bug), 2 wrong usage or input,
+# 75 another machine was lost (sysexits.h: try again).
 EXIT_FAILED = 1
 EXIT_INPUT = 2
+EXIT_RETRY = 75
 EXIT_TERMINATED = 143  # 128 + SIGTERM, as a shell reports it
 
 # Of an `OSError`: a disk or folder that cannot be written, which is no bug.
@@ -23,6 +25,10 @@ class RunError(RuntimeError):
     """A run that cannot go on though its input was sound, such as a loss that is not finite."""
 
 
+class LostError(RunError):
+    """Another machine is gone; the same command goes on."""
+
+
 def run_main(main, *args):
     """Calls `main(*args)`; an `InputError` becomes its message and code 2, a `RunError` code 1.
 
@@ -36,7 +42,7 @@ def run_main(main, *args):
         return EXIT_INPUT
     except RunError as error:
         print(f"error: {error}", file=sys.stderr)
-        return EXIT_FAILED
+        return EXIT_RETRY if isinstance(error, LostError) else EXIT_FAILED
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return EXIT_FAILED

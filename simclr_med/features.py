@@ -1,10 +1,13 @@
 """Features of whole data sets, and how good they are: nearest neighbours while a run goes on."""
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 import tqdm
 
 from simclr_med import dataset, manifest, metrics, predictions
+from simclr_med.unreadable import naming
 
 BATCH = 64
 NEIGHBOURS, SHARPNESS = 20, 1 / 0.07  # Wu et al. 2018, section 3.4, but for fewer neighbours
@@ -18,6 +21,9 @@ def extract(model, paths, config):
       model: images `[B, S, S, 3]` in [0, 1] to `[B, D]`; used in inference mode.
       paths: M addresses of images.
       config: a `Config`.
+
+    Raises:
+      InputError: an image cannot be decoded; says which.
     """
     images = dataset.evaluation_batches(
         paths,
@@ -26,10 +32,17 @@ def extract(model, paths, config):
         proportion=config.augment.eval_crop,
         threads=config.data.threads,
     )
-    infer = tf.function(lambda batch: model(batch, training=False), reduce_retracing=True)
+    infer = inference(model)
     total = -(-len(paths) // BATCH)
     bar = tqdm.tqdm(images, "features", total, unit="batch", leave=False, mininterval=1)
-    return np.concatenate([infer(batch).numpy() for batch in bar])
+    with naming(paths):
+        return np.concatenate([infer(batch).numpy() for batch in bar])
+
+
+@functools.lru_cache(1)  # a monitor's is compiled once
+def inference(model):
+    """`model` in inference mode, compiled."""
+    return tf.function(lambda batch: model(batch, training=False), reduce_retracing=True)
 
 
 def neighbours_vote(features, bank, labels):

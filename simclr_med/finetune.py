@@ -27,12 +27,12 @@ from simclr_med import (
     steps,
     trainer,
 )
-from simclr_med.config import claimed_work_dir
+from simclr_med.config import claimed_work_dir, identity
 from simclr_med.errors import InputError
 from simclr_med.pretrain import optimizer_of
 from simclr_med.recipes import Recipe
 from simclr_med.recompute import forward
-from simclr_med.unreadable import StandIns, naming
+from simclr_med.unreadable import StandIns
 
 
 class SupervisedModel(steps.Trained):
@@ -112,6 +112,7 @@ def run(config):
     cases = data.cases(config.data.splits)
     cases = manifest.label_fraction(cases, config.data.label_fraction, config.seed)
     strategy = distribute.strategy_of(config.distribute)
+    distribute.agree(strategy, "flags or data", (identity(config), data.fingerprint))
     train = _train_probe if config.mode == "linear_probe" else _train_all
     with strategy.scope():
         with compat.precision(config.train.precision):
@@ -163,8 +164,7 @@ def _train_probe(config, nets, cases, task, strategy):
     size = config.train.batch_size
     if size > len(cases):
         raise InputError(f"--batch_size={size} exceeds the {len(cases)} labelled images")
-    with naming(cases.paths):
-        found = features.extract(nets.inputs, cases.paths, config)
+    found = features.extract(nets.inputs, cases.paths, config)
     for layer in nets.head.layers:
         if isinstance(layer, keras.layers.Normalization):
             layer.adapt(found)

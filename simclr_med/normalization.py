@@ -39,7 +39,7 @@ class CrossReplicaBatchNormalization(keras.layers.BatchNormalization):
         means = distribute.mean(tf.stack([away, variance + away**2]))
         mean = self.moving_mean + means[0]
         variance = means[1] - means[0] ** 2
-        self._move(mean, variance, distribute.replicas() * tf.size(x) // x.shape[-1])
+        self._move(mean, variance, distribute.replicas() * (tf.size(x) // x.shape[-1]))
         y = tf.nn.batch_normalization(x, mean, variance, self.beta, self.gamma, self.epsilon)
         return tf.cast(y, self.compute_dtype)
 

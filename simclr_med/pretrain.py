@@ -24,7 +24,7 @@ from simclr_med import (
     steps,
     trainer,
 )
-from simclr_med.config import claimed_work_dir
+from simclr_med.config import claimed_work_dir, identity
 from simclr_med.normalization import statistics_kept
 from simclr_med.optimizer import make_optimizer
 from simclr_med.recipes import Recipe
@@ -171,6 +171,7 @@ def run(config):
     data = manifest.read(config.data.data_dir)
     cases = data.cases(config.data.splits or data.pretraining_splits())
     strategy = distribute.strategy_of(config.distribute)
+    distribute.agree(strategy, "flags or data", (identity(config), data.fingerprint))
     recipe = Recipe.of(config.augment)
     # Before anything is built: what is wrong with the flags is said at once.
     positions_of(config, cases)

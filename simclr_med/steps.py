@@ -74,6 +74,8 @@ def of(model, strategy, micro_batches=1, jit_compile=False):
 
     def floats(batches):
         scalars = distribute.first(strategy, step(batches))
-        return {name: float(value) for name, value in scalars.items()}
+        # One reading of the device, not one a scalar.
+        values = tf.stack([tf.cast(value, tf.float32) for value in scalars.values()]).numpy()
+        return dict(zip(scalars, values.tolist(), strict=True))
 
     return floats

@@ -15,7 +15,7 @@ import tensorflow as tf
 import tqdm
 
 from simclr_med import checkpoint, distribute, watching
-from simclr_med.errors import EXIT_TERMINATED, UNWRITABLE, RunError
+from simclr_med.errors import EXIT_TERMINATED, UNWRITABLE, LostError, RunError
 from simclr_med.unreadable import UNREADABLE
 
 # What the collectives of several machines raise when one of them is gone.
@@ -57,14 +57,15 @@ def fit(
       monitor: a function without arguments to a dict of numbers, called every so many steps.
 
     Raises:
-      RunError: the loss is not finite, a checkpoint cannot be written, or another machine or the
-        data service is lost; the last checkpoint stays.
+      RunError: loss or gradients are not finite, or a checkpoint cannot be written; the last stays.
+      LostError: another machine or the data service is lost.
       SystemExit: with code 143, after saving, on SIGTERM.
     """
     train = config.train
     if start_step >= train.steps:
         print(f"{label}: its {train.steps} steps were done already")
         return
+    distribute.agree(strategy, f"the step to go on from ({start_step} here)", start_step)
     chief = distribute.is_chief(strategy)
     watch = watching.Watch(config, start_step, chief)
     done = saved = start_step
@@ -87,17 +88,11 @@ def fit(
                     waited = time.perf_counter() - begin
                     scalars = step(parts)
                     done += 1
-                    if not math.isfinite(scalars["loss"]):
-                        raise RunError(
-                            f"the loss is {scalars['loss']} at step {done}; checkpoints before it "
-                            "are kept. A smaller --learning_rate or longer warm-up may help"
-                        )
                     scalars["input_wait"] = waited / (time.perf_counter() - begin)
                     watch.step(done, scalars)
+                    _refuse_divergence(done, scalars, watch)
                     bar.set_postfix(loss=f"{scalars['loss']:.3f}", refresh=False)
                     bar.update()
-                    if monitor and (done % config.watch.monitor_every == 0 or done == train.steps):
-                        watch.monitor(done, monitor())
                     stopping = distribute.any_worker(strategy, bool(asked))
                     if done % train.save_every == 0 or done == train.steps or stopping:
                         _save(config, variables, done, watch, chief)
@@ -107,28 +102,49 @@ def fit(
                             note = f"terminated: saved step {done}; the same command goes on"
                             print(note, file=sys.stderr)
                         raise SystemExit(EXIT_TERMINATED)
+                    if monitor and (done % config.watch.monitor_every == 0 or done == train.steps):
+                        watch.monitor(done, monitor())
+                        watch.write()
             except (*UNREADABLE, tf.errors.UnknownError) as error:
                 if recover and recover(done):
                     continue
                 if config.data.data_service and isinstance(error, tf.errors.UnknownError):
-                    raise RunError(
+                    raise LostError(
                         f"the data service failed after step {done}: has a worker died? "
                         "Checkpoints are kept, and the same command goes on"
                     ) from error
+                if distribute.workers(strategy)[1] > 1:  # TensorFlow's words for one that came back
+                    raise _lost(error, done, saved) from error
                 raise
             except LOST as error:
                 if distribute.workers(strategy)[1] == 1:
                     raise
-                why = re.sub(r"\{\{.*?\}\} |This indicates.*", "", error.message.splitlines()[0])
-                raise RunError(
-                    f"another machine was lost after step {done}: {why}\nStep {saved} is what is "
-                    "saved; the same command on all machines goes on from there"
-                ) from error
+                raise _lost(error, done, saved) from error
+
+
+def _refuse_divergence(step, scalars, watch):
+    # A step whose gradients overflow in float16 is skipped, and the scale lowered.
+    watched = ("loss",) if "loss_scale" in scalars else ("loss", "gradient_norm")
+    for name in watched:
+        if not math.isfinite(scalars[name]):
+            watch.write()
+            raise RunError(
+                f"the {name} is {scalars[name]} at step {step}; checkpoints before it are kept. "
+                "A smaller --learning_rate or longer warm-up may help"
+            )
+
+
+def _lost(error, step, saved):
+    why = re.sub(r"\{\{.*?\}\} |This indicates.*", "", (error.message or "").partition("\n")[0])
+    return LostError(
+        f"another machine was lost, or failed, after step {step}: {why}\nStep {saved} is what is "
+        "saved; the same command on all machines goes on from there"
+    )
 
 
 def _save(config, variables, step, watch, chief):
     try:
-        watch.write()
+        watch.write()  # first: rows beyond the newest checkpoint are dropped, none would be missed
         checkpoint.save(config.work_dir, variables, step, config.train.keep_checkpoints, chief)
     except OSError as error:
         if error.errno not in UNWRITABLE:

@@ -1,12 +1,12 @@
 """What can be seen of a run: log.csv, TensorBoard's files, a profile.
 
-log.csv and monitor.csv are written with each checkpoint, so that they tell the same story as it.
+log.csv and monitor.csv grow with each checkpoint, so that they tell the same story as it.
 TensorBoard's files are written as the run goes; what is computed again after a kill has the same
 values, and lies over itself in its plots.
 """
 
-import csv
-import io
+import contextlib
+import os
 import pathlib
 import sys
 
@@ -30,7 +30,7 @@ class Watch:
         self.every, self.writes = config.train.log_every, writes
         self.log = Table(self.work_dir / "log.csv", start_step)
         self.monitored = Table(self.work_dir / "monitor.csv", start_step)
-        self.board = tf.summary.create_noop_writer()
+        self.board = None
         self.first, self.last = 0, 0
         if config.watch.profile_steps and writes:
             self.first, self.last = map(int, config.watch.profile_steps.split(","))
@@ -38,22 +38,34 @@ class Watch:
 
     def __enter__(self):
         if self.writes:
-            self.board = tf.summary.create_file_writer(str(self.work_dir / "tensorboard"))
-            views = self.work_dir / "views.png"
-            if views.exists():
-                picture = tf.io.decode_png(views.read_bytes())[None]
-                with self.board.as_default():
-                    tf.summary.image("views", picture, step=0)
+            with self._plots():
+                self.board = tf.summary.create_file_writer(str(self.work_dir / "tensorboard"))
+                views = self.work_dir / "views.png"
+                if views.exists():
+                    picture = tf.io.decode_png(views.read_bytes())[None]
+                    with self.board.as_default():
+                        tf.summary.image("views", picture, step=0)
         return self
 
     def __exit__(self, *error):
         if self.profiling:
             tf.profiler.experimental.stop()
-        self.board.close()
+        with self._plots():
+            if self.board:
+                self.board.close()
+
+    @contextlib.contextmanager
+    def _plots(self):
+        """What TensorBoard's writer does within may fail: a plot is no reason to stop a run."""
+        try:
+            yield
+        except tf.errors.OpError as error:
+            self.board = None
+            tqdm.tqdm.write(f"warning: no more plots for TensorBoard: {error}", file=sys.stderr)
 
     def profile(self, done):
         """Called before each step; profiles those that were asked for."""
-        if done + 1 == self.first:
+        if done + 1 == self.first and not self.profiling:
             tf.profiler.experimental.start(str(self.work_dir / "tensorboard"))
             self.profiling = True
         elif self.profiling and done == self.last:
@@ -73,39 +85,54 @@ class Watch:
             tqdm.tqdm.write(f"step {step}: {shown}", file=sys.stderr)
 
     def _note(self, table, step, scalars, group):
+        if not self.writes:
+            return
         table.add(step, scalars)
-        with self.board.as_default():
-            for name, value in scalars.items():
-                tf.summary.scalar(f"{group}/{name}", value, step=step)
+        with self._plots():
+            if self.board:
+                with self.board.as_default():
+                    for name, value in scalars.items():
+                        tf.summary.scalar(f"{group}/{name}", value, step=step)
 
     def write(self):
-        """Writes the tables."""
-        if self.writes:
-            self.log.write()
-            self.monitored.write()
+        """Writes what was noted."""
+        self.log.write()
+        self.monitored.write()
+        with self._plots():
+            if self.board:
+                self.board.flush()
 
 
 class Table:
-    """A CSV file of one row a step; what a former run noted beyond `start_step` is dropped."""
+    """A CSV file of one row a step, which is added to.
+
+    What a former run noted beyond `start_step` is dropped, and a row that a kill cut short.
+    """
 
     def __init__(self, path, start_step):
-        self.path = path
-        self.rows = []
-        if path.exists():
-            with open(path, newline="", encoding="utf-8") as file:
-                self.rows = [row for row in csv.DictReader(file) if int(row["step"]) <= start_step]
+        self.path, self.start_step = path, start_step
+        self.rows, self.begun = [], False
 
     def add(self, step, scalars):
-        """Adds a row."""
-        self.rows.append(
-            {"step": step, **{name: f"{value:.6g}" for name, value in scalars.items()}}
-        )
+        """Adds a row, yet to be written."""
+        numbers = {name: f"{value:.6g}" for name, value in scalars.items()}
+        self.rows.append({"step": str(step), **numbers})
 
     def write(self):
-        """Writes the file, if there is a row."""
-        if self.rows:
-            text = io.StringIO()
-            writer = csv.DictWriter(text, list(self.rows[-1]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(self.rows)
-            files.write_text(self.path, text.getvalue())
+        """Writes the rows that were added since the last time."""
+        if not self.rows:
+            return
+        if not self.begun:
+            self._begin(",".join(self.rows[0]) + "\n")
+            self.begun = True
+        with open(self.path, "a", encoding="utf-8") as file:
+            file.writelines(",".join(row.values()) + "\n" for row in self.rows)
+            file.flush()
+            os.fsync(file.fileno())
+        self.rows = []
+
+    def _begin(self, header):
+        there = self.path.read_text(encoding="utf-8") if self.path.exists() else header
+        whole = [line for line in there.splitlines(keepends=True)[1:] if line.endswith("\n")]
+        kept = [line for line in whole if int(line.partition(",")[0]) <= self.start_step]
+        files.write_text(self.path, "".join([header, *kept]))

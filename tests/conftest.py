@@ -1,5 +1,6 @@
 """A small generated data set, made once, and silence on import."""
 
+import dataclasses
 import os
 import pathlib
 
@@ -8,7 +9,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import pytest
 import tensorflow as tf
 
-from simclr_med import phantom
+from simclr_med import architectures, phantom
 
 # Two devices, so that replicas can be tried. What takes one takes the first.
 tf.config.set_logical_device_configuration(
@@ -16,6 +17,19 @@ tf.config.set_logical_device_configuration(
 )
 
 SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="module")
+def short_encoders():
+    """The ResNets that most tests train, in this process, with every kind of block and few of them.
+
+    What takes the time of a short run is to trace them.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for name, blocks in (("resnet18", (2, 1, 1, 1)), ("resnet34", (2, 1, 1, 2))):
+            row = dataclasses.replace(architectures.ENCODERS[name], blocks=blocks)
+            patch.setitem(architectures.ENCODERS, name, row)
+        yield
 
 
 @pytest.fixture(scope="session")

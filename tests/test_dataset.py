@@ -66,7 +66,7 @@ def test_two_workers_shares_are_disjoint_and_complete(cases, batches):
     for batch, *parts in zip(whole, *shares, strict=True):
         for name, values in batch.items():
             assert np.array_equal(values, np.concatenate([part[name] for part in parts]))
-    with pytest.raises(InputError, match="batch_size 4 does not divide by 3"):
+    with pytest.raises(ValueError, match="4 do not divide by 3"):
         batches(cases, share=(0, 3))
 
 

@@ -14,7 +14,7 @@ from kill_runs import weights
 
 from simclr_med import distribute
 from simclr_med.config import DistributeConfig, make_config
-from simclr_med.errors import EXIT_TERMINATED, InputError
+from simclr_med.errors import EXIT_RETRY, EXIT_TERMINATED, InputError
 
 STEPS = 5
 # The command, with encoders of two blocks: what is slow is to trace them.
@@ -39,15 +39,15 @@ def start(data_dir, work_dir, *flags, **environment):
     )  # fmt: skip
 
 
-def machines(data_dir, work_dir, *flags):
-    """Two workers on this machine."""
+def machines(data_dir, work_dir, *flags, second=""):
+    """Two workers on this machine, one with a flag more."""
     with socket.socket() as one, socket.socket() as other:
         one.bind(("localhost", 0)), other.bind(("localhost", 0))
         hosts = [f"localhost:{s.getsockname()[1]}" for s in (one, other)]
     cluster = {"cluster": {"worker": hosts}}
     return [
         start(
-            data_dir, work_dir, "--strategy=multi_worker", *flags,
+            data_dir, work_dir, "--strategy=multi_worker", *flags, *[second][: index * len(second)],
             TF_CONFIG=json.dumps(cluster | {"task": {"type": "worker", "index": index}}),
         )
         for index in (0, 1)
@@ -82,23 +82,32 @@ def test_two_devices_and_two_machines_train_as_one(data_dir, tmp_path):
 
 
 @pytest.mark.slow
+def test_machines_that_differ_refuse_to_start(data_dir, tmp_path):
+    pair = machines(data_dir, tmp_path / "run", second="--learning_rate=0.2")
+    for process in pair:
+        _, error = process.communicate(timeout=300)
+        assert process.returncode == 2 and "the machines differ in flags or data" in error
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
 def test_one_machine_that_ends_stops_the_others_and_the_run_goes_on(data_dir, tmp_path):
     work_dir, many = tmp_path / "run", ("--steps=100000", "--save_every=2")
-    for lost in ("terminated", "killed"):
+    for lost in ("terminated", "second", "first"):
         pair = machines(data_dir, work_dir, *many)
         before = saved(work_dir)
         while saved(work_dir) == before:
             assert [process.poll() for process in pair] == [None, None]
             time.sleep(0.1)
-        pair[1].terminate() if lost == "terminated" else pair[1].kill()
+        pair[1].terminate() if lost == "terminated" else pair[lost == "second"].kill()
         errors = [process.communicate(timeout=300)[1] for process in pair]
         codes = [process.returncode for process in pair]
         if lost == "terminated":
             assert codes == [EXIT_TERMINATED, EXIT_TERMINATED]
             assert f"terminated: saved step {saved(work_dir)}" in errors[0]
         else:
-            assert codes[0] == 1 and "another machine was lost after step" in errors[0]
-            assert "the same command on all machines goes on from there" in errors[0]
+            assert codes[lost == "first"] == EXIT_RETRY
+            assert "another machine was lost, or failed, after step" in errors[lost == "first"]
 
 
 def saved(work_dir):

@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 import reference
 import tensorflow as tf
+from kill_runs import weights
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 from test_readme import commands
 from test_readme import run as shell
@@ -565,10 +566,7 @@ def test_training_starts_from_imported_weights(start, run, tuned, data_dir):
 def probe(data_dir, work_dir, init):
     given = {"data_dir": str(data_dir), "work_dir": str(work_dir), "steps": 2, "batch_size": 8}
     finetune.run(configs.make_config("linear_probe", given | {"init": init}))
-    path = work_dir / "checkpoints" / "2"
-    reader = tf.train.load_checkpoint(str(path / "variables"))
-    shapes = reader.get_variable_to_shape_map()
-    return {name: reader.get_tensor(name) for name in shapes if "OBJECT" not in name}
+    return weights(work_dir)
 
 
 def test_a_run_s_encoder_without_its_head(tuned, data_dir, tmp_path):

@@ -127,7 +127,7 @@ def test_every_command_of_the_page_on_scale_is_a_run():
     """TPUs and GPUs are not here: the flags are checked, and the loop for machines that go away."""
     page = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
     (run,) = re.findall(r'^    RUN="python -m simclr_med.run (.*)"$', page, re.M)
-    lines = re.findall(r"^    (?:while )?\$RUN ([^;\n]*)", page, re.M)
+    lines = re.findall(r"^    (?:until )?\$RUN ([^;\n]*)", page, re.M)
     assert len(lines) == 6
     seen = set()
     for line in lines:
@@ -144,11 +144,12 @@ def test_every_command_of_the_page_on_scale_is_a_run():
                 given.setdefault(name, True if kind is bool and not value else kind(value))
         seen.add(configs.make_config(mode, given).distribute.strategy)
     assert seen == {"one", "mirrored", "multi_worker", "tpu"}
-    (loop,) = re.findall(r"^    (while .*)$", page, re.M)
-    for ends, code in (("0", 0), ("2", 2), ("143 143 0", 0), ("1 2", 2)):
-        script = f"codes='{ends}'\nnext() {{ set -- $codes; codes=${{codes#* }}; return $1; }}\n"
-        script += loop.replace("$RUN", "next").replace("sleep 10", ":") + "; exit $code"
-        assert subprocess.run(["bash", "-c", script], timeout=20).returncode == code
+    (loop,) = re.findall(r"^    (until .*)$", page, re.M)
+    for ends, runs in (("0", 1), ("2 0", 1), ("143 75 137 0 0", 4), ("75 1 0", 2)):
+        script = f"codes='{ends}'; runs=0\n"
+        script += "next() { set -- $codes; codes=${codes#* }; runs=$((runs + 1)); return $1; }\n"
+        script += loop.replace("$RUN", "next").replace("sleep 10", ":") + "; exit $runs"
+        assert subprocess.run(["bash", "-c", script], timeout=20).returncode == runs
     tasks = re.findall(r"TF_CONFIG='(.*)'", page)
     assert [json.loads(task)["task"] for task in tasks] == [{"type": "worker", "index": 0}]
 

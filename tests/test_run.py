@@ -134,10 +134,10 @@ def test_imports_run_one_way():
         ("phantom", ["--cases=4", "--workers=0"]),
         ("startup", ["--repeats=1"]),
         ("prepare", ["--rows=500"]),
-        (
+        pytest.param(
             "memory",
-            ["--batch_size=8", "--micro_batch=4", "--image_size=32", "--steps=1"]
-            + ["--encoder=resnet18", "--width=0.0625"],
+            ["--batch_size=8", "--micro_batch=4", "--image_size=32", "--encoder=resnet18"],
+            marks=pytest.mark.slow,  # it builds three networks, each in a process
         ),
         pytest.param(
             "scaling",

@@ -215,18 +215,22 @@ def test_cross_replica_normalization_equals_keras():
         np.testing.assert_allclose(ours(values, training=False), keras_s(values), rtol=1e-5)
 
 
-@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
-@pytest.mark.parametrize("micro_batch", [0, 4])
-def test_precision(precision, micro_batch):
+@pytest.mark.parametrize(
+    ("precision", "micro_batch", "replicas"),
+    [("mixed_bfloat16", 0, 1), ("mixed_float16", 0, 1), ("mixed_float16", 4, 2)],
+)
+def test_precision(precision, micro_batch, replicas):
     """Half precision within the encoder; the same training, roughly; weights stay float32."""
     make = contrastive(precision=precision)
-    scalars, weights = trained(make, pairs, micro_batch=micro_batch)
+    scalars, weights = trained(make, pairs, replicas, micro_batch)
     exact, _ = trained(contrastive(), pairs, micro_batch=micro_batch)
     assert all(value.dtype in (np.float32, np.int64) for value in weights.values())
     assert scalars[0]["loss"] != exact[0]["loss"]
     np.testing.assert_allclose(scalars[0]["loss"], exact[0]["loss"], rtol=0.05)
     # The first steps in float16 may overflow, be skipped and lower the scale.
     norms = [s["gradient_norm"] for s in scalars]
+    start = {v.name: v.numpy() for v in make().variables}
+    assert any((weights[name] != value).any() for name, value in start.items() if "kernel" in name)
     assert np.isfinite(norms[-1])
     np.testing.assert_allclose(norms[-1], exact[-1]["gradient_norm"], rtol=0.5)
     assert ("loss_scale" in scalars[0]) == (precision == "mixed_float16")

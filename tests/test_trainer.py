@@ -19,6 +19,11 @@ from simclr_med import config as configs
 from simclr_med.errors import EXIT_TERMINATED, InputError, RunError, run_main
 
 
+@pytest.fixture(scope="module", autouse=True)
+def short(short_encoders):
+    pass
+
+
 @pytest.fixture(scope="module")
 def uninterrupted(data_dir, tmp_path_factory):
     work_dir = tmp_path_factory.mktemp("whole") / "run"

@@ -11,6 +11,11 @@ from simclr_med import features, manifest, networks, pretrain
 from simclr_med.config import make_config
 
 
+@pytest.fixture(scope="module", autouse=True)
+def short(short_encoders):
+    pass
+
+
 @pytest.fixture(scope="module")
 def watched(data_dir, tmp_path_factory):
     work_dir = tmp_path_factory.mktemp("watched") / "run"
