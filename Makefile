@@ -8,7 +8,7 @@ demo: .venv/ready
 	@$(RUN) tools/demo.py --work_dir=work/demo $(DEMO_FLAGS)
 
 test: .venv/ready lint
-	@$(RUN) -m pytest -n 2 --dist loadfile $(TEST_FLAGS)
+	@$(RUN) -m pytest -n 2 --dist worksteal $(TEST_FLAGS)
 
 lint: .venv/ready
 	@.venv/bin/ruff check -q . && .venv/bin/ruff format -q --check .
