@@ -175,6 +175,7 @@ def test_one_s_own_images_and_the_bootstrap(data_dir, tmp_path):
     assert "no significant difference" in done.stdout, done.stderr
 
 
+@pytest.mark.slow  # the demo, which CI runs, makes the same comparison
 def test_the_comparison(data_dir, tmp_path):
     shutil.copytree(data_dir, tmp_path / "my_data")
     (line,) = [line for line in commands() if "compare.py" in line]
