@@ -15,13 +15,12 @@ import argparse
 import json
 import os
 import pathlib
-import subprocess
 import sys
-import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from benchmarks.apart import measured_apart, peak_kib, print_peak
 
 MEMORY_LIMIT, TIME_LIMIT = 1.4, 1.5
 ARMS = ("small", "micro", "plain")
@@ -29,8 +28,6 @@ ARMS = ("small", "micro", "plain")
 
 def one_arm(options):
     """Prints peak MiB and seconds a step of one arm, of this process."""
-    import resource
-
     import numpy as np
     import tensorflow as tf
 
@@ -39,7 +36,7 @@ def one_arm(options):
     from simclr_med.recipes import Recipe
 
     tf.reduce_sum(tf.zeros([8]))  # TensorFlow's own start is no part of it
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_kib()
     cases = options.micro_batch if options.arm == "small" else options.batch_size
     micro = options.micro_batch if options.arm == "micro" else 0
     given = {"data_dir": "none", "work_dir": "none", "batch_size": cases, "micro_batch": micro}
@@ -54,14 +51,7 @@ def one_arm(options):
         {f"view{i}": tf.constant(draw.random(shape, np.float32)) for i in (1, 2)}
         for _ in range(parts)
     ]
-    step(batches)  # compiles
-    times = []
-    for _ in range(options.steps):
-        start = time.perf_counter()
-        step(batches)
-        times.append(time.perf_counter() - start)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(json.dumps({"mib": (peak - before) / 1024, "seconds": min(times)}))
+    print_peak(lambda: step(batches), before, options.steps)
 
 
 def fits(options):
@@ -93,9 +83,7 @@ def main():
     arguments = [f"--{name}={getattr(options, name)}" for name in names]
     rows = {}
     for arm in ARMS if fits(options) else ARMS[:2]:
-        command = [sys.executable, __file__, *arguments, f"--arm={arm}"]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
-        rows[arm] = json.loads(done.stdout.splitlines()[-1])
+        rows[arm] = measured_apart(__file__, *arguments, f"--arm={arm}")
         print(f"{arm:6} {rows[arm]['mib']:8.0f} MiB {rows[arm]['seconds']:8.2f} s", flush=True)
     memory = rows["micro"]["mib"] / rows["small"]["mib"]
     print(f"memory of micro / small: ratio {memory:.2f} (limit {MEMORY_LIMIT})")

@@ -18,13 +18,13 @@ import json
 import os
 import pathlib
 import statistics
-import subprocess
 import sys
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from benchmarks.apart import measured_apart, peak_kib, print_peak
 
 PEER = "keras.applications"
 ARMS = (PEER, "resnet50", "resnet50_v1")
@@ -54,7 +54,7 @@ def build_step(arm, options):
     cuts = "none" if arm == PEER else options.gradient_checkpointing
     model = pretrain.ContrastiveModel(network, projection, 0.1, gradient_checkpointing=cuts)
     lars = optimizer.make_optimizer("lars", 0.1, 0.9, 1e-6, 0.001)
-    model.compile(optimizer=lars, jit_compile=False)
+    model.prepare(lars)
     shape = [options.batch_size, size, size, 3]
     batch = {f"view{i}": tf.random.stateless_uniform(shape, [0, i]) for i in (1, 2)}
     compiled = tf.function(lambda: model.train_step(batch))
@@ -82,11 +82,11 @@ def matmul_peak(precision, seconds=2.0):
 
 def compare(precision, options):
     """Rows of the arms in one precision."""
-    import keras
+    from simclr_med import compat
 
-    keras.mixed_precision.set_global_policy(precision)
     peak = matmul_peak(precision)
-    steps = {arm: build_step(arm, options) for arm in ARMS}
+    with compat.precision(precision):
+        steps = {arm: build_step(arm, options) for arm in ARMS}
     for step, _ in steps.values():
         step(), step()
     times = {arm: [] for arm in ARMS}
@@ -115,15 +115,7 @@ def compare(precision, options):
             f"{flops / 1e9:9.1f} GFLOP/s, {flops / peak:5.2f} of a matrix product's",
             flush=True,
         )
-    keras.mixed_precision.set_global_policy("float32")
     return {"matmul_flops": peak, **rows}
-
-
-def measured_apart(*arguments):
-    """What this script prints last, as JSON, in a process of its own with `arguments`."""
-    command = [sys.executable, __file__, *arguments]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def build_seconds(arm):
@@ -142,7 +134,7 @@ def build_seconds(arm):
 
 def build_times():
     """The row of the build time."""
-    ours, peer = (measured_apart(f"--build={arm}") for arm in ("resnet152", PEER))
+    ours, peer = (measured_apart(__file__, f"--build={arm}") for arm in ("resnet152", PEER))
     row = {"seconds": ours, "ratio_to_limit": ours / BUILD_LIMIT, "peer_seconds": peer}
     print(
         f"build of resnet152, width 2: {ours:.1f} s, {row['ratio_to_limit']:.2f} of the limit of "
@@ -154,17 +146,8 @@ def build_times():
 
 def peak_memory(options):
     """Prints the MiB that this process takes at its peak beyond those before its first step."""
-    import resource
-
     step, _ = build_step("resnet152", options)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    times = []
-    for _ in range(3):
-        start = time.perf_counter()
-        step()
-        times.append(time.perf_counter() - start)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(json.dumps({"mib": (peak - before) / 1024, "seconds": min(times[1:])}))
+    print_peak(step, peak_kib(), repeats=2)
 
 
 def main():
@@ -192,7 +175,7 @@ def main():
     names = ("batch_size", "image_size", "width")
     arguments = [f"--{name}={getattr(options, name)}" for name in names]
     memory = {
-        cuts: measured_apart(*arguments, f"--gradient_checkpointing={cuts}", "--memory")
+        cuts: measured_apart(__file__, *arguments, f"--gradient_checkpointing={cuts}", "--memory")
         for cuts in ("none", "stages", "blocks")
     }
     for cuts, row in memory.items():

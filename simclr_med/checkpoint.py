@@ -93,46 +93,51 @@ def restore_latest(work_dir, variables, writes=True):
         files.remove_folder(unfinished)
     damaged = {}
     for step in steps(work_dir)[::-1]:
-        damage = damage_of(folder / str(step))
-        if damage:
-            damaged[step] = damage
+        try:
+            restore(folder / str(step), variables, only=("",))
+        except DamagedError as error:
+            damaged[step] = error
             continue
-        for newer, damage in damaged.items():
+        for newer, error in damaged.items():
             print(
-                f"warning: {folder / str(newer)} is damaged: {damage}. The run goes on from step "
-                f"{step}, and the damaged folder is kept as {newer}.damaged",
+                f"warning: {error}. The run goes on from step {step}, and the damaged folder is "
+                f"kept as {newer}.damaged",
                 file=sys.stderr,
             )
             if writes:
                 files.remove_folder(folder / f"{newer}.damaged")
                 (folder / str(newer)).rename(folder / f"{newer}.damaged")
-        restore(folder / str(step), variables, only=("",))
         return step
     if damaged:
-        listed = "\n  ".join(f"{folder / str(step)}: {why}" for step, why in damaged.items())
+        listed = "\n  ".join(map(str, damaged.values()))
         raise InputError(f"no checkpoint is whole; give a new --work_dir:\n  {listed}")
     return 0
 
 
-def damage_of(path):
-    """What is wrong with the files of the checkpoint folder `path`; "" if nothing."""
-    try:
-        expected = json.loads((path / "variables.json").read_text())["sha256"]
-        if _checksum(path / "variables.npz") != expected:
-            return "variables.npz has another checksum than when it was written"
-    except OSError as error:
-        return f"{pathlib.Path(error.filename).name}: {error.strerror}"
-    except (ValueError, TypeError, KeyError):
-        return "variables.json is not what was written"
-    return ""
+class DamagedError(InputError):
+    """A checkpoint's files are not what was written."""
 
 
 def saved_shapes(path):
-    """What the checkpoint folder `path` holds: name to shape, a list."""
-    damage = damage_of(path)
-    if damage:
-        raise InputError(f"{path} is damaged: {damage}")
-    return json.loads((path / "variables.json").read_text())["shapes"]
+    """What the checkpoint folder `path` holds: name to shape, a list.
+
+    Raises:
+      DamagedError: its files are not those that were written.
+    """
+    try:
+        content = json.loads((path / "variables.json").read_text())
+        expected, shapes = content["sha256"], content["shapes"]
+        found = _checksum(path / "variables.npz")
+    except OSError as error:
+        why = f"{pathlib.Path(error.filename).name}: {error.strerror}"
+        raise DamagedError(f"{path} is damaged: {why}") from None
+    except (ValueError, TypeError, KeyError):
+        why = "variables.json is not what was written"
+        raise DamagedError(f"{path} is damaged: {why}") from None
+    if found != expected:
+        why = "variables.npz has another checksum than when it was written"
+        raise DamagedError(f"{path} is damaged: {why}")
+    return shapes
 
 
 def refuse_differences(path, there, variables):
@@ -167,8 +172,8 @@ def restore(path, variables, only):
       only: prefixes of names; whatever the checkpoint holds below them must be in `variables`.
 
     Raises:
-      InputError: the files are damaged; or a variable has no counterpart on either side, or another
-        shape: all are listed.
+      DamagedError: the files are not those that were written.
+      InputError: a variable without counterpart on either side, or of another shape; all listed.
     """
     there = {n: shape for n, shape in saved_shapes(path).items() if n.startswith(tuple(only))}
     refuse_differences(path, there, variables)

@@ -5,12 +5,10 @@ import contextlib
 import keras
 from tensorflow.python.ops.resource_variable_ops import UninitializedVariable
 
-PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
-
 
 @contextlib.contextmanager
 def precision(policy):
-    """Layers that are built within compute in `policy`, one of `PRECISIONS`."""
+    """Layers that are built within compute in `policy`, as `mixed_bfloat16`."""
     before = keras.mixed_precision.global_policy()
     keras.mixed_precision.set_global_policy(policy)
     try:
@@ -24,26 +22,28 @@ def loss_scaling(optimizer):
     return keras.mixed_precision.LossScaleOptimizer(optimizer)
 
 
+def _scales(optimizer):
+    return isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer)
+
+
 def inner(optimizer):
     """The optimizer that `loss_scaling` wraps, or itself."""
-    return getattr(optimizer, "inner_optimizer", optimizer)
+    return optimizer.inner_optimizer if _scales(optimizer) else optimizer
 
 
 def scaled(optimizer, loss):
-    """`loss`, or any cotangent, times the optimizer's loss scale."""
-    return optimizer.get_scaled_loss(loss) if inner(optimizer) is not optimizer else loss
+    """`loss` times the optimizer's loss scale."""
+    return optimizer.get_scaled_loss(loss) if _scales(optimizer) else loss
 
 
 def unscaled(optimizer, gradients):
     """`gradients` of what was `scaled`, less the scale."""
-    if inner(optimizer) is optimizer:
-        return gradients
-    return optimizer.get_unscaled_gradients(gradients)
+    return optimizer.get_unscaled_gradients(gradients) if _scales(optimizer) else gradients
 
 
 def loss_scale(optimizer):
     """{"loss_scale": ...}, or {} where there is none."""
-    return {"loss_scale": optimizer.loss_scale} if inner(optimizer) is not optimizer else {}
+    return {"loss_scale": optimizer.loss_scale} if _scales(optimizer) else {}
 
 
 def apply_sums(optimizer, gradients, variables):
@@ -55,7 +55,7 @@ def apply_sums(optimizer, gradients, variables):
 def optimizer_variables(optimizer):
     """All that a built optimizer needs to go on, its loss scale too."""
     variables = list(optimizer.variables)
-    if inner(optimizer) is not optimizer:
+    if _scales(optimizer):
         state = optimizer._loss_scale
         variables += [state.current_loss_scale, state.counter]
     return variables

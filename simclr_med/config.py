@@ -642,7 +642,7 @@ def load(work_dir):
 
 
 @contextlib.contextmanager
-def claimed_work_dir(config, data_fingerprint):
+def claimed_work_dir(config, data_fingerprint, writes=True):
     """Holds a new work folder, or one that holds the same run, while that run is written.
 
     What fails before the first checkpoint leaves no folder.
@@ -650,11 +650,15 @@ def claimed_work_dir(config, data_fingerprint):
     Args:
       config: a `Config`; written as config.json.
       data_fingerprint: of the data set; written as data.sha256.
+      writes: False for a worker that leaves all this to another.
 
     Raises:
       InputError: lists each setting that differs from the run that the folder holds; or another
         process is writing it.
     """
+    if not writes:
+        yield
+        return
     folder = pathlib.Path(config.work_dir)
     new = not (folder / "config.json").exists()
     if new:

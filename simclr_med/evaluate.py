@@ -3,13 +3,10 @@
 import json
 import pathlib
 
-import numpy as np
 import tensorflow as tf
-import tqdm
 
-from simclr_med import dataset, files, manifest, metrics, networks, objective, predictions
+from simclr_med import features, files, manifest, metrics, networks, objective, predictions
 from simclr_med.errors import InputError
-from simclr_med.unreadable import naming
 
 
 def run(config):
@@ -26,8 +23,7 @@ def run(config):
     found = [(split, data.cases([split])) for split in config.evaluate.eval_splits]
     made = {}
     for split, cases in found:
-        with naming(cases.paths):
-            made[split] = predict(trained, task, nets, cases, config.evaluate.eval_batch, split)
+        made[split] = predict(trained, task, nets, cases, config.evaluate.eval_batch, split)
     results = {}
     for split, part in made.items():  # all are made before the first is written
         predictions.write(work_dir / "predictions" / f"{split}.csv", part)
@@ -47,21 +43,12 @@ def run(config):
 
 def predict(config, task, nets, cases, batch_size, label):
     """`Predictions` of labelled cases: the mean over a case's images of their probabilities."""
-    images = dataset.evaluation_batches(
-        cases.paths,
-        batch_size=batch_size,
-        size=config.augment.image_size,
-        proportion=config.augment.eval_crop,
-        threads=config.data.threads,
-    )
 
     @tf.function(reduce_retracing=True)
     def infer(batch):
         return objective.probabilities(nets.logits(batch), task.task)
 
-    total = -(-len(cases.paths) // batch_size)
-    bar = tqdm.tqdm(images, label, total, unit="batch", leave=False, mininterval=1)
-    by_image = np.concatenate([infer(batch).numpy() for batch in bar])  # [M, K]
+    by_image = features.of_images(infer, cases.paths, config, batch_size, label)  # [M, K]
     return predictions.of_images(cases, by_image, task)
 
 

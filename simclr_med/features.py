@@ -1,7 +1,5 @@
 """Features of whole data sets, and how good they are: nearest neighbours while a run goes on."""
 
-import functools
-
 import numpy as np
 import tensorflow as tf
 import tqdm
@@ -9,7 +7,6 @@ import tqdm
 from simclr_med import dataset, manifest, metrics, predictions
 from simclr_med.unreadable import naming
 
-BATCH = 64
 NEIGHBOURS, SHARPNESS = 20, 1 / 0.07  # Wu et al. 2018, section 3.4, but for fewer neighbours
 WATCHED = 2000  # cases of a split that a monitor looks at
 
@@ -19,30 +16,40 @@ def extract(model, paths, config):
 
     Args:
       model: images `[B, S, S, 3]` in [0, 1] to `[B, D]`; used in inference mode.
+      paths, config: see `of_images`, as for what it raises.
+    """
+    return of_images(inference(model), paths, config)
+
+
+def inference(model):
+    """`model` in inference mode, compiled."""
+    return tf.function(lambda batch: model(batch, training=False), reduce_retracing=True)
+
+
+def of_images(infer, paths, config, batch_size=64, label="features"):
+    """What `infer` makes of the evaluation view of each image, `[M, D]`.
+
+    Args:
+      infer: a compiled function of images `[b, S, S, 3]` in [0, 1], to `[b, D]`.
       paths: M addresses of images.
       config: a `Config`.
+      batch_size: b, but of the last.
+      label: stands before the progress bar.
 
     Raises:
       InputError: an image cannot be decoded; says which.
     """
     images = dataset.evaluation_batches(
         paths,
-        batch_size=BATCH,
+        batch_size=batch_size,
         size=config.augment.image_size,
         proportion=config.augment.eval_crop,
         threads=config.data.threads,
     )
-    infer = inference(model)
-    total = -(-len(paths) // BATCH)
-    bar = tqdm.tqdm(images, "features", total, unit="batch", leave=False, mininterval=1)
+    total = -(-len(paths) // batch_size)
+    bar = tqdm.tqdm(images, label, total, unit="batch", leave=False, mininterval=1)
     with naming(paths):
         return np.concatenate([infer(batch).numpy() for batch in bar])
-
-
-@functools.lru_cache(1)  # a monitor's is compiled once
-def inference(model):
-    """`model` in inference mode, compiled."""
-    return tf.function(lambda batch: model(batch, training=False), reduce_retracing=True)
 
 
 def neighbours_vote(features, bank, labels):
@@ -81,11 +88,13 @@ def knn_monitor(encoder, data, config):
     if data.info.task == "multiclass":
         labels = labels / labels.sum(axis=1, keepdims=True)
 
+    infer = inference(encoder)
+
     def monitor():
-        known = extract(encoder, bank.paths, config)
-        by_image = neighbours_vote(extract(encoder, watched.paths, config), known, labels)
-        found = predictions.of_images(watched, by_image, data.info)
-        scores = metrics.score(found, np.ones(len(watched)))
+        found, known = (of_images(infer, part.paths, config) for part in (watched, bank))
+        by_image = neighbours_vote(found, known, labels)
+        predicted = predictions.of_images(watched, by_image, data.info)
+        scores = metrics.score(predicted, np.ones(len(watched)))
         return {f"knn_{name}": float(v) for name, v in scores.items() if ":" not in name}
 
     return monitor

@@ -4,17 +4,13 @@ A probe's features are computed once, by the encoder in inference mode: its weig
 stay as they were, and an image's feature does not depend on its neighbours in a batch.
 """
 
-import contextlib
 import functools
-import pathlib
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from simclr_med import (
-    augment,
-    checkpoint,
     compat,
     contract,
     dataset,
@@ -29,7 +25,7 @@ from simclr_med import (
 )
 from simclr_med.config import claimed_work_dir, identity
 from simclr_med.errors import InputError
-from simclr_med.pretrain import optimizer_of
+from simclr_med.pretrain import optimizer_of, running
 from simclr_med.recipes import Recipe
 from simclr_med.recompute import forward
 from simclr_med.unreadable import StandIns
@@ -119,8 +115,7 @@ def run(config):
             nets = networks.build(config, len(data.info.classes))
         networks.initialise(nets, config.head.init)
         chief = distribute.is_chief(strategy)
-        claim = claimed_work_dir(config, data.fingerprint) if chief else contextlib.nullcontext()
-        with claim:
+        with claimed_work_dir(config, data.fingerprint, chief):
             if chief:
                 networks.Task.of(data.info).save(config.work_dir)
                 contract.of_run(config).save(config.work_dir)
@@ -149,14 +144,11 @@ def _train_all(config, nets, cases, task, strategy):
 
     with compat.precision(config.train.precision):
         network = keras.Model(nets.inputs.inputs, nets.head(nets.inputs.outputs[0]))
-    model = SupervisedModel(
-        network,
-        task,
-        change=augment.changes(recipe) if config.augment.augment_on == "device" else None,
-        gradient_checkpointing=config.train.gradient_checkpointing,
-        bn_statistics=config.train.bn_statistics,
+    model = SupervisedModel(network, task, **running(config, recipe))
+    model.prepare(optimizer_of(config))
+    trainer.fit(
+        model, nets.variables(), batches_from, config=config, strategy=strategy, recover=recover
     )
-    _fit(config, nets, model, batches_from, strategy, micro_batches, recover)
 
 
 def _train_probe(config, nets, cases, task, strategy):
@@ -184,22 +176,6 @@ def _train_probe(config, nets, cases, task, strategy):
         spec = tf.TensorSpec([size], tf.int64)
         return tf.data.Dataset.from_generator(indices, output_signature=spec).map(gather)
 
-    _fit(config, nets, SupervisedModel(nets.head, task), batches, strategy)
-
-
-def _fit(config, nets, model, batches_from, strategy, micro_batches=1, recover=None):
-    model.compile(optimizer=optimizer_of(config), jit_compile=False)
-    model.optimizer.build(model.trainable_variables)
-    variables = nets.variables() | checkpoint.named_optimizer_variables(model.optimizer)
-    chief = distribute.is_chief(strategy)
-    trainer.fit(
-        steps.of(model, strategy, micro_batches, config.train.jit_compile),
-        batches_from,
-        variables,
-        label=pathlib.Path(config.work_dir).name,
-        start_step=checkpoint.restore_latest(config.work_dir, variables, chief),
-        config=config,
-        strategy=strategy,
-        micro_batches=micro_batches,
-        recover=recover,
-    )
+    model = SupervisedModel(nets.head, task)
+    model.prepare(optimizer_of(config))
+    trainer.fit(model, nets.variables(), batches, config=config, strategy=strategy)

@@ -3,15 +3,12 @@
 run(make_config("pretrain", {"data_dir": "my_data", "work_dir": "work/micle", ...}))
 """
 
-import contextlib
 import functools
-import pathlib
 
 import tensorflow as tf
 
 from simclr_med import (
     augment,
-    checkpoint,
     compat,
     contract,
     dataset,
@@ -182,16 +179,12 @@ def run(config):
         monitor = None
         if config.watch.monitor == "knn":
             monitor = features.knn_monitor(nets.encoder, data, config)
-        variables = nets.variables() | checkpoint.named_optimizer_variables(model.optimizer)
-        step = steps.of(model, strategy, micro_batches, config.train.jit_compile)
 
     chief = distribute.is_chief(strategy)
-    claim = claimed_work_dir(config, data.fingerprint) if chief else contextlib.nullcontext()
-    with claim, strategy.scope():
+    with claimed_work_dir(config, data.fingerprint, chief), strategy.scope():
         stand_ins = StandIns(cases, config.data.skip_bad_images, config.work_dir)
         positions = positions_of(config, cases, stand_ins.substitutes)
         recover = positions.recovering(stand_ins, config.train.steps, dataset.ahead(config))
-        start_step = checkpoint.restore_latest(config.work_dir, variables, chief)
         if chief:
             contract.of_run(config).save(config.work_dir)
             sheet.write(config.work_dir, positions, recipe, recover)
@@ -201,14 +194,11 @@ def run(config):
             return distribute.batches(make, strategy, micro_batches)
 
         trainer.fit(
-            step,
+            model,
+            nets.variables(),
             batches_from,
-            variables,
-            label=pathlib.Path(config.work_dir).name,
-            start_step=start_step,
             config=config,
             strategy=strategy,
-            micro_batches=micro_batches,
             recover=recover,
             monitor=monitor,
         )
@@ -220,13 +210,16 @@ def model_of(config, recipe):
         nets = networks.build(config)
     networks.initialise(nets, config.head.init)
     model = ContrastiveModel(
-        nets.encoder,
-        nets.projection,
-        config.pretrain.temperature,
-        change=augment.changes(recipe) if config.augment.augment_on == "device" else None,
-        gradient_checkpointing=config.train.gradient_checkpointing,
-        bn_statistics=config.train.bn_statistics,
+        nets.encoder, nets.projection, config.pretrain.temperature, **running(config, recipe)
     )
-    model.compile(optimizer=optimizer_of(config), jit_compile=False)
-    model.optimizer.build(model.trainable_variables)
+    model.prepare(optimizer_of(config))
     return model, nets
+
+
+def running(config, recipe):
+    """How a model that sees images is run: keyword arguments of every such model."""
+    return {
+        "change": augment.changes(recipe) if config.augment.augment_on == "device" else None,
+        "gradient_checkpointing": config.train.gradient_checkpointing,
+        "bn_statistics": config.train.bn_statistics,
+    }

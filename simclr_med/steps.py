@@ -21,6 +21,11 @@ class Trained(keras.Model):
     list of batches; `run` compiles what each replica does.
     """
 
+    def prepare(self, optimizer):
+        """Makes the model ready for steps with `optimizer`; in the strategy's scope."""
+        self.compile(optimizer=optimizer, jit_compile=False)
+        self.optimizer.build(self.trainable_variables)
+
     def update(self, gradients, scalars):
         """Applies the sum of the replicas' gradients; the step's scalars, of all replicas.
 
@@ -55,7 +60,7 @@ def of(model, strategy, micro_batches=1, jit_compile=False):
     """A function from `micro_batches` batches, a list, to the step's scalars, a dict of floats.
 
     Args:
-      model: a `Trained`, built and compiled in the strategy's scope.
+      model: a `Trained`, built and prepared in the strategy's scope.
       strategy: a tf.distribute strategy.
       micro_batches: 1 for a whole batch at once.
       jit_compile: by XLA.

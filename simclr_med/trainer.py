@@ -1,6 +1,6 @@
 """The loop: steps, log, checkpoints, stopping. What every training shares; it knows no task.
 
-fit(step, batches_from, variables, label="micle", start_step=200, config=config, ...)
+fit(model, weights, batches_from, config=config, strategy=strategy)
 """
 
 import contextlib
@@ -14,7 +14,7 @@ import time
 import tensorflow as tf
 import tqdm
 
-from simclr_med import checkpoint, distribute, watching
+from simclr_med import checkpoint, distribute, steps, watching
 from simclr_med.errors import EXIT_TERMINATED, UNWRITABLE, LostError, RunError
 from simclr_med.unreadable import UNREADABLE
 
@@ -28,28 +28,14 @@ LOST = (
 )
 
 
-def fit(
-    step,
-    batches_from,
-    variables,
-    *,
-    label,
-    start_step,
-    config,
-    strategy,
-    micro_batches=1,
-    recover=None,
-    monitor=None,
-):
-    """Trains up to `config.train.steps`.
+def fit(model, weights, batches_from, *, config, strategy, recover=None, monitor=None):
+    """Trains up to `config.train.steps`, from the newest checkpoint on where there is one.
 
     Args:
-      step: see `steps.of`.
-      batches_from: a number of steps done to an iterable of the batches after them,
-        `micro_batches` a step.
-      variables: name to variable, what a checkpoint holds.
-      label: stands before the progress bar.
-      start_step: steps already done.
+      model: a `steps.Trained`, prepared in the strategy's scope, which this is called in too.
+      weights: name to variable; a checkpoint holds them and the optimizer's.
+      batches_from: a number of steps done to an iterable of the batches after them, as many a step
+        as it has micro-batches.
       config: a `Config`.
       strategy: of tf.distribute.
       recover: called with the steps done when the next batch could not be read; returns whether it
@@ -57,69 +43,80 @@ def fit(
       monitor: a function without arguments to a dict of numbers, called every so many steps.
 
     Raises:
+      InputError: the checkpoint is of another model.
       RunError: loss or gradients are not finite, or a checkpoint cannot be written; the last stays.
       LostError: another machine or the data service is lost.
       SystemExit: with code 143, after saving, on SIGTERM.
     """
-    train = config.train
-    if start_step >= train.steps:
+    train, label = config.train, pathlib.Path(config.work_dir).name
+    chief = distribute.is_chief(strategy)
+    variables = weights | checkpoint.named_optimizer_variables(model.optimizer)
+    done = checkpoint.restore_latest(config.work_dir, variables, chief)
+    if done >= train.steps:
         print(f"{label}: its {train.steps} steps were done already")
         return
-    distribute.agree(strategy, f"the step to go on from ({start_step} here)", start_step)
-    chief = distribute.is_chief(strategy)
-    watch = watching.Watch(config, start_step, chief)
-    done = saved = start_step
+    distribute.agree(strategy, f"the step to go on from ({done} here)", done)
+    micro_batches = distribute.micro_batches(config, strategy)
+    step = steps.of(model, strategy, micro_batches, train.jit_compile)
+    watch = watching.Watch(config, done, chief)
     bar = tqdm.tqdm(
         desc=label,
-        initial=start_step,
+        initial=done,
         total=train.steps,
         unit="step",
         mininterval=0.5 if sys.stderr.isatty() else 15,  # sparse where nobody watches
         disable=not chief,
     )
+    batches = None
     with bar, watch, _termination() as asked:
         while done < train.steps:
             try:
-                batches = iter(batches_from(done))
-                while done < train.steps:
-                    watch.profile(done)
-                    begin = time.perf_counter()
-                    parts = [next(batches) for _ in range(micro_batches)]
-                    waited = time.perf_counter() - begin
-                    scalars = step(parts)
-                    done += 1
-                    scalars["input_wait"] = waited / (time.perf_counter() - begin)
-                    watch.step(done, scalars)
-                    _refuse_divergence(done, scalars, watch)
-                    bar.set_postfix(loss=f"{scalars['loss']:.3f}", refresh=False)
-                    bar.update()
-                    stopping = distribute.any_worker(strategy, bool(asked))
-                    if done % train.save_every == 0 or done == train.steps or stopping:
-                        _save(config, variables, done, watch, chief)
-                        saved = done
-                    if stopping:
-                        if chief:
-                            note = f"terminated: saved step {done}; the same command goes on"
-                            print(note, file=sys.stderr)
-                        raise SystemExit(EXIT_TERMINATED)
-                    if monitor and (done % config.watch.monitor_every == 0 or done == train.steps):
-                        watch.monitor(done, monitor())
-                        watch.write()
-            except (*UNREADABLE, tf.errors.UnknownError) as error:
-                if recover and recover(done):
+                if batches is None:
+                    batches = iter(batches_from(done))
+                watch.profile(done)
+                begin = time.perf_counter()
+                parts = [next(batches) for _ in range(micro_batches)]
+                waited = time.perf_counter() - begin
+                scalars = step(parts)
+                done += 1
+                scalars["input_wait"] = waited / (time.perf_counter() - begin)
+                watch.step(done, scalars)
+                _refuse_divergence(done, scalars, watch)
+                bar.set_postfix(loss=f"{scalars['loss']:.3f}", refresh=False)
+                bar.update()
+                stopping = distribute.any_worker(strategy, bool(asked))
+                if done % train.save_every == 0 or done == train.steps or stopping:
+                    _save(config, variables, done, watch, chief)
+                if stopping:
+                    if chief:
+                        note = f"terminated: saved step {done}; the same command goes on"
+                        print(note, file=sys.stderr)
+                    raise SystemExit(EXIT_TERMINATED)
+                if monitor and (done % config.watch.monitor_every == 0 or done == train.steps):
+                    watch.monitor(done, monitor())
+                    watch.write()
+            except (*UNREADABLE, *LOST, tf.errors.UnknownError) as error:
+                if recover and not isinstance(error, LOST) and recover(done):
+                    batches = None
                     continue
-                if config.data.data_service and isinstance(error, tf.errors.UnknownError):
-                    raise LostError(
-                        f"the data service failed after step {done}: has a worker died? "
-                        "Checkpoints are kept, and the same command goes on"
-                    ) from error
-                if distribute.workers(strategy)[1] > 1:  # TensorFlow's words for one that came back
-                    raise _lost(error, done, saved) from error
+                _refuse_lost(error, done, config, strategy)
                 raise
-            except LOST as error:
-                if distribute.workers(strategy)[1] == 1:
-                    raise
-                raise _lost(error, done, saved) from error
+
+
+def _refuse_lost(error, step, config, strategy):
+    """Raises `LostError` where TensorFlow's `error` is that of another machine."""
+    if config.data.data_service and isinstance(error, tf.errors.UnknownError):
+        raise LostError(
+            f"the data service failed after step {step}: has a worker died? Checkpoints are kept, "
+            "and the same command goes on"
+        ) from error
+    if distribute.workers(strategy)[1] > 1:  # there are many words for one that is gone, or is back
+        why = re.sub(r"\{\{.*?\}\} |This indicates.*", "", (error.message or "").split("\n")[0])
+        saved = max(checkpoint.steps(config.work_dir), default=0)
+        raise LostError(
+            f"another machine was lost, or failed, after step {step}: {why}\nStep {saved} is what "
+            "is saved; the same command on all machines goes on from there"
+        ) from error
 
 
 def _refuse_divergence(step, scalars, watch):
@@ -132,14 +129,6 @@ def _refuse_divergence(step, scalars, watch):
                 f"the {name} is {scalars[name]} at step {step}; checkpoints before it are kept. "
                 "A smaller --learning_rate or longer warm-up may help"
             )
-
-
-def _lost(error, step, saved):
-    why = re.sub(r"\{\{.*?\}\} |This indicates.*", "", (error.message or "").partition("\n")[0])
-    return LostError(
-        f"another machine was lost, or failed, after step {step}: {why}\nStep {saved} is what is "
-        "saved; the same command on all machines goes on from there"
-    )
 
 
 def _save(config, variables, step, watch, chief):

@@ -17,6 +17,8 @@ import time
 
 import numpy as np
 
+from simclr_med import checkpoint, phantom
+
 STEPS = 60
 
 
@@ -49,8 +51,8 @@ def finish(data_dir, work_dir):
 
 def weights(work_dir):
     """All that the newest checkpoint holds, by name."""
-    folders = [p for p in (pathlib.Path(work_dir) / "checkpoints").iterdir() if p.name.isdigit()]
-    with np.load(max(folders, key=lambda p: int(p.name)) / "variables.npz") as saved:
+    newest = checkpoint.steps(work_dir)[-1]
+    with np.load(pathlib.Path(work_dir) / "checkpoints" / str(newest) / "variables.npz") as saved:
         return dict(saved)
 
 
@@ -63,8 +65,6 @@ def main():
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    from simclr_med import phantom
-
     moments, differing = random.Random(options.seed), 0
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
@@ -85,7 +85,7 @@ def main():
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGKILL)
             process.communicate()
-            kept = sorted(int(p.name) for p in work_dir.glob("checkpoints/[0-9]*"))
+            kept = checkpoint.steps(work_dir)
             finish(folder / "data", work_dir)
             equal = same(expected, weights(work_dir))
             differing += not equal

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from kill_runs import weights
 
-from simclr_med import distribute
+from simclr_med import checkpoint, distribute
 from simclr_med.config import DistributeConfig, make_config
 from simclr_med.errors import EXIT_RETRY, EXIT_TERMINATED, InputError
 
@@ -111,8 +111,7 @@ def test_one_machine_that_ends_stops_the_others_and_the_run_goes_on(data_dir, tm
 
 
 def saved(work_dir):
-    found = [int(p.name) for p in work_dir.glob("checkpoints/*") if p.name.isdigit()]
-    return max(found, default=0)
+    return max(checkpoint.steps(work_dir), default=0)
 
 
 def test_missing_hardware_is_told(monkeypatch):

@@ -78,9 +78,7 @@ LATER = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module", autouse=True)
-def short(short_encoders):
-    pass
+pytestmark = pytest.mark.usefixtures("short_encoders")
 
 
 def test_no_flag_is_forgotten():

@@ -84,8 +84,7 @@ def trained(make_model, numbered, replicas=1, micro_batch=0, jit_compile=False):
 
 
 def ready(model):
-    model.compile(optimizer=pretrain.optimizer_of(make_config("pretrain", GIVEN)))
-    model.optimizer.build(model.trainable_variables)
+    model.prepare(pretrain.optimizer_of(make_config("pretrain", GIVEN)))
     return model
 
 

@@ -18,10 +18,7 @@ from simclr_med import checkpoint, files, finetune, pretrain
 from simclr_med import config as configs
 from simclr_med.errors import EXIT_TERMINATED, InputError, RunError, run_main
 
-
-@pytest.fixture(scope="module", autouse=True)
-def short(short_encoders):
-    pass
+pytestmark = pytest.mark.usefixtures("short_encoders")
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from simclr_med import features, manifest, networks, pretrain
 from simclr_med.config import make_config
 
-
-@pytest.fixture(scope="module", autouse=True)
-def short(short_encoders):
-    pass
+pytestmark = pytest.mark.usefixtures("short_encoders")
 
 
 @pytest.fixture(scope="module")
