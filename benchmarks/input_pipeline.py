@@ -28,9 +28,10 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from simclr_med import augment, crops, dataset
-from simclr_med.manifest import Cases
-from simclr_med.recipes import Recipe
+from simclr_med.config.recipes import Recipe
+from simclr_med.data import dataset
+from simclr_med.data.manifest import Cases
+from simclr_med.views import augment, crops
 
 SIZE, BATCH, PASSES = 224, 32, 4
 SMALL, LARGE = (640, 480), (4000, 3000)

@@ -3,7 +3,7 @@
     python benchmarks/memory.py --json=memory.json
 
 Each arm is a process of its own, that takes training steps of `pretrain.ContrastiveModel` (two
-views, NT-Xent, LARS) as `steps.of` makes them, on images that are in memory:
+views, NT-Xent, LARS) as `train_step.of` makes them, on images that are in memory:
   small    a plain batch of so many cases as a micro-batch has
   micro    the large batch, through micro-batches
   plain    the large batch at once, where the machine's memory holds it by our own estimate
@@ -31,9 +31,10 @@ def one_arm(options):
     import numpy as np
     import tensorflow as tf
 
-    from simclr_med import distribute, pretrain, steps
-    from simclr_med.config import make_config
-    from simclr_med.recipes import Recipe
+    from simclr_med import distribute
+    from simclr_med.config.recipes import Recipe
+    from simclr_med.config.settings import make_config
+    from simclr_med.training import pretrain, train_step
 
     tf.reduce_sum(tf.zeros([8]))  # TensorFlow's own start is no part of it
     before = peak_kib()
@@ -45,7 +46,7 @@ def one_arm(options):
     model, _ = pretrain.model_of(config, Recipe.of(config.augment))
     strategy = tf.distribute.get_strategy()
     parts = distribute.micro_batches(config, strategy)
-    step = steps.of(model, strategy, parts)
+    step = train_step.of(model, strategy, parts)
     draw, shape = np.random.default_rng(0), [cases // parts, *2 * [options.image_size], 3]
     batches = [
         {f"view{i}": tf.constant(draw.random(shape, np.float32)) for i in (1, 2)}
@@ -56,7 +57,7 @@ def one_arm(options):
 
 def fits(options):
     """Whether the plain large batch should fit into the memory that is free."""
-    from simclr_med.complexity import measure
+    from simclr_med.encoders.complexity import measure
 
     cost = measure(options.encoder, options.width, options.image_size)
     free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -16,7 +16,8 @@ from PIL import Image
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from simclr_med import files, phantom
+from simclr_med import files
+from simclr_med.preparation import phantom
 
 
 def generated(cases, size, workers):

@@ -49,7 +49,7 @@ def loss_row(batch, repeats):
     """Seconds of the loss and its gradient, and of its products alone."""
     import tensorflow as tf
 
-    from simclr_med.objective import nt_xent
+    from simclr_med.training.objective import nt_xent
 
     z = tf.random.stateless_normal([2 * batch, DIM], [0, batch])
     logits = tf.random.stateless_normal([2 * batch, 2 * batch], [1, batch])
@@ -88,7 +88,7 @@ def gather_row(batch, strategy, repeats):
 
 def pretrainings():
     """Hours and dollars of each pretraining, encoder and hardware."""
-    from simclr_med.complexity import measure
+    from simclr_med.encoders.complexity import measure
 
     rows = []
     for encoder, width in ENCODERS:
@@ -114,7 +114,7 @@ def main():
     parser.add_argument("--json", type=pathlib.Path)
     options = parser.parse_args()
     from simclr_med import distribute
-    from simclr_med.config import DistributeConfig
+    from simclr_med.config.settings import DistributeConfig
 
     strategy = distribute.strategy_of(DistributeConfig(strategy="mirrored", cpu_devices=2))
     result = {"loss": {}, "gather": {}}

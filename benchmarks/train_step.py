@@ -38,7 +38,8 @@ def build_step(arm, options):
     import keras
     import tensorflow as tf
 
-    from simclr_med import complexity, encoder, heads, optimizer, pretrain
+    from simclr_med.encoders import complexity, encoder, heads
+    from simclr_med.training import optimizer, pretrain
 
     keras.utils.set_random_seed(0)
     size, width = options.image_size, options.width
@@ -122,7 +123,7 @@ def build_seconds(arm):
     """Prints the seconds that building ResNet-152 takes."""
     import keras
 
-    from simclr_med import encoder
+    from simclr_med.encoders import encoder
 
     start = time.perf_counter()
     if arm == PEER:

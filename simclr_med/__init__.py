@@ -17,6 +17,8 @@ def load_encoder(path):
 
     `path` is the work folder of a run, or a folder that tools/import_checkpoint.py has written.
     """
-    from simclr_med import networks  # TensorFlow takes seconds; importing the package does not
+    from simclr_med.encoders import (
+        networks,  # TensorFlow takes seconds; importing the package does not
+    )
 
     return networks.load_encoder(path)

@@ -16,7 +16,8 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from simclr_med import quiet, service
+from simclr_med import quiet
+from simclr_med.addresses import refuse_unanswered
 from simclr_med.errors import InputError
 
 
@@ -83,7 +84,7 @@ def _multi_worker(settings):
 def _tpu(settings):
     name, zone, project = settings.tpu, settings.tpu_zone, settings.gcp_project
     if name.startswith("grpc://"):
-        service.check(name, "TPU")  # TensorFlow would abort
+        refuse_unanswered(name, "TPU")  # TensorFlow would abort
     try:
         resolver = tf.distribute.cluster_resolver.TPUClusterResolver(
             name or None, zone=zone or None, project=project or None

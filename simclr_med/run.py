@@ -9,7 +9,7 @@ import sys
 
 from absl import app, flags, logging
 
-from simclr_med import config as configs
+from simclr_med.config import settings as configs
 from simclr_med.errors import EXIT_INPUT, InputError, run_main
 
 FLAGS = flags.FLAGS
@@ -73,18 +73,18 @@ def dispatch(arguments):
         return _report(config)
     _quiet()
     if mode == "pretrain":
-        from simclr_med import pretrain as module
+        from simclr_med.training import pretrain as module
     elif mode in configs.HEADS:
-        from simclr_med import finetune as module
+        from simclr_med.training import finetune as module
     elif mode == "evaluate":
-        from simclr_med import evaluate as module
+        from simclr_med.training import predict as module
     else:
-        from simclr_med import export as module
+        from simclr_med.serving import export as module
     return module.run(config)
 
 
 def _report(config):
-    from simclr_med import report
+    from simclr_med.evaluation import report
 
     runs = []
     for text in config.report.runs:

@@ -17,7 +17,8 @@ import time
 
 import numpy as np
 
-from simclr_med import checkpoint, phantom
+from simclr_med.encoders import checkpoint
+from simclr_med.preparation import phantom
 
 STEPS = 60
 

@@ -10,12 +10,12 @@ import sys
 
 import numpy as np
 import pytest
+from conftest import ROOT
 from PIL import Image
 
 from benchmarks.prepare import write_chexpert
-from simclr_med import config as configs
+from simclr_med.config import settings as configs
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SMALLER = {"steps": 2, "batch_size": 16, "image_size": 32}
 COMPARISON = [

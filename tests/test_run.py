@@ -1,16 +1,15 @@
 """Flags, configuration, layout."""
 
 import ast
-import pathlib
 import subprocess
 import sys
 
 import pytest
+from conftest import ROOT
 
-from simclr_med import config as configs
+from simclr_med.config import settings as configs
 from simclr_med.errors import InputError
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
 DATA = {"data_dir": "d", "work_dir": "w"}
 
 

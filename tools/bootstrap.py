@@ -30,7 +30,11 @@ def main():
     parser.add_argument("--json", help="also write the result to this file")
     options = parser.parse_args()
 
-    from simclr_med import files, metrics, predictions  # late: --help needs no pandas
+    from simclr_med import files  # late: --help needs no pandas
+    from simclr_med.evaluation import (
+        metrics,  # late: --help needs no pandas
+        predictions,  # late: --help needs no pandas
+    )
 
     result = metrics.compare(
         predictions.read(options.a, options.other_class or None),

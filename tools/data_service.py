@@ -21,7 +21,7 @@ import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from simclr_med.config import SERVICE
+from simclr_med.config.settings import SERVICE
 from simclr_med.errors import InputError, run_main
 
 
@@ -48,7 +48,7 @@ def main():
     """Serves until SIGTERM or SIGINT."""
     flags = parse()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from simclr_med.service import check
+    from simclr_med.data.data_service import check
 
     if flags.dispatcher:
         check(flags.dispatcher)  # a worker would wait for an hour, deaf to signals

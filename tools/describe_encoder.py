@@ -17,7 +17,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from simclr_med.architectures import ENCODERS
+from simclr_med.config.architectures import ENCODERS
 from simclr_med.errors import InputError, run_main
 
 SK = {"resnet_d": True, "selective_kernels": True}
@@ -80,7 +80,7 @@ def main():
     """Prints a row for each encoder as it is measured."""
     flags = parse()
     rows = chosen(flags)
-    from simclr_med.complexity import measure  # imports TensorFlow
+    from simclr_med.encoders.complexity import measure  # imports TensorFlow
 
     images = flags.batch_size * flags.views
     recompute = flags.gradient_checkpointing

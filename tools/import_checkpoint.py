@@ -37,7 +37,7 @@ def main():
     if flags.output.exists():
         raise InputError(f"--output={flags.output} is there already")
 
-    from simclr_med import importers
+    from simclr_med.encoders import importers
 
     imported = importers.load(flags.source).read(flags.input)
     importers.write(imported, flags.output)

@@ -12,7 +12,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 from simclr_med.errors import run_main
-from simclr_med.inspection import write_page
+from simclr_med.preparation.inspection import write_page
 
 
 def main():

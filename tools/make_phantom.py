@@ -11,8 +11,8 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from simclr_med import phantom
 from simclr_med.errors import run_main
+from simclr_med.preparation import phantom
 
 
 def main():

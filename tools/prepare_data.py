@@ -16,9 +16,10 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 from tqdm import tqdm
 
-from simclr_med import manifest, sources
+from simclr_med.data import manifest
 from simclr_med.errors import run_main
-from simclr_med.prepare import Settings, prepare
+from simclr_med.preparation import sources
+from simclr_med.preparation.prepare import Settings, prepare
 
 HELP = {
     "splits": "shares or numbers, train=0.7,validation=0.1,test=0.2; or a name the source knows",
@@ -55,7 +56,9 @@ def build_parser(source):
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--source", required=True, choices=sources.names())
+    parser.add_argument(
+        "--source", required=True, type=sources.current_name, choices=sources.names()
+    )
     parser.add_argument("--input", required=True, type=pathlib.Path, help="what the source reads")
     parser.add_argument("--output", required=True, type=pathlib.Path, help="the new folder")
     for name, text in HELP.items():
@@ -88,7 +91,7 @@ def main():
     # Its workers may be processes of their own, which find the package by this.
     os.environ["PYTHONPATH"] = os.pathsep.join([sys.path[0], os.environ.get("PYTHONPATH", "")])
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    first.add_argument("--source")
+    first.add_argument("--source", type=sources.current_name)
     name = first.parse_known_args()[0].source
     source = sources.load(name) if name in sources.names() else None
     parser = build_parser(source)

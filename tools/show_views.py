@@ -16,7 +16,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from simclr_med import config as configs
+from simclr_med.config import settings as configs
 from simclr_med.errors import InputError, run_main
 
 OTHERS = ("splits", "positives")
@@ -53,17 +53,19 @@ def main():
     given |= {"work_dir": "unused", "batch_size": 1}  # whatever the batch, the order is the same
     config = configs.make_config("pretrain", given)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from simclr_med import manifest, pretrain, quiet, sheet
-    from simclr_med.recipes import Recipe
-    from simclr_med.unreadable import naming
+    from simclr_med import quiet
+    from simclr_med.config.recipes import Recipe
+    from simclr_med.data import manifest
+    from simclr_med.data.unreadable import naming
+    from simclr_med.training import pretrain, view_sheet
 
     quiet.first_compilation()
     data = manifest.read(config.data.data_dir)
     cases = data.cases(config.data.splits or data.pretraining_splits())
     positions = pretrain.positions_of(config, cases)
     with naming(cases.paths):
-        picture = sheet.sheet(positions, Recipe.of(config.augment), rows, views // 2)
-    sheet.save(output, picture)
+        picture = view_sheet.sheet(positions, Recipe.of(config.augment), rows, views // 2)
+    view_sheet.save(output, picture)
     print(output)
 
 

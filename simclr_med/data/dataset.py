@@ -1,0 +1,310 @@
+"""Cases to batches of views, with tf.data.
+
+    positions = Positions(cases, batch_size=512, seed=0, positives="case")
+    batches = contrastive_batches(positions, Recipe.named("full", 224), steps=1000)
+
+Everything random is keyed by (seed, purpose, position in the run, view): a run resumed at any step
+sees what an uninterrupted one sees, whatever the number of threads, workers and machines.
+"""
+
+import os
+from functools import partial
+
+import numpy as np
+import tensorflow as tf
+
+from simclr_med.data.data_service import AHEAD, distributed
+from simclr_med.errors import InputError
+from simclr_med.views import augment, crops
+from simclr_med.views.decode import read, reader
+
+POSITIVES = ("augmentation", "case")
+PLACES = ("host", "device")
+
+# Purposes of random numbers.
+ORDER, IMAGE, VIEW = range(3)
+
+
+class Positions:
+    """Which images stand at every position of a run.
+
+    Args:
+      cases: `Cases` with M images in all.
+      batch_size: B units a step, over all workers.
+      seed: int.
+      positives: "augmentation", where each image is a unit of its own and both of its views come
+        from it; "case", where two different images of a case are drawn (a case with one image
+        gives it twice).
+      images: how many are drawn of a unit: 2 for pairs, 1 for a labelled example.
+      substitutes: int64 `[M]`, the image that is read in the place of each; None for itself.
+
+    Raises:
+      InputError: the batch holds more units than there are.
+    """
+
+    def __init__(self, cases, *, batch_size, seed, positives="case", images=2, substitutes=None):
+        if positives not in POSITIVES:
+            raise ValueError(f"positives {positives!r}; expected one of {POSITIVES}")
+        self.cases, self.batch_size, self.seed, self.images = cases, batch_size, seed, images
+        self.by_case = positives == "case"
+        units = cases if self.by_case else cases.each_image_alone()
+        if batch_size > len(units):
+            what = "cases" if self.by_case else "images"
+            raise InputError(f"--batch_size {batch_size} is more than the {len(units)} {what}")
+        self.offsets = units.offsets
+        # Tensors that each graph captures, not makes anew: the case of each image, its path.
+        self.owner = tf.constant(np.repeat(np.arange(len(cases)), np.diff(cases.offsets)))
+        self.paths = tf.constant(cases.paths)
+        self.substitutes = np.arange(len(cases.paths)) if substitutes is None else substitutes
+
+    def drawn(self, start_step, stop_step, share=(0, 1)):
+        """A `tf.data.Dataset` of (position, images): int64 scalar, int64 `[images]`.
+
+        Args:
+          start_step, stop_step: of the run.
+          share: (w, W): the part of each batch that worker w of W takes.
+        """
+        offsets, substitutes = tf.constant(self.offsets), tf.constant(self.substitutes, tf.int64)
+
+        def images(position, unit):
+            if self.by_case:
+                drawn = _two_images(offsets, unit, self.seed, position)[: self.images]
+            else:
+                drawn = [unit] * self.images
+            return position, tf.gather(substitutes, drawn)
+
+        n = len(self.offsets) - 1
+        return order(n, self.batch_size, self.seed, start_step, stop_step, share).map(images)
+
+    def recovering(self, stand_ins, steps, ahead):
+        """A function for `trainer.fit`: stands in for what is unreadable after so many steps.
+
+        Args:
+          stand_ins: `StandIns`, whose substitutes these are.
+          steps: of the run.
+          ahead: the failed batch is one of so many; the next one but for a data service, which
+            makes later ones meanwhile.
+        """
+
+        def recover(done):
+            for step in range(done, min(done + ahead, steps)):
+                rows = [images for _, images in self.drawn(step, step + 1).as_numpy_iterator()]
+                if stand_ins.add(np.concatenate(rows)):
+                    return True
+            return False
+
+        return recover
+
+
+def contrastive_batches(positions, recipe, **running):
+    """Batches of two views: of one image (SimCLR), or of two images of one case (MICLe).
+
+    Args:
+      positions: `Positions` of two images.
+      recipe: a `Recipe`.
+      running: see `_batches`.
+
+    Returns:
+      A `tf.data.Dataset` of "view1" and "view2", float32 `[B, S, S, 3]` in [0, 1] (with "device",
+      crops that `augment.changes` makes views of with "draws1" and "draws2"); "image1" and
+      "image2", int64 `[B]` rows of `cases.paths`; "case", int64 `[B]` rows of `cases`. No unit
+      comes twice in a batch, unless it stands in for an unreadable one.
+    """
+
+    def example(images, views, draws):
+        return {
+            **{f"view{number}": view for number, view in enumerate(views, 1)},
+            **{f"draws{number}": part for number, part in enumerate(draws, 1)},
+            "image1": images[0],
+            "image2": images[1],
+            "case": positions.owner[images[0]],
+        }
+
+    return _batches(positions, recipe, example, **running)
+
+
+def labelled_batches(positions, recipe, **running):
+    """Batches of one view of one image, drawn anew each time, of each case.
+
+    Args:
+      positions: `Positions` of one image.
+      recipe: a `Recipe`.
+      running: see `_batches`.
+
+    Returns:
+      A `tf.data.Dataset` of "images", float32 `[B, S, S, 3]`, as the views of
+      `contrastive_batches` (with "draws"), and "targets", float32 `[B, K]`. No case comes twice in
+      a batch, unless it stands in for one whose images are unreadable.
+    """
+    targets = tf.constant(positions.cases.targets)
+
+    def example(images, views, draws):
+        part = {"draws": draws[0]} if draws else {}
+        return {"images": views[0], "targets": targets[positions.owner[images[0]]], **part}
+
+    return _batches(positions, recipe, example, **running)
+
+
+def _batches(
+    positions,
+    recipe,
+    example,
+    *,
+    steps,
+    start_step=0,
+    share=(0, 1),
+    pieces=1,
+    threads=0,
+    augment_on="host",
+    data_service="",
+):
+    """Batches of examples.
+
+    Args:
+      positions: `Positions`.
+      recipe: a `Recipe`.
+      example: (images, views, draws) to an example's dict of tensors.
+      steps, start_step: `steps - start_step` batches come, those from `start_step` on.
+      share: (w, W): of each batch comes the part of worker w of W.
+      pieces: that part comes in so many batches.
+      threads: parallel calls; 0 lets tf.data choose.
+      augment_on: "host", or "device", where views are crops that are yet to be changed.
+      data_service: address of a tf.data service that does the work; "" for this process.
+    """
+    if augment_on not in PLACES:
+        raise ValueError(f"augment_on {augment_on!r}; expected one of {PLACES}")
+    part = positions.batch_size // share[1]
+    if part * share[1] != positions.batch_size or part % pieces:
+        raise ValueError(f"{positions.batch_size} do not divide by {share[1]} times {pieces}")
+    changes = augment.changes_of_each(recipe)
+
+    def seen(position, images):
+        cut, draws = crops_at(positions, recipe, position, images)
+        if augment_on == "device":
+            return example(images, cut, tf.unstack(draws))
+        return example(images, changes(cut, draws), [])
+
+    def batches(first, last, size):
+        examples = positions.drawn(first, last, share).map(
+            seen, num_parallel_calls=threads or tf.data.AUTOTUNE, deterministic=True
+        )
+        return examples.batch(size, drop_remainder=True)
+
+    if data_service:
+        whole = distributed(partial(batches, size=part), start_step, steps, data_service)
+        return whole.rebatch(part // pieces, drop_remainder=True) if pieces > 1 else whole
+    options = tf.data.Options()
+    # XLA computes in a thread of its own while the one that called it waits.
+    options.threading.private_threadpool_size = 2 * os.cpu_count()
+    return (
+        batches(start_step, steps, part // pieces).prefetch(tf.data.AUTOTUNE).with_options(options)
+    )
+
+
+def crops_at(positions, recipe, position, images, again=0):
+    """The crops of an example's views, and the numbers that `augment.changes` wants with them.
+
+    Args:
+      positions: `Positions`.
+      recipe: a `Recipe`.
+      position: of the example in the run.
+      images: int64 `[V]`, of its views.
+      again: another number gives other views.
+
+    Returns:
+      V crops, float32 `[S, S, 3]`, and the numbers `[V, n]`.
+    """
+    place, draws = augment.draw(key(positions.seed, VIEW, position, again), positions.images)
+    paths, content = positions.paths, reader(positions.cases.paths)
+
+    def of_one():
+        return crops.random_crops(content(tf.gather(paths, images[0])), place, recipe)
+
+    def of_each():
+        encoded = [content(path) for path in tf.unstack(tf.gather(paths, images))]
+        return [
+            crops.random_crops(encoded[v], place[v : v + 1], recipe)[0]
+            for v in range(positions.images)
+        ]
+
+    if not positions.by_case or positions.images == 1:
+        return of_one(), draws
+    # One image twice is read and decoded once.
+    return tf.cond(tf.reduce_all(images == images[0]), of_one, of_each), draws
+
+
+def ahead(config):
+    """See `Positions.recovering`."""
+    return AHEAD if config.data.data_service else 1
+
+
+def running(config):
+    """How the batches of a training run are made: arguments of the functions above."""
+    return {
+        "steps": config.train.steps,
+        "threads": config.data.threads,
+        "augment_on": config.augment.augment_on,
+        "data_service": config.data.data_service,
+    }
+
+
+def evaluation_batches(paths, *, batch_size, size, proportion=crops.CROP_PROPORTION, threads=0):
+    """Batches `[b, size, size, 3]`, in [0, 1], of the evaluation view of every image, in order.
+
+    The last batch holds what is left.
+    """
+    views = tf.data.Dataset.from_tensor_slices(np.asarray(paths, str)).map(
+        lambda path: evaluation_view(read(path), size, proportion),
+        num_parallel_calls=threads or tf.data.AUTOTUNE,
+        deterministic=True,
+    )
+    return views.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+
+
+def evaluation_view(image, size, proportion):
+    """What evaluation and serving see of a decoded image: `[size, size, 3]` in [0, 1]."""
+    return augment.clip(crops.evaluation_view(image, size, proportion) / 255)
+
+
+def order(n, batch_size, seed, start_step, stop_step, share=(0, 1)):
+    """Which of n units stand at the positions of the steps `start_step` to `stop_step`.
+
+    Position p is of step p // B. Each epoch is a permutation of its own, of which the first
+    B (n // B) units are used. (It is drawn whole: `tf.random.experimental.index_shuffle` is far
+    from uniform.)
+
+    Returns:
+      A `tf.data.Dataset` of (position, unit), int64 scalars, of worker w's part of each batch.
+    """
+    per_epoch = n // batch_size * batch_size
+    start, stop = start_step * batch_size, stop_step * batch_size
+    worker, workers = share
+
+    def epoch(number):
+        all_units = tf.range(n, dtype=tf.int64)
+        units = tf.random.experimental.stateless_shuffle(all_units, key(seed, ORDER, number))
+        places = tf.range(
+            tf.maximum(start - number * per_epoch, 0),
+            tf.minimum(stop - number * per_epoch, per_epoch),
+        )
+        places = places[places % batch_size * workers // batch_size == worker]
+        positions = number * per_epoch + places
+        return tf.data.Dataset.from_tensor_slices((positions, tf.gather(units, places)))
+
+    return tf.data.Dataset.range(start // per_epoch, -(-stop // per_epoch)).flat_map(epoch)
+
+
+def key(seed, purpose, place, again=0):
+    """The seed, int64 `[2]`, of the random numbers of a purpose at a place, a position or epoch."""
+    # Each number of the four has bits of its own. Stateless ops mix a seed before they use it.
+    low = tf.cast(place, tf.int64) + again * 2**48
+    return tf.stack([tf.constant(8 * seed + purpose, tf.int64), low])
+
+
+def _two_images(offsets, unit, seed, position):
+    """Rows of two images of a unit, each pair as likely; different where it has two or more."""
+    first, count = offsets[unit], offsets[unit + 1] - offsets[unit]
+    draws = tf.random.stateless_uniform([2], key(seed, IMAGE, position))
+    places = tf.cast(tf.stack([count, count - 1]), tf.float32)
+    here, ahead = tf.unstack(tf.cast(draws * places, tf.int64))
+    return first + here, first + (here + 1 + ahead) % count

@@ -1,0 +1,81 @@
+"""What an encoder costs: parameters, multiply-adds and memory, counted in its own graph.
+
+    cost = measure("resnet152", width=2, image_size=448)
+    cost.parameters, cost.multiply_adds, cost.kept("blocks")
+
+No weight is allocated: the graph is traced and not run.
+"""
+
+import dataclasses
+import math
+import re
+
+import tensorflow as tf
+
+from simclr_med import compat
+from simclr_med.encoders.encoder import build_encoder
+from simclr_med.encoders.recompute import CUTS
+
+TRAINING = 3  # forward, gradients of the activations, gradients of the weights
+COPIES = 3  # of each parameter: itself, its gradient, its momentum
+PRODUCTS = ("Conv2D", "MatMul")
+KEPT = (*PRODUCTS, "Relu", "MaxPool", "AvgPool")  # ops whose outputs the backward pass reads
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """Of one image.
+
+    Attributes:
+      parameters: trainable ones.
+      multiply_adds: of the convolutions, forward: what the field's tables call FLOPs.
+      outputs: (layer, values) of all that the backward pass reads, in the order computed.
+    """
+
+    parameters: int
+    multiply_adds: int
+    outputs: tuple
+
+    def kept(self, recompute="none"):
+        """Values kept for the backward pass; with "stages" or "blocks", at its peak."""
+        if recompute == "none":
+            return sum(values for _, values in self.outputs)
+        boundaries, segment, largest = 0, 0, 0
+        for layer, values in self.outputs:
+            segment += values
+            if re.fullmatch(CUTS[recompute], layer):
+                boundaries += values
+                largest, segment = max(largest, segment), 0
+        return boundaries + max(largest, segment)
+
+    def memory(self, images, bytes_a_value=4, recompute="none"):
+        """Bytes of a training step on `images` images: weights, gradients, momenta, activations.
+
+        An estimate: what the kernels need for themselves comes on top.
+        """
+        return 4 * COPIES * self.parameters + images * bytes_a_value * self.kept(recompute)
+
+    def step_flops(self, images, recompute="none"):
+        """Floating-point operations of a training step, a multiply-add being two."""
+        passes = TRAINING + (recompute != "none")
+        return 2 * passes * images * self.multiply_adds
+
+
+def measure(name, width=1.0, image_size=224, **settings):
+    """The `Cost` of an encoder on one image; `settings` are `build_encoder`'s."""
+    with tf.variable_creator_scope(compat.unallocated_variable):
+        encoder = build_encoder(name, width, image_size, **settings)
+    images = tf.TensorSpec([1, image_size, image_size, 3])
+    infer = tf.function(lambda images: encoder(images, training=False))
+    operations = infer.get_concrete_function(images).graph.get_operations()
+    outputs, multiply_adds = [], 0
+    for operation in operations:
+        layer = operation.name.split("/")[-2] if "/" in operation.name else ""
+        block = operation.type == "AddV2" and re.fullmatch(CUTS["blocks"], layer)  # BiT's end so
+        if operation.type in KEPT or block:
+            outputs.append((layer, math.prod(operation.outputs[0].shape)))
+        if operation.type in PRODUCTS:
+            contracted = operation.inputs[1].shape[:-1]  # of the kernel: height, width, inputs
+            multiply_adds += outputs[-1][1] * math.prod(contracted)
+    parameters = sum(math.prod(variable.shape) for variable in encoder.trainable_variables)
+    return Cost(parameters, multiply_adds, tuple(outputs))

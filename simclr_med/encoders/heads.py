@@ -1,0 +1,58 @@
+"""The projection head (SimCLR, section 4), classifiers, and what a classifier may read."""
+
+import keras
+
+from simclr_med.encoders.normalization import batch_norm
+from simclr_med.encoders.resnet import EPSILON
+
+
+def build_projection_head(input_dim, layers=2, dim=128, bn_momentum=0.9):
+    """Features `[B, D]` to projections `[B, P]`: dense layers with batch normalisation.
+
+    Hidden layers are as wide as the input, with ReLU; the last has `dim` outputs, no ReLU and no
+    offset. The outputs of the layers are "projection1", "projection2" ...
+    """
+    x = features = keras.Input([input_dim], name="projection_input")
+    for i in range(1, layers + 1):
+        last = i == layers
+        x = keras.layers.Dense(
+            dim if last else input_dim,
+            use_bias=False,
+            kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
+            name=f"projection{i}_dense",
+        )(x)
+        name = f"projection{i}" if last else f"projection{i}_bn"
+        x = batch_norm(momentum=bn_momentum, epsilon=EPSILON, center=not last, name=name)(x)
+        if not last:
+            x = keras.layers.ReLU(name=f"projection{i}")(x)
+    return keras.Model(features, x, name="projection")
+
+
+def build_head_input(encoder, projection, head_input):
+    """A model from images to what the head reads, `[B, D]`; it shares the layers' weights.
+
+    Args:
+      head_input: "encoder", "stage1" ... "stage3" (averaged over positions) or "projection1" ...
+    """
+    images = encoder.inputs[0]
+    if head_input == "encoder":
+        output = encoder.outputs[0]
+    elif head_input.startswith("stage"):
+        output = encoder.get_layer(head_input).output
+        output = keras.layers.GlobalAveragePooling2D(name=f"{head_input}_pooled")(output)
+    else:
+        part = keras.Model(projection.inputs[0], projection.get_layer(head_input).output)
+        output = part(encoder.outputs[0])
+    return keras.Model(images, output, name="head_input")
+
+
+def build_classifier(input_dim, classes, normalise=False):
+    """`[B, D]` to logits `[B, K]`; zero at the start. `normalise` standardises its input first.
+
+    The statistics of "normalization" are set by its `adapt`.
+    """
+    x = inputs = keras.Input([input_dim], name="head_inputs")
+    if normalise:
+        x = keras.layers.Normalization(name="normalization")(x)
+    logits = keras.layers.Dense(classes, kernel_initializer="zeros", name="logits")(x)
+    return keras.Model(inputs, logits, name="head")

@@ -1,0 +1,86 @@
+"""Weights of others, each format read by one small module of this package.
+
+    imported = load("bit").read(pathlib.Path("BiT-M-R101x3.npz"))
+    write(imported, "weights/bit")  # what --init=imported:weights/bit and load_encoder read
+
+A module has `read`, from a path to an `Imported`; it accounts for every variable of the file, as
+imported or left out. `write` accounts for every variable of the encoder.
+"""
+
+import dataclasses
+import importlib
+
+import numpy as np
+
+from simclr_med import files
+from simclr_med.config import settings as configs
+from simclr_med.encoders import checkpoint, input_contract, networks
+from simclr_med.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class Imported:
+    """What a file holds, in our names.
+
+    Attributes:
+      source: the file and the project that its format is of.
+      encoder: an `EncoderConfig`.
+      weights: encoder/... and projection/... to arrays.
+      left_out: names in the file that have no place in an encoder.
+      projection_layers, projection_dim: of the projection head; 0 layers where there is none.
+      image_size, crop, interpolation: of the source's own evaluation.
+    """
+
+    source: str
+    encoder: configs.EncoderConfig
+    weights: dict
+    left_out: tuple
+    image_size: int
+    crop: float
+    interpolation: str
+    projection_layers: int = 0
+    projection_dim: int = 128
+
+
+def load(source):
+    """The module of a source: "simclr", "bit", "keras" or "run"."""
+    return importlib.import_module(f"{__name__}.{source}")
+
+
+def write(imported, folder):
+    """Writes the folder of an `Imported`: config.json, input.json, checkpoints/0.
+
+    Raises:
+      InputError: `folder` is there already; a variable has no counterpart or another shape, or
+        holds what is no number.
+    """
+    config = configs.Config(
+        mode=configs.IMPORTED,
+        work_dir=str(folder),
+        augment=configs.AugmentConfig(image_size=imported.image_size, eval_crop=imported.crop),
+        encoder=imported.encoder,
+        projection=configs.ProjectionConfig(imported.projection_layers, imported.projection_dim),
+        train=configs.TrainConfig(steps=0),
+    )
+    variables = networks.build(config).variables()
+    there = {name: list(array.shape) for name, array in imported.weights.items()}
+    checkpoint.refuse_differences(imported.source, there, variables)
+    broken = [name for name, array in imported.weights.items() if not np.isfinite(array).all()]
+    if broken:
+        raise InputError(f"{imported.source} is damaged: {broken[0]} is not finite throughout")
+    for name, variable in variables.items():
+        variable.assign(imported.weights[name].astype(np.float32))
+    try:
+        with files.new_folder(folder) as path:
+            files.write_text(path / "config.json", configs.to_json(config))
+            input_contract.make(config, imported.source, imported.interpolation).save(path)
+            checkpoint.save(path, variables, step=0, keep=1)
+    except FileExistsError:
+        raise InputError(f"{folder} is there already") from None
+
+
+def refuse_unknown(path, names, project):
+    """Raises `InputError` where a file has variables that are not known in its format."""
+    if names:
+        listed = "\n  ".join(sorted(names)[: checkpoint.LISTED])
+        raise InputError(f"{path} has variables that {project} does not have:\n  {listed}")

@@ -1,0 +1,146 @@
+"""ResNet-50, 101, 152 of keras.applications: a model (.keras, .h5, SavedModel) or its .h5 weights.
+
+Their convolutions have biases: each is folded into the mean of the normalisation that follows.
+"""
+
+import re
+import zipfile
+
+import h5py
+import keras
+import numpy as np
+
+from simclr_med.config.architectures import ENCODERS
+from simclr_med.config.settings import EncoderConfig
+from simclr_med.encoders.importers import Imported, refuse_unknown
+from simclr_med.encoders.resnet import EPSILON
+from simclr_med.errors import InputError
+
+PROJECT = "keras.applications' ResNet"
+THEIR_EPSILON = 1.001e-5
+NAME = re.compile(
+    r"(?:conv1|conv(?P<stage>[2-5])_block(?P<block>\d+)_(?P<number>[0-3]))"
+    r"_(?P<kind>conv/kernel|conv/bias|bn/gamma|bn/beta|bn/moving_mean|bn/moving_variance)"
+)
+HEADS = ("predictions", "probs")  # now, and in the files published with the top
+HEAD = tuple(f"{layer}/{weight}" for layer in HEADS for weight in ("kernel", "bias"))
+
+
+def read(path):
+    """The `Imported` of a file; its classifier is left out."""
+    arrays = _arrays(path)
+    left_out = tuple(name for name in HEAD if arrays.pop(name, None) is not None)
+    names = {name: _ours(name) for name in arrays}
+    refuse_unknown(path, [name for name, ours in names.items() if ours is None], PROJECT)
+    arrays = {ours: arrays[theirs] for theirs, ours in names.items()}
+    if "stem_conv/kernel" not in arrays:
+        raise InputError(f"{path} is not of {PROJECT}: conv1_conv/kernel is missing")
+    name = _architecture(path, arrays)
+    if any(name.endswith("/bias") for name in arrays):
+        _refuse_biases_that_do_not_fit(path, arrays)
+    width = arrays["stem_conv/kernel"].shape[-1] / 64
+    return Imported(
+        source=f"{path.name} ({PROJECT}, {name})",
+        encoder=EncoderConfig(encoder=name, width=width),
+        weights={f"encoder/{name}": array for name, array in _folded(arrays).items()},
+        left_out=left_out,
+        # Not published; the usual evaluation on ImageNet.
+        image_size=224,
+        crop=0.875,
+        interpolation="bilinear",
+    )
+
+
+def _ours(name):
+    found = NAME.fullmatch(name)
+    if not found:
+        return None
+    stage, block, number, kind = found.groups()
+    kind, weight = kind.split("/")
+    if stage is None:
+        return f"stem_{kind}/{weight}"
+    which = f"shortcut_{kind}" if number == "0" else f"{kind}{number}"
+    return f"stage{int(stage) - 1}_block{block}_{which}/{weight}"
+
+
+def _architecture(path, arrays):
+    blocks = tuple(
+        sum(bool(re.fullmatch(rf"stage{stage}_block\d+_conv1/kernel", name)) for name in arrays)
+        for stage in range(1, 5)
+    )
+    for name, row in ENCODERS.items():
+        if row.stride_first and row.blocks == blocks:
+            return name
+    raise InputError(f"{path}: stages of {blocks} blocks are no architecture of {PROJECT}")
+
+
+def _bias_before(normalisation):
+    return f"{normalisation.replace('bn', 'conv')}/bias"
+
+
+def _refuse_biases_that_do_not_fit(path, arrays):
+    for name, array in arrays.items():
+        layer, weight = name.split("/")
+        if weight == "moving_mean":
+            bias = _bias_before(layer)
+            there = arrays[bias].shape if bias in arrays else "missing"
+            if there != array.shape:
+                raise InputError(
+                    f"{path} is not of {PROJECT}, or is damaged: {bias} is {there}, expected "
+                    f"{array.shape}"
+                )
+
+
+def _folded(arrays):
+    """Without biases, and for our epsilon: (c + bias - mean) / sqrt(variance + epsilon) stays."""
+    folded = {}
+    for name, array in arrays.items():
+        layer, weight = name.split("/")
+        if weight == "bias":
+            continue
+        if weight == "moving_mean":
+            array = array - arrays.get(_bias_before(layer), 0)
+        elif weight == "moving_variance":
+            array = array + (THEIR_EPSILON - EPSILON)
+        elif name == "stem_conv/kernel":
+            array = array[:, :, ::-1]  # its inputs are blue, green, red
+        folded[name] = np.ascontiguousarray(array)
+    return folded
+
+
+def _arrays(path):
+    """Arrays by {layer}/{weight}."""
+    try:
+        if path.suffix in (".h5", ".hdf5"):
+            return _from_weights(path)
+        model = keras.models.load_model(path, compile=False)
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} is no Keras model: {str(error).splitlines()[0]}") from None
+    return {
+        f"{layer.name}/{_short(variable.name)}": variable.numpy()
+        for layer in model.layers
+        for variable in layer.weights
+    }
+
+
+def _from_weights(path):
+    with h5py.File(path, "r") as file:
+        root = file.get("model_weights", file)
+        if "layer_names" not in root.attrs:
+            raise InputError(
+                f"{path} has no layers' names: save the model as .keras, or its weights as "
+                "NAME.h5 and not NAME.weights.h5"
+            )
+        return {
+            f"{layer}/{_short(name)}": np.asarray(group[name])
+            for layer, group in root.items()
+            for name in (_text(name) for name in group.attrs.get("weight_names", ()))
+        }
+
+
+def _text(name):
+    return name.decode() if isinstance(name, bytes) else name
+
+
+def _short(name):
+    return name.split("/")[-1].split(":")[0]

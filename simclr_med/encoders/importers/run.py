@@ -1,0 +1,31 @@
+"""Another run of ours, whatever its head: encoder and projection head, without the rest."""
+
+from simclr_med.config import settings as configs
+from simclr_med.encoders import checkpoint, input_contract, networks
+from simclr_med.encoders.importers import Imported
+
+
+def read(path):
+    """The `Imported` of the work folder of a run that has ended."""
+    config = configs.load(path)
+    nets = networks.build(config)
+    folder = networks.last_checkpoint(path)
+    networks.restore_encoder(nets, folder)
+    weights = {name: variable.numpy() for name, variable in nets.variables().items()}
+    # Runs of earlier versions have no contract of their own.
+    own = (
+        input_contract.load(path)
+        if (path / input_contract.FILE).exists()
+        else input_contract.of_run(config)
+    )
+    return Imported(
+        source=f"{path} (a run of simclr_med)",
+        encoder=config.encoder,
+        weights=weights,
+        left_out=tuple(name for name in checkpoint.saved_shapes(folder) if name not in weights),
+        image_size=own.size,
+        crop=own.crop,
+        interpolation=own.interpolation,
+        projection_layers=config.projection.projection_layers,
+        projection_dim=config.projection.projection_dim,
+    )

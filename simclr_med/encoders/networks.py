@@ -1,0 +1,160 @@
+"""The networks of a run: encoder, projection head, and where it has one, the classifier.
+
+networks = build(config, classes=27)
+encoder = load_encoder("work/micle")  # of a run, or of tools/import_checkpoint.py's folder
+"""
+
+import dataclasses
+import json
+import pathlib
+
+import keras
+
+from simclr_med import files
+from simclr_med.config.settings import load as load_config
+from simclr_med.encoders import checkpoint, heads
+from simclr_med.encoders.encoder import build_encoder
+from simclr_med.errors import InputError
+
+
+@dataclasses.dataclass(eq=False)
+class Networks:
+    """`encoder`: images to features; `projection`; `inputs`: images to what `head` reads."""
+
+    encoder: keras.Model
+    projection: keras.Model
+    inputs: keras.Model | None = None
+    head: keras.Model | None = None
+
+    def variables(self):
+        """All weights by stable name: encoder/..., projection/..., head/..."""
+        named = checkpoint.named_variables(self.encoder, "encoder")
+        named |= checkpoint.named_variables(self.projection, "projection")
+        if self.head is not None:
+            named |= checkpoint.named_variables(self.head, "head")
+        return named
+
+    def logits(self, images, training=False):
+        """Images `[B, H, W, C]` to logits `[B, K]`."""
+        return self.head(self.inputs(images, training=training), training=training)
+
+
+def build(config, classes=None):
+    """Fresh networks, their weights drawn from the run's seed.
+
+    Args:
+      config: a `Config`.
+      classes: K, the number of outputs of the head; None for pretraining.
+    """
+    keras.utils.set_random_seed(config.seed)
+    encoder = _build_encoder(config)
+    projection = heads.build_projection_head(
+        encoder.output_shape[-1],
+        config.projection.projection_layers,
+        config.projection.projection_dim,
+        config.encoder.bn_momentum,
+    )
+    if classes is None:
+        return Networks(encoder, projection)
+    inputs = heads.build_head_input(encoder, projection, config.head.head_input)
+    normalise = config.mode == "linear_probe"
+    head = heads.build_classifier(inputs.output_shape[-1], classes, normalise)
+    return Networks(encoder, projection, inputs, head)
+
+
+def _build_encoder(config):
+    settings = dataclasses.asdict(config.encoder)
+    name = settings.pop("encoder")
+    return build_encoder(name, image_size=config.augment.image_size, **settings)
+
+
+def load_encoder(path):
+    """The trained encoder in `path`: a Keras model, images `[B, H, W, 3]` to features `[B, D]`.
+
+    Images are in [0, 1] whatever the weights' source: what else it expects is the model's first
+    layer. input.json in the folder has the size, crop and interpolation of its own evaluation.
+
+    Args:
+      path: the work folder of a run that has ended, or a folder of tools/import_checkpoint.py.
+
+    Raises:
+      InputError: `path` holds neither, or is damaged.
+    """
+    encoder = _build_encoder(load_config(path))
+    variables = checkpoint.named_variables(encoder, "encoder")
+    checkpoint.restore(last_checkpoint(path), variables, only=("encoder/",))
+    return encoder
+
+
+def initialise(networks, init):
+    """Takes encoder, and projection head where there is one, from `init`.
+
+    Args:
+      init: "random", "run:PATH" or "imported:PATH".
+    """
+    if init != "random":
+        restore_encoder(networks, last_checkpoint(init.partition(":")[2]))
+
+
+def restore_encoder(networks, path):
+    """Restores the encoder, and the projection head where the checkpoint folder `path` has one."""
+    prefixes = ("encoder/", "projection/")
+    if not any(name.startswith("projection/") for name in checkpoint.saved_shapes(path)):
+        prefixes = ("encoder/",)
+    wanted = {n: v for n, v in networks.variables().items() if n.startswith(prefixes)}
+    checkpoint.restore(path, wanted, only=prefixes)
+
+
+def last_checkpoint(work_dir):
+    """The folder of the checkpoint that a run ended with; refuses one that has not ended."""
+    found, steps = checkpoint.steps(work_dir), load_config(work_dir).train.steps
+    if not found:
+        raise InputError(f"{work_dir} holds no checkpoint: has the run been started?")
+    if found[-1] < steps:
+        raise InputError(
+            f"{work_dir} stopped at step {found[-1]} of {steps}: "
+            "give its training command again to finish it"
+        )
+    return pathlib.Path(work_dir) / "checkpoints" / str(found[-1])
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """What a head's outputs mean; stands in the work folder as task.json."""
+
+    task: str
+    classes: tuple
+    other_class: str | None
+
+    @classmethod
+    def of(cls, info):
+        """The task of a data set's `DatasetInfo`."""
+        return cls(info.task, tuple(info.classes), info.other_class)
+
+    def save(self, work_dir):
+        text = json.dumps(dataclasses.asdict(self), indent=1, ensure_ascii=False)
+        files.write_text(pathlib.Path(work_dir) / "task.json", text)
+
+    @classmethod
+    def load(cls, work_dir):
+        file = pathlib.Path(work_dir) / "task.json"
+        try:
+            content = json.loads(file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise InputError(
+                f"{work_dir} has no head: train one with --mode=linear_probe or --mode=finetune"
+            ) from None
+        return cls(content["task"], tuple(content["classes"]), content["other_class"])
+
+
+def load_trained(work_dir):
+    """Returns (`Config`, `Task`, `Networks`) of a run that has trained its head to the end."""
+    config = load_config(work_dir)
+    task = Task.load(work_dir)
+    path = last_checkpoint(work_dir)
+    networks = build(config, len(task.classes))
+    checkpoint.restore(path, networks.variables(), only=("encoder/", "projection/", "head/"))
+    for layer in networks.head.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()  # its mean and variance are derived from the weights
+    return config, task, networks

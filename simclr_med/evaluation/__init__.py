@@ -1,0 +1,6 @@
+"""Predictions become numbers and pages: metrics, intervals, comparisons, the report.
+
+May import: config, and what all packages share; never TensorFlow.
+
+    scores = metrics.evaluate(predictions.read("predictions/test.csv"), replicates=1000)
+"""

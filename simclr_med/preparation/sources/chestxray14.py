@@ -1,0 +1,101 @@
+"""ChestX-ray14: chest radiographs of the NIH with 14 findings, an external chest set."""
+
+import re
+import sys
+
+import pandas as pd
+
+from simclr_med.preparation.source_table import (
+    FILE,
+    ROW,
+    Records,
+    drop_rows,
+    find,
+    locate,
+    read_csv,
+)
+
+TITLE = "NIH ChestX-ray14 (Wang et al. 2017)"
+LOOKS_FOR = "Data_Entry_2017.csv or Data_Entry_2017_v2020.csv beside folders of the images"
+WHERE = "the NIH Clinical Center, nihcc.app.box.com/v/ChestXray-NIHCC"
+FINDINGS = (
+    "Atelectasis", "Cardiomegaly", "Effusion", "Infiltration", "Mass", "Nodule", "Pneumonia",
+    "Pneumothorax", "Consolidation", "Edema", "Emphysema", "Fibrosis", "Pleural_Thickening",
+    "Hernia",
+)  # fmt: skip
+NOTHING = "No Finding"
+OPTIONS = {
+    "official_split": {
+        "choices": ("ignore", "keep"),
+        "default": "ignore",
+        "help": "keep: test_list.txt is test, and train_val_list.txt is drawn into the others",
+    }
+}
+# Two names of the header hold a comma of their own: its cells are put together again.
+HALVES = {("OriginalImage[Width", "Height]"), ("OriginalImagePixelSpacing[x", "y]")}
+
+
+def read(folder, options):
+    """A case is an image: labels change over a patient's follow-ups."""
+    names = ("Data_Entry_2017.csv", "Data_Entry_2017*.csv", "Data_Entry_2017*.csv.gz")
+    file = find(folder, names, sys.modules[__name__])
+    wanted = ("Image Index", "Finding Labels", "Patient ID", "Patient Age", "Patient Gender",
+              "View Position")  # fmt: skip
+    rows = read_csv(file, wanted, rename=one_name_a_cell)
+    problems = []
+    allowed = {*FINDINGS, NOTHING}
+    sound = {t: set(t.split("|")) <= allowed for t in pd.unique(rows["Finding Labels"])}
+    reason = f"is not made of {', '.join(FINDINGS)} or {NOTHING}"
+    bad = ~rows["Finding Labels"].map(sound)
+    rows = drop_rows(rows, bad, "Finding Labels", reason, problems)
+    labels = rows["Finding Labels"]
+    present = {t: set(t.split("|")) for t in pd.unique(labels)}
+    ages = {t: re.sub(r"^0*(\d+)Y$", r"\1", t) for t in pd.unique(rows["Patient Age"])}
+    split, sizes = pd.Series("", rows.index), {}
+    if options["official_split"] == "keep":
+        listed = find(folder, ("test_list.txt",), sys.modules[__name__]).read_text().split()
+        split[rows["Image Index"].isin(set(listed))] = "test"
+        sizes = {"train": 0.9, "validation": 0.1}
+    table = pd.DataFrame(
+        {
+            "image": locate(folder, rows["Image Index"]),
+            "case_id": rows["Image Index"].str.rpartition(".")[0],
+            "patient_id": rows["Patient ID"],
+            "split": split,
+            **{
+                name: labels.map({t: str(int(name in has)) for t, has in present.items()})
+                for name in FINDINGS
+            },
+            "sex": rows["Patient Gender"],
+            "view": rows["View Position"],
+            "age": rows["Patient Age"].map(ages),
+            FILE: rows[FILE],
+            ROW: rows[ROW],
+        }
+    )
+    return Records(
+        name="ChestX-ray14",
+        task="multilabel",
+        table=table,
+        image_root=folder,
+        findings=FINDINGS,
+        groups=("sex", "view"),
+        sizes=sizes,
+        licence="no restrictions; the NIH asks to be named",
+        source=TITLE,
+        notes=["Findings that the report does not name are absent. Effusion is pleural effusion."],
+        problems=problems,
+    )
+
+
+def one_name_a_cell(header):
+    """The header with each pair of HALVES joined, as long as before: its last cells are empty."""
+    joined = []
+    for cell in header:
+        if joined and (joined[-1], cell) in HALVES:
+            # The rows have a cell for each half.
+            first, second = joined[-1].partition("[")[::2]
+            joined[-1:] = [f"{first}{second}", f"{first}{cell.rstrip(']')}"]
+        else:
+            joined.append(cell)
+    return joined

@@ -1,0 +1,131 @@
+"""CheXpert: chest radiographs by patient and study, with uncertain findings."""
+
+import sys
+
+import pandas as pd
+
+from simclr_med.errors import InputError
+from simclr_med.preparation.source_table import FILE, ROW, Records, drop_rows, find, read_csv
+
+TITLE = "CheXpert (Irvin et al. 2019)"
+LOOKS_FOR = "train.csv (and valid.csv) beside train/patient*/study*/view*.jpg"
+WHERE = "Stanford AIMI, after registration"
+
+FINDINGS = (
+    "Enlarged Cardiomediastinum", "Cardiomegaly", "Lung Opacity", "Lung Lesion", "Edema",
+    "Consolidation", "Pneumonia", "Atelectasis", "Pneumothorax", "Pleural Effusion",
+    "Pleural Other", "Fracture", "Support Devices",
+)  # fmt: skip
+HEADER = ("Path", "Sex", "Age", "Frontal/Lateral", "AP/PA", "No Finding", *FINDINGS)
+PAPER = ("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Pleural Effusion")
+# Numbers of images. The paper prints 67,429, which leaves out exactly 100,000 of 223,414.
+SPLITS = {
+    "full": {"train": 167_429, "validation": 22_240, "test": 33_745},
+    "as_printed": {"train": 67_429, "validation": 22_240, "test": 33_745},
+}
+IMAGES = sum(SPLITS["full"].values())
+VALUES = {"1.0": "1", "0.0": "0", "-1.0": "-1", "1": "1", "0": "0", "-1": "-1", "": ""}
+PARTS = r"(?P<patient>patient\d+)/(?P<study>study\d+)/(?P<view>[^/]+)$"
+OPTIONS = {
+    "views": {
+        "choices": ("frontal", "lateral", "both"),
+        "default": "both",
+        "help": "which images are kept",
+    },
+    "findings": {
+        "default": "paper",
+        "help": "'paper' (its five), 'all' (13), or names with commas between",
+    },
+    "case": {"choices": ("study", "image"), "default": "study", "help": "what a case is"},
+    "official_validation": {
+        "choices": ("leave_out", "external"),
+        "default": "leave_out",
+        "help": "valid.csv, labelled by radiologists: left out, as in the paper, or external",
+    },
+}
+
+
+def read(folder, options):
+    """Patient and study stand in the path alone."""
+    findings = _findings(options["findings"])
+    file = find(folder, ("train.csv",), sys.modules[__name__])
+    parts = [read_csv(file, HEADER).assign(split="")]
+    if options["official_validation"] == "external":
+        valid = find(file.parent, ("valid.csv",), sys.modules[__name__])
+        parts.append(read_csv(valid, HEADER).assign(split="external"))
+    rows = pd.concat(parts, ignore_index=True)
+    whole = len(parts[0]) == IMAGES
+    problems = []
+    place = rows["Path"].str.extract(PARTS)
+    bad = place["patient"].isna()
+    rows = drop_rows(rows, bad, "Path", "has no patient and study", problems)
+    for name in findings:
+        bad = ~rows[name].isin(VALUES)
+        rows = drop_rows(rows, bad, name, "is not 1.0, 0.0, -1.0 or empty", problems)
+    kind = rows["Frontal/Lateral"]
+    rows = drop_rows(
+        rows, ~kind.isin(("Frontal", "Lateral")), "Frontal/Lateral", "is not one of them", problems
+    )
+    if options["views"] != "both":
+        rows = rows[rows["Frontal/Lateral"].str.lower() == options["views"]]
+        rows = rows.reset_index(drop=True)
+    place = rows["Path"].str.extract(PARTS)
+    image = _paths(folder, rows["Path"])
+    table = pd.DataFrame(
+        {
+            "image": image,
+            "case_id": place["patient"] + "_" + place["study"],
+            "patient_id": place["patient"],
+            "split": rows["split"],
+            **{name: rows[name].map(VALUES) for name in findings},
+            "sex": rows["Sex"].replace("Unknown", ""),
+            "age": rows["Age"],
+            "view": (rows["Frontal/Lateral"] + " " + rows["AP/PA"]).str.strip(),
+            FILE: rows[FILE],
+            ROW: rows[ROW],
+        }
+    )
+    # The official validation counts its patients anew from 64541 on, so that ids do not meet.
+    if options["case"] == "image":
+        table["case_id"] += "_" + place["view"].str.rpartition(".")[0]
+    sizes = SPLITS["full"] if whole and options["views"] == "both" and not problems else SHARES
+    return Records(
+        name="CheXpert",
+        task="multilabel",
+        table=table,
+        image_root=folder,
+        findings=findings,
+        groups=("sex", "view"),
+        sizes=sizes,
+        unit="images",
+        licence="Stanford University School of Medicine CheXpert Dataset Research Use Agreement",
+        source=TITLE,
+        notes=[
+            "The paper re-splits the official training file into 67,429, 22,240 and 33,745 images "
+            "as printed; with 167,429 they fill it, which --splits=full takes for meant.",
+            f"Views: {options['views']}. A case is {options['case']}.",
+        ]
+        + ["Not the whole training file: its shares were used, not its numbers."]
+        * (sizes is SHARES),
+        problems=problems,
+    )
+
+
+SHARES = {split: size / IMAGES for split, size in SPLITS["full"].items()}
+
+
+def _findings(text):
+    if text in ("paper", "all"):
+        return PAPER if text == "paper" else FINDINGS
+    names = tuple(name.strip() for name in text.split(","))
+    wrong = [name for name in names if name not in FINDINGS]
+    if wrong:
+        raise InputError(f"--findings={text}: {wrong[0]!r} is not one of {', '.join(FINDINGS)}")
+    return names
+
+
+def _paths(folder, paths):
+    """Paths below `folder`: the first part is its own name, or a batch's folder inside it."""
+    first = paths.str.partition("/")[0]
+    inside = {name: (folder / name).is_dir() for name in pd.unique(first)}
+    return paths.where(first.map(inside), paths.str.partition("/")[2])

@@ -1,0 +1,116 @@
+"""Any table of images: flags say which column holds what."""
+
+import os
+import pathlib
+
+import pandas as pd
+
+from simclr_med.errors import InputError
+from simclr_med.preparation.source_table import (
+    FILE,
+    ROW,
+    Records,
+    drop_rows,
+    locate,
+    read_csv,
+    split_name,
+)
+
+TITLE = "A table of one's own"
+LOOKS_FOR = "a CSV file, or a folder that holds just one, with a row an image"
+WHERE = "its owner: docs/data.md has an example"
+
+
+def _column(help_text, default=""):
+    return {"default": default, "help": help_text}
+
+
+OPTIONS = {
+    "image_column": _column("paths or names of the images", "image"),
+    "case_column": _column("what one diagnosis belongs to; none: each image is a case"),
+    "patient_column": _column("whose cases are never torn apart; none: unknown"),
+    "label_column": _column("the diagnosis; none: images without labels"),
+    "label_separator": _column("between several diagnoses in a cell", "|"),
+    "finding_columns": _column("instead: columns of findings (1, 0, -1, empty), commas between"),
+    "split_column": _column("splits to be kept; empty cells are drawn"),
+    "group_columns": _column("columns for subgroup analysis, commas between"),
+    "image_root": _column("folder of the images; none: that of the paths, or of the table"),
+}
+
+
+def read(folder, options):
+    """Every column that no flag names is left behind."""
+    file = _only_csv(folder)
+    findings = _names(options["finding_columns"])
+    groups = _names(options["group_columns"])
+    single = {name: options[f"{name}_column"] for name in ("image", "case", "patient", "label")}
+    single["split"] = options["split_column"]
+    if findings and single["label"]:
+        raise InputError("--label_column and --finding_columns: give one of them")
+    wanted = [name for name in (*single.values(), *findings, *groups) if name]
+    rows = read_csv(file, dict.fromkeys(wanted))
+    problems = []
+    if single["split"]:
+        known = [name for name in pd.unique(rows[single["split"]]) if not name or split_name(name)]
+        bad = ~rows[single["split"]].isin(known)
+        rows = drop_rows(rows, bad, single["split"], "is not a split", problems)
+    image = rows[single["image"]].str.strip().str.replace("\\", "/", regex=False)
+    root = _image_root(options["image_root"], file, image)
+    image = image.map(lambda path: path.removeprefix(f"{root}/"))
+    table = pd.DataFrame({"image": locate(root, image), FILE: rows[FILE], ROW: rows[ROW]})
+    table["case_id"] = rows[single["case"]] if single["case"] else image
+    table["patient_id"] = rows[single["patient"]] if single["patient"] else ""
+    split = rows[single["split"]] if single["split"] else pd.Series("", rows.index)
+    table["split"] = split.map({text: split_name(text) or "" for text in pd.unique(split)})
+    if findings:
+        for name in findings:
+            table[name] = rows[name].replace({"1.0": "1", "0.0": "0", "-1.0": "-1"})
+    else:
+        labels = rows[single["label"]] if single["label"] else pd.Series("", rows.index)
+        table["labels"] = _joined(labels, options["label_separator"])
+    for name in groups:
+        table[name] = rows[name]
+    return Records(
+        name=file.name.split(".")[0],
+        task="multilabel" if findings else "multiclass",
+        table=table,
+        image_root=root,
+        findings=findings,
+        groups=groups,
+        problems=problems,
+        notes=[] if single["patient"] else ["Patients are not known: a case stands in for one."],
+    )
+
+
+def _only_csv(path):
+    if path.is_file():
+        return path
+    found = sorted([*path.glob("*.csv"), *path.glob("*.csv.gz")])
+    if len(found) != 1:
+        there = f"holds {len(found)}" if found else "has none"
+        raise InputError(f"--input={path}: not found: {LOOKS_FOR}; this folder {there}")
+    return found[0]
+
+
+def _image_root(given, file, image):
+    """The folder given; else what absolute paths have in common; else the table's."""
+    absolute = [os.path.dirname(path) for path in image if os.path.isabs(path)]
+    root = given or (os.path.commonpath(absolute) if absolute else file.parent)
+    root = pathlib.Path(root).absolute()
+    if not root.is_dir():
+        raise InputError(f"--image_root={root}: no such folder")
+    return root
+
+
+def _names(text):
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _joined(labels, separator):
+    """Labels with "|" between them, whatever stood there."""
+
+    def one(text):
+        parts = text.split(separator) if separator else [text]
+        return "|".join(dict.fromkeys(part.strip() for part in parts if part.strip()))
+
+    return labels.map({text: one(text) for text in pd.unique(labels)})

@@ -1,0 +1,62 @@
+"""Diverse Dermatology Images: biopsy-proven diagnoses by skin tone, a test set."""
+
+import sys
+
+import pandas as pd
+
+from simclr_med.preparation.source_table import (
+    FILE,
+    ROW,
+    Records,
+    drop_rows,
+    find,
+    locate,
+    read_csv,
+)
+
+TITLE = "DDI, Diverse Dermatology Images (Daneshjou et al. 2022)"
+LOOKS_FOR = "ddi_metadata.csv beside the images that its column DDI_file names"
+WHERE = "Stanford AIMI, ddi-dataset.github.io, after agreeing to its terms"
+OPTIONS = {
+    "labels": {
+        "choices": ("disease", "malignant"),
+        "default": "disease",
+        "help": "the column of labels",
+    }
+}
+TONES = {"12": "I-II", "34": "III-IV", "56": "V-VI"}
+
+
+def read(folder, options):
+    """All of it is external: a set of another site to test on."""
+    file = find(folder, ("ddi_metadata.csv",), sys.modules[__name__])
+    rows = read_csv(file, ("DDI_ID", "DDI_file", "skin_tone", "malignant", "disease"))
+    problems = []
+    rows = drop_rows(
+        rows, ~rows["skin_tone"].isin(TONES), "skin_tone", "is not 12, 34 or 56", problems
+    )
+    malignant = rows["malignant"].str.lower().map({"true": "malignant", "false": "benign"})
+    labels = malignant.fillna("") if options["labels"] == "malignant" else rows["disease"]
+    table = pd.DataFrame(
+        {
+            "image": locate(folder, rows["DDI_file"]),
+            "case_id": rows["DDI_ID"],
+            "patient_id": "",
+            "split": "external",
+            "labels": labels,
+            "skin_type": rows["skin_tone"].map(TONES),
+            FILE: rows[FILE],
+            ROW: rows[ROW],
+        }
+    )
+    return Records(
+        name="DDI",
+        task="multiclass",
+        table=table,
+        image_root=folder,
+        groups=("skin_type",),
+        licence="Stanford University School of Medicine research use agreement",
+        source=TITLE,
+        notes=["Skin types are pairs of Fitzpatrick's. All images are external: for testing."],
+        problems=problems,
+    )

@@ -1,0 +1,51 @@
+"""Fitzpatrick17k: clinical photographs of 114 conditions with skin types."""
+
+import sys
+
+import pandas as pd
+
+from simclr_med.preparation.source_table import FILE, ROW, Records, find, locate, read_csv
+
+TITLE = "Fitzpatrick17k (Groh et al. 2021)"
+LOOKS_FOR = "fitzpatrick17k.csv beside a folder of <md5hash>.jpg"
+WHERE = "the repository mattgroh/fitzpatrick17k, whose table links to each image"
+LABELS = ("label", "nine_partition_label", "three_partition_label")
+OPTIONS = {
+    "labels": {
+        "choices": LABELS,
+        "default": "label",
+        "help": "the column of labels: 114 conditions, or coarser",
+    }
+}
+
+
+def read(folder, options):
+    """A case is an image; skin type -1 is unknown."""
+    names = ("fitzpatrick17k.csv", "fitzpatrick17k.csv.gz")
+    file = find(folder, names, sys.modules[__name__])
+    rows = read_csv(file, ("md5hash", "fitzpatrick_scale", *LABELS))
+    table = pd.DataFrame(
+        {
+            "image": locate(folder, rows["md5hash"] + ".jpg"),
+            "case_id": rows["md5hash"],
+            "patient_id": "",
+            "split": "",
+            "labels": rows[options["labels"]],
+            "skin_type": rows["fitzpatrick_scale"].replace("-1", ""),
+            FILE: rows[FILE],
+            ROW: rows[ROW],
+        }
+    )
+    return Records(
+        name="Fitzpatrick17k",
+        task="multiclass",
+        table=table,
+        image_root=folder,
+        groups=("skin_type",),
+        licence="CC BY-NC-SA 3.0 for the annotations; the images belong to two atlases",
+        source=TITLE,
+        notes=[
+            "The set names no patients: an image stands in for one. It holds near-duplicates: "
+            "--near_duplicates keeps them on one side."
+        ],
+    )

@@ -1,0 +1,63 @@
+"""ISIC 2020 (SIIM-ISIC): dermatoscope pictures, many of a patient."""
+
+import sys
+
+import pandas as pd
+
+from simclr_med.preparation.source_table import (
+    FILE,
+    ROW,
+    Records,
+    find,
+    known,
+    locate,
+    read_csv,
+    whole_numbers,
+)
+
+TITLE = "ISIC 2020 (Rotemberg et al. 2021)"
+LOOKS_FOR = "train.csv (or ISIC_2020_train.csv) beside a folder of <image_name>.jpg"
+WHERE = "the ISIC challenge of 2020, doi:10.34970/2020-ds01"
+OPTIONS = {
+    "labels": {
+        "choices": ("benign_malignant", "diagnosis"),
+        "default": "benign_malignant",
+        "help": "the column of labels; most diagnoses are unknown",
+    }
+}
+
+
+def read(folder, options):
+    """A case is an image: the set does not say which images show one lesion."""
+    names = ("train.csv", "ISIC_2020_train*.csv", "ISIC_2020_Training_GroundTruth*.csv")
+    names += tuple(f"{name}.gz" for name in names)
+    file = find(folder, names, sys.modules[__name__])
+    site = "anatom_site_general_challenge"
+    wanted = ("image_name", "patient_id", "sex", "age_approx", site, "diagnosis")
+    rows = read_csv(file, (*wanted, "benign_malignant", "target"))
+    labels = rows[options["labels"]]
+    table = pd.DataFrame(
+        {
+            "image": locate(folder, rows["image_name"] + ".jpg"),
+            "case_id": rows["image_name"],
+            "patient_id": rows["patient_id"],
+            "split": "",
+            "labels": labels if options["labels"] == "benign_malignant" else known(labels),
+            "sex": known(rows["sex"]),
+            "age": whole_numbers(known(rows["age_approx"])),
+            "site": known(rows[site]),
+            FILE: rows[FILE],
+            ROW: rows[ROW],
+        }
+    )
+    return Records(
+        name="ISIC 2020",
+        task="multiclass",
+        table=table,
+        image_root=folder,
+        groups=("sex",),
+        licence="CC BY-NC 4.0",
+        source=TITLE,
+        notes=["Images whose diagnosis is unknown are unlabelled where diagnoses are the labels."]
+        * (options["labels"] == "diagnosis"),
+    )

@@ -1,0 +1,113 @@
+"""MedMNIST+: small images of many kinds, in one file of arrays."""
+
+import zipfile
+
+import numpy as np
+import pandas as pd
+
+from simclr_med.errors import InputError
+from simclr_med.preparation.source_table import FILE, ROW, Records
+
+TITLE = "MedMNIST+ (Yang et al. 2023)"
+LOOKS_FOR = "an .npz file such as dermamnist_224.npz, or a folder that holds just one"
+WHERE = "Zenodo, doi:10.5281/zenodo.10519652"
+OPTIONS = {}
+
+PARTS = {"train": "train", "val": "validation", "test": "test"}
+CLASSES = {
+    "dermamnist": (
+        "actinic keratoses and intraepithelial carcinoma", "basal cell carcinoma",
+        "benign keratosis-like lesions", "dermatofibroma", "melanoma", "melanocytic nevi",
+        "vascular lesions",
+    ),
+    "pneumoniamnist": ("normal", "pneumonia"),
+    "breastmnist": ("malignant", "normal, benign"),
+    "chestmnist": (
+        "atelectasis", "cardiomegaly", "effusion", "infiltration", "mass", "nodule", "pneumonia",
+        "pneumothorax", "consolidation", "edema", "emphysema", "fibrosis", "pleural", "hernia",
+    ),
+}  # fmt: skip
+
+
+def read(folder, options):
+    """A case is an image; its splits are kept."""
+    file = _only_file(folder)
+    parts = _arrays(file)
+    width = next(iter(parts.values()))[1].shape[1]
+    found = CLASSES.get(file.name.split(".")[0].split("_")[0], ())
+    number = width if width > 1 else 1 + int(max(labels.max() for _, labels in parts.values()))
+    classes = found if len(found) >= number else [f"class {i}" for i in range(number)]
+    tables = []
+    for name, (images, labels) in parts.items():
+        ids = [f"{name}_{i:06d}" for i in range(len(images))]
+        table = pd.DataFrame({"image": [f"{i}.png" for i in ids], "case_id": ids})
+        table["split"] = PARTS[name]
+        if width > 1:
+            for column, finding in enumerate(classes):
+                table[finding] = labels[:, column].astype(int).astype(str)
+        else:
+            table["labels"] = [classes[i] for i in labels[:, 0]]
+        tables.append(table)
+
+    def render(image):
+        name, number = image.removesuffix(".png").split("_")
+        return parts[name][0][int(number)]
+
+    table = pd.concat(tables, ignore_index=True)
+    missing = [PARTS[name] for name in PARTS if name not in parts]
+    return Records(
+        name=file.stem,
+        task="multilabel" if width > 1 else "multiclass",
+        table=table.assign(patient_id="", **{FILE: str(file), ROW: 0}),
+        image_root=file.parent,
+        findings=tuple(classes) if width > 1 else (),
+        licence="CC BY 4.0 (DermaMNIST: CC BY-NC 4.0)",
+        source=TITLE,
+        notes=["Neither patients nor cases are known: each image is its own."]
+        + [f"The file has no {name} part." for name in missing],
+        render=render,
+    )
+
+
+def _only_file(path):
+    if path.is_file() and path.suffix == ".npz":
+        return path
+    found = sorted(path.glob("*.npz"))
+    if len(found) != 1:
+        raise InputError(
+            f"--input={path}: not found: {LOOKS_FOR}; there are {len(found)}\n"
+            f"{TITLE} comes from {WHERE}"
+        )
+    return found[0]
+
+
+def _arrays(file):
+    """Part to (images, labels), checked."""
+    try:
+        with np.load(file, allow_pickle=False) as content:
+            arrays = {name: content[name] for name in content.files}
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise InputError(f"{file}: is not a file of plain NumPy arrays: {error}") from None
+    parts = {}
+    for name in PARTS:
+        if f"{name}_images" not in arrays and f"{name}_labels" not in arrays:
+            continue
+        images, labels = arrays.get(f"{name}_images"), arrays.get(f"{name}_labels")
+        if images is None or labels is None or len(images) != len(labels):
+            raise InputError(f"{file}: {name}_images and {name}_labels are not of one length")
+        if images.dtype != np.uint8 or not (
+            images.ndim == 3 or images.ndim == 4 and images.shape[-1] == 3
+        ):
+            raise InputError(
+                f"{file}: {name}_images is {images.dtype} {list(images.shape)}; expected uint8 "
+                "[N, H, W] or [N, H, W, 3]"
+            )
+        if labels.ndim != 2 or not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
+            raise InputError(
+                f"{file}: {name}_labels is {labels.dtype} {list(labels.shape)}; expected whole "
+                "numbers from 0, [N, 1] or [N, findings]"
+            )
+        parts[name] = images, labels
+    if not parts:
+        raise InputError(f"{file}: holds {', '.join(arrays)}; expected train_images and the like")
+    return parts

@@ -1,0 +1,50 @@
+"""PAD-UFES-20: phone photographs of skin lesions, by patient and lesion."""
+
+import sys
+
+import pandas as pd
+
+from simclr_med.preparation.source_table import (
+    FILE,
+    ROW,
+    Records,
+    find,
+    known,
+    locate,
+    read_csv,
+    whole_numbers,
+)
+
+TITLE = "PAD-UFES-20 (Pacheco et al. 2020)"
+LOOKS_FOR = "metadata.csv beside folders of the images that its column img_id names"
+WHERE = "Mendeley Data, doi:10.17632/zr7vgbcyr2"
+OPTIONS = {}
+
+
+def read(folder, options):
+    """A case is a patient's lesion: numbers of lesions are used for two patients 250 times."""
+    names = ("metadata.csv", "PAD-UFES-20_metadata.csv")
+    file = find(folder, names, sys.modules[__name__])
+    rows = read_csv(file, ("patient_id", "lesion_id", "fitspatrick", "diagnostic", "img_id"))
+    table = pd.DataFrame(
+        {
+            "image": locate(folder, rows["img_id"]),
+            "case_id": rows["patient_id"] + "_" + rows["lesion_id"],
+            "patient_id": rows["patient_id"],
+            "split": "",
+            "labels": rows["diagnostic"],
+            "skin_type": whole_numbers(known(rows["fitspatrick"])),
+        }
+    )
+    for name in ("gender", "age", "region", "biopsed"):
+        table[name] = known(rows[name]) if name in rows else ""
+    return Records(
+        name="PAD-UFES-20",
+        task="multiclass",
+        table=table.assign(**{FILE: rows[FILE], ROW: rows[ROW]}),
+        image_root=folder,
+        groups=("skin_type",),
+        licence="CC BY 4.0",
+        source=TITLE,
+        notes=["Skin type is Fitzpatrick's, 1 to 6, as the set's column fitspatrick gives it."],
+    )

@@ -1,0 +1,127 @@
+"""SCIN: photographs that people took of their own skin, labelled by dermatologists."""
+
+import ast
+import math
+import statistics
+import sys
+
+import pandas as pd
+
+from simclr_med.data.manifest import DataError, Problem
+from simclr_med.preparation.source_table import FILE, ROW, Records, find, locate, read_csv
+
+TITLE = "SCIN, the Skin Condition Image Network (Ward et al. 2024)"
+LOOKS_FOR = "scin_cases.csv and scin_labels.csv beside images/"
+WHERE = "the bucket dx-scin-public-data, see the repository google-research-datasets/scin"
+OPTIONS = {}
+
+IMAGES = ("image_1_path", "image_2_path", "image_3_path")
+WEIGHTED = "weighted_skin_condition_label"
+DERMATOLOGISTS = tuple(f"dermatologist_fitzpatrick_skin_type_label_{i}" for i in (1, 2, 3))
+# The names of skin groups are those of Liu et al. 2020, which the paper's figure B.7 uses.
+SKIN = {1: "white", 2: "white", 3: "beige", 4: "brown", 5: "dark brown", 6: "dark brown"}
+TIE = 1e-6
+
+
+def read(folder, options):
+    """A case has up to three images; its primary diagnoses are those of the largest weight."""
+    source = sys.modules[__name__]
+    cases = read_csv(
+        find(folder, ("scin_cases.csv",), source), ("case_id", "fitzpatrick_skin_type", *IMAGES)
+    )
+    labels = read_csv(find(folder, ("scin_labels.csv",), source), ("case_id", WEIGHTED))
+    for table in (cases, labels):
+        twice = table["case_id"].duplicated()
+        if twice.any():
+            row = table[twice].iloc[0]
+            reason = "stands in an earlier row already"
+            raise DataError([Problem(row[FILE], row[ROW], "case_id", row["case_id"], reason)])
+    problems = []
+    by_case = {row["case_id"]: row for row in labels.to_dict("records")}
+    rows = []
+    for case in cases.to_dict("records"):
+        label = by_case.get(case["case_id"], {})
+        try:
+            primary = primary_diagnoses(label.get(WEIGHTED, ""))
+        except ValueError as error:
+            where = (label[FILE], label[ROW], WEIGHTED, label[WEIGHTED])
+            problems.append(Problem(*where, str(error)))
+            continue
+        images = [case[name] for name in IMAGES if case[name]]
+        if not images:
+            where = (case[FILE], case[ROW], IMAGES[0], "")
+            problems.append(Problem(*where, "is empty: a case has an image"))
+        rows += [
+            {
+                "image": image,
+                "case_id": case["case_id"],
+                "patient_id": "",
+                "split": "",
+                "labels": "|".join(primary),
+                "skin_type": skin_group(case, label),
+                "age_group": case.get("age_group", ""),
+                "sex": case.get("sex_at_birth", ""),
+                FILE: case[FILE],
+                ROW: case[ROW],
+            }
+            for image in images
+        ]
+    table = pd.DataFrame(rows)
+    repeated = table["image"].duplicated()
+    table = table[~repeated].reset_index(drop=True)
+    table["image"] = locate(folder, table["image"].str.removeprefix("dataset/"))
+    return Records(
+        name="SCIN",
+        task="multiclass",
+        table=table,
+        image_root=folder,
+        groups=("skin_type",),
+        licence="SCIN Data Use License",
+        source=TITLE,
+        notes=[
+            "A case's primary diagnoses are the conditions that share the largest weight of "
+            f"{WEIGHTED}; a case without one is unlabelled.",
+            "skin_type is the median of the dermatologists' Fitzpatrick labels, else the "
+            "self-report: I-II white, III beige, IV brown, V-VI dark brown (Liu et al. 2020).",
+            "The set names no patients: a case stands in for one. "
+            f"{int(repeated.sum())} images named a second time were left out.",
+        ],
+        problems=problems,
+    )
+
+
+def primary_diagnoses(text):
+    """The conditions of the largest weight in the text of a Python dict, name to weight.
+
+    Raises:
+      ValueError: it is something else.
+    """
+    if not text:
+        return []
+    expected = "is not a dict of condition: weight above 0"
+    try:
+        weights = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        raise ValueError(expected) from None
+    sound = isinstance(weights, dict) and all(
+        isinstance(name, str) and name and "|" not in name
+        and isinstance(weight, (int, float)) and math.isfinite(weight) and weight > 0
+        for name, weight in weights.items()
+    )  # fmt: skip
+    if not sound:
+        raise ValueError(expected)
+    largest = max(weights.values(), default=0)
+    return [name for name, weight in weights.items() if weight >= largest - TIE]
+
+
+def skin_group(case, label):
+    """The group of a case's skin: of the dermatologists' median type, else the self-report."""
+    types = [_fitzpatrick(label.get(name, "")) for name in DERMATOLOGISTS]
+    types = [number for number in types if number]
+    if types:
+        return SKIN[statistics.median_low(types)]
+    return SKIN.get(_fitzpatrick(case["fitzpatrick_skin_type"]), "")
+
+
+def _fitzpatrick(text):
+    return int(text[3]) if text in ("FST1", "FST2", "FST3", "FST4", "FST5", "FST6") else None

@@ -1,0 +1,106 @@
+"""Features of whole data sets, and how good they are: nearest neighbours while a run goes on."""
+
+import numpy as np
+import tensorflow as tf
+import tqdm
+
+from simclr_med.data import dataset, manifest
+from simclr_med.data.unreadable import naming
+from simclr_med.evaluation import metrics, predictions
+
+NEIGHBOURS, SHARPNESS = 20, 1 / 0.07  # Wu et al. 2018, section 3.4, but for fewer neighbours
+WATCHED = 2000  # cases of a split that a monitor looks at
+
+
+def extract(model, paths, config):
+    """What `model` makes of the evaluation view of each image, float32 `[M, D]`.
+
+    Args:
+      model: images `[B, S, S, 3]` in [0, 1] to `[B, D]`; used in inference mode.
+      paths, config: see `of_images`, as for what it raises.
+    """
+    return of_images(inference(model), paths, config)
+
+
+def inference(model):
+    """`model` in inference mode, compiled."""
+    return tf.function(lambda batch: model(batch, training=False), reduce_retracing=True)
+
+
+def of_images(infer, paths, config, batch_size=64, label="features"):
+    """What `infer` makes of the evaluation view of each image, `[M, D]`.
+
+    Args:
+      infer: a compiled function of images `[b, S, S, 3]` in [0, 1], to `[b, D]`.
+      paths: M addresses of images.
+      config: a `Config`.
+      batch_size: b, but of the last.
+      label: stands before the progress bar.
+
+    Raises:
+      InputError: an image cannot be decoded; says which.
+    """
+    images = dataset.evaluation_batches(
+        paths,
+        batch_size=batch_size,
+        size=config.augment.image_size,
+        proportion=config.augment.eval_crop,
+        threads=config.data.threads,
+    )
+    total = -(-len(paths) // batch_size)
+    bar = tqdm.tqdm(images, label, total, unit="batch", leave=False, mininterval=1)
+    with naming(paths):
+        return np.concatenate([infer(batch).numpy() for batch in bar])
+
+
+def neighbours_vote(features, bank, labels):
+    """Probabilities `[N, K]` by the nearest neighbours in a bank, by cosine (Wu et al. 2018).
+
+    Args:
+      features: `[N, D]`.
+      bank: `[M, D]`.
+      labels: `[M, K]`, of the bank; NaN is unknown, and has no vote.
+    """
+    features, bank = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (features, bank))
+    similarities = features @ bank.T  # [N, M]
+    k = min(NEIGHBOURS, len(bank))
+    nearest = np.argpartition(-similarities, k - 1, axis=1)[:, :k]
+    weights = np.exp(np.take_along_axis(similarities, nearest, axis=1) * SHARPNESS)[..., None]
+    votes = labels[nearest]  # [N, k, K]
+    known = ~np.isnan(votes)
+    totals = (weights * known).sum(axis=1)
+    sums = (weights * np.where(known, votes, 0)).sum(axis=1)
+    return np.divide(sums, totals, out=np.full_like(sums, 0.5), where=totals > 0)
+
+
+def knn_monitor(encoder, data, config):
+    """A function to the metrics on the validation split of the training split's neighbours.
+
+    Args:
+      encoder: images to features.
+      data: a `Manifest`.
+      config: a `Config`.
+
+    Raises:
+      DataError: one of the two splits is empty.
+    """
+    bank, watched = (_some(data, split, config.seed) for split in ("train", "validation"))
+    labels = np.repeat(bank.targets, np.diff(bank.offsets), axis=0)
+    if data.info.task == "multiclass":
+        labels = labels / labels.sum(axis=1, keepdims=True)
+
+    infer = inference(encoder)
+
+    def monitor():
+        found, known = (of_images(infer, part.paths, config) for part in (watched, bank))
+        by_image = neighbours_vote(found, known, labels)
+        predicted = predictions.of_images(watched, by_image, data.info)
+        scores = metrics.score(predicted, np.ones(len(watched)))
+        return {f"knn_{name}": float(v) for name, v in scores.items() if ":" not in name}
+
+    return monitor
+
+
+def _some(data, split, seed):
+    cases = data.cases([split])
+    return manifest.label_fraction(cases, WATCHED / len(cases), seed)

@@ -1,0 +1,80 @@
+"""A picture of what a recipe makes of the images: originals, and views beside them."""
+
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from simclr_med import files
+from simclr_med.data import dataset
+from simclr_med.data.unreadable import UNREADABLE
+from simclr_med.views import augment
+from simclr_med.views.decode import read
+
+SHOWN = 8
+
+
+def write(work_dir, positions, recipe, recover):
+    """Writes views.png of a run, with its first examples, if it is not there.
+
+    Args:
+      work_dir: of the run.
+      positions, recipe: see `sheet`.
+      recover: see `trainer.fit`.
+    """
+    path = pathlib.Path(work_dir) / "views.png"
+    if path.exists():
+        return
+    while True:
+        try:
+            picture = sheet(positions, recipe, SHOWN)
+            break
+        except UNREADABLE:
+            if not recover(0):
+                raise
+    save(path, picture)
+
+
+def save(path, picture):
+    """Writes uint8 `[H, W, 3]` as a PNG."""
+    with files.replacing(path) as beside:
+        Image.fromarray(picture).save(beside, format="PNG")
+
+
+def sheet(positions, recipe, rows, pairs=1):
+    """The first examples of a run, a row each: original, views, and for a case its other original.
+
+    Args:
+      positions: `Positions`; with 1 or 2 images.
+      recipe: a `Recipe`.
+      rows: how many; fewer where there are not so many units.
+      pairs: how often each example's views are drawn; the first time they are the run's own.
+
+    Returns:
+      uint8 `[height, width, 3]`, in two halves side by side.
+    """
+    rows = min(rows, len(positions.offsets) - 1)
+    changes, size = augment.changes_of_each(recipe), recipe.size
+    shown = []
+    for position, images in positions.drawn(0, rows).take(rows):
+        paths = tf.gather(positions.paths, images)
+        views = []
+        for again in range(pairs):
+            views += changes(*dataset.crops_at(positions, recipe, position, images, again))
+        cells = [original(paths[0], size), *views[:: len(images)]]
+        if len(images) == 2:
+            cells += views[1::2]
+            if positions.by_case:
+                cells.append(original(paths[1], size))
+        shown.append(np.concatenate([np.uint8(np.round(255 * cell)) for cell in cells], axis=1))
+    half = (len(shown) + 1) // 2
+    shown += [np.full_like(shown[0], 255)] * (2 * half - len(shown))
+    gap = np.full([size * half, max(4, size // 8), 3], 255, np.uint8)
+    return np.concatenate([np.concatenate(shown[:half]), gap, np.concatenate(shown[half:])], axis=1)
+
+
+def original(path, size):
+    """The whole image, squeezed into a square: float32 `[size, size, 3]` in [0, 1]."""
+    image = tf.image.resize(read(path), [size, size], "area")
+    return np.asarray(image) / 255

@@ -1,0 +1,6 @@
+"""An image becomes a view: decoding, crops, what changes in colour and blur, KerasCV's layers.
+
+May import: config, and what all packages share.
+
+    views = augment.changes(Recipe.named("full", 224))(crops, draws)
+"""

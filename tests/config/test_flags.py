@@ -1,0 +1,360 @@
+"""Every flag changes what it says it changes."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from kill_runs import same, weights
+
+from simclr_med import run
+from simclr_med.config import settings as configs
+from simclr_med.config.settings import make_config
+from simclr_med.data import dataset
+from simclr_med.encoders import checkpoint, networks, recompute
+from simclr_med.errors import InputError, RunError
+from simclr_med.training import finetune, predict, pretrain, train_step
+
+SMALL = {"encoder": "resnet18", "width": 0.0625, "image_size": 32, "steps": 2, "batch_size": 8}
+PRETRAINING = {  # values other than the test's base
+    "splits": [("train",)],
+    "positives": ["case"],
+    "image_size": [40],
+    "augmentation": ["partial", "chexpert", "chexpert_pretrain", "finetune", "none"],
+    "extra_layers": ['{"RandomCutout": {"height_factor": 0.5, "width_factor": 0.5}}'],
+    "color_strength": [0.0],
+    "crop_min_area": [0.9],
+    "encoder": ["resnet34"],
+    "width": [0.125],
+    "bn_momentum": [0.5],
+    "zero_init": [False],
+    "projection_layers": [3],
+    "projection_dim": [16],
+    "temperature": [1.0],
+    "optimizer": ["sgd", "adam", "lamb"],
+    "learning_rate": [0.9],
+    "learning_rate_scaling": ["none", "sqrt"],
+    "momentum": [0.1],
+    "weight_decay": [0.1],
+    "trust_coefficient": [0.1],
+    "warmup_fraction": [0.9],
+    "batch_size": [4],
+    "micro_batch": [4],
+    "precision": ["mixed_bfloat16", "mixed_float16"],
+    "steps": [3],
+    "seed": [1],
+}
+CHEXPERT = {  # values other than the recipe's own
+    "rotation": [0.0, 90.0],
+    "brightness": [0.5],
+    "contrast": [0.9],
+    "contrast_reading": ["literal"],
+    "eval_crop": [0.4],
+}
+HEAD = {
+    "label_fraction": [0.5],
+    "head_input": ["stage1", "stage2", "stage3", "projection1", "projection2"],
+    "eval_crop": [0.5],
+    "init": ["random"],
+}
+LOOP = {"save_every", "keep_checkpoints", "log_every", "threads", "gradient_checkpointing"}
+OF_SOME = {"resnet_d", "selective_kernels"}  # in encoders, or at sizes, other than the base's
+ELSEWHERE = {
+    "skip_bad_images", "data_service",  # test_unreadable, test_service
+    "augment_on", "bn_statistics", "jit_compile",  # below
+    "strategy", "use_tpu", "tpu", "tpu_zone", "gcp_project", "cpu_devices",  # test_distribute
+    "monitor", "monitor_every", "profile_steps",  # test_watching
+}  # fmt: skip
+LATER = {
+    "eval_splits", "eval_batch", "bootstrap_replicates", "confidence", "bootstrap_unit",
+    "runs", "title", "export_version",
+}  # fmt: skip
+
+
+pytestmark = pytest.mark.usefixtures("short_encoders")
+
+
+def test_no_flag_is_forgotten():
+    tested = {*PRETRAINING, *CHEXPERT, *HEAD, *LOOP, *OF_SOME, *ELSEWHERE, *LATER} - {"seed"}
+    assert tested == set(configs.FIELDS) - {"data_dir"}  # without it nothing runs
+
+
+def pretrained(data_dir, work_dir, **changes):
+    given = {"data_dir": str(data_dir), "work_dir": str(work_dir), **SMALL, **changes}
+    pretrain.run(make_config("pretrain", given))
+    return weights(work_dir)
+
+
+@pytest.fixture(scope="module")
+def base(data_dir, tmp_path_factory):
+    work_dir = tmp_path_factory.mktemp("base") / "run"
+    pretrained(data_dir, work_dir)
+    return work_dir
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in PRETRAINING.items() for value in values]
+)
+def test_pretraining(name, value, base, data_dir, tmp_path):
+    assert not same(weights(base), pretrained(data_dir, tmp_path / "run", **{name: value}))
+
+
+def test_settings_that_some_encoders_have():
+    given = {"data_dir": "x", "work_dir": "y", **SMALL, "encoder": "resnet50", "image_size": 40}
+    names = {
+        flag: set(networks.build(make_config("pretrain", given | {flag: True})).variables())
+        for flag in OF_SOME
+    }
+    assert "encoder/stem_conv2/kernel" in names["resnet_d"] - names["selective_kernels"]
+    mixing = "encoder/stage2_block1_mix_a/kernel"
+    assert mixing in names["selective_kernels"] - names["resnet_d"]
+    given |= {"encoder": "resnet18"}
+    with pytest.raises(InputError, match="--selective_kernels=True has no effect with --encoder=r"):
+        make_config("pretrain", given | {"selective_kernels": True})
+    given |= {"encoder": "bit_resnet50"}
+    with pytest.raises(
+        InputError, match="--zero_init=False has no effect .*; it acts with resnet18"
+    ):
+        make_config("pretrain", given | {"zero_init": False})
+
+
+def test_gradient_checkpointing_changes_memory_alone(base, data_dir, tmp_path, monkeypatch):
+    seen, original = [], recompute._recomputed
+
+    def spy(segment, of_batch):
+        seen.append(segment.layers[-1].name)
+        return original(segment, of_batch)
+
+    monkeypatch.setattr(recompute, "_recomputed", spy)
+    after = pretrained(data_dir, tmp_path / "run", gradient_checkpointing="blocks")
+    assert set(seen) >= {"stage1_block1_out", "stage1", "stage4", "features"}
+    for name, value in weights(base).items():
+        np.testing.assert_allclose(after[name], value, atol=1e-5, err_msg=name)
+    del seen[:]
+    given = {"data_dir": str(data_dir), "work_dir": str(tmp_path / "tuned"), "steps": 1}
+    given |= {"batch_size": 8, "init": f"run:{base}", "head_input": "stage2"}
+    finetune.run(make_config("finetune", given | {"gradient_checkpointing": "stages"}))
+    assert {"stage1", "stage2"} <= set(seen) and not {"stage1_block1_out", "stage3"} & set(seen)
+
+
+@pytest.fixture(scope="module")
+def chexpert(data_dir, tmp_path_factory):
+    work_dir = tmp_path_factory.mktemp("chexpert") / "run"
+    return pretrained(data_dir, work_dir, augmentation="chexpert")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in CHEXPERT.items() for value in values]
+)
+def test_pretraining_with_chexpert_s_recipe(name, value, chexpert, data_dir, tmp_path):
+    changed = pretrained(data_dir, tmp_path / "run", augmentation="chexpert", **{name: value})
+    assert not same(chexpert, changed)
+
+
+@pytest.mark.parametrize("mode", ["pretrain", "finetune"])
+def test_views_may_be_made_on_the_device(mode, base, data_dir, tmp_path):
+    """Another order of sums gives other bits, not other views."""
+    ends, module = [], {"pretrain": pretrain, "finetune": finetune}[mode]
+    for place in ("host", "device"):
+        given = {"data_dir": str(data_dir), "work_dir": str(tmp_path / place), "augment_on": place}
+        given |= SMALL if mode == "pretrain" else {"init": f"run:{base}", "batch_size": 8}
+        module.run(make_config(mode, given | {"image_size": 32, "steps": 1}))
+        ends.append(float((tmp_path / place / "log.csv").read_text().splitlines()[1].split(",")[1]))
+    assert ends[0] == pytest.approx(ends[1], rel=1e-4)
+
+
+def test_recipes_have_strengths_of_their_own_and_refuse_those_of_others():
+    given = {"data_dir": "a", "work_dir": "b"}
+    own = make_config("pretrain", given | {"augmentation": "chexpert_pretrain"}).augment
+    assert (own.rotation, own.color_strength) == (45.0, 0.5)
+    assert make_config("finetune", given).augment.augmentation == "finetune"
+    assert make_config("finetune", given | {"rotation": 5.0}).augment.rotation == 5.0
+    for name, value in (("rotation", 5.0), ("contrast", 0.1), ("eval_crop", 0.5)):
+        with pytest.raises(InputError, match=f"--{name} has no effect with --augmentation=full"):
+            make_config("pretrain", given | {name: value})
+    for name, value in (("rotation", 181.0), ("brightness", 1.5), ("contrast", -0.1)):
+        with pytest.raises(InputError, match=f"--{name}"):
+            make_config("pretrain", given | {"augmentation": "chexpert", name: value})
+
+
+def test_frozen_statistics_stay(base, data_dir, tmp_path):
+    for statistics in ("batch", "frozen"):
+        given = {"init": f"run:{base}", "bn_statistics": statistics}
+        after = pretrained(data_dir, tmp_path / statistics, **given)
+        moving = {name: value for name, value in weights(base).items() if "moving" in name}
+        assert moving and same(moving, {name: after[name] for name in moving}) == (
+            statistics == "frozen"
+        )
+
+
+def test_jit_compile_reaches_xla(base, data_dir, tmp_path, monkeypatch):
+    seen, original = [], train_step.of
+
+    def spy(model, strategy, micro_batches, jit_compile):
+        seen.append(jit_compile)
+        return original(model, strategy, micro_batches, jit_compile)
+
+    monkeypatch.setattr(train_step, "of", spy)
+    after = pretrained(data_dir, tmp_path / "run", jit_compile=True)
+    assert seen == [True]
+    for name, value in weights(base).items():
+        np.testing.assert_allclose(after[name], value, rtol=1e-3, atol=1e-4, err_msg=name)
+
+
+def test_flags_that_act_with_others_alone():
+    for given, others in [
+        ({"tpu": "a"}, "--strategy=tpu"),
+        ({"cpu_devices": 2}, "--strategy=mirrored"),
+        ({"jit_compile": True, "strategy": "mirrored"}, "--strategy=one"),
+        ({"skip_bad_images": 1, "strategy": "multi_worker"}, "one machine"),
+        ({"monitor_every": 3}, "--monitor=knn"),
+        ({"bn_statistics": "frozen"}, "--init other than random"),
+    ]:
+        with pytest.raises(InputError, match=f"--{next(iter(given))}=.* acts with {others}"):
+            make_config("pretrain", {"data_dir": "a", "work_dir": "b"} | given)
+
+
+def test_a_layer_that_kerascv_has_not_leaves_nothing_behind(data_dir, tmp_path):
+    with pytest.raises(InputError, match="KerasCV has no layer Cutout"):
+        pretrained(data_dir, tmp_path / "run", extra_layers='{"Cutout": {}}')
+    assert not (tmp_path / "run").exists()
+
+
+def test_pretraining_goes_on_from_another_run(base, data_dir, tmp_path):
+    given = {"init": f"run:{base}", "learning_rate": 1e-12}
+    after = pretrained(data_dir, tmp_path / "run", **given)
+    kernels = {name: value for name, value in weights(base).items() if "kernel" in name}
+    assert kernels
+    for name, value in kernels.items():
+        np.testing.assert_allclose(after[name], value, atol=1e-6)
+
+
+def probe(data_dir, work_dir, **changes):
+    given = {"data_dir": str(data_dir), "work_dir": str(work_dir), "image_size": 32, "steps": 2}
+    finetune.run(make_config("linear_probe", given | {"batch_size": 8} | changes))
+    return weights(work_dir)
+
+
+@pytest.fixture(scope="module")
+def head(base, data_dir, tmp_path_factory):
+    work_dir = tmp_path_factory.mktemp("head") / "run"
+    probe(data_dir, work_dir, init=f"run:{base}")
+    return work_dir
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in HEAD.items() for value in values]
+)
+def test_head(name, value, base, head, data_dir, tmp_path):
+    changes = {"init": f"run:{base}", name: value}
+    if changes["init"] == "random":
+        changes |= {"encoder": "resnet18", "width": 0.0625}
+    assert not same(weights(head), probe(data_dir, tmp_path / "run", **changes))
+
+
+def test_finetuning_augments(base, data_dir, tmp_path):
+    losses = set()
+    for augmentation in ("full", "partial", "none"):
+        work_dir = tmp_path / augmentation
+        given = {"data_dir": str(data_dir), "work_dir": str(work_dir), "image_size": 32}
+        given |= {"steps": 2, "batch_size": 8, "init": f"run:{base}", "augmentation": augmentation}
+        finetune.run(make_config("finetune", given))
+        losses.add((work_dir / "log.csv").read_text().splitlines()[2].split(",")[1])
+    assert len(losses) == 3
+
+
+def test_saving_and_logging(data_dir, tmp_path):
+    given = {"steps": 7, "save_every": 2, "keep_checkpoints": 3, "log_every": 3}
+    pretrained(data_dir, tmp_path / "run", **given)
+    assert checkpoint.steps(tmp_path / "run") == [4, 6, 7]
+    rows = (tmp_path / "run" / "log.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows] == ["step", "3", "6"]
+
+
+def test_threads_reach_tf_data(data_dir, tmp_path, monkeypatch, base):
+    seen, original = [], dataset._batches
+
+    def spy(*arguments, threads, **running):
+        seen.append(threads)
+        return original(*arguments, threads=threads, **running)
+
+    monkeypatch.setattr(dataset, "_batches", spy)
+    assert same(weights(base), pretrained(data_dir, tmp_path / "run", threads=3))
+    assert set(seen) == {3}
+
+
+# Evaluation, report, export
+
+
+def evaluated(head, data_dir, tmp_path, **given):
+    copy = tmp_path / f"head{len(list(tmp_path.iterdir()))}"
+    shutil.copytree(head, copy)
+    given = {"data_dir": str(data_dir), "bootstrap_replicates": 40, **given}
+    predict.run(configs.for_existing_run("evaluate", str(copy), given))
+    return copy, json.loads((copy / "metrics.json").read_text())["splits"]
+
+
+def width(result, metric="auc"):
+    return result["metrics"][metric]["high"] - result["metrics"][metric]["low"]
+
+
+def test_evaluation(head, data_dir, tmp_path):
+    _, usual = evaluated(head, data_dir, tmp_path)
+    _, splits = evaluated(head, data_dir, tmp_path, eval_splits=("validation", "external"))
+    assert set(usual) == {"test"} and set(splits) == {"validation", "external"}
+    _, narrow = evaluated(head, data_dir, tmp_path, confidence=0.5)
+    assert width(narrow["test"]) < width(usual["test"])
+    _, more = evaluated(head, data_dir, tmp_path, bootstrap_replicates=80)
+    assert more["test"]["bootstrap"]["replicates"] == 80
+    _, patients = evaluated(head, data_dir, tmp_path, bootstrap_unit="patient")
+    assert width(patients["test"]) != width(usual["test"])
+    _, seed = evaluated(head, data_dir, tmp_path, seed=5)
+    assert width(seed["test"]) != width(usual["test"])
+
+
+def test_evaluation_batch(head, data_dir, tmp_path, monkeypatch):
+    sizes, original = [], dataset.evaluation_batches
+
+    def spy(paths, *, batch_size, **settings):
+        sizes.append(batch_size)
+        return original(paths, batch_size=batch_size, **settings)
+
+    monkeypatch.setattr(dataset, "evaluation_batches", spy)
+    _, a = evaluated(head, data_dir, tmp_path, eval_batch=7)
+    _, b = evaluated(head, data_dir, tmp_path)
+    assert sizes == [7, 64]
+    assert a["test"]["metrics"]["auc"]["value"] == pytest.approx(
+        b["test"]["metrics"]["auc"]["value"]
+    )
+
+
+def test_report(head, data_dir, tmp_path):
+    copy, _ = evaluated(head, data_dir, tmp_path)
+    base = {"runs": (f"Ours={copy}",), "work_dir": str(tmp_path / "page")}
+    pages = {}
+    for changes in (
+        {}, {"title": "A & B"}, {"bootstrap_replicates": 50}, {"confidence": 0.5},
+        {"bootstrap_unit": "patient"}, {"seed": 7}, {"runs": (f"Mine={copy}",)},
+    ):  # fmt: skip
+        run._report(make_config("report", {"bootstrap_replicates": 40, **base, **changes}))
+        pages[str(changes)] = (tmp_path / "page" / "report.html").read_text()
+    assert len(set(pages.values())) == len(pages)
+    assert "A &amp; B" in pages["{'title': 'A & B'}"]
+
+
+def test_export_version(head, tmp_path):
+    from simclr_med.serving import export
+
+    copy = tmp_path / "head"
+    shutil.copytree(head, copy)
+    for version in (7, 0):
+        export.run(configs.for_existing_run("export", str(copy), {"export_version": version}))
+    assert sorted(path.name for path in (copy / "export").iterdir()) == ["7", "8"]
+    with pytest.raises(InputError, match="export_version=7"):
+        export.run(configs.for_existing_run("export", str(copy), {"export_version": 7}))
+
+
+def test_a_loss_that_diverges_stops_the_run(data_dir, tmp_path):
+    changes = {"optimizer": "sgd", "learning_rate": 1e30, "warmup_fraction": 0.0, "steps": 20}
+    with pytest.raises(RunError, match="the loss is"):
+        pretrained(data_dir, tmp_path / "run", **changes)

@@ -1,0 +1,134 @@
+"""Splits: whole groups, promised sizes, one seed one split, whatever the order of rows."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simclr_med.data import splitting
+from simclr_med.errors import InputError
+
+SIZES = {"train": 0.6, "validation": 0.1, "test": 0.3}
+GROUPS = st.lists(st.tuples(st.integers(1, 9), st.sampled_from("abc")), min_size=1, max_size=60)
+
+
+def draw(groups, sizes, seed=0):
+    weights, strata = zip(*groups, strict=True)
+    keys = [f"p{i}" for i in range(len(groups))]
+    return splitting.draw(keys, weights, strata, sizes, seed), np.array(weights)
+
+
+@given(GROUPS, st.integers(0, 5))
+@settings(max_examples=150, deadline=None)
+def test_shares_are_met_within_the_largest_group(groups, seed):
+    split, weights = draw(groups, SIZES, seed)
+    assert set(split) <= set(SIZES)
+    for name, share in SIZES.items():
+        size = weights[split == name].sum()
+        assert abs(size - share * weights.sum()) <= 2 * weights.max()
+
+
+@given(GROUPS, st.integers(0, 5), st.randoms(use_true_random=False))
+@settings(max_examples=100, deadline=None)
+def test_row_order_does_not_matter_and_the_seed_does_all(groups, seed, random):
+    split, _ = draw(groups, SIZES, seed)
+    places = list(range(len(groups)))
+    random.shuffle(places)
+    again = splitting.draw(
+        [f"p{i}" for i in places],
+        [groups[i][0] for i in places],
+        [groups[i][1] for i in places],
+        SIZES,
+        seed,
+    )
+    assert again.tolist() == [split[i] for i in places]
+
+
+@given(st.lists(st.integers(1, 6), min_size=1, max_size=12), st.data())
+@settings(max_examples=200, deadline=None)
+def test_exact_sizes_are_hit_wherever_any_whole_groups_do(weights, data):
+    target = data.draw(st.integers(0, sum(weights)))
+    possible = any(
+        sum(part) == target
+        for n in range(len(weights) + 1)
+        for part in itertools.combinations(weights, n)
+    )
+    groups = [(weight, "a") for weight in weights]
+    if possible:
+        split, sizes = draw(groups, {"test": target, "train": 0})
+        assert sizes[split == "test"].sum() == target and not (split == "train").any()
+    else:
+        with pytest.raises(InputError, match="no whole patients add up"):
+            draw(groups, {"test": target, "train": 0})
+
+
+def test_a_split_has_each_class_in_proportion():
+    groups = [(1, "common")] * 600 + [(1, "rare")] * 30
+    split, _ = draw(groups, SIZES)
+    rare = np.array([stratum == "rare" for _, stratum in groups])
+    assert [(rare & (split == name)).sum() for name in SIZES] == [18, 3, 9]
+
+
+def test_another_seed_draws_others():
+    groups = [(1, "a")] * 200
+    first, second = draw(groups, SIZES, 0)[0], draw(groups, SIZES, 1)[0]
+    same = (first == second).mean()
+    assert abs(same - (0.36 + 0.01 + 0.09)) < 0.12  # as two independent draws agree
+
+
+def test_what_is_not_asked_for_is_left_out():
+    split, _ = draw([(1, "a")] * 100, {"train": 0.5, "test": 0.2})
+    assert [(split == name).sum() for name in ("train", "test", "")] == [50, 20, 30]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "named"),
+    [
+        ({"train": 0.8, "test": 0.3}, "1.1"),
+        ({"train": 90, "test": 20}, "110 in all"),
+        ({"train": 0.5, "test": 20}, "not both"),
+        ({}, "sizes"),
+    ],
+)
+def test_wrong_sizes_are_named(sizes, named):
+    with pytest.raises(InputError, match=named):
+        draw([(1, "a")] * 100, sizes)
+
+
+def test_the_paper_s_counts_of_images_are_hit_with_patients_like_chexpert_s():
+    rng = np.random.default_rng(0)
+    weights = np.minimum(rng.geometric(0.29, 64_540), 92)
+    weights[: abs(223_414 - weights.sum())] += np.sign(223_414 - weights.sum())
+    weights = np.maximum(weights, 1)
+    missing = 223_414 - weights.sum()
+    weights[-1] += missing if weights[-1] + missing > 0 else 0
+    assert weights.sum() == 223_414
+    keys = [f"patient{i:05d}" for i in range(len(weights))]
+    for sizes in (
+        {"train": 167_429, "validation": 22_240, "test": 33_745},
+        {"train": 67_429, "validation": 22_240, "test": 33_745},
+    ):
+        split = splitting.draw(keys, weights, np.array(["x"] * len(keys)), sizes, 0)
+        assert {name: weights[split == name].sum() for name in sizes} == sizes
+
+
+EDGES = st.lists(st.tuples(st.sampled_from(["", *"abcde"]), st.sampled_from(["", *"vwxyz"])),
+                 min_size=1, max_size=25)  # fmt: skip
+
+
+@given(EDGES, st.data())
+@settings(max_examples=150, deadline=None)
+def test_linked_rows_are_the_connected_ones(rows, data):
+    pairs = data.draw(
+        st.lists(st.tuples(*[st.integers(0, len(rows) - 1)] * 2), max_size=3).map(list)
+    )
+    reach = np.eye(len(rows), dtype=bool)
+    for i, j in itertools.product(range(len(rows)), repeat=2):
+        reach[i, j] |= any(a == b != "" for a, b in zip(rows[i], rows[j], strict=True))
+        reach[i, j] |= (i, j) in pairs or (j, i) in pairs
+    for _ in rows:
+        reach = reach @ reach
+    group = splitting.linked(list(zip(*rows, strict=True)), pairs)
+    np.testing.assert_array_equal(group[:, None] == group[None, :], reach)

@@ -1,0 +1,137 @@
+"""The CSV of predictions: what goes in comes out, and what is wrong is named."""
+
+import string
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as stnp
+
+from simclr_med.errors import InputError
+from simclr_med.evaluation import predictions as predictions_lib
+from simclr_med.evaluation.predictions import Predictions
+
+GOOD = """\
+case_id,patient_id,truth,group:skin,probability:Acne,probability:Other
+a,p1,Acne,light,0.75,0.25
+b,,Acne|Other,,0.5,0.5
+"""
+
+TEXT = st.text(string.ascii_letters + string.digits + " ,;\"'\n<>:äπ中", max_size=8)
+NAMES = TEXT.filter(bool)
+
+
+@st.composite
+def any_predictions(draw):
+    cases, classes = draw(st.integers(1, 5)), draw(st.integers(1, 4))
+    task = draw(st.sampled_from(["multiclass", "multilabel"]))
+    values = [0, 1, np.nan] if task == "multilabel" else [0, 1]
+    truth = draw(stnp.arrays(np.float32, (cases, classes), elements=st.sampled_from(values)))
+    if task == "multiclass":
+        truth[:, draw(st.integers(0, classes - 1))] = 1
+    names = draw(st.lists(NAMES, min_size=classes, max_size=classes, unique=True))
+    column = st.lists(TEXT, min_size=cases, max_size=cases).map(np.array)
+    return Predictions(
+        case_ids=np.array(draw(st.lists(NAMES, min_size=cases, max_size=cases, unique=True))),
+        patient_ids=draw(column),
+        truth=truth,
+        probabilities=draw(
+            stnp.arrays(np.float32, (cases, classes), elements=st.floats(0, 1, width=32))
+        ),
+        classes=tuple(names),
+        task=task,
+        other_class="Other" if task == "multiclass" and "Other" in names else None,
+        groups=draw(st.dictionaries(NAMES, column, max_size=2)),
+    )
+
+
+@given(any_predictions())
+def test_round_trip_keeps_every_bit(tmp_path_factory, predictions):
+    path = tmp_path_factory.getbasetemp() / "round_trip.csv"
+    predictions_lib.write(path, predictions)
+    again = predictions_lib.read(path)
+    assert (again.task, again.classes) == (predictions.task, predictions.classes)
+    assert again.other_class == predictions.other_class
+    assert again.probabilities.dtype == again.truth.dtype == np.float32
+    for name in ("case_ids", "patient_ids", "truth", "probabilities"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(predictions, name))
+    assert list(again.groups) == list(predictions.groups)
+    for name in predictions.groups:
+        np.testing.assert_array_equal(again.groups[name], predictions.groups[name])
+
+
+def test_a_file_by_hand(tmp_path):
+    path = tmp_path / "test.csv"
+    path.write_text(GOOD)
+    predictions = predictions_lib.read(path)
+    assert predictions.task == "multiclass"
+    assert predictions.other_class == "Other"
+    assert predictions.patient_ids.tolist() == ["p1", ""]
+    assert predictions.truth.tolist() == [[1, 0], [1, 1]]
+    assert predictions.groups["skin"].tolist() == ["light", ""]
+
+
+def test_other_class_is_the_readers_to_choose(tmp_path):
+    path = tmp_path / "test.csv"
+    path.write_text(GOOD)
+    assert predictions_lib.read(path, other_class=None).other_class is None
+    assert predictions_lib.read(path, other_class="Acne").other_class == "Acne"
+    with pytest.raises(InputError, match="no class 'Othr'"):
+        predictions_lib.read(path, other_class="Othr")
+
+
+@pytest.mark.parametrize(
+    "old, new, message",
+    [
+        (GOOD, "", "file is empty"),
+        (GOOD, GOOD.splitlines()[0], "no rows below the header"),
+        ("patient_id,", "patient,", "column patient_id is missing"),
+        ("case_id,", "case,", "column case_id is missing"),
+        ("probability:", "p:", "expected a column probability:<class>"),
+        ("group:skin", "truth", "column truth stands there twice"),
+        ("Acne|Other", "Acne|Cyst", "row 3, column truth: 'Acne|Cyst' has a name without a column"),
+        ("Acne|Other", "", "row 3, column truth: '' names no class"),
+        ("0.75", "high", "row 2, column probability:Acne: 'high' is not a number from 0 to 1"),
+        ("0.75", "nan", "'nan' is not a number from 0 to 1"),
+        ("0.75", "1.5", "'1.5' is not a number from 0 to 1"),
+        ("0.5,0.5", "-1,0.5", "row 3, column probability:Acne: '-1' is not"),
+        ("b,,", "a,,", "row 3, column case_id: 'a' stands in an earlier row"),
+        ("0.75,0.25", "0.75", "row 2: 5 values; expected 6"),
+        ("light", '"light', "not a CSV file"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path, old, new, message):
+    path = tmp_path / "test.csv"
+    path.write_text(GOOD.replace(old, new))
+    with pytest.raises(InputError) as caught:
+        predictions_lib.read(path)
+    assert message in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_other_wrong_rows_are_counted(tmp_path):
+    path = tmp_path / "test.csv"
+    path.write_text(GOOD.replace("0.75", "2").replace("0.5,0.5", "3,0.5"))
+    with pytest.raises(InputError, match=r"and 1 more wrong row\b"):
+        predictions_lib.read(path)
+
+
+def test_a_finding_is_not_both_present_and_masked(tmp_path):
+    path = tmp_path / "test.csv"
+    path.write_text("case_id,patient_id,truth,masked,probability:Edema\na,,Edema,Edema,0.5\n")
+    with pytest.raises(InputError, match="row 2, column masked: 'Edema' is in truth as well"):
+        predictions_lib.read(path)
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(InputError, match="No such file"):
+        predictions_lib.read(tmp_path / "test.csv")
+
+
+def test_bytes_that_are_not_text(tmp_path):
+    path = tmp_path / "test.csv"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match="not a CSV file in UTF-8"):
+        predictions_lib.read(path)

@@ -1,0 +1,274 @@
+"""DICOM against pydicom and the formulas of the standard; ids and headers stay inside."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from simclr_med.data import manifest
+from simclr_med.errors import InputError
+from simclr_med.preparation import sources
+from simclr_med.preparation.prepare import Settings, prepare
+
+pydicom = pytest.importorskip("pydicom", reason="pip install simclr_med[dicom]")
+from pydicom.dataset import Dataset, FileMetaDataset  # noqa: E402
+from pydicom.pixels import apply_modality_lut, apply_voi_lut  # noqa: E402
+from pydicom.uid import ExplicitVRLittleEndian, RLELossless, generate_uid  # noqa: E402
+
+from simclr_med.preparation import dicom  # noqa: E402
+
+PIXELS = np.random.default_rng(0).integers(0, 4096, (24, 32), dtype=np.uint16)
+
+
+def write(path, pixels=PIXELS, bits=12, kind="MONOCHROME2", **more):
+    """A DICOM file of these pixels."""
+    header = Dataset()
+    header.file_meta = FileMetaDataset()
+    header.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    header.SOPClassUID = "1.2.840.10008.5.1.4.1.1.1.1"
+    header.SOPInstanceUID = generate_uid(entropy_srcs=[str(path)])
+    header.StudyInstanceUID = generate_uid(entropy_srcs=["study"])
+    header.PatientID, header.PatientName, header.Modality = "P-0042", "Müller^Anna", "DX"
+    header.ViewPosition = "PA"
+    header.PhotometricInterpretation = kind
+    header.SamplesPerPixel = 3 if pixels.ndim == 3 else 1
+    if pixels.ndim == 3:
+        header.PlanarConfiguration = 0
+    header.Rows, header.Columns = pixels.shape[:2]
+    header.BitsAllocated, header.BitsStored = 8 * pixels.dtype.itemsize, bits
+    header.HighBit = bits - 1
+    header.PixelRepresentation = int(np.issubdtype(pixels.dtype, np.signedinteger))
+    header.PixelData = pixels.tobytes()
+    for name, value in more.items():
+        setattr(header, name, value)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    header.save_as(path, enforce_file_format=True)
+    return path
+
+
+def lookup(name, table, first=0):
+    item = Dataset()
+    item.LUTDescriptor = [len(table), first, 16 if name == "ModalityLUTSequence" else 12]
+    item.LUTData = np.asarray(table, np.uint16).tobytes()
+    if name == "ModalityLUTSequence":
+        item.ModalityLUTType = "US"
+    return {name: pydicom.Sequence([item])}
+
+
+GREY = {
+    "12 bits with a window": {"WindowCenter": 1500, "WindowWidth": 1800},
+    "several windows": {"WindowCenter": [900, 2000], "WindowWidth": [700, 400]},
+    "rescaled": {"RescaleSlope": 2.5, "RescaleIntercept": -1000, "WindowCenter": 3000,
+                 "WindowWidth": 4000},
+    "window of width 1": {"WindowCenter": 2000, "WindowWidth": 1},
+    "linear exact": {"WindowCenter": 1500, "WindowWidth": 1800, "VOILUTFunction": "LINEAR_EXACT"},
+    "sigmoid": {"WindowCenter": 2000, "WindowWidth": 900, "VOILUTFunction": "SIGMOID"},
+    "lookup": lookup("VOILUTSequence", np.linspace(0, 4095, 4096) ** 2 // 4095),
+    "modality lookup": lookup("ModalityLUTSequence", np.arange(4096)[::-1])
+    | {"WindowCenter": 1500, "WindowWidth": 1800},
+}  # fmt: skip
+
+
+def pydicom_s(path, low=0.0, high=1.0):
+    """What pydicom makes of the file, its window's output range laid over 0 to 255."""
+    header = pydicom.dcmread(path)
+    values = apply_modality_lut(header.pixel_array, header)
+    shown = apply_voi_lut(values, header, index=0).astype(np.float64)
+    return np.round(255 * np.clip((shown - low) / (high - low), 0, 1))
+
+
+@pytest.mark.parametrize("name", GREY)
+@pytest.mark.parametrize("kind", dicom.GREY)
+def test_greys_as_pydicom_shows_them(name, kind, tmp_path):
+    more = GREY[name]
+    path = write(tmp_path / "a.dcm", kind=kind, **more)
+    # pydicom maps a window onto the range of the stored (here of the rescaled) values.
+    low, high = 0.0, 4095.0
+    if "RescaleSlope" in more:
+        low, high = -1000.0, 2.5 * 4095 - 1000
+    if "ModalityLUTSequence" in more:
+        high = 65535.0
+    expected = pydicom_s(path, low, high)
+    expected = 255 - expected if kind == "MONOCHROME1" else expected
+    ours = dicom.render(path).astype(int)
+    assert np.ptp(ours) > 100
+    assert np.abs(ours - expected).max() <= 1
+
+
+def test_without_a_window_the_whole_range_is_shown(tmp_path):
+    path = write(tmp_path / "a.dcm")
+    span = PIXELS.max() - PIXELS.min()
+    expected = np.round(255 * (PIXELS.astype(float) - PIXELS.min()) / span)
+    np.testing.assert_array_equal(dicom.render(path), expected)
+    flat = write(tmp_path / "b.dcm", np.full((4, 4), 7, np.uint16))
+    assert (dicom.render(flat) == 0).all()
+
+
+def test_signed_16_bits(tmp_path):
+    signed = (PIXELS.astype(np.int32) * 16 - 32768).astype(np.int16)
+    path = write(tmp_path / "a.dcm", signed, bits=16, WindowCenter=0, WindowWidth=65535)
+    expected = np.round(255 * (signed.astype(float) + 32768) / 65534)
+    assert np.abs(dicom.render(path) - expected).max() <= 1
+
+
+def test_colours(tmp_path):
+    rgb = np.random.default_rng(1).integers(0, 256, (8, 10, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(dicom.render(write(tmp_path / "a", rgb, 8, "RGB")), rgb)
+    from PIL import Image
+
+    ybr = np.asarray(Image.fromarray(rgb).convert("YCbCr"))
+    ours = dicom.render(write(tmp_path / "b", ybr, 8, "YBR_FULL")).astype(int)
+    assert np.abs(ours - rgb).max() <= 3
+    tables = {
+        f"{c}PaletteColorLookupTableDescriptor": [256, 0, 16] for c in ("Red", "Green", "Blue")
+    }
+    colours = {c: np.arange(256, dtype=np.uint16) * 257 // (i + 1)
+               for i, c in enumerate(("Red", "Green", "Blue"))}  # fmt: skip
+    tables |= {f"{c}PaletteColorLookupTableData": v.tobytes() for c, v in colours.items()}
+    index = rgb[..., 0]
+    ours = dicom.render(write(tmp_path / "c", index, 8, "PALETTE COLOR", **tables))
+    np.testing.assert_array_equal(ours[..., 1], colours["Green"][index] >> 8)
+
+
+def test_run_length_encoding(tmp_path):
+    path = write(tmp_path / "a.dcm", WindowCenter=1500, WindowWidth=1800)
+    header = pydicom.dcmread(path)
+    header.compress(RLELossless)
+    header.save_as(tmp_path / "b.dcm")
+    np.testing.assert_array_equal(dicom.render(tmp_path / "b.dcm"), dicom.render(path))
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [
+        ({"NumberOfFrames": 2, "PixelData": PIXELS.tobytes() * 2}, "2 frames"),
+        ({"PhotometricInterpretation": "CMYK"}, "colour space CMYK"),
+        ({"PixelData": b"\0\0"}, "cannot be decoded"),
+        ({"WindowCenter": 5, "WindowWidth": 0}, "LINEAR of width 0"),
+        ({"WindowCenter": 5, "WindowWidth": 9, "VOILUTFunction": "CUBIC"}, "CUBIC"),
+    ],
+)
+def test_what_is_not_handled_is_named(more, named, tmp_path):
+    path = write(tmp_path / "a.dcm", **more)
+    with pytest.raises(ValueError, match=named):
+        dicom.render(path)
+
+
+def test_no_image_and_no_dicom(tmp_path):
+    path = write(tmp_path / "a.dcm")
+    header = pydicom.dcmread(path)
+    del header.PixelData
+    header.save_as(path)
+    with pytest.raises(ValueError, match="no image"):
+        dicom.render(path)
+    (tmp_path / "b.dcm").write_bytes(b"text")
+    with pytest.raises(ValueError, match="no DICOM"):
+        dicom.render(tmp_path / "b.dcm")
+
+
+def tree(folder):
+    for number in range(6):
+        write(
+            folder
+            / f"Müller Anna {number // 2}"
+            / (f"{number}.dcm" if number % 2 else f"{number}"),
+            np.roll(PIXELS, number),
+            PatientID=f"P-{number // 4}",
+            StudyInstanceUID=f"1.2.{number // 2}",
+            ViewPosition="PA" if number % 2 else "LATERAL",
+            Modality="DX" if number < 5 else "ES",
+        )
+    (folder / "notes.txt").write_text("x")
+    (folder / "README").write_text("x")
+
+
+OPTIONS = {"salt": "", "plain_ids": False, "modality": ""}
+
+
+def make(folder, output, allow=0, **options):
+    prepare("dicom", folder, output, Settings(allow_problems=allow), OPTIONS | options)
+    return manifest.read(output)
+
+
+def test_a_tree_becomes_a_folder_without_names(tmp_path):
+    tree(tmp_path / "in")
+    found = make(tmp_path / "in", tmp_path / "d", salt="s")
+    table = found.table
+    assert len(table) == 6 and table["patient_id"].nunique() == 2
+    assert table["case_id"].value_counts().tolist() == [2, 2, 2]
+    assert set(table["split"]) == {"unlabelled"} and set(table["view"]) == {"PA", "LATERAL"}
+    everything = b"".join(
+        str(path.relative_to(tmp_path / "d")).encode() + path.read_bytes()
+        for path in (tmp_path / "d").rglob("*") if path.is_file()
+    )  # fmt: skip
+    for secret in ("Müller", "Anna", "P-0", "P-1", "1.2.0", "P-0042"):
+        assert secret.encode() not in everything
+    assert "2 files are not DICOM" in (tmp_path / "d" / "card.md").read_text()
+    assert len(found.cases(["unlabelled"]).paths) == 6
+
+
+def test_the_salt_makes_the_ids(tmp_path):
+    tree(tmp_path / "in")
+    ids = [
+        set(make(tmp_path / "in", tmp_path / name, **options).table["patient_id"])
+        for name, options in (("a", {"salt": "s"}), ("b", {"salt": "s"}), ("c", {"salt": "t"}),
+                              ("d", {"plain_ids": True}))
+    ]  # fmt: skip
+    assert ids[0] == ids[1] and not ids[0] & ids[2] and ids[3] == {"P-0", "P-1"}
+    with pytest.raises(InputError, match="--salt"):
+        make(tmp_path / "in", tmp_path / "e")
+    assert len(make(tmp_path / "in", tmp_path / "f", salt="s", modality="ES").table) == 1
+
+
+def test_a_file_that_cannot_be_shown_is_a_problem(tmp_path):
+    tree(tmp_path / "in")
+    write(tmp_path / "in" / "cine.dcm", NumberOfFrames=2, PixelData=PIXELS.tobytes() * 2)
+    with pytest.raises(InputError, match="2 frames"):
+        make(tmp_path / "in", tmp_path / "d", salt="s")
+    listed = pd.read_csv(tmp_path / "d.problems.csv")
+    assert listed["file"].tolist() == ["cine.dcm"]
+    assert len(make(tmp_path / "in", tmp_path / "d", allow=1, salt="s").table) == 6
+
+
+@pytest.mark.parametrize(
+    "lost",
+    ["BitsStored", "Rows", "PixelRepresentation", "WindowCenter", "PhotometricInterpretation"],
+)
+def test_a_header_that_lacks_something_is_no_crash(tmp_path, lost):
+    path = write(tmp_path / "a.dcm", WindowCenter=1500, WindowWidth=1800)
+    header = pydicom.dcmread(path)
+    del header[lost]
+    header.save_as(path)
+    with pytest.raises(ValueError, match="."):
+        dicom.render(path)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_any_damage_is_a_value_error(tmp_path):
+    rng = np.random.default_rng(0)
+    whole = np.fromfile(write(tmp_path / "a.dcm", WindowCenter=1500, WindowWidth=1800), np.uint8)
+    refused = 0
+    for _ in range(300):
+        hurt = whole.copy()
+        hurt[rng.integers(132, 600, 8)] = rng.integers(0, 256, 8)
+        (tmp_path / "hurt.dcm").write_bytes(hurt[: rng.integers(500, len(hurt))].tobytes())
+        try:
+            assert dicom.render(tmp_path / "hurt.dcm").dtype == np.uint8
+        except ValueError:
+            refused += 1
+    assert refused > 100
+
+
+def test_names_of_files_never_become_names_of_images(tmp_path):
+    for name, uid in (("Anna Müller", ""), ("b", "../../1"), ("c", "1.2.3")):
+        path = write(tmp_path / "in" / f"{name}.dcm")
+        header = pydicom.dcmread(path)
+        header.SOPInstanceUID = uid
+        header.save_as(path)
+    names = sorted(make(tmp_path / "in", tmp_path / "d", plain_ids=True).table["image"])
+    assert "1.2.3.png" in names and len(names) == 3
+    assert all(set(name.removesuffix(".png")) <= set("0123456789abcdef.") for name in names)
+
+
+def test_where_there_is_no_dicom(tmp_path):
+    with pytest.raises(InputError, match="single images"):
+        sources.load("dicom").read(tmp_path, OPTIONS | {"salt": "s"})

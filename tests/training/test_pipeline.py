@@ -1,0 +1,206 @@
+"""The whole way at small size: pretrain, heads, evaluate, export, report; resumption; errors."""
+
+import dataclasses
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from kill_runs import weights
+
+from simclr_med.config.settings import make_config
+from simclr_med.data import manifest
+from simclr_med.encoders import networks
+from simclr_med.errors import InputError
+from simclr_med.evaluation import predictions
+from simclr_med.training import finetune, predict, pretrain
+
+SMALL = {"encoder": "resnet18", "width": 0.0625, "image_size": 32}
+
+
+def pretraining(data_dir, work_dir, **more):
+    given = {"data_dir": str(data_dir), "work_dir": str(work_dir), **SMALL}
+    return make_config("pretrain", given | {"steps": 4, "batch_size": 16, "save_every": 2} | more)
+
+
+@pytest.fixture(scope="module")
+def pretrained(data_dir, tmp_path_factory):
+    work_dir = tmp_path_factory.mktemp("runs") / "micle"
+    pretrain.run(pretraining(data_dir, work_dir, positives="case"))
+    return work_dir
+
+
+def logged(work_dir):
+    """log.csv without the one column that tells of time."""
+    lines = (work_dir / "log.csv").read_text().splitlines()
+    assert lines[0].endswith(",input_wait")
+    return [line.rpartition(",")[0] for line in lines]
+
+
+def command(*flags):
+    return subprocess.run(
+        [sys.executable, "-m", "simclr_med.run", *map(str, flags)], capture_output=True, text=True
+    )
+
+
+def test_positives_are_two_images_of_one_case_and_no_case_meets_itself(data_dir):
+    cases = manifest.read(data_dir).cases(["train", "unlabelled"])
+    owner = np.repeat(np.arange(len(cases)), np.diff(cases.offsets))
+    config = pretraining(data_dir, "unused", positives="case", steps=12)
+    several = 0
+    for batch in pretrain.batches(config, pretrain.positions_of(config, cases)):
+        first, second = batch["image1"].numpy(), batch["image2"].numpy()
+        assert (owner[first] == owner[second]).all()
+        sizes = np.diff(cases.offsets)[owner[first]]
+        assert ((first != second) == (sizes > 1)).all()
+        assert len(set(owner[first])) == len(first)
+        several += (sizes > 1).sum()
+    assert several > 50
+
+
+def test_simclr_pairs_are_views_of_one_image(data_dir):
+    cases = manifest.read(data_dir).cases(["train"])
+    config = pretraining(data_dir, "unused")
+    batch = next(iter(pretrain.batches(config, pretrain.positions_of(config, cases))))
+    assert (batch["image1"].numpy() == batch["image2"].numpy()).all()
+    assert (np.abs(batch["view1"] - batch["view2"]).max(axis=(1, 2, 3)) > 0.01).all()
+
+
+def test_stopped_and_resumed_equals_uninterrupted(data_dir, tmp_path, pretrained):
+    copy = tmp_path / "resumed"
+    shutil.copytree(pretrained, copy)
+    shutil.rmtree(copy / "checkpoints" / "4")
+    pretrain.run(pretraining(data_dir, copy, positives="case"))
+    there, again = weights(pretrained), weights(copy)
+    assert all(np.array_equal(there[name], again[name]) for name in there)
+    assert logged(copy) == logged(pretrained)
+
+
+@pytest.mark.parametrize("mode", ["linear_probe", "finetune"])
+def test_head_to_export(mode, data_dir, tmp_path, pretrained):
+    work_dir = tmp_path / mode
+    flags = [f"--mode={mode}", f"--data_dir={data_dir}", f"--work_dir={work_dir}"]
+    more = ["--image_size=32", f"--init=run:{pretrained}", "--steps=3", "--batch_size=16"]
+    done = command(*flags, *more, "--label_fraction=0.5")
+    assert done.returncode == 0, done.stderr
+    before = {n: v for n, v in weights(pretrained).items() if "encoder" in n}
+    after = weights(work_dir)
+    same = all(np.array_equal(before[name], after[name]) for name in before)
+    assert same == (mode == "linear_probe")
+
+    done = command("--mode=evaluate", f"--work_dir={work_dir}", "--eval_splits=test,external")
+    assert done.returncode == 0, done.stderr
+    made = predictions.read(work_dir / "predictions" / "test.csv")
+    assert len(made.case_ids) == 40
+    np.testing.assert_allclose(made.probabilities.sum(1), 1, atol=1e-5)
+    results = json.loads((work_dir / "metrics.json").read_text())["splits"]
+    assert set(results) == {"test", "external"}
+
+    done = command("--mode=export", f"--work_dir={work_dir}")
+    assert done.returncode == 0, done.stderr
+    cases = manifest.read(data_dir).cases(["test"])
+    code = (
+        "import sys, numpy as np, tensorflow as tf\n"
+        "served = tf.saved_model.load(sys.argv[1]).signatures['serving_default']\n"
+        "images = tf.constant([open(p, 'rb').read() for p in sys.argv[2:]])\n"
+        "out = served(images=images)\n"
+        "assert 'simclr_med' not in sys.modules\n"
+        "np.save(sys.stdout.buffer, out['probabilities'].numpy())\n"
+    )
+    case = int(np.argmax(np.diff(cases.offsets)))
+    paths = cases.paths[cases.offsets[case] : cases.offsets[case + 1]]
+    arguments = [sys.executable, "-c", code, str(work_dir / "export" / "1"), *paths]
+    out = subprocess.run(arguments, capture_output=True, cwd=tmp_path, check=True).stdout
+    served = np.load(__import__("io").BytesIO(out))
+    np.testing.assert_allclose(served.mean(0), made.probabilities[case], atol=1e-5)
+
+    report = tmp_path / "report"
+    done = command("--mode=report", f"--work_dir={report}", f"--runs=A={work_dir},<b>={work_dir}")
+    assert done.returncode == 0, done.stderr
+    page = (report / "report.html").read_text()
+    assert "&lt;b&gt;" in page and "<b>" not in page
+    assert "no significant difference" in page and "http" not in page
+
+
+def test_multilabel_head(data_dir, tmp_path):
+    folder = tmp_path / "findings"
+    shutil.copytree(data_dir, folder)
+    info = json.loads((folder / "dataset.json").read_text())
+    info |= {"task": "multilabel", "classes": ["Edema", "Effusion"], "other_class": None}
+    (folder / "dataset.json").write_text(json.dumps(info))
+    table = manifest.pd.read_csv(folder / "manifest.csv", dtype=str, keep_default_na=False)
+    number = manifest.pd.factorize(table["case_id"])[0]
+    table["Edema"] = np.where(number % 5 == 0, "-1", (number % 2).astype(str))
+    table["Effusion"] = np.where(number % 3 == 0, "", "1")
+    table.to_csv(folder / "manifest.csv", index=False)
+    work_dir = tmp_path / "head"
+    given = {"data_dir": str(folder), "work_dir": str(work_dir), **SMALL}
+    finetune.run(make_config("linear_probe", given | {"steps": 3, "batch_size": 16}))
+    config = make_config("evaluate", {"data_dir": str(folder), "work_dir": str(work_dir)})
+    predict.run(dataclasses.replace(config))
+    result = json.loads((work_dir / "metrics.json").read_text())["splits"]["test"]
+    assert {"auc", "auc:Edema", "auc:Effusion"} <= set(result["metrics"])
+
+
+def test_an_output_does_not_depend_on_the_rest_of_the_batch(data_dir, tmp_path):
+    config = make_config("linear_probe", {"data_dir": "x", "work_dir": "y", **SMALL})
+    nets = networks.build(config, 3)
+    images = np.random.default_rng(0).random([6, 32, 32, 3], np.float32)
+    together, alone = nets.inputs(images, training=False), nets.inputs(images[:1], training=False)
+    np.testing.assert_allclose(together[:1], alone, atol=1e-6)
+
+
+def test_restore_lists_what_differs(data_dir, tmp_path, pretrained):
+    config = pretraining(data_dir, tmp_path / "x", width=0.125)
+    with pytest.raises(InputError, match="encoder/stem_conv/kernel.* in the checkpoint"):
+        networks.initialise(networks.build(config), f"run:{pretrained}")
+
+
+def test_bad_input_names_itself_and_writes_nothing(data_dir, tmp_path):
+    def broken(change):
+        folder = tmp_path / f"data{len(list(tmp_path.iterdir()))}"
+        shutil.copytree(data_dir, folder)
+        change(folder)
+        return folder
+
+    def edit(old, new):
+        def change(folder):
+            file = folder / "manifest.csv"
+            file.write_text(file.read_text().replace(old, new, 1))
+
+        return change
+
+    first = "train/train_00000_0.jpg"
+    cases = [
+        (lambda f: (f / "images" / first).unlink(), f"row 2, column image: '{first}' is missing"),
+        (lambda f: (f / "images" / first).write_bytes(b""), "is an empty file"),
+        (lambda f: (f / "images" / first).write_bytes(b"no"), f"{first}"),
+        (edit("train/train", "../train"), "leaves the image root"),
+        (edit(",train,", ",trian,"), "'trian' is not one of"),
+        (edit("Other", "Otter"), "'Otter' is not in dataset.json's classes"),
+    ]
+    for change, message in cases:
+        config = pretraining(broken(change), tmp_path / "run", splits=("train",), steps=8)
+        with pytest.raises(InputError, match=None) as error:
+            pretrain.run(config)
+        assert message in str(error.value)
+    with pytest.raises(InputError, match="batch_size"):
+        pretrain.run(pretraining(data_dir, tmp_path / "big", batch_size=5000))
+    assert not (tmp_path / "big").exists()
+
+
+def test_a_patient_in_two_splits_is_refused(data_dir, tmp_path):
+    folder = tmp_path / "leak"
+    shutil.copytree(data_dir, folder)
+    table = manifest.pd.read_csv(folder / "manifest.csv", dtype=str, keep_default_na=False)
+    table.loc[table["split"] == "test", "patient_id"] = table["patient_id"][0]
+    table.to_csv(folder / "manifest.csv", index=False)
+    with pytest.raises(InputError, match="this patient stands in two splits: train and test"):
+        manifest.read(folder)
+
+
+def test_another_configuration_in_the_work_folder_is_refused(data_dir, pretrained):
+    with pytest.raises(InputError, match="--temperature: there 0.1, now 0.5"):
+        pretrain.run(pretraining(data_dir, pretrained, positives="case", temperature=0.5))

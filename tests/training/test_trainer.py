@@ -1,0 +1,216 @@
+"""Stopping, killing, resuming; files that are never half-written."""
+
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import kill_runs
+import numpy as np
+import pytest
+from kill_runs import STEPS, command, finish, same, start, weights
+from PIL import Image
+
+from simclr_med import files
+from simclr_med.config import settings as configs
+from simclr_med.encoders import checkpoint
+from simclr_med.errors import EXIT_TERMINATED, InputError, RunError, run_main
+from simclr_med.training import finetune, pretrain
+
+pytestmark = pytest.mark.usefixtures("short_encoders")
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(data_dir, tmp_path_factory):
+    work_dir = tmp_path_factory.mktemp("whole") / "run"
+    finish(data_dir, work_dir)
+    return weights(work_dir)
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL])
+def test_a_stopped_run_goes_on_as_if_nothing_had_happened(sent, data_dir, tmp_path, uninterrupted):
+    work_dir = tmp_path / "run"
+    process = start(data_dir, work_dir)
+    while process.poll() is None and not checkpoint.steps(work_dir):
+        time.sleep(0.02)
+    os.kill(process.pid, sent)
+    _, error = process.communicate(timeout=60)
+    reached = checkpoint.steps(work_dir)[-1]
+    assert reached < STEPS
+    if sent == signal.SIGTERM:
+        assert process.returncode == EXIT_TERMINATED
+        assert f"saved step {reached}" in error
+    finish(data_dir, work_dir)
+    assert same(uninterrupted, weights(work_dir))
+    done = subprocess.run(command(data_dir, work_dir), capture_output=True, text=True)
+    assert done.returncode == 0 and "were done already" in done.stdout
+
+
+@pytest.mark.slow
+def test_runs_that_are_killed_at_random_end_with_the_same_weights():
+    done = subprocess.run(
+        [sys.executable, kill_runs.__file__, "--runs=2"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("its weights are equal") == 2
+
+
+def given(data_dir, work_dir):
+    return {
+        "data_dir": str(data_dir), "work_dir": str(work_dir), "encoder": "resnet18",
+        "width": 0.0625, "image_size": 32, "batch_size": 8, "steps": 2,
+    }  # fmt: skip
+
+
+def test_a_corrupt_image_leaves_nothing_behind(data_dir, tmp_path):
+    folder, work_dir = tmp_path / "data", tmp_path / "run"
+    shutil.copytree(data_dir, folder)
+    for image in (folder / "images" / "unlabelled").iterdir():
+        image.write_bytes(b"\xff\xd8 no image")
+    with pytest.raises(InputError, match=r"cannot decode image .*unlabelled_\d+_\d.jpg"):
+        pretrain.run(configs.make_config("pretrain", given(folder, work_dir)))
+    assert not work_dir.exists()
+    work_dir.mkdir()
+    (work_dir / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="holds notes.txt and is no run's"):
+        pretrain.run(configs.make_config("pretrain", given(folder, work_dir)))
+    assert (work_dir / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("mode", "optimizer"),
+    [("pretrain", "lamb"), ("finetune", "adam"), ("linear_probe", "lamb"), ("finetune", "lars")],
+)
+def test_every_kind_of_training_resumes_exactly(mode, optimizer, data_dir, tmp_path):
+    work_dir = tmp_path / "run"
+    config = configs.make_config(
+        mode,
+        given(data_dir, work_dir) | {"optimizer": optimizer, "steps": 4, "save_every": 2},
+    )
+    module = pretrain if mode == "pretrain" else finetune
+    module.run(config)
+    whole = weights(work_dir)
+    shutil.rmtree(work_dir / "checkpoints" / "4")
+    module.run(config)
+    assert checkpoint.steps(work_dir) == [2, 4] and same(whole, weights(work_dir))
+
+
+def test_a_damaged_checkpoint_and_an_unfinished_run_are_named(data_dir, tmp_path):
+    config = configs.make_config("pretrain", given(data_dir, tmp_path / "run"))
+    pretrain.run(config)
+    head = {"data_dir": str(data_dir), "work_dir": str(tmp_path / "head"), "batch_size": 8}
+    head["init"] = f"run:{tmp_path / 'run'}"
+    file = tmp_path / "run" / "checkpoints" / "2" / "variables.npz"
+    file.write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(InputError, match="is damaged"):
+        finetune.run(configs.make_config("linear_probe", head))
+    (tmp_path / "run" / "checkpoints" / "2").rename(tmp_path / "run" / "checkpoints" / "1")
+    with pytest.raises(InputError, match="stopped at step 1 of 2"):
+        finetune.run(configs.make_config("linear_probe", head))
+    assert not (tmp_path / "head").exists()
+
+
+def test_a_damaged_newest_checkpoint_is_told_and_the_one_before_used(data_dir, tmp_path, capsys):
+    work_dir = tmp_path / "run"
+    config = configs.make_config("pretrain", given(data_dir, work_dir) | {"save_every": 1})
+    pretrain.run(config)
+    whole = weights(work_dir)
+    newest = work_dir / "checkpoints" / "2"
+    content = bytearray((newest / "variables.npz").read_bytes())
+    content[len(content) // 2] ^= 1  # one bit
+    (newest / "variables.npz").write_bytes(content)
+    pretrain.run(config)
+    told = capsys.readouterr().err
+    assert "checkpoints/2 is damaged: variables.npz has another checksum" in told
+    assert "goes on from step 1" in told
+    assert same(whole, weights(work_dir)) and (work_dir / "checkpoints" / "2.damaged").exists()
+    for step in (1, 2):
+        (work_dir / "checkpoints" / str(step) / "variables.json").write_text("{")
+    with pytest.raises(InputError, match=r"no checkpoint is whole.*\n.*variables.json is not what"):
+        pretrain.run(config)
+    assert checkpoint.steps(work_dir) == [1, 2]
+
+
+@pytest.fixture
+def small_disk():
+    """No file may grow beyond 50 kB: a checkpoint does, and fails as on a full disk."""
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+
+
+def test_a_disk_that_is_full_stops_the_run_and_leaves_the_last_checkpoint(
+    data_dir, tmp_path, small_disk
+):
+    work_dir = tmp_path / "run"
+    four = given(data_dir, work_dir) | {"steps": 4, "save_every": 2}
+    pretrain.run(configs.make_config("pretrain", four))
+    whole = weights(work_dir)
+    shutil.rmtree(work_dir / "checkpoints" / "4")
+    small_disk()
+    with pytest.raises(RunError, match="step 4 cannot be saved in .*: File too large. Step 2 is"):
+        pretrain.run(configs.make_config("pretrain", four))
+    assert [path.name for path in (work_dir / "checkpoints").iterdir()] == ["2"]
+    resource.setrlimit(resource.RLIMIT_FSIZE, resource.getrlimit(resource.RLIMIT_FSIZE)[1:] * 2)
+    pretrain.run(configs.make_config("pretrain", four))
+    assert same(whole, weights(work_dir))
+
+
+def test_a_folder_that_cannot_be_written_is_told(capsys):
+    def write():
+        raise PermissionError(13, "Permission denied", "work/run")
+
+    assert run_main(write) == 1
+    assert capsys.readouterr().err == "error: work/run: Permission denied\n"
+
+
+def test_two_processes_do_not_write_one_folder(data_dir, tmp_path):
+    config = configs.make_config("pretrain", given(data_dir, tmp_path / "run"))
+
+    def claimed():
+        return configs.claimed_work_dir(config, "data")
+
+    refused = pytest.raises(InputError, match="another process is writing")
+    with claimed(), refused, claimed():
+        pass
+    with claimed():
+        pass
+
+
+def test_a_run_does_not_go_on_with_other_data(data_dir, tmp_path):
+    folder = tmp_path / "data"
+    shutil.copytree(data_dir, folder)
+    config = configs.make_config("pretrain", given(folder, tmp_path / "run"))
+    pretrain.run(config)
+    rows = (folder / "manifest.csv").read_text().splitlines(keepends=True)
+    (folder / "manifest.csv").write_text("".join(rows[:-1]))
+    with pytest.raises(InputError, match="started on other data"):
+        pretrain.run(config)
+
+
+def test_files_are_replaced_whole_or_not_at_all(tmp_path):
+    file = tmp_path / "a" / "text"
+    files.write_text(file, "old")
+    with pytest.raises(ZeroDivisionError), files.replacing(file) as beside:
+        beside.write_text("half")
+        raise ZeroDivisionError
+    assert file.read_text() == "old" and len(list(file.parent.iterdir())) == 1
+    with pytest.raises(ZeroDivisionError), files.new_folder(tmp_path / "b") as folder:
+        (folder / "text").write_text("half")
+        raise ZeroDivisionError
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    with pytest.raises(FileExistsError), files.new_folder(tmp_path / "a"):
+        pass
+
+
+def test_views_are_drawn_with_their_originals(data_dir, tmp_path):
+    """Pairs of two images of a case: original, view, view, original; of one: original, views."""
+    for positives, cells in (("case", 8), ("augmentation", 6)):
+        config = given(data_dir, tmp_path / positives) | {"positives": positives}
+        pretrain.run(configs.make_config("pretrain", config))
+        sheet = np.asarray(Image.open(tmp_path / positives / "views.png"))
+        assert sheet.shape == (4 * 32, cells * 32 + 4, 3)
+        assert np.unique(sheet).size > 50
