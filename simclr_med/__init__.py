@@ -9,6 +9,10 @@ if not (3, 10) <= sys.version_info[:2] <= (3, 11):
         "Make an environment with: python3.11 -m venv .venv"
     )
 
+from simclr_med import onednn  # noqa: E402
+
+onednn.switch_on()
+
 __version__ = "0.1.0"
 
 

@@ -4,6 +4,7 @@ import contextlib
 
 import keras
 from tensorflow.python.ops.resource_variable_ops import UninitializedVariable
+from tensorflow.python.util import _pywrap_util_port
 
 
 @contextlib.contextmanager
@@ -59,6 +60,11 @@ def optimizer_variables(optimizer):
         state = optimizer._loss_scale
         variables += [state.current_loss_scale, state.counter]
     return variables
+
+
+def onednn_is_on():
+    """Return whether this process's TensorFlow computes with oneDNN."""
+    return _pywrap_util_port.IsMklEnabled()
 
 
 def layers_within(model):
