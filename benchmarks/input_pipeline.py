@@ -23,6 +23,7 @@ import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import simclr_med  # noqa: F401, isort: skip  # before TensorFlow: it turns oneDNN on
 import keras_cv
 import numpy as np
 import tensorflow as tf

@@ -16,21 +16,18 @@ VARIABLE = "TF_ENABLE_ONEDNN_OPTS"
 def switch_on():
     """Turn oneDNN on in this process and those it starts, unless the user has set the variable.
 
-    TensorFlow reads the variable once, at its first operation. Where that has been, with oneDNN
-    off, a warning says so.
+    TensorFlow reads the variable once, as it is imported: this comes first, from the package's
+    `__init__`. Where TensorFlow was first and left oneDNN off, a warning says so.
     """
     if VARIABLE in os.environ or platform.machine().lower() not in ("x86_64", "amd64"):
         return
+    if "tensorflow" in sys.modules:
+        from simclr_med import compat
+
+        if not compat.onednn_is_on():
+            warnings.warn(
+                "TensorFlow was imported before simclr_med and computes without oneDNN, more "
+                f"slowly: import simclr_med first, or set {VARIABLE}=1",
+                stacklevel=3,
+            )
     os.environ[VARIABLE] = "1"
-    if "tensorflow" in sys.modules and not _is_on():
-        warnings.warn(
-            "TensorFlow was used before simclr_med and computes without oneDNN, more slowly: "
-            f"import simclr_med first, or set {VARIABLE}=1",
-            stacklevel=3,
-        )
-
-
-def _is_on():
-    from simclr_med import compat
-
-    return compat.onednn_is_on()

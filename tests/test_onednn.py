@@ -1,5 +1,6 @@
 """oneDNN is on wherever the package is, and the networks keep clear of its wrong gradients."""
 
+import ast
 import os
 import platform
 import subprocess
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
+from simclr_med import compat, onednn
 from simclr_med.config.architectures import ENCODERS
 from simclr_med.encoders.encoder import build_encoder
 
@@ -20,38 +22,51 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def printed(code, **environment):
-    """The last line that Python code prints, in a process of its own."""
+def run(code, **environment):
+    """What Python code prints on standard error, in a process of its own."""
     inherited = {name: value for name, value in os.environ.items() if name != VARIABLE}
     done = subprocess.run(
-        [sys.executable, "-W", "always", "-c", code],
-        env=inherited | {"TF_CPP_MIN_LOG_LEVEL": "3"} | environment,
+        [sys.executable, "-c", code],
+        env=inherited | {"TF_CPP_MIN_LOG_LEVEL": "0"} | environment,
         capture_output=True, text=True, cwd=ROOT, check=True,
     )  # fmt: skip
-    return done.stdout.splitlines()[-1], done.stderr
+    return done.stderr
 
 
-STATE = "from simclr_med import compat; print(compat.onednn_is_on())"
+ON = "oneDNN custom operations are on"  # as TensorFlow says on import
 
 
 def test_the_package_turns_onednn_on():
-    assert printed(f"import simclr_med; {STATE}")[0] == "True"
+    assert ON in run("import simclr_med, tensorflow")
 
 
 def test_the_users_variable_holds():
-    assert printed(f"import simclr_med; {STATE}", **{VARIABLE: "0"})[0] == "False"
+    assert ON not in run("import simclr_med, tensorflow", **{VARIABLE: "0"})
 
 
-def test_too_late_is_said():
-    # As on a CPU on which TensorFlow leaves oneDNN off.
-    used = "import os, tensorflow as tf; tf.function(lambda x: x @ x)(tf.eye(2))"
-    late = f"{used}; del os.environ[{VARIABLE!r}]; import simclr_med; print()"
-    assert "import simclr_med first" in printed(late, **{VARIABLE: "0"})[1]
+@pytest.mark.parametrize("was_on", [False, True])
+def test_too_late_is_said_where_it_is_slow(monkeypatch, was_on, recwarn):
+    monkeypatch.delenv(VARIABLE)
+    monkeypatch.setattr(compat, "onednn_is_on", lambda: was_on)
+    onednn.switch_on()
+    said = [str(warning.message) for warning in recwarn]
+    assert any("import simclr_med first" in text for text in said) is not was_on
 
 
-def test_importing_tensorflow_first_is_early_enough():
-    state, errors = printed(f"import tensorflow; import simclr_med; {STATE}")
-    assert state == "True" and "import simclr_med first" not in errors
+@pytest.mark.parametrize("folder", ["tools", "benchmarks", "tests"])
+def test_every_script_imports_the_package_before_tensorflow(folder):
+    for file in sorted((ROOT / folder).glob("*.py")):
+        if folder == "tests" and file.name.startswith("test_"):
+            continue  # conftest.py was before
+        names = []
+        for node in ast.parse(file.read_text()).body:
+            if isinstance(node, ast.Import):
+                names += [alias.name.partition(".")[0] for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names.append(node.module.partition(".")[0])
+        heavy = [names.index(n) for n in ("tensorflow", "keras", "keras_cv") if n in names]
+        if heavy:
+            assert "simclr_med" in names[: min(heavy)], f"{file.name}: TensorFlow comes first"
 
 
 GRADIENTS = """
@@ -66,7 +81,6 @@ with tf.GradientTape() as tape:
 kernel = encoder.get_layer("stage2_block1_shortcut_conv").kernel
 assert kernel.shape == (1, 1, 4, 8)
 np.save({file!r}, tape.gradient(loss, kernel).numpy())
-print("done")
 """
 
 
@@ -75,7 +89,7 @@ def test_gradients_of_a_narrow_shortcut_on_avx2(tmp_path):
     for state in ("0", "1"):
         file = tmp_path / f"{state}.npy"
         code = GRADIENTS.format(file=str(file))
-        printed(code, **{VARIABLE: state, "ONEDNN_MAX_CPU_ISA": "AVX2"})
+        run(code, **{VARIABLE: state, "ONEDNN_MAX_CPU_ISA": "AVX2"})
         found[state] = np.load(file)
     scale = np.abs(found["0"]).max()
     np.testing.assert_allclose(found["1"], found["0"], atol=1e-4 * scale)

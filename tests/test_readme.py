@@ -19,7 +19,7 @@ from simclr_med.config import settings as configs
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SMALLER = {"steps": 2, "batch_size": 16, "image_size": 32}
 COMPARISON = [
-    "--width=0.0625", "--image_size=32", "--batch_size=16", "--pretrain_steps=2",
+    "--width=0.125", "--image_size=32", "--batch_size=16", "--pretrain_steps=2",
     "--head_steps=2", "--head_batch_size=16",
 ]  # fmt: skip
 

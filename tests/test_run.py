@@ -145,7 +145,7 @@ def test_imports_run_one_way():
         ),
         pytest.param(
             "train_step",
-            ["--width=0.0625", "--image_size=64", "--batch_size=2", "--repeats=1"],
+            ["--width=0.125", "--image_size=64", "--batch_size=2", "--repeats=1"],
             marks=pytest.mark.slow,  # it builds and traces a dozen networks
         ),
         pytest.param(

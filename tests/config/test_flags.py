@@ -15,7 +15,7 @@ from simclr_med.encoders import checkpoint, networks, recompute
 from simclr_med.errors import InputError, RunError
 from simclr_med.training import finetune, predict, pretrain, train_step
 
-SMALL = {"encoder": "resnet18", "width": 0.0625, "image_size": 32, "steps": 2, "batch_size": 8}
+SMALL = {"encoder": "resnet18", "width": 0.125, "image_size": 32, "steps": 2, "batch_size": 8}
 PRETRAINING = {  # values other than the test's base
     "splits": [("train",)],
     "positives": ["case"],
@@ -248,7 +248,7 @@ def head(base, data_dir, tmp_path_factory):
 def test_head(name, value, base, head, data_dir, tmp_path):
     changes = {"init": f"run:{base}", name: value}
     if changes["init"] == "random":
-        changes |= {"encoder": "resnet18", "width": 0.0625}
+        changes |= {"encoder": "resnet18", "width": 0.125}
     assert not same(weights(head), probe(data_dir, tmp_path / "run", **changes))
 
 

@@ -36,7 +36,7 @@ def started(*arguments):
         assert process.wait(30) in (0, -signal.SIGKILL)
 
 
-SMALL = {"encoder": "resnet18", "width": 0.0625, "image_size": 32, "augmentation": "partial"}
+SMALL = {"encoder": "resnet18", "width": 0.125, "image_size": 32, "augmentation": "partial"}
 
 
 @pytest.fixture(scope="module")

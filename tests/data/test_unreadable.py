@@ -101,7 +101,7 @@ def damaged(data_dir, tmp_path):
 
 
 def given(data_dir, work_dir, **more):
-    small = {"encoder": "resnet18", "width": 0.0625, "image_size": 32, "batch_size": 20}
+    small = {"encoder": "resnet18", "width": 0.125, "image_size": 32, "batch_size": 20}
     return {"data_dir": str(data_dir), "work_dir": str(work_dir), **small, "steps": 12} | more
 
 

@@ -112,7 +112,7 @@ def test_the_command_and_pretraining_on_what_it_made(mine, tmp_path):
     assert done.returncode == 0, done.stderr
     done = subprocess.run(
         [sys.executable, "-m", "simclr_med.run", "--mode=pretrain", f"--data_dir={tmp_path / 'd'}",
-         f"--work_dir={tmp_path / 'w'}", "--encoder=resnet18", "--width=0.0625", "--steps=1",
+         f"--work_dir={tmp_path / 'w'}", "--encoder=resnet18", "--width=0.125", "--steps=1",
          "--image_size=16", "--batch_size=8", "--positives=case"],
         capture_output=True, text=True, cwd=ROOT,
     )  # fmt: skip

@@ -17,7 +17,7 @@ from simclr_med.errors import InputError
 from simclr_med.evaluation import predictions
 from simclr_med.training import finetune, predict, pretrain
 
-SMALL = {"encoder": "resnet18", "width": 0.0625, "image_size": 32}
+SMALL = {"encoder": "resnet18", "width": 0.125, "image_size": 32}
 
 
 def pretraining(data_dir, work_dir, **more):

@@ -61,7 +61,7 @@ def test_runs_that_are_killed_at_random_end_with_the_same_weights():
 def given(data_dir, work_dir):
     return {
         "data_dir": str(data_dir), "work_dir": str(work_dir), "encoder": "resnet18",
-        "width": 0.0625, "image_size": 32, "batch_size": 8, "steps": 2,
+        "width": 0.125, "image_size": 32, "batch_size": 8, "steps": 2,
     }  # fmt: skip
 
 
