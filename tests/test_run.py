@@ -7,7 +7,10 @@ import sys
 import pytest
 from conftest import ROOT
 
-from simclr_med.config import settings as configs
+from simclr_med.config.fields import FIELDS
+from simclr_med.config.making import make_config
+from simclr_med.config.setting import TRAINING
+from simclr_med.config.storage import from_json, to_json
 from simclr_med.errors import InputError
 
 DATA = {"data_dir": "d", "work_dir": "w"}
@@ -18,10 +21,10 @@ def command(*flags):
     return subprocess.run(arguments, capture_output=True, text=True, cwd=ROOT)
 
 
-@pytest.mark.parametrize("mode", configs.TRAINING)
+@pytest.mark.parametrize("mode", TRAINING)
 def test_json_round_trip(mode):
-    config = configs.make_config(mode, DATA)
-    assert configs.from_json(configs.to_json(config), "w") == config
+    config = make_config(mode, DATA)
+    assert from_json(to_json(config), "w") == config
 
 
 @pytest.mark.parametrize(
@@ -34,7 +37,7 @@ def test_json_round_trip(mode):
 )  # fmt: skip
 def test_a_bad_value_names_its_flag(name, value):
     with pytest.raises(InputError, match=f"--{name}"):
-        configs.make_config("pretrain", DATA | {name: value})
+        make_config("pretrain", DATA | {name: value})
 
 
 @pytest.mark.parametrize(
@@ -82,7 +85,7 @@ def test_flagfiles_parse_and_hold_only_differences(file):
     given = dict(line[2:].split("=") for line in lines if line.startswith("--"))
     mode = given.pop("mode")
     for name, value in given.items():
-        field = configs.FIELDS[name][1]
+        field = FIELDS[name][1]
         kept = field.metadata["by_mode"].get(mode, field.default)
         assert field.type(value) != kept, name
     done = command(f"--flagfile={file}", "--work_dir=unused", "--data_dir=/nowhere")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from kill_runs import weights
 
-from simclr_med.config.settings import make_config
+from simclr_med.config.making import make_config
 from simclr_med.data import manifest
 from simclr_med.encoders import networks
 from simclr_med.errors import InputError
