@@ -15,6 +15,7 @@ from simclr_med import compat, distribute
 from simclr_med.config.recipes import Recipe
 from simclr_med.config.work_folder import claimed_work_dir, identity
 from simclr_med.data import dataset, manifest
+from simclr_med.data.cases import label_fraction
 from simclr_med.data.unreadable import StandIns
 from simclr_med.encoders import input_contract, networks
 from simclr_med.encoders.recompute import forward
@@ -98,7 +99,7 @@ def run(config):
     """Trains a head into `config.work_dir`, or goes on where it was stopped."""
     data = manifest.read(config.data.data_dir)
     cases = data.cases(config.data.splits)
-    cases = manifest.label_fraction(cases, config.data.label_fraction, config.seed)
+    cases = label_fraction(cases, config.data.label_fraction, config.seed)
     strategy = distribute.strategy_of(config.distribute)
     distribute.agree(strategy, "flags or data", (identity(config), data.fingerprint))
     train = _train_probe if config.mode == "linear_probe" else _train_all
