@@ -79,7 +79,7 @@ class DataConfig:
 
 @dataclasses.dataclass(frozen=True)
 class AugmentConfig:
-    """From an image to what the encoder sees; see recipes.py."""
+    """From an image to what the encoder sees; see config/recipes.py."""
 
     image_size: int = setting(224, "side of the encoder's input, pixels", POSITIVE)
     augmentation: str = setting(
