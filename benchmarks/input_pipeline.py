@@ -31,7 +31,7 @@ from PIL import Image
 
 from simclr_med.config.recipes import Recipe
 from simclr_med.data import dataset
-from simclr_med.data.manifest import Cases
+from simclr_med.data.cases import Cases
 from simclr_med.views import augment, crops
 
 SIZE, BATCH, PASSES = 224, 32, 4

@@ -3,9 +3,9 @@
     recipe = Recipe.named("full", size=224)
     recipe = Recipe.named("chexpert_pretrain", size=224, rotation=30.0)
 
-Rotation and crop (or window) place the view in the image, on the host: crops.py. The other steps
-change what is seen, in their recipe's order, on the host or on the device: augment.py. KerasCV
-layers may follow: layers.py.
+Rotation and crop (or window) place the view in the image, on the host: views/crops.py. The other
+steps change what is seen, in their recipe's order, on the host or on the device: views/augment.py.
+KerasCV layers may follow: views/layers.py.
 """
 
 import dataclasses

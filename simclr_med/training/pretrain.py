@@ -3,13 +3,14 @@
 run(make_config("pretrain", {"data_dir": "my_data", "work_dir": "work/micle", ...}))
 """
 
+import contextlib
 import functools
 
 import tensorflow as tf
 
 from simclr_med import compat, distribute
 from simclr_med.config.recipes import Recipe
-from simclr_med.config.settings import claimed_work_dir, identity
+from simclr_med.config.work_folder import claimed_work_dir, identity
 from simclr_med.data import dataset, manifest
 from simclr_med.data.unreadable import StandIns
 from simclr_med.encoders import input_contract, networks
@@ -174,7 +175,8 @@ def run(config):
             monitor = features.knn_monitor(nets.encoder, data, config)
 
     chief = distribute.is_chief(strategy)
-    with claimed_work_dir(config, data.fingerprint, chief), strategy.scope():
+    claim = claimed_work_dir(config, data.fingerprint) if chief else contextlib.nullcontext()
+    with claim, strategy.scope():
         stand_ins = StandIns(cases, config.data.skip_bad_images, config.work_dir)
         positions = positions_of(config, cases, stand_ins.substitutes)
         recover = positions.recovering(stand_ins, config.train.steps, dataset.ahead(config))

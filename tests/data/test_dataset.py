@@ -10,8 +10,8 @@ from scipy import stats
 
 from simclr_med.config.recipes import RECIPES, Recipe
 from simclr_med.data import dataset
+from simclr_med.data.cases import Cases
 from simclr_med.data.dataset import Positions
-from simclr_med.data.manifest import Cases
 from simclr_med.errors import InputError
 from simclr_med.views import augment
 from simclr_med.views.decode import read
