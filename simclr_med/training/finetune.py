@@ -30,7 +30,7 @@ class SupervisedModel(train_step.Trained):
     Args:
       network: a Keras model from "inputs" to logits, trainable as a whole.
       task: "multiclass" or "multilabel".
-      change: makes views of crops and draws, see `augment.changes`; None where the batches bring
+      change: a `ChangeView`, which makes views of crops and draws; None where the batches bring
         views.
       gradient_checkpointing: "none", "stages" or "blocks".
       bn_statistics: "batch" or "frozen", see `recompute.forward`.

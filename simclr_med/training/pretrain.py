@@ -19,7 +19,7 @@ from simclr_med.encoders.recompute import forward
 from simclr_med.training import features, objective, train_step, trainer, view_sheet
 from simclr_med.training.optimizer import make_optimizer
 from simclr_med.training.schedule import WarmUpCosine, scaled_learning_rate
-from simclr_med.views import augment
+from simclr_med.views.changing import ChangeView, change_each
 
 
 class ContrastiveModel(train_step.Trained):
@@ -30,7 +30,7 @@ class ContrastiveModel(train_step.Trained):
     Args:
       encoder, projection: Keras models.
       temperature: of NT-Xent.
-      change: makes views of crops and draws, see `augment.changes`; None where the batches bring
+      change: a `ChangeView`, which makes views of crops and draws; None where the batches bring
         views.
       gradient_checkpointing: "none", "stages" or "blocks".
       bn_statistics: "batch" or "frozen", see `recompute.forward`.
@@ -166,7 +166,7 @@ def run(config):
     recipe = Recipe.of(config.augment)
     # Before anything is built: what is wrong with the flags is said at once.
     positions_of(config, cases)
-    augment.changes(recipe)
+    change_each(recipe)
     micro_batches = distribute.micro_batches(config, strategy)
     with strategy.scope():
         model, nets = model_of(config, recipe)
@@ -214,7 +214,7 @@ def model_of(config, recipe):
 def running(config, recipe):
     """How a model that sees images is run: keyword arguments of every such model."""
     return {
-        "change": augment.changes(recipe) if config.augment.augment_on == "device" else None,
+        "change": ChangeView(recipe) if config.augment.augment_on == "device" else None,
         "gradient_checkpointing": config.train.gradient_checkpointing,
         "bn_statistics": config.train.bn_statistics,
     }

@@ -24,7 +24,7 @@ class Trained(keras.Model):
     def prepare(self, optimizer):
         """Makes the model ready for steps with `optimizer`; in the strategy's scope."""
         self.compile(optimizer=optimizer, jit_compile=False)
-        self.optimizer.build(self.trainable_variables)
+        compat.build_optimizer(self.optimizer, self.trainable_variables)
 
     def update(self, gradients, scalars):
         """Applies the sum of the replicas' gradients; the step's scalars, of all replicas.
@@ -39,7 +39,7 @@ class Trained(keras.Model):
         compat.apply_sums(self.optimizer, gradients, variables)
         return {
             **distribute.total(scalars),
-            "learning_rate": self.optimizer.learning_rate,  # that of the step just done
+            "learning_rate": compat.learning_rate(self.optimizer),  # that of the step just done
             "gradient_norm": tf.linalg.global_norm(gradients),
             **ratios,
             **compat.loss_scale(self.optimizer),

@@ -79,7 +79,7 @@ def test_the_device_makes_the_views_of_the_host(cases, batches, name):
     for there, here in zip(host, device, strict=True):
         for number in ("1", "2") if "view1" in there else ("",):
             view = f"view{number}" if number else "images"
-            made = augment.changes(recipe)(here[view], here[f"draws{number}"])
+            made = augment.compiled(recipe)(here[view], here[f"draws{number}"])
             np.testing.assert_allclose(made, there[view], atol=1e-5)
     with pytest.raises(ValueError, match="moon"):
         batches(cases, augment_on="moon")
@@ -205,7 +205,7 @@ def resident():
 def test_memory_stays_flat_over_10_000_batches(cases, augment_on):
     positions = Positions(cases, batch_size=4, seed=0)
     batches = dataset.contrastive_batches(positions, FULL, steps=10_000, augment_on=augment_on)
-    changes = augment.changes(FULL)
+    changes = augment.compiled(FULL)
     held = []
     for step, batch in enumerate(batches):
         if augment_on == "device":
