@@ -31,6 +31,11 @@ def describe():
     return ", ".join(parts + [features] * bool(features))
 
 
+def computes_bfloat16():
+    """Return whether the processor multiplies bfloat16 itself; others imitate it, slowly."""
+    return any(word in describe() for word in ("BF16", "AMX"))
+
+
 def cores():
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

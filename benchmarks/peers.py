@@ -13,11 +13,12 @@ over the pairs of a round. Parts:
             processes (a page that two of them share counts once)
   pipeline  two views of 224 pixels of generated 640 x 480 JPEGs beside lightly-train's loader with
             two workers: images a second from the first batch on
-What differs: lightly-train resizes by areas (ours bilinearly or bicubically), normalises by
-ImageNet's mean, makes its colours on 8 bits and its contrast about the grey mean, sizes its blur's
-kernel by sigma, has AdamW where ours is Adam, and logs every so many steps. Both write their
-checkpoint at the end, after the last step counted. google-research/simclr's own pipeline does not
-run here; its recipe in tf.image is a line of input_pipeline.py.
+What differs: lightly-train resizes by areas (ours bicubically), normalises by ImageNet's mean,
+makes its colours on 8 bits and its contrast about the grey mean, sizes its blur's kernel by sigma,
+has AdamW where ours is Adam, and logs every so many steps, not each. Views are otherwise its
+SimCLR's: the same crops, chances and strengths. Both write their checkpoint at the end, after the
+last step counted. google-research/simclr's own pipeline is not run; its recipe in tf.image is a
+line of input_pipeline.py.
 """
 
 import os
@@ -70,10 +71,10 @@ def parse(arguments=None):
         help="an environment with benchmarks/peers.txt",
     )
     parser.add_argument("--networks", default=",".join(NETWORKS), help="NAME:SIZE:CASES,...")
-    parser.add_argument("--rounds", type=int, default=7, help="of step and pipeline")
+    parser.add_argument("--rounds", type=int, default=5, help="of step and pipeline")
     parser.add_argument("--ham10000", type=pathlib.Path, default=HAM10000, help="of run")
     parser.add_argument("--batch_size", type=int, default=256, help="of run")
-    parser.add_argument("--steps", type=int, default=10, help="of run")
+    parser.add_argument("--steps", type=int, default=8, help="of run, 3 or more")
     parser.add_argument("--run_rounds", type=int, default=2, help="of run")
     parser.add_argument("--images", type=int, default=256, help="of pipeline")
     options = parser.parse_args(arguments)
@@ -81,6 +82,8 @@ def parse(arguments=None):
     for part in options.parts:
         if part not in PARTS:
             raise InputError(f"--parts: {part!r}; expected some of {','.join(PARTS)}")
+    if options.steps < 3:
+        raise InputError(f"--steps={options.steps}; expected 3 or more: the first starts things up")
     options.networks = [network(text) for text in options.networks.split(",")]
     if not (options.peers / "bin" / "python").exists():
         raise InputError(

@@ -24,6 +24,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+from benchmarks import machine
 from benchmarks.apart import measured_apart, peak_kib, print_peak
 from benchmarks.verdict import at_least, at_most, command_line, conclude, shown
 from simclr_med.errors import run_main
@@ -177,9 +178,13 @@ def main():
     parser.add_argument("--batch_size", type=int, default=4, help="cases, of two views each")
     parser.add_argument("--image_size", type=int, default=224)
     parser.add_argument("--width", type=float, default=1.0, help="of ours; for a quick trial")
-    parser.add_argument("--repeats", type=int, default=8, help="steps of each arm")
+    parser.add_argument("--repeats", type=int, default=5, help="steps of each arm")
     parser.add_argument(
-        "--precisions", nargs="+", choices=PRECISIONS, default=PRECISIONS, help="lines to measure"
+        "--precisions",
+        nargs="+",
+        choices=PRECISIONS,
+        default=PRECISIONS if machine.computes_bfloat16() else PRECISIONS[:1],
+        help="lines to measure; bfloat16 unasked only where the processor has it",
     )
     parser.add_argument("--gradient_checkpointing", default="none", help=argparse.SUPPRESS)
     parser.add_argument("--memory", action="store_true", help=argparse.SUPPRESS)
