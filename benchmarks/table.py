@@ -33,7 +33,8 @@ def of_results(folder, benchmarks):
         for number, row in enumerate(result["rows"]):
             what = "" if number else title(script)
             text += line([name, what, *cells(row, notes), *origin(result)])
-    return text + "".join(f"\n{number}. {note}" for number, note in enumerate(notes, 1)) + "\n"
+    listed = [f"{number}. {note}\n" for number, note in enumerate(notes, 1)]
+    return text + "".join(["\n", *listed] if listed else [])
 
 
 def cells(row, notes):
