@@ -1,8 +1,9 @@
 # make demo: the whole way on generated data.   make test: the whole suite.
+# make benchmarks: benchmarks/README.md.   make peers: what some of them compare with, 6 GB.
 PYTHON := $(shell for p in python3.11 python3.10 python3; do $$p -c "" 2>/dev/null && echo $$p && break; done)
 RUN := .venv/bin/python
 
-.PHONY: demo test lint
+.PHONY: demo test lint peers benchmarks
 
 demo: .venv/ready
 	@$(RUN) tools/demo.py --work_dir=work/demo $(DEMO_FLAGS)
@@ -12,6 +13,17 @@ test: .venv/ready lint
 
 lint: .venv/ready
 	@.venv/bin/ruff check -q . && .venv/bin/ruff format -q --check .
+
+benchmarks: .venv/ready
+	@$(RUN) benchmarks/run_all.py $(BENCHMARK_FLAGS)
+
+peers: .venv-peers/ready
+
+.venv-peers/ready: benchmarks/peers.txt
+	@echo "installing torch, torchvision and lightly-train into .venv-peers (once, some minutes)"
+	@$(PYTHON) -m venv .venv-peers
+	@.venv-peers/bin/python -m pip install -qq --disable-pip-version-check -r $<
+	@touch $@
 
 .venv/ready: requirements.lock setup.cfg
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v <= (3, 11) else "simclr_med needs Python 3.10 or 3.11, found %d.%d: install one, or give PYTHON=/path/to/python3.11" % v)'

@@ -14,42 +14,42 @@ and for large photographs the gain of decoding them scaled. A rate counts from t
 which the machine's other work disturbs least, is taken.
 """
 
-import argparse
-import json
 import os
 import pathlib
+import sys
 import tempfile
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import simclr_med  # noqa: F401, isort: skip  # before TensorFlow: it turns oneDNN on
 import keras_cv
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
+from benchmarks.pictures import photographs
+from benchmarks.verdict import at_least, command_line, conclude, shown
 from simclr_med.config.recipes import Recipe
 from simclr_med.data import dataset
 from simclr_med.data.cases import Cases
+from simclr_med.errors import run_main
 from simclr_med.views import augment, crops
 
 SIZE, BATCH, PASSES = 224, 32, 4
 SMALL, LARGE = (640, 480), (4000, 3000)
-WANTED = {"host / floor": 0.5, "device / floor": 0.9, "host / KerasCV": 3.0}
+GOALS = (
+    at_least("host / floor", 0.7),
+    at_least("device / floor", 0.9),
+    at_least("host / KerasCV", 3.0),
+    shown("host / tf.image", "google-research/simclr's recipe as its tf.image code has it"),
+    shown("scaled / whole, large"),
+)
 
 
-def photographs(folder, count, size):
-    """JPEGs with structure at every scale and the noise of a sensor; returns `Cases`."""
-    rng, paths = np.random.default_rng(0), []
-    for number in range(count):
-        total = np.zeros([size[1], size[0], 3], np.float32)
-        for cells in (4, 16, 64, 160):
-            noise = Image.fromarray(rng.integers(0, 256, [cells, cells, 3], dtype=np.uint8))
-            total += np.asarray(noise.resize(size, Image.Resampling.BICUBIC), np.float32) / 4
-        total += rng.normal(0, 4, [size[1], size[0], 1])
-        paths.append(str(folder / f"{size[0]}_{number}.jpg"))
-        Image.fromarray(np.uint8(total.clip(0, 255))).save(paths[-1], quality=90)
+def cases_of(paths):
+    """Return `Cases` of so many unlabelled images, each its own case."""
+    count = len(paths)
     names = np.array([str(i) for i in range(count)])
     targets = np.zeros([count, 1], np.float32)
     return Cases(names, names, np.array(paths), np.arange(count + 1), targets, {})
@@ -159,30 +159,31 @@ def rates(lines, rounds, threads):
     lines = {name: batches.with_options(options) for name, batches in lines.items()}
     for turn in range(rounds + 1):
         for name, batches in lines.items():
-            count = -1
-            for count, _ in enumerate(batches):
-                if count == 0:
-                    start = time.perf_counter()
+            found = rate(batches)
             if turn:
-                rate = count * BATCH / (time.perf_counter() - start)
-                best[name] = max(best[name], rate)
+                best[name] = max(best[name], found)
     return best
+
+
+def rate(batches):
+    """Return the images a second from the first batch on."""
+    for count, _ in enumerate(batches):
+        if count == 0:
+            start = time.perf_counter()
+    return count * BATCH / (time.perf_counter() - start)
 
 
 def main():
     """Runs and prints the comparison."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__)
     parser.add_argument("--images", type=int, default=256, help=f"of {SMALL}")
     parser.add_argument("--large", type=int, default=32, help=f"of {LARGE}; or 0")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2 * os.cpu_count())
-    parser.add_argument("--json", type=pathlib.Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        small = photographs(folder, options.images // BATCH * BATCH, SMALL)
+        small = cases_of(photographs(folder, options.images // BATCH * BATCH, SMALL))
         threads = options.threads
         lines = {
             "decode": mapped(small, threads, lambda _, c: tf.shape(tf.io.decode_jpeg(c, 3))),
@@ -195,7 +196,7 @@ def main():
         found = rates(lines, options.rounds, threads)
         photos = {}
         if options.large:
-            large = photographs(folder, options.large // BATCH * BATCH, LARGE)
+            large = cases_of(photographs(folder, options.large // BATCH * BATCH, LARGE))
             lines = {
                 "whole": mapped(large, threads, two_crops),
                 "scaled": mapped(large, threads, lambda n, c: two_crops(n, c, scaled=True)),
@@ -212,13 +213,9 @@ def main():
         print(f"{len(large)} JPEGs of {LARGE}: images/s")
     for name, rate in photos.items():
         print(f"  {name:<10} {rate:8.1f}   {rate / photos['whole']:.2f} of decoding whole")
-    for name, wanted in WANTED.items():
-        verdict = "reached" if ratios[name] >= wanted else "NOT REACHED"
-        print(f"{name}: {ratios[name]:.2f}, at least {wanted}: {verdict}")
-    if options.json:
-        result = {"images_per_second": found, "large_images_per_second": photos, "ratios": ratios}
-        options.json.write_text(json.dumps(result | {"threads": threads}, indent=1))
+    rates_found = {"images_per_second": found, "large_images_per_second": photos}
+    return conclude(options, GOALS, ratios, threads=threads, **rates_found)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_main(main))

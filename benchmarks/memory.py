@@ -12,7 +12,6 @@ momenta, images, activations and workspaces.
 """
 
 import argparse
-import json
 import os
 import pathlib
 import sys
@@ -21,38 +20,33 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from benchmarks.apart import measured_apart, peak_kib, print_peak
+from benchmarks.verdict import at_most, command_line, conclude, shown
+from simclr_med.errors import run_main
 
-MEMORY_LIMIT, TIME_LIMIT = 1.4, 1.5
+GOALS = (
+    at_most("micro / small, memory", 1.4),
+    at_most("micro / plain, time", 1.5),
+    shown("micro / plain, memory"),
+)
 ARMS = ("small", "micro", "plain")
 
 
 def one_arm(options):
     """Prints peak MiB and seconds a step of one arm, of this process."""
-    import numpy as np
     import tensorflow as tf
 
-    from simclr_med import distribute
-    from simclr_med.config.making import make_config
-    from simclr_med.config.recipes import Recipe
-    from simclr_med.training import pretrain, train_step
+    from benchmarks.our_step import pretraining_step
 
     tf.reduce_sum(tf.zeros([8]))  # TensorFlow's own start is no part of it
     before = peak_kib()
-    cases = options.micro_batch if options.arm == "small" else options.batch_size
-    micro = options.micro_batch if options.arm == "micro" else 0
-    given = {"data_dir": "none", "work_dir": "none", "batch_size": cases, "micro_batch": micro}
-    given |= {"encoder": options.encoder, "width": options.width, "image_size": options.image_size}
-    config = make_config("pretrain", given)
-    model, _ = pretrain.model_of(config, Recipe.of(config.augment))
-    strategy = tf.distribute.get_strategy()
-    parts = distribute.micro_batches(config, strategy)
-    step = train_step.of(model, strategy, parts)
-    draw, shape = np.random.default_rng(0), [cases // parts, *2 * [options.image_size], 3]
-    batches = [
-        {f"view{i}": tf.constant(draw.random(shape, np.float32)) for i in (1, 2)}
-        for _ in range(parts)
-    ]
-    print_peak(lambda: step(batches), before, options.steps)
+    step, _ = pretraining_step(
+        batch_size=options.micro_batch if options.arm == "small" else options.batch_size,
+        micro_batch=options.micro_batch if options.arm == "micro" else 0,
+        encoder=options.encoder,
+        width=options.width,
+        image_size=options.image_size,
+    )
+    print_peak(step, before, options.steps)
 
 
 def fits(options):
@@ -66,9 +60,7 @@ def fits(options):
 
 def main():
     """Measures and prints."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__)
     parser.add_argument("--batch_size", type=int, default=1024)
     parser.add_argument("--micro_batch", type=int, default=64)
     parser.add_argument("--image_size", type=int, default=64)
@@ -76,7 +68,6 @@ def main():
     parser.add_argument("--width", type=float, default=0.5)
     parser.add_argument("--steps", type=int, default=1, help="after the first; the best is taken")
     parser.add_argument("--arm", choices=ARMS, help=argparse.SUPPRESS)
-    parser.add_argument("--json", type=pathlib.Path)
     options = parser.parse_args()
     if options.arm:
         return one_arm(options)
@@ -86,22 +77,18 @@ def main():
     for arm in ARMS if fits(options) else ARMS[:2]:
         rows[arm] = measured_apart(__file__, *arguments, f"--arm={arm}")
         print(f"{arm:6} {rows[arm]['mib']:8.0f} MiB {rows[arm]['seconds']:8.2f} s", flush=True)
-    memory = rows["micro"]["mib"] / rows["small"]["mib"]
-    print(f"memory of micro / small: ratio {memory:.2f} (limit {MEMORY_LIMIT})")
     # Without the large batch at once: as many small ones.
     plain = rows.get("plain", {}).get("seconds") or (
         rows["small"]["seconds"] * options.batch_size / options.micro_batch
     )
-    cost = rows["micro"]["seconds"] / plain
-    print(f"time of micro / a plain pass: ratio {cost:.2f} (limit {TIME_LIMIT})")
-    result = {"arms": rows, "memory_ratio": memory, "time_ratio": cost}
+    ratios = {
+        "micro / small, memory": rows["micro"]["mib"] / rows["small"]["mib"],
+        "micro / plain, time": rows["micro"]["seconds"] / plain,
+    }
     if "plain" in rows:
-        result["memory_ratio_to_plain"] = rows["micro"]["mib"] / rows["plain"]["mib"]
-        print(f"memory of micro / plain: ratio {result['memory_ratio_to_plain']:.2f}")
-    if options.json:
-        options.json.write_text(json.dumps(result, indent=1))
-    return None
+        ratios["micro / plain, memory"] = rows["micro"]["mib"] / rows["plain"]["mib"]
+    return conclude(options, GOALS, ratios, arms=rows)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_main(main))

@@ -3,9 +3,7 @@
 python benchmarks/phantom.py --image_size=64 --json=phantom.json
 """
 
-import argparse
 import io
-import json
 import pathlib
 import sys
 import tempfile
@@ -16,8 +14,11 @@ from PIL import Image
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from simclr_med import files
+from benchmarks.verdict import command_line, conclude, shown
+from simclr_med.errors import run_main
 from simclr_med.preparation import phantom
+
+GOALS = (shown("generated / JPEG encoding alone"),)
 
 
 def generated(cases, size, workers):
@@ -41,19 +42,17 @@ def encoded(images, size):
 
 def main():
     """Measures and prints."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("--cases", type=int, default=300)
     parser.add_argument("--image_size", type=int, default=64)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--json")
     options = parser.parse_args()
     ours = generated(options.cases, options.image_size, options.workers)
     limit = encoded(5000, options.image_size)
-    result = {"images_a_second": ours, "jpeg_encoding": limit, "ratio": ours / limit}
-    print(f"generated {ours:.0f} images a second, {result['ratio']:.3f} of JPEG encoding alone")
-    if options.json:
-        files.write_text(options.json, json.dumps(result, indent=1))
+    print(f"generated {ours:.0f} images a second, {ours / limit:.3f} of JPEG encoding alone")
+    ratios = {"generated / JPEG encoding alone": ours / limit}
+    return conclude(options, GOALS, ratios, images_a_second=ours, jpeg_encoding=limit)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_main(main))

@@ -6,8 +6,6 @@ The table is generated: CheXpert's header, paths and quirks, not its contents. T
 no preparation can do without: pandas reading the table as text and writing it.
 """
 
-import argparse
-import json
 import pathlib
 import resource
 import subprocess
@@ -18,7 +16,12 @@ import time
 import numpy as np
 import pandas as pd
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+from benchmarks.machine import ROOT
+from benchmarks.verdict import at_most, command_line, conclude, shown
+from simclr_med.errors import run_main
+
 HEADER = (
     "Path", "Sex", "Age", "Frontal/Lateral", "AP/PA", "No Finding", "Enlarged Cardiomediastinum",
     "Cardiomegaly", "Lung Opacity", "Lung Lesion", "Edema", "Consolidation", "Pneumonia",
@@ -26,6 +29,11 @@ HEADER = (
     "Support Devices",
 )  # fmt: skip
 LIMIT_SECONDS, LIMIT_MEBIBYTES = 30, 1024
+GOALS = (
+    at_most(f"seconds / {LIMIT_SECONDS}", 1),
+    at_most(f"peak MiB / {LIMIT_MEBIBYTES}", 1),
+    shown("seconds / baseline"),
+)
 
 
 def write_chexpert(folder, rows, seed):
@@ -56,9 +64,8 @@ def write_chexpert(folder, rows, seed):
 
 def main():
     """Measures and prints."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("--rows", type=int, default=100_000)
-    parser.add_argument("--json", type=pathlib.Path)
     flags = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         folder, output = pathlib.Path(place, "in"), pathlib.Path(place, "out")
@@ -75,20 +82,14 @@ def main():
         )  # fmt: skip
         seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    result = {
-        "rows": flags.rows,
-        "seconds": seconds,
-        "baseline_seconds": baseline,
-        "ratio_to_baseline": seconds / baseline,
-        "ratio_to_limit_of_time": seconds / LIMIT_SECONDS,
-        "peak_mebibytes": peak,
-        "ratio_to_limit_of_memory": peak / LIMIT_MEBIBYTES,
+    print(f"{seconds:.3g} s, {seconds / baseline:.3g} of the baseline; peak {peak:.0f} MiB")
+    ratios = {
+        "seconds / baseline": seconds / baseline,
+        f"seconds / {LIMIT_SECONDS}": seconds / LIMIT_SECONDS,
+        f"peak MiB / {LIMIT_MEBIBYTES}": peak / LIMIT_MEBIBYTES,
     }
-    for name, value in result.items():
-        print(f"{name}: {value:.3g}" if isinstance(value, float) else f"{name}: {value}")
-    if flags.json:
-        flags.json.write_text(json.dumps(result, indent=1))
+    return conclude(flags, GOALS, ratios, rows_of_table=flags.rows, seconds=seconds, mebibytes=peak)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_main(main))

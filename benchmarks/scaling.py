@@ -8,16 +8,16 @@ this machine's processor is split, stands beside a copy of what it moves. The la
 and not measured: operations of each pretraining over what the hardware achieves, see docs/scale.md.
 """
 
-import argparse
-import json
 import os
 import pathlib
 import sys
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from benchmarks.verdict import command_line, conclude, shown
+from simclr_med.errors import run_main
 
 DIM = 128
 # Name, peak of bfloat16 or float16 products in 10^12 a second, list price in dollars an hour.
@@ -104,14 +104,11 @@ def pretrainings():
 
 def main():
     """Measures and prints."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__)
     parser.add_argument(
         "--batch_sizes", type=int, nargs="+", default=[256, 512, 1024, 2048, 4096, 8192]
     )
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--json", type=pathlib.Path)
     options = parser.parse_args()
     from simclr_med import distribute
     from simclr_med.config.fields import DistributeConfig
@@ -133,9 +130,12 @@ def main():
             f"{row['encoder']:13} {row['pretraining']:28} {row['hardware']:10} "
             f"{row['hours']:8.1f} h {row['dollars']:8,.0f} $"
         )
-    if options.json:
-        options.json.write_text(json.dumps(result, indent=1))
+    ratios = {}
+    for batch in options.batch_sizes:
+        ratios[f"loss / its products, batch {batch}"] = result["loss"][batch]["ratio"]
+        ratios[f"gather / a copy, batch {batch}"] = result["gather"][batch]["ratio"]
+    return conclude(options, [shown(name) for name in ratios], ratios, **result)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_main(main))

@@ -3,15 +3,18 @@
 python benchmarks/startup.py --json=startup.json
 """
 
-import argparse
-import json
 import os
 import pathlib
 import subprocess
 import sys
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+from benchmarks.machine import ROOT
+from benchmarks.verdict import command_line, conclude, shown
+from simclr_med.errors import run_main
+
 COMMANDS = {
     "run --helpshort": ["-m", "simclr_med.run", "--helpshort"],
     "bootstrap --help": ["tools/bootstrap.py", "--help"],
@@ -38,9 +41,8 @@ def seconds(arguments, repeats):
 
 def main():
     """Measures and prints."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--json", type=pathlib.Path)
     options = parser.parse_args()
     empty = seconds(["-c", "pass"], options.repeats)
     result = {"python -c pass": {"seconds": empty, "ratio": 1.0}}
@@ -49,9 +51,9 @@ def main():
         result[name] = {"seconds": took, "ratio": took / empty}
     for name, row in result.items():
         print(f"{name:24} {row['seconds']:7.3f} s {row['ratio']:8.1f} times an empty program")
-    if options.json:
-        options.json.write_text(json.dumps(result, indent=1))
+    ratios = {f"{name} / python -c pass": row["ratio"] for name, row in result.items()}
+    return conclude(options, [shown(name) for name in list(ratios)[1:]], ratios, commands=result)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_main(main))

@@ -24,13 +24,22 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+from benchmarks import machine
 from benchmarks.apart import measured_apart, peak_kib, print_peak
+from benchmarks.verdict import at_least, at_most, command_line, conclude, shown
+from simclr_med.errors import run_main
 
 PEER = "keras.applications"
 ARMS = (PEER, "resnet50", "resnet50_v1")
 PRECISIONS = ("float32", "mixed_bfloat16")
-LIMIT = 0.95  # of the peer's speed
 BUILD_LIMIT = 15.0  # seconds, of ResNet-152 twice as wide
+GOALS = (
+    *(at_least(f"{name}: speed of resnet50 / {PEER}", 0.95) for name in PRECISIONS),
+    *(shown(f"{name}: speed of resnet50_v1 / {PEER}") for name in PRECISIONS),
+    at_most(f"seconds of building resnet152 / {BUILD_LIMIT:.0f}", 1),
+    shown("memory of resnet152, recomputed by stages / none"),
+    shown("memory of resnet152, recomputed by blocks / none"),
+)
 
 
 def build_step(arm, options):
@@ -151,22 +160,35 @@ def peak_memory(options):
     print_peak(step, peak_kib(), repeats=2)
 
 
+def ratios_of(result, precisions):
+    """Return the ratios that have names in the table."""
+    limit = f"seconds of building resnet152 / {BUILD_LIMIT:.0f}"
+    ratios = {limit: result["build"]["ratio_to_limit"]}
+    for cuts, row in result["gradient_checkpointing"].items():
+        ratios[f"memory of resnet152, recomputed by {cuts} / none"] = row["memory_ratio"]
+    for name in precisions:
+        for arm in ARMS[1:]:
+            ratios[f"{name}: speed of {arm} / {PEER}"] = result[name][arm]["ratio"]
+    return ratios
+
+
 def main():
     """Measures and prints."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__)
     parser.add_argument("--batch_size", type=int, default=4, help="cases, of two views each")
     parser.add_argument("--image_size", type=int, default=224)
     parser.add_argument("--width", type=float, default=1.0, help="of ours; for a quick trial")
-    parser.add_argument("--repeats", type=int, default=8, help="steps of each arm")
+    parser.add_argument("--repeats", type=int, default=5, help="steps of each arm")
     parser.add_argument(
-        "--precisions", nargs="+", choices=PRECISIONS, default=PRECISIONS, help="lines to measure"
+        "--precisions",
+        nargs="+",
+        choices=PRECISIONS,
+        default=PRECISIONS if machine.computes_bfloat16() else PRECISIONS[:1],
+        help="lines to measure; bfloat16 unasked only where the processor has it",
     )
     parser.add_argument("--gradient_checkpointing", default="none", help=argparse.SUPPRESS)
     parser.add_argument("--memory", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--build", help=argparse.SUPPRESS)
-    parser.add_argument("--json", type=pathlib.Path)
     options = parser.parse_args()
     if options.build:
         return build_seconds(options.build)
@@ -190,12 +212,8 @@ def main():
     result["gradient_checkpointing"] = memory
     for precision in options.precisions:
         result[precision] = compare(precision, options)
-    slower = [p for p in options.precisions if result[p]["resnet50"]["ratio"] < LIMIT]
-    print(f"limit: {LIMIT} of the peer's speed; below it: {', '.join(slower) or 'none'}")
-    if options.json:
-        options.json.write_text(json.dumps(result, indent=1))
-    return None
+    return conclude(options, GOALS, ratios_of(result, options.precisions), **result)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_main(main))

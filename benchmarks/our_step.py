@@ -1,0 +1,29 @@
+"""A pretraining step of ours on images that are in memory, as a run makes it."""
+
+import numpy as np
+import tensorflow as tf
+
+from simclr_med import distribute
+from simclr_med.config.making import make_config
+from simclr_med.config.recipes import Recipe
+from simclr_med.training import pretrain, train_step
+
+
+def pretraining_step(**given):
+    """Return a function without arguments that takes one step, and the trained model.
+
+    Args:
+      given: settings of the pretraining by name; `batch_size`, `image_size`, `encoder` ...
+    """
+    config = make_config("pretrain", {"data_dir": "none", "work_dir": "none", **given})
+    model, _ = pretrain.model_of(config, Recipe.of(config.augment))
+    strategy = tf.distribute.get_strategy()
+    parts = distribute.micro_batches(config, strategy)
+    step = train_step.of(model, strategy, parts)
+    side, draw = config.augment.image_size, np.random.default_rng(0)
+    shape = [config.train.batch_size // parts, side, side, 3]
+    batches = [
+        {f"view{i}": tf.constant(draw.random(shape, np.float32)) for i in (1, 2)}
+        for _ in range(parts)
+    ]
+    return lambda: step(batches), model

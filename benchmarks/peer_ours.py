@@ -1,0 +1,92 @@
+"""Our side of peers.py; the counterpart of peer_torch.py.
+
+python benchmarks/peer_ours.py step --network=resnet18 --image_size=64 --batch_size=64
+python benchmarks/peer_ours.py times --output=WORK_DIR
+python benchmarks/peer_ours.py pipeline --images=IMAGES
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from benchmarks.apart import serve
+
+WARM_UP = 2  # steps
+
+
+def step(options):
+    """Answer with the seconds of one training step on images that are in memory."""
+    from benchmarks.our_step import pretraining_step
+
+    take, model = pretraining_step(
+        encoder=options.network,
+        image_size=options.image_size,
+        batch_size=options.batch_size,
+        optimizer="adam",
+        learning_rate=1e-3,
+    )
+
+    def one():
+        start = time.perf_counter()
+        take()
+        seconds = time.perf_counter() - start
+        counts = [weight.shape.num_elements() for weight in model.trainable_variables]
+        return {"seconds": seconds, "weights": sum(counts)}
+
+    for _ in range(WARM_UP):
+        one()
+    serve(one)
+
+
+def times(options):
+    """Print when each step of a run ended, from its TensorBoard files."""
+    import tensorflow as tf
+
+    ended = {}
+    for file in sorted((pathlib.Path(options.output) / "tensorboard").glob("events*")):
+        for event in tf.compat.v1.train.summary_iterator(str(file)):
+            if event.step:
+                ended.setdefault(event.step, event.wall_time)
+    print(json.dumps({"times": list(ended.values()), "steps": list(ended)}))
+
+
+def pipeline(options):
+    """Answer with the images a second of our pipeline on the host."""
+    from benchmarks import input_pipeline
+
+    paths = sorted(str(path) for path in pathlib.Path(options.images).glob("*.jpg"))
+    batches = input_pipeline.ours(input_pipeline.cases_of(paths), threads=0, augment_on="host")
+
+    def one():
+        return {"rate": input_pipeline.rate(batches)}
+
+    one()
+    serve(one)
+
+
+PARTS = {"step": step, "times": times, "pipeline": pipeline}
+
+
+def main():
+    """Measure the part that is asked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("part", choices=PARTS)
+    parser.add_argument("--network", default="resnet18")
+    parser.add_argument("--image_size", type=int, default=64)
+    parser.add_argument("--batch_size", type=int, default=64)
+    parser.add_argument("--images", help="a folder")
+    parser.add_argument("--output", help="a run's work folder")
+    options = parser.parse_args()
+    PARTS[options.part](options)
+
+
+if __name__ == "__main__":
+    main()
