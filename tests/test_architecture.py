@@ -46,3 +46,10 @@ def test_another_python_can_catch_the_import():
     """
     done = on(sys.executable, "-c", code)
     assert "this is Python 3.9. Make an environment" in done.stdout, done.stderr
+
+
+def test_the_picture_shows_the_imports():
+    code = "from tools import draw_packages as draw; print(draw.mermaid(draw.imports()))"
+    picture = on(sys.executable, "-c", code)
+    assert picture.stdout.strip() in (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert "training --> data" in picture.stdout, picture.stderr
