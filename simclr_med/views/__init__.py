@@ -2,5 +2,5 @@
 
 May import: config, and what all packages share.
 
-    views = augment.changes(Recipe.named("full", 224))(crops, draws)
+    views = ChangeView(Recipe.named("full", 224))(crops, draws)
 """

@@ -8,7 +8,8 @@ import pytest
 import reference
 import tensorflow as tf
 
-from simclr_med import compat
+from simclr_med import compat, distribute
+from simclr_med.config import settings as config
 from simclr_med.encoders import heads
 from simclr_med.encoders.encoder import build_encoder
 from simclr_med.training import objective, optimizer, schedule
@@ -158,3 +159,39 @@ def test_training_a_compiled_model_and_loading_it(tmp_path):
     assert isinstance(copy.optimizer, optimizer.LARS)
     for one, other in zip(model.optimizer.variables, copy.optimizer.variables, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def lamb_steps(strategy, scaled, gradients, state=None):
+    """Return all that LAMB leaves after steps by `gradients`, of the sum over the replicas."""
+    with strategy.scope():
+        weight = tf.Variable([[1.0, 2.0, 3.0]], name="kernel")
+        rate = schedule.WarmUpCosine(0.1, 2, 9)
+        lamb = optimizer.make_optimizer("lamb", rate, 0.9, 0.1, 0.001)
+        lamb = compat.loss_scaling(lamb) if scaled else lamb
+        compat.build_optimizer(lamb, [weight])
+        variables = [weight, *compat.optimizer_variables(lamb)]
+        for variable, value in zip(variables, state or [], strict=False):
+            variable.assign(value)
+        step = distribute.compiled(lambda g: compat.apply_sums(lamb, [g], [weight]), strategy)
+        for gradient in gradients:
+            step(tf.constant(gradient))
+        return [variable.numpy() for variable in variables]
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+def test_lamb_takes_one_step_on_two_replicas_and_resumes(scaled):
+    one, gradients = (
+        tf.distribute.get_strategy(),
+        np.float32([[[1, 2, 3]], [[4, 5, 6]], [[7, 8, 0]]]),
+    )
+    given = {"data_dir": "a", "work_dir": "b", "strategy": "mirrored", "cpu_devices": 2}
+    settings = config.make_config("pretrain", given)
+    two = distribute.strategy_of(settings.distribute)
+    whole = lamb_steps(one, scaled, gradients)
+    state = lamb_steps(one, scaled, gradients[:2])
+    for other in (
+        lamb_steps(two, scaled, gradients),
+        lamb_steps(one, scaled, gradients[2:], state),
+    ):
+        for value, expected in zip(other, whole, strict=True):
+            np.testing.assert_allclose(value, expected, rtol=1e-6)
