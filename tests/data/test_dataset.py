@@ -14,6 +14,7 @@ from simclr_med.data.cases import Cases
 from simclr_med.data.dataset import Positions
 from simclr_med.errors import InputError
 from simclr_med.views import augment
+from simclr_med.views.changing import ChangeView
 from simclr_med.views.decode import read
 
 FULL = Recipe.named("full", 16, color_strength=0.5, min_area=0.2)
@@ -79,7 +80,7 @@ def test_the_device_makes_the_views_of_the_host(cases, batches, name):
     for there, here in zip(host, device, strict=True):
         for number in ("1", "2") if "view1" in there else ("",):
             view = f"view{number}" if number else "images"
-            made = augment.compiled(recipe)(here[view], here[f"draws{number}"])
+            made = ChangeView(recipe)(here[view], here[f"draws{number}"])
             np.testing.assert_allclose(made, there[view], atol=1e-5)
     with pytest.raises(ValueError, match="moon"):
         batches(cases, augment_on="moon")
