@@ -14,10 +14,11 @@ import numpy as np
 import tensorflow as tf
 
 from simclr_med.data.data_service import AHEAD, distributed
+from simclr_med.data.originals import Decoded
 from simclr_med.errors import InputError
 from simclr_med.views import augment, crops
 from simclr_med.views.changing import change_each
-from simclr_med.views.decode import read, reader
+from simclr_med.views.decode import read
 
 POSITIVES = ("augmentation", "case")
 PLACES = ("host", "device")
@@ -38,12 +39,23 @@ class Positions:
         gives it twice).
       images: how many are drawn of a unit: 2 for pairs, 1 for a labelled example.
       substitutes: int64 `[M]`, the image that is read in the place of each; None for itself.
+      originals: `Decoded` images, in the cases' order; None decodes them at each visit.
 
     Raises:
       InputError: the batch holds more units than there are.
     """
 
-    def __init__(self, cases, *, batch_size, seed, positives="case", images=2, substitutes=None):
+    def __init__(
+        self,
+        cases,
+        *,
+        batch_size,
+        seed,
+        positives="case",
+        images=2,
+        substitutes=None,
+        originals=None,
+    ):
         if positives not in POSITIVES:
             raise ValueError(f"positives {positives!r}; expected one of {POSITIVES}")
         self.cases, self.batch_size, self.seed, self.images = cases, batch_size, seed, images
@@ -56,6 +68,7 @@ class Positions:
         # Tensors that each graph captures, not makes anew: the case of each image, its path.
         self.owner = tf.constant(np.repeat(np.arange(len(cases)), np.diff(cases.offsets)))
         self.paths = tf.constant(cases.paths)
+        self.originals = originals or Decoded(cases.paths)
         self.substitutes = np.arange(len(cases.paths)) if substitutes is None else substitutes
 
     def drawn(self, start_step, stop_step, share=(0, 1)):
@@ -216,16 +229,14 @@ def crops_at(positions, recipe, position, images, again=0):
       V crops, float32 `[S, S, 3]`, and the numbers `[V, n]`.
     """
     place, draws = augment.draw(key(positions.seed, VIEW, position, again), positions.images)
-    paths, content = positions.paths, reader(positions.cases.paths)
+    originals = positions.originals
 
     def of_one():
-        return crops.random_crops(content(tf.gather(paths, images[0])), place, recipe)
+        return originals.crops(images[0], place, recipe)
 
     def of_each():
-        encoded = [content(path) for path in tf.unstack(tf.gather(paths, images))]
         return [
-            crops.random_crops(encoded[v], place[v : v + 1], recipe)[0]
-            for v in range(positions.images)
+            originals.crops(images[v], place[v : v + 1], recipe)[0] for v in range(positions.images)
         ]
 
     if not positions.by_case or positions.images == 1:

@@ -77,7 +77,12 @@ def compiled_each(recipe):
     """
 
     def change_each(crops, draws, recipe):
-        return [change(crop[None], draws[v : v + 1], recipe)[0] for v, crop in enumerate(crops)]
+        def changed():
+            return [change(crop[None], draws[v : v + 1], recipe)[0] for v, crop in enumerate(crops)]
+
+        # XLA would spread single passes over all threads, which are at work on other images, and
+        # wait for them: a third slower. It does not within a branch, of which this one is taken.
+        return tf.cond(draws[0, 0] < 1, changed, lambda: [tf.zeros_like(crop) for crop in crops])
 
     return _compiled(change_each, recipe)
 

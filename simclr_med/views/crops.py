@@ -60,6 +60,19 @@ def crops_of(image, draws, recipe):
     return _cut(image, crop_parts(draws, tf.shape(image)[:2], recipe), draws, recipe)
 
 
+def shrinks(draws, sides, recipe):
+    """Return whether `random_crops` shrinks an image for these crops, a bool scalar.
+
+    Args:
+      draws: uniform numbers `[V, n]`, see `augment.draw`.
+      sides: height and width of the image, int32 `[2]`.
+      recipe: a `Recipe`.
+    """
+    if not recipe.steps:
+        return tf.constant(False)
+    return _scale(crop_parts(draws, sides, recipe), sides, recipe.size) > 0
+
+
 def _scale(parts, sides, size):
     """The place in `SCALES` of the largest that leaves every crop the view's size."""
     room = tf.reduce_min(parts * tf.cast(sides, tf.float32)) / size

@@ -1,0 +1,157 @@
+"""Where the pixels of a run's images come from: decoded at each visit, or kept decoded.
+
+    with of_run("memory", paths, room=2**30, file=None) as originals:
+        crops = originals.crops(row, draws, recipe)  # of image `row`: V of [S, S, 3]
+
+A run sees each image hundreds of times, and decoding is a fifth to a half of the work on it. What
+is kept are the pixels that a decoder gives: crops of them are bitwise those of a fresh decoding. An
+image that `crops.random_crops` would shrink while it decodes is decoded for such crops anew.
+"""
+
+import concurrent.futures
+import contextlib
+import os
+
+import numpy as np
+import tensorflow as tf
+
+from simclr_med.errors import UNWRITABLE, RunError
+from simclr_med.views import crops, decode
+
+CHUNK = 64  # images that are decoded before the next are begun
+ALIGNMENT = 64  # bytes; TensorFlow's buffers begin at multiples
+
+
+@contextlib.contextmanager
+def of_run(cache, paths, room, file):
+    """Yield a `Decoded` of `paths`; outside the scope of a strategy, which would copy its pixels.
+
+    Args:
+      cache: "none", "memory" or "disk".
+      paths: M addresses of images, see `Cases.paths`.
+      room: bytes that may be kept; the first images are, as many as fit.
+      file: where "disk" keeps them; removed at the end.
+
+    Raises:
+      RunError: `file` cannot be written.
+    """
+    if cache == "memory":
+        yield keep_in_memory(paths, room)
+    elif cache == "disk":
+        try:
+            yield keep_on_disk(paths, room, file)
+        finally:
+            file.unlink(missing_ok=True)
+    else:
+        yield Decoded(paths)
+
+
+class Decoded:
+    """Images that are read and decoded at each visit.
+
+    Args:
+      paths: M addresses of images, see `Cases.paths`.
+    """
+
+    def __init__(self, paths):
+        self.paths, self.content = tf.constant(paths), decode.reader(paths)
+
+    def crops(self, row, draws, recipe):
+        """Return V views' crops of an image, see `crops.random_crops`.
+
+        Args:
+          row: int64 scalar, of `paths`.
+          draws: uniform numbers `[V, n]`.
+          recipe: a `Recipe`.
+        """
+        return crops.random_crops(self.content(self.paths[row]), draws, recipe)
+
+
+class Kept(Decoded):
+    """Images of which the first are kept, their pixels one after the other.
+
+    Args:
+      paths: M addresses.
+      shapes: height and width of each image that is kept; (0, 0) of one that cannot be decoded,
+        whose error whoever visits it meets.
+      values: (start, size), int64 scalars, to so many pixels' values, uint8 `[size]`.
+    """
+
+    def __init__(self, paths, shapes, values):
+        super().__init__(paths)
+        self.values = values
+        shapes = np.array([*shapes, *[(0, 0)] * (len(paths) - len(shapes))], np.int32)
+        self.sizes = 3 * np.prod(shapes, axis=1, dtype=np.int64)
+        self.starts = np.cumsum(self.sizes) - self.sizes
+        self.table = tuple(map(tf.constant, (self.starts, self.sizes, shapes)))
+
+    def crops(self, row, draws, recipe):
+        """As `Decoded.crops`."""
+        fresh = super().crops
+        start, size, shape = (column[row] for column in self.table)
+
+        def of_kept():
+            pixels = tf.reshape(self.values(start, size), tf.concat([shape, [3]], 0))
+            return crops.crops_of(pixels, draws, recipe)
+
+        whole = (size > 0) & ~crops.shrinks(draws, shape, recipe)
+        return tf.cond(whole, of_kept, lambda: fresh(row, draws, recipe))
+
+
+def keep_in_memory(paths, room):
+    """Return `Kept` images in a buffer of at most `room` bytes, which is not copied again."""
+    buffer = np.empty(room + ALIGNMENT, np.uint8)  # memory is taken as it is filled
+    buffer = buffer[-buffer.ctypes.data % ALIGNMENT :][:room]
+    shapes, filled = [], 0
+    for pixels in _decoded_within(paths, room):
+        buffer[filled : filled + pixels.size] = pixels.reshape(-1)
+        filled += pixels.size
+        shapes.append(pixels.shape[:2])
+    tensor = tf.experimental.dlpack.from_dlpack(buffer[: max(1, filled)].__dlpack__())
+    # tf.data copies a tensor into each graph that it rewrites; a variable it refers to.
+    variable = tf.Variable(tensor, trainable=False)
+    return Kept(paths, shapes, lambda start, size: tf.slice(variable, [start], [size]))
+
+
+def keep_on_disk(paths, room, file):
+    """Return `Kept` images in a file of at most `room` bytes: in memory is what the system keeps.
+
+    Raises:
+      RunError: `file` cannot be written.
+    """
+    shapes = []
+    try:
+        with open(file, "wb") as pixels_of_all:
+            for pixels in _decoded_within(paths, room):
+                pixels_of_all.write(pixels.tobytes())
+                shapes.append(pixels.shape[:2])
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        raise RunError(
+            f"{file} cannot be written: {error.strerror}; --cache=none needs no room"
+        ) from error
+    total = file.stat().st_size
+
+    def values(start, size):
+        return tf.io.decode_raw(decode.part_of(str(file), start, size, total), tf.uint8)
+
+    return Kept(paths, shapes, values)
+
+
+def _decoded_within(paths, room):
+    """Yield the images' pixels, uint8 `[H, W, 3]`, in order, while they fit into `room` bytes."""
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for first in range(0, len(paths), CHUNK):
+            for pixels in pool.map(_pixels, paths[first : first + CHUNK].tolist()):
+                room -= pixels.size
+                if room < 0:
+                    return
+                yield pixels
+
+
+def _pixels(path):
+    try:
+        return decode.read(path).numpy()
+    except tf.errors.OpError:
+        return np.zeros([0, 0, 3], np.uint8)
