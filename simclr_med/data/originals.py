@@ -74,16 +74,18 @@ class Kept(Decoded):
       paths: M addresses.
       shapes: height and width of each image that is kept; (0, 0) of one that cannot be decoded,
         whose error whoever visits it meets.
-      values: (start, size), int64 scalars, to so many pixels' values, uint8 `[size]`.
+      buffer: the pixels' values, a NumPy array, uint8 `[bytes]`, which is not copied.
     """
 
-    def __init__(self, paths, shapes, values):
+    def __init__(self, paths, shapes, buffer):
         super().__init__(paths)
-        self.values = values
+        tensor = tf.experimental.dlpack.from_dlpack(buffer.__dlpack__())
+        # tf.data copies a tensor into each graph that it rewrites; a variable it refers to.
+        self.values = tf.Variable(tensor, trainable=False)
         shapes = np.array([*shapes, *[(0, 0)] * (len(paths) - len(shapes))], np.int32)
         self.sizes = 3 * np.prod(shapes, axis=1, dtype=np.int64)
-        self.starts = np.cumsum(self.sizes) - self.sizes
-        self.table = tuple(map(tf.constant, (self.starts, self.sizes, shapes)))
+        starts = np.cumsum(self.sizes) - self.sizes
+        self.table = tuple(map(tf.constant, (starts, self.sizes, shapes)))
 
     def crops(self, row, draws, recipe):
         """As `Decoded.crops`."""
@@ -91,52 +93,45 @@ class Kept(Decoded):
         start, size, shape = (column[row] for column in self.table)
 
         def of_kept():
-            pixels = tf.reshape(self.values(start, size), tf.concat([shape, [3]], 0))
-            return crops.crops_of(pixels, draws, recipe)
+            pixels = tf.slice(self.values, [start], [size])
+            return crops.crops_of(tf.reshape(pixels, tf.concat([shape, [3]], 0)), draws, recipe)
 
         whole = (size > 0) & ~crops.shrinks(draws, shape, recipe)
         return tf.cond(whole, of_kept, lambda: fresh(row, draws, recipe))
 
 
 def keep_in_memory(paths, room):
-    """Return `Kept` images in a buffer of at most `room` bytes, which is not copied again."""
+    """Return `Kept` images in at most `room` bytes of memory."""
     buffer = np.empty(room + ALIGNMENT, np.uint8)  # memory is taken as it is filled
-    buffer = buffer[-buffer.ctypes.data % ALIGNMENT :][:room]
+    buffer = buffer[-buffer.ctypes.data % ALIGNMENT :]
     shapes, filled = [], 0
     for pixels in _decoded_within(paths, room):
         buffer[filled : filled + pixels.size] = pixels.reshape(-1)
         filled += pixels.size
         shapes.append(pixels.shape[:2])
-    tensor = tf.experimental.dlpack.from_dlpack(buffer[: max(1, filled)].__dlpack__())
-    # tf.data copies a tensor into each graph that it rewrites; a variable it refers to.
-    variable = tf.Variable(tensor, trainable=False)
-    return Kept(paths, shapes, lambda start, size: tf.slice(variable, [start], [size]))
+    return Kept(paths, shapes, buffer[: max(1, filled)])
 
 
 def keep_on_disk(paths, room, file):
-    """Return `Kept` images in a file of at most `room` bytes: in memory is what the system keeps.
+    """Return `Kept` images in a file of at most `room` bytes; in memory is what the system keeps.
 
     Raises:
       RunError: `file` cannot be written.
     """
     shapes = []
     try:
-        with open(file, "wb") as pixels_of_all:
+        with open(file, "wb") as kept:
             for pixels in _decoded_within(paths, room):
-                pixels_of_all.write(pixels.tobytes())
+                kept.write(pixels.tobytes())
                 shapes.append(pixels.shape[:2])
+            kept.write(bytes(1))  # nothing cannot be mapped
     except OSError as error:
         if error.errno not in UNWRITABLE:
             raise
         raise RunError(
             f"{file} cannot be written: {error.strerror}; --cache=none needs no room"
         ) from error
-    total = file.stat().st_size
-
-    def values(start, size):
-        return tf.io.decode_raw(decode.part_of(str(file), start, size, total), tf.uint8)
-
-    return Kept(paths, shapes, values)
+    return Kept(paths, shapes, np.memmap(file, np.uint8, "r+"))
 
 
 def _decoded_within(paths, room):

@@ -24,15 +24,9 @@ def reader(paths):
 
 
 def _part(path):
+    """A part of a file: of TensorFlow's ops this data set alone reads from a given place."""
     file, *numbers = (tf.strings.regex_replace(path, IN_SHARD, rf"\{i}") for i in range(1, 5))
-    return part_of(file, *(tf.strings.to_number(text, tf.int64) for text in numbers))
-
-
-def part_of(file, offset, length, size):
-    """Return `length` bytes of a file of `size` bytes, from `offset` on, as a string scalar.
-
-    Of TensorFlow's ops this data set alone reads from a given place.
-    """
+    offset, length, size = (tf.strings.to_number(text, tf.int64) for text in numbers)
     footer = size - offset - length
     part = tf.data.FixedLengthRecordDataset(file, length, header_bytes=offset, footer_bytes=footer)
     return part.get_single_element()
