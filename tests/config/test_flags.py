@@ -25,7 +25,7 @@ PRETRAINING = {  # values other than the test's base
     "color_strength": [0.0],
     "crop_min_area": [0.9],
     "encoder": ["resnet34"],
-    "width": [0.125],
+    "width": [0.25],
     "bn_momentum": [0.5],
     "zero_init": [False],
     "projection_layers": [3],
