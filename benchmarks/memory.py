@@ -2,8 +2,8 @@
 
     python benchmarks/memory.py --json=memory.json
 
-Each arm is a process of its own, that takes training steps of `pretrain.ContrastiveModel` (two
-views, NT-Xent, LARS) as `train_step.of` makes them, on images that are in memory:
+Each arm is a process of its own, that takes training steps of `ContrastiveModel` (two
+views, NT-Xent, LARS) as `compiled_step` makes them, on images that are in memory:
   small    a plain batch of so many cases as a micro-batch has
   micro    the large batch, through micro-batches
   plain    the large batch at once, where the machine's memory holds it by our own estimate
@@ -34,7 +34,8 @@ def one_arm(options):
     from simclr_med import distribute
     from simclr_med.config.recipes import Recipe
     from simclr_med.config.settings import make_config
-    from simclr_med.training import pretrain, train_step
+    from simclr_med.training import pretrain
+    from simclr_med.training.train_step import compiled_step
 
     tf.reduce_sum(tf.zeros([8]))  # TensorFlow's own start is no part of it
     before = peak_kib()
@@ -46,7 +47,7 @@ def one_arm(options):
     model, _ = pretrain.model_of(config, Recipe.of(config.augment))
     strategy = tf.distribute.get_strategy()
     parts = distribute.micro_batches(config, strategy)
-    step = train_step.of(model, strategy, parts)
+    step = compiled_step(model, strategy, parts)
     draw, shape = np.random.default_rng(0), [cases // parts, *2 * [options.image_size], 3]
     batches = [
         {f"view{i}": tf.constant(draw.random(shape, np.float32)) for i in (1, 2)}

@@ -61,6 +61,18 @@ def optimizer_variables(optimizer):
     return variables
 
 
+class AsynchronousCallback(keras.callbacks.Callback):
+    """A callback that reads no `logs` of steps, so that `fit` need not wait for the device.
+
+    Keras 2 makes numbers of the logs at each step for any callback that does not say so; Keras 3
+    decides by itself.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self._supports_tf_logs = True
+
+
 def layers_within(model):
     """Every layer of a model, those of models within it too."""
     return model._flatten_layers()

@@ -17,6 +17,7 @@ def split_by_decay(variables):
     return [v for v in variables if decays(v)], [v for v in variables if not decays(v)]
 
 
+@keras.saving.register_keras_serializable("simclr_med")
 class MomentumOptimizer(keras.optimizers.Optimizer):
     """Heavy-ball momentum with the learning rate inside the buffer and L2 decay on kernels.
 
@@ -61,6 +62,7 @@ class MomentumOptimizer(keras.optimizers.Optimizer):
         }
 
 
+@keras.saving.register_keras_serializable("simclr_med")
 class LARS(MomentumOptimizer):
     """Momentum whose rate is multiplied, kernel by kernel, by trust_coefficient |w| / |g|.
 

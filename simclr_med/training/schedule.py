@@ -7,7 +7,7 @@ import tensorflow as tf
 
 
 def scaled_learning_rate(learning_rate, batch_size, scaling):
-    """The peak rate: "none", "linear" (times batch / 256) or "sqrt" (times its root)."""
+    """Return the peak rate: "none", "linear" (times batch / 256) or "sqrt" (times its root)."""
     factor = {"none": 1.0, "linear": batch_size / 256, "sqrt": math.sqrt(batch_size)}
     return learning_rate * factor[scaling]
 
