@@ -86,7 +86,7 @@ class ContrastiveModel(MeasuredModel):
     def train_step(self, data):
         """Train on a batch of `fit`; return the epoch's means so far."""
         batch = as_pairs(data)
-        self.count_in_epoch(self.step(batch), weight=tf.shape(batch["view1"])[0])
+        self.epoch_means.update(self.step(batch), weight=tf.shape(batch["view1"])[0])
         return self.get_metrics_result()
 
     def test_step(self, data):
@@ -95,12 +95,13 @@ class ContrastiveModel(MeasuredModel):
         projections = self(self.views(batch), training=False)
         loss, scalars = objective.nt_xent(projections, self.temperature)
         scalars = distribute.sum_of_replicas({"loss": loss, **scalars})
-        self.count_in_epoch(scalars, weight=tf.shape(batch["view1"])[0])
+        self.epoch_means.update(scalars, weight=tf.shape(batch["view1"])[0])
         return self.get_metrics_result()
 
     def get_config(self):
         """Return the constructor's arguments."""
         return super().get_config() | {
+            "name": self.name,
             "encoder": serialized(self.encoder),
             "projection": serialized(self.projection),
             "temperature": self.temperature,

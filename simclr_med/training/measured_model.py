@@ -49,11 +49,31 @@ class LastStep:
         return dict(zip(self.names, values.tolist(), strict=True))
 
 
+class EpochMeans:
+    """Keras metrics of a model that are none of its weights: a file of weights has them not.
+
+    Args:
+      names: of what is averaged.
+    """
+
+    def __init__(self, names):
+        # Keras 2 counts the variables of a model's metrics as weights where it finds them; in an
+        # object that is none of its own it does not look.
+        self.metrics = [keras.metrics.Mean(name=name) for name in names]
+
+    def update(self, scalars, weight):
+        """Add a batch: `scalars` by name, which are the means of `weight` examples."""
+        for metric in self.metrics:
+            metric.update_state(scalars[metric.name], sample_weight=weight)
+
+
 class MeasuredModel(keras.Model):
     """A Keras model with a loss of its own, whose training steps are measured.
 
     Attributes:
       objectives: names of what the loss gives, "loss" first: Keras metrics of each epoch.
+      epoch_means: those. Every replica adds the scalars of all, so that the sum of replicas, which
+        a metric is, has the same mean.
       last_step: the `LastStep` of a compiled model; callbacks read log.csv's rows from it.
     """
 
@@ -61,7 +81,13 @@ class MeasuredModel(keras.Model):
 
     def __init__(self, **keras_settings):
         super().__init__(**keras_settings)
-        self.epoch_means = [keras.metrics.Mean(name=name) for name in self.objectives]
+        self.epoch_means = EpochMeans(self.objectives)
+
+    @property
+    def metrics(self):
+        """The epoch's means, and the metrics that `compile` was given."""
+        others = [metric for metric in super().metrics if metric.name not in self.objectives]
+        return [*self.epoch_means.metrics, *others]
 
     def compile(self, optimizer="rmsprop", **settings):
         """Make the model ready for `fit`, or for steps; in the strategy's scope.
@@ -103,7 +129,10 @@ class MeasuredModel(keras.Model):
         gradients = compat.unscaled(self.optimizer, distribute.sum_of_replicas(gradients))
         variables = self.trainable_variables
         ratios = trust_ratios(compat.inner(self.optimizer), gradients, variables)
-        compat.apply_sums(self.optimizer, gradients, variables)
+        # In `fit` a data set may end within the step: that must not count as one, and what counts
+        # steps needs no data.
+        with tf.control_dependencies(gradients):
+            compat.apply_sums(self.optimizer, gradients, variables)
         scalars = {
             **distribute.sum_of_replicas(scalars),
             "learning_rate": self.optimizer.learning_rate,  # that of the step just done
@@ -122,16 +151,6 @@ class MeasuredModel(keras.Model):
             *(trust if isinstance(compat.inner(self.optimizer), LARS) else ()),
             *compat.loss_scale(self.optimizer),
         )
-
-    def count_in_epoch(self, scalars, weight):
-        """Add a batch to the epoch's means.
-
-        Args:
-          scalars: of all replicas, with `objectives` among them; every replica counts the same.
-          weight: how many examples they are the mean of.
-        """
-        for metric in self.epoch_means:
-            metric.update_state(scalars[metric.name], sample_weight=weight)
 
 
 def serialized(part):

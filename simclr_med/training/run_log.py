@@ -81,7 +81,7 @@ class RunLog(DeferredReader):
         """Show the view sheet, where there is one."""
         super().on_train_begin(logs)
         self.table = Table(self.work_dir / "log.csv", self.done)
-        self._window = self._waited = None
+        self._window = self._waited = self._share = None
         views = self.work_dir / "views.png"
         if views.exists() and self.writes():
             self.board.image("views", tf.io.decode_png(views.read_bytes()))
@@ -100,16 +100,18 @@ class RunLog(DeferredReader):
 
     def read(self):
         """Take the steps that are kept, and begin another window of time."""
+        if self._waited is not None:
+            self.model.last_step.scalars()  # the device has done them: no time is theirs any more
+            self._share = min(1.0, self._waited / (time.perf_counter() - self._window))
         super().read()
-        self._window = self._waited = None
+        self._window = self._waited = self._share = None
 
     def take(self, step, scalars):
         """Note a step's row."""
         if step % self.every or not self.writes():
             return
-        if self._waited is not None:
-            seconds = time.perf_counter() - self._window
-            scalars["input_wait"] = min(1.0, self._waited / seconds)
+        if self._share is not None:
+            scalars["input_wait"] = self._share
         self.table.add(step, scalars)
         self.board.scalars("train", step, scalars)
 

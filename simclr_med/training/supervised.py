@@ -118,7 +118,7 @@ class SupervisedModel(MeasuredModel):
         return self(inputs["images"] if isinstance(inputs, dict) else inputs, training=False)
 
     def _counted(self, batch, scalars, count, logits):
-        self.count_in_epoch(scalars, weight=count)
+        self.epoch_means.update(scalars, weight=count)
         return self.compute_metrics(
             batch["images"],
             batch["targets"],
@@ -149,6 +149,7 @@ class SupervisedModel(MeasuredModel):
     def get_config(self):
         """Return the constructor's arguments."""
         return super().get_config() | {
+            "name": self.name,
             "network": serialized(self.network),
             "task": self.task,
             "change": serialized(self.change),
