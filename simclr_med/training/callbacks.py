@@ -118,7 +118,7 @@ class RefuseDivergence(DeferredReader):
 class StopOnSigterm(StepCallback):
     """Stops training after the step under way when SIGTERM comes, on all machines at one step.
 
-    A second SIGTERM is the process's own again.
+    The signal is taken over from the training's begin to its end.
 
     Attributes:
       stopped: whether training was stopped so.
@@ -134,7 +134,6 @@ class StopOnSigterm(StepCallback):
 
     def _ask(self, *_):
         self._asked = True
-        self.close()
 
     def after_step(self, step, logs):
         """Stop where any machine was asked to."""

@@ -63,6 +63,10 @@ class Checkpoints(StepCallback):
             self._writer.begin(values, step)
         self._saved = step
 
+    def wait(self):
+        """Wait for a write that is under way; raise its `RunError` where it fails."""
+        self._writer.wait()
+
     def close(self):
         """Wait for a write that is under way, whatever becomes of it."""
         self._writer.close()

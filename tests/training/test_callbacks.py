@@ -84,8 +84,9 @@ def test_the_device_is_read_every_so_many_steps():
 
     taken, moments = [], []
     noting = Noting(read_every=3)
-    noting.model = keras.Sequential()
-    noting.model.last_step = Step()
+    trained = keras.Sequential()
+    trained.last_step = Step()
+    noting.set_model(trained)
     noting.set_params({"start_step": 10})
     noting.on_train_begin()
     for batch in range(5):

@@ -3,6 +3,7 @@
 import csv
 
 import pytest
+from conftest import ROOT
 from kill_runs import same, weights
 
 import simclr_med
@@ -57,3 +58,14 @@ def test_five_steps_by_fit_and_by_the_command_end_with_the_same_weights(
     assert views[0] == views[1]
     losses = [float(row["loss"]) for row in rows(work_dir)]
     assert history["loss"] == [pytest.approx(sum(losses) / STEPS, rel=1e-5)]
+
+
+def test_what_the_documentation_tells_a_keras_user_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs" / "keras.md").read_text(encoding="utf-8")
+    code = [line[4:] for line in text.splitlines() if line.startswith("    ") or not line]
+    told = {}
+    exec(compile("\n".join(code), "docs/keras.md", "exec"), told)
+    assert told["step"] == 8 == len((tmp_path / "work/mine/log.csv").read_text().splitlines()) - 1
+    assert type(told["classifier"]) is simclr_med.SupervisedModel
+    assert not told["stop"].stopped
