@@ -70,7 +70,7 @@ def values_of(variables):
 
     Of a variable that lies on several machines, all of them take part.
     """
-    return {name: np.array(variable.numpy()) for name, variable in variables.items()}
+    return {name: variable.numpy() for name, variable in variables.items()}  # which copies
 
 
 def steps(work_dir):
