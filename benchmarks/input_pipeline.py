@@ -23,6 +23,7 @@ import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import simclr_med  # noqa: F401, isort: skip  # before TensorFlow: it turns oneDNN on
 import keras_cv
 import numpy as np
 import tensorflow as tf
@@ -30,7 +31,7 @@ from PIL import Image
 
 from simclr_med.config.recipes import Recipe
 from simclr_med.data import dataset
-from simclr_med.data.manifest import Cases
+from simclr_med.data.cases import Cases
 from simclr_med.views import augment, crops
 
 SIZE, BATCH, PASSES = 224, 32, 4

@@ -29,8 +29,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import tensorflow as tf
 
+from simclr_med.config.making import make_config
 from simclr_med.config.recipes import Recipe
-from simclr_med.config.settings import make_config
 from simclr_med.training import pretrain, run_log, trainer
 from simclr_med.training.callbacks import RefuseDivergence
 from simclr_med.training.checkpoints import Checkpoints

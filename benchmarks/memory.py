@@ -32,8 +32,8 @@ def one_arm(options):
     import tensorflow as tf
 
     from simclr_med import distribute
+    from simclr_med.config.making import make_config
     from simclr_med.config.recipes import Recipe
-    from simclr_med.config.settings import make_config
     from simclr_med.training import pretrain
     from simclr_med.training.train_step import compiled_step
 

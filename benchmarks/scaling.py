@@ -114,7 +114,7 @@ def main():
     parser.add_argument("--json", type=pathlib.Path)
     options = parser.parse_args()
     from simclr_med import distribute
-    from simclr_med.config.settings import DistributeConfig
+    from simclr_med.config.fields import DistributeConfig
 
     strategy = distribute.strategy_of(DistributeConfig(strategy="mirrored", cpu_devices=2))
     result = {"loss": {}, "gather": {}}

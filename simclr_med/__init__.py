@@ -11,14 +11,19 @@ import importlib
 import sys
 
 if not (3, 10) <= sys.version_info[:2] <= (3, 11):
+    # With its name, runpy (python -m simclr_med.run) makes one line of it, and no traceback.
     raise ImportError(
         f"simclr_med needs Python 3.10 or 3.11 (TensorFlow 2.15); this is Python "
         f"{sys.version_info.major}.{sys.version_info.minor}. "
-        "Make an environment with: python3.11 -m venv .venv"
+        "Make an environment with: python3.11 -m venv .venv",
+        name=__name__,
     )
 
-__version__ = "0.1.0"
+from simclr_med import onednn  # noqa: E402
 
+onednn.switch_on()
+
+__version__ = "0.1.0"
 
 # What a Keras user needs, and where it is: TensorFlow takes seconds, importing this does not.
 _FROM = {

@@ -1,9 +1,12 @@
 """What differs between Keras 2.15 and Keras 3, or has no public name: reached from here alone."""
 
 import contextlib
+import warnings
 
 import keras
+import tensorflow as tf
 from tensorflow.python.ops.resource_variable_ops import UninitializedVariable
+from tensorflow.python.util import _pywrap_util_port
 
 
 @contextlib.contextmanager
@@ -17,8 +20,120 @@ def precision(policy):
         keras.mixed_precision.set_global_policy(before)
 
 
+# Optimizers
+
+
+class SlotOptimizer(keras.optimizers.Optimizer):
+    """A base of optimizers that step one variable at a time.
+
+    A subclass names in `SLOTS` what it keeps beside each variable, and has
+    `step(gradient, variable, learning_rate, *slots)`, which assigns to variable and slots.
+
+    Args:
+      learning_rate: a number or a `LearningRateSchedule`.
+      name: of the optimizer.
+    """
+
+    SLOTS = ()
+
+    def __init__(self, learning_rate, name):
+        super().__init__(name=name, jit_compile=False)
+        self._learning_rate = self._build_learning_rate(learning_rate)
+
+    def build(self, var_list):
+        """Create a zero of each slot for each variable, once."""
+        super().build(var_list)
+        if not getattr(self, "_built", False):
+            self._slots = [
+                [self.add_variable_from_reference(variable, slot) for variable in var_list]
+                for slot in self.SLOTS
+            ]
+            self._built = True
+
+    def update_step(self, gradient, variable):
+        """Keras's name for one step of one variable: `step`, with the variable's slots."""
+        place = self._index_dict[self._var_key(variable)]
+        rate = tf.cast(self.learning_rate, variable.dtype)
+        slots = [slot[place] for slot in self._slots]
+        self.step(tf.convert_to_tensor(gradient), variable, rate, *slots)
+
+    def get_config(self):
+        """Return the constructor's arguments."""
+        rate = self._serialize_hyperparameter(self._learning_rate)
+        return {"learning_rate": rate, "name": self.name}
+
+
+def lamb(learning_rate, beta_1, weight_decay, excluded):
+    """Return TensorFlow Addons' LAMB (You et al. 2019, algorithm 2).
+
+    Args:
+      learning_rate: a number or a `LearningRateSchedule`.
+      beta_1: decay of the first moment, in [0, 1).
+      weight_decay: added to Adam's step, before it is scaled to the weight's norm.
+      excluded: parts of the names of variables that neither decay nor are scaled.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its notice that it has reached its end of life
+        from tensorflow_addons.optimizers import LAMB
+    return LAMB(
+        learning_rate, beta_1, weight_decay=weight_decay, exclude_from_weight_decay=excluded
+    )
+
+
+def _is_legacy(optimizer):
+    return isinstance(inner(optimizer), keras.optimizers.legacy.Optimizer)
+
+
+def build_optimizer(optimizer, variables):
+    """Create what `optimizer` keeps beside `variables`, if it has not; in the strategy's scope."""
+    if not _is_legacy(optimizer):
+        optimizer.build(variables)
+        return
+    legacy = inner(optimizer)
+    if hasattr(legacy, "current_learning_rate"):
+        return
+    legacy._create_all_weights(variables)
+    # Others keep the rate that they used last; a legacy optimizer has its schedule alone, and
+    # counts on before anyone can ask.
+    legacy.current_learning_rate = tf.Variable(
+        legacy._decayed_lr(tf.float32),
+        trainable=False,
+        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+    )
+
+
+def learning_rate(optimizer):
+    """Return the rate of the step just done, of an optimizer that is built."""
+    if _is_legacy(optimizer):
+        return inner(optimizer).current_learning_rate
+    return optimizer.learning_rate
+
+
+def apply_sums(optimizer, gradients, variables):
+    """Take one step of `optimizer` with gradients that are summed over the replicas already."""
+    pairs = zip(gradients, variables, strict=True)
+    if not _is_legacy(optimizer):
+        optimizer.apply_gradients(pairs, skip_gradients_aggregation=True)
+        return
+    legacy = inner(optimizer)
+    legacy.current_learning_rate.assign(legacy._decayed_lr(tf.float32))
+    optimizer.apply_gradients(pairs, experimental_aggregate_gradients=False)
+
+
+def optimizer_variables(optimizer):
+    """Return all that a built optimizer needs to go on: steps, slots, loss scale."""
+    variables = list(optimizer.variables() if _is_legacy(optimizer) else optimizer.variables)
+    if _scales(optimizer):
+        state = optimizer._loss_scale
+        variables += [state.current_loss_scale, state.counter]
+    return variables
+
+
+# Loss scaling
+
+
 def loss_scaling(optimizer):
-    """`optimizer` with dynamic loss scaling, as float16 needs."""
+    """Return `optimizer` with dynamic loss scaling, as float16 needs."""
     return keras.mixed_precision.LossScaleOptimizer(optimizer)
 
 
@@ -27,38 +142,31 @@ def _scales(optimizer):
 
 
 def inner(optimizer):
-    """The optimizer that `loss_scaling` wraps, or itself."""
+    """Return the optimizer that `loss_scaling` wraps, or itself."""
     return optimizer.inner_optimizer if _scales(optimizer) else optimizer
 
 
 def scaled(optimizer, loss):
-    """`loss` times the optimizer's loss scale."""
+    """Return `loss` times the optimizer's loss scale."""
     return optimizer.get_scaled_loss(loss) if _scales(optimizer) else loss
 
 
 def unscaled(optimizer, gradients):
-    """`gradients` of what was `scaled`, less the scale."""
+    """Return `gradients` of what was `scaled`, less the scale."""
     return optimizer.get_unscaled_gradients(gradients) if _scales(optimizer) else gradients
 
 
 def loss_scale(optimizer):
-    """{"loss_scale": ...}, or {} where there is none."""
+    """Return {"loss_scale": ...}, or {} where there is none."""
     return {"loss_scale": optimizer.loss_scale} if _scales(optimizer) else {}
 
 
-def apply_sums(optimizer, gradients, variables):
-    """One step of `optimizer` with gradients that are summed over the replicas already."""
-    pairs = zip(gradients, variables, strict=True)
-    optimizer.apply_gradients(pairs, skip_gradients_aggregation=True)
+# Layers
 
 
-def optimizer_variables(optimizer):
-    """All that a built optimizer needs to go on, its loss scale too."""
-    variables = list(optimizer.variables)
-    if _scales(optimizer):
-        state = optimizer._loss_scale
-        variables += [state.current_loss_scale, state.counter]
-    return variables
+def onednn_is_on():
+    """Return whether this process's TensorFlow computes with oneDNN."""
+    return _pywrap_util_port.IsMklEnabled()
 
 
 class AsynchronousCallback(keras.callbacks.Callback):
@@ -74,8 +182,20 @@ class AsynchronousCallback(keras.callbacks.Callback):
 
 
 def layers_within(model):
-    """Every layer of a model, those of models within it too."""
+    """Return a model or layer and every layer within it, at any depth."""
     return model._flatten_layers()
+
+
+def random_seed(layer):
+    """Draw a seed, int32 `[2]`, from the generator of a KerasCV layer, which moves on."""
+    return layer._random_generator.make_seeds(1)[:, 0]
+
+
+def draw_from(layer, generator):
+    """Make a KerasCV layer, and those within it, draw from `generator`."""
+    for part in layers_within(layer):
+        if hasattr(part, "_random_generator"):
+            part._random_generator = generator
 
 
 def unallocated_variable(create, **settings):

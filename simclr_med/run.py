@@ -9,7 +9,9 @@ import sys
 
 from absl import app, flags, logging
 
-from simclr_med.config import settings as configs
+from simclr_med.config.fields import FIELDS
+from simclr_med.config.making import for_existing_run, make_config
+from simclr_med.config.setting import HEADS, MODES
 from simclr_med.errors import EXIT_INPUT, InputError, run_main
 
 FLAGS = flags.FLAGS
@@ -24,14 +26,14 @@ DEFINE = {
 
 def define_flags():
     """One flag a field; unset means the mode's default, which the help states."""
-    flags.DEFINE_enum("mode", None, configs.MODES, "what to do")
+    flags.DEFINE_enum("mode", None, MODES, "what to do")
     flags.DEFINE_string("work_dir", None, "folder of the run: everything is written there")
     flags.DEFINE_integer("seed", None, "of all that is random (default 0)")
-    for name, (section, field) in configs.FIELDS.items():
+    for name, (section, field) in FIELDS.items():
         DEFINE[field.type](name, None, _help(field), module_name=f"simclr_med {section}")
     # --helpshort shows the flags and the words of the main module, which for the console command
     # is its script.
-    for name in ("mode", "work_dir", "seed", *configs.FIELDS):
+    for name in ("mode", "work_dir", "seed", *FIELDS):
         FLAGS.register_key_flag_for_module(sys.argv[0], FLAGS[name])
     sys.modules["__main__"].__doc__ = __doc__
 
@@ -53,7 +55,7 @@ def _help(field):
 
 def given_flags():
     """The explicitly given values, by flat name."""
-    names = ["work_dir", "seed", *configs.FIELDS]
+    names = ["work_dir", "seed", *FIELDS]
     given = {name: FLAGS[name].value for name in names if FLAGS[name].value is not None}
     return {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
 
@@ -64,17 +66,17 @@ def dispatch(arguments):
         raise InputError(f"unexpected {arguments[1]!r}: flags begin with --")
     mode, given = FLAGS.mode, given_flags()
     if mode is None:
-        raise InputError(f"--mode is missing: one of {', '.join(configs.MODES)}")
+        raise InputError(f"--mode is missing: one of {', '.join(MODES)}")
     if mode in ("evaluate", "export"):
-        config = configs.for_existing_run(mode, given.pop("work_dir", ""), given)
+        config = for_existing_run(mode, given.pop("work_dir", ""), given)
     else:
-        config = configs.make_config(mode, given)
+        config = make_config(mode, given)
     if mode == "report":
         return _report(config)
     _quiet()
     if mode == "pretrain":
         from simclr_med.training import pretrain as module
-    elif mode in configs.HEADS:
+    elif mode in HEADS:
         from simclr_med.training import finetune as module
     elif mode == "evaluate":
         return evaluate(config)

@@ -6,6 +6,7 @@ import pathlib
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import simclr_med  # noqa: F401, isort: skip  # before TensorFlow: it turns oneDNN on
 import pytest
 import tensorflow as tf
 

@@ -27,7 +27,7 @@ def command(data_dir, work_dir):
     """Of a run of a few seconds, whose checkpoints are often being written."""
     return [
         sys.executable, "-m", "simclr_med.run", "--mode=pretrain", f"--data_dir={data_dir}",
-        f"--work_dir={work_dir}", f"--steps={STEPS}", "--encoder=resnet18", "--width=0.0625",
+        f"--work_dir={work_dir}", f"--steps={STEPS}", "--encoder=resnet18", "--width=0.125",
         "--image_size=32", "--batch_size=8", "--save_every=5",
     ]  # fmt: skip
 

@@ -26,6 +26,19 @@ def lars_step(w, g, v, rate, momentum, decay, trust, excluded):
     return w - v, v
 
 
+def lamb_step(w, m, v, g, step, rate, beta_1, beta_2, epsilon, decay, excluded):
+    """Step number `step`, from 1, of LAMB (You et al. 2019, algorithm 2): weight and moments."""
+    m = beta_1 * m + (1 - beta_1) * g
+    v = beta_2 * v + (1 - beta_2) * g**2
+    r = m / (1 - beta_1**step) / (np.sqrt(v / (1 - beta_2**step)) + epsilon)
+    ratio = 1.0
+    if not excluded:
+        r = r + decay * w
+        norms = np.linalg.norm(w), np.linalg.norm(r)
+        ratio = norms[0] / norms[1] if min(norms) > 0 else 1.0
+    return w - rate * ratio * r, m, v
+
+
 # Networks. Where the weights come from is the caller's: `weights.conv(place, shape)` gives a kernel
 # and `weights.norm(place, channels)` a dict, asked for in the order in which the published code
 # creates them. A place is ("stem", i) or (stage, block, part).

@@ -14,12 +14,13 @@ from conftest import ROOT
 from PIL import Image
 
 from benchmarks.prepare import write_chexpert
-from simclr_med.config import settings as configs
+from simclr_med.config.fields import FIELDS
+from simclr_med.config.making import make_config
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SMALLER = {"steps": 2, "batch_size": 16, "image_size": 32}
 COMPARISON = [
-    "--width=0.0625", "--image_size=32", "--batch_size=16", "--pretrain_steps=2",
+    "--width=0.125", "--image_size=32", "--batch_size=16", "--pretrain_steps=2",
     "--head_steps=2", "--head_batch_size=16",
 ]  # fmt: skip
 
@@ -140,9 +141,9 @@ def test_every_command_of_the_page_on_scale_is_a_run():
             if name == "mode":
                 mode = value
             elif word.startswith("--") and name != "flagfile":
-                kind = configs.FIELDS[name][1].type if name in configs.FIELDS else str
+                kind = FIELDS[name][1].type if name in FIELDS else str
                 given.setdefault(name, True if kind is bool and not value else kind(value))
-        seen.add(configs.make_config(mode, given).distribute.strategy)
+        seen.add(make_config(mode, given).distribute.strategy)
     assert seen == {"one", "mirrored", "multi_worker", "tpu"}
     (loop,) = re.findall(r"^    (until .*)$", page, re.M)
     for ends, runs in (("0", 1), ("2 0", 1), ("143 75 137 0 0", 4), ("75 1 0", 2)):

@@ -1,13 +1,15 @@
-"""Flags, configuration, layout."""
+"""Flags and configuration, as a user meets them."""
 
-import ast
 import subprocess
 import sys
 
 import pytest
 from conftest import ROOT
 
-from simclr_med.config import settings as configs
+from simclr_med.config.fields import FIELDS
+from simclr_med.config.making import make_config
+from simclr_med.config.setting import TRAINING
+from simclr_med.config.storage import from_json, to_json
 from simclr_med.errors import InputError
 
 DATA = {"data_dir": "d", "work_dir": "w"}
@@ -18,10 +20,10 @@ def command(*flags):
     return subprocess.run(arguments, capture_output=True, text=True, cwd=ROOT)
 
 
-@pytest.mark.parametrize("mode", configs.TRAINING)
+@pytest.mark.parametrize("mode", TRAINING)
 def test_json_round_trip(mode):
-    config = configs.make_config(mode, DATA)
-    assert configs.from_json(configs.to_json(config), "w") == config
+    config = make_config(mode, DATA)
+    assert from_json(to_json(config), "w") == config
 
 
 @pytest.mark.parametrize(
@@ -34,7 +36,7 @@ def test_json_round_trip(mode):
 )  # fmt: skip
 def test_a_bad_value_names_its_flag(name, value):
     with pytest.raises(InputError, match=f"--{name}"):
-        configs.make_config("pretrain", DATA | {name: value})
+        make_config("pretrain", DATA | {name: value})
 
 
 @pytest.mark.parametrize(
@@ -82,7 +84,7 @@ def test_flagfiles_parse_and_hold_only_differences(file):
     given = dict(line[2:].split("=") for line in lines if line.startswith("--"))
     mode = given.pop("mode")
     for name, value in given.items():
-        field = configs.FIELDS[name][1]
+        field = FIELDS[name][1]
         kept = field.metadata["by_mode"].get(mode, field.default)
         assert field.type(value) != kept, name
     done = command(f"--flagfile={file}", "--work_dir=unused", "--data_dir=/nowhere")
@@ -93,38 +95,6 @@ def test_flags_are_read_in_run_alone():
     for file in (ROOT / "simclr_med").glob("*.py"):
         if file.name != "run.py":
             assert "absl" not in file.read_text(), file
-
-
-GROUPS = [
-    "compat errors files pages recipes splitting architectures contract config manifest "
-    "predictions metrics phantom schedule report",
-    "records conditions images leaks dicom shards inspection",
-    "sources labelling writing",
-    "prepare",
-    "distribute quiet reading crops augment layers service unreadable normalization resnet bit "
-    "encoder recompute complexity heads objective optimizer checkpoint networks",
-    "importers",
-    "dataset watching steps",
-    "features trainer",
-    "sheet",
-    "pretrain",
-    "finetune evaluate export",
-    "run",
-]
-
-
-def test_imports_run_one_way():
-    level = {name: i for i, group in enumerate(GROUPS) for name in group.split()}
-    for file in (ROOT / "simclr_med").glob("**/*.py"):
-        if file.name == "__init__.py" and file.parent.name == "simclr_med":
-            continue
-        folder = file.parent.name
-        here = level[file.stem if folder == "simclr_med" else folder]
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("simclr_med"):
-                direct = node.module.partition(".")[2]
-                for name in [direct] if direct else [alias.name for alias in node.names]:
-                    assert level[name] <= here, f"{file.name} imports {name}"
 
 
 @pytest.mark.parametrize(
@@ -145,7 +115,7 @@ def test_imports_run_one_way():
         ),
         pytest.param(
             "train_step",
-            ["--width=0.0625", "--image_size=64", "--batch_size=2", "--repeats=1"],
+            ["--width=0.125", "--image_size=64", "--batch_size=2", "--repeats=1"],
             marks=pytest.mark.slow,  # it builds and traces a dozen networks
         ),
         pytest.param(

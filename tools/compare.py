@@ -15,6 +15,8 @@ import subprocess
 import sys
 import time
 
+from simclr_med.config.splits import LABELLED
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 ARMS = {"Random": None, "SimCLR": "augmentation", "MICLe": "case"}  # and what a positive pair is
 
@@ -31,8 +33,8 @@ def fractions(text):
 
 def labelled_splits(text):
     """Comma-separated labelled splits."""
-    if not set(text.split(",")) <= {"train", "validation", "test", "external"}:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected train, validation, test, external")
+    if not set(text.split(",")) <= set(LABELLED):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected {', '.join(LABELLED)}")
     return text
 
 

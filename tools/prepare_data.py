@@ -16,7 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 from tqdm import tqdm
 
-from simclr_med.data import manifest
+from simclr_med.data.info import NOT_MENTIONED
 from simclr_med.errors import run_main
 from simclr_med.preparation import sources
 from simclr_med.preparation.prepare import Settings, prepare
@@ -43,7 +43,7 @@ HELP = {
 CHOICES = {
     "check_images": ("none", "exists", "decode"),
     "on_leak": ("refuse", "drop"),
-    "not_mentioned": tuple(manifest.NOT_MENTIONED),
+    "not_mentioned": tuple(NOT_MENTIONED),
 }
 WHOLE = ("seed", "allow_problems", "near_duplicates", "top_conditions", "min_cases",
          "shortest_side", "shards")  # fmt: skip

@@ -16,7 +16,8 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from simclr_med.config import settings as configs
+from simclr_med.config.fields import FIELDS
+from simclr_med.config.making import make_config
 from simclr_med.errors import InputError, run_main
 
 OTHERS = ("splits", "positives")
@@ -33,7 +34,7 @@ def parse():
     add("--rows", type=int, default=8, help="examples shown")
     add("--views", type=int, default=4, help="of each, an even number")
     add("--seed", type=int, default=0)
-    for name, (section, field) in configs.FIELDS.items():
+    for name, (section, field) in FIELDS.items():
         if section == "augment" or name in OTHERS:
             kind = (lambda text: tuple(text.split(","))) if field.type is tuple else field.type
             add(f"--{name}", type=kind, help=field.metadata["help"].replace("%", "%%"))
@@ -51,7 +52,7 @@ def main():
         raise InputError(f"--output={output}: expected a PNG")
     given = {name: value for name, value in flags.items() if value is not None}
     given |= {"work_dir": "unused", "batch_size": 1}  # whatever the batch, the order is the same
-    config = configs.make_config("pretrain", given)
+    config = make_config("pretrain", given)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from simclr_med import quiet
     from simclr_med.config.recipes import Recipe

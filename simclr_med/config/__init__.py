@@ -2,5 +2,5 @@
 
 May import: what all packages share (errors, files).
 
-    config = settings.make_config("pretrain", {"data_dir": "my_data", "work_dir": "work/a"})
+    config = making.make_config("pretrain", {"data_dir": "my_data", "work_dir": "work/a"})
 """

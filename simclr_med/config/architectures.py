@@ -1,6 +1,6 @@
-"""Every encoder by name: a row of this table, built by its family's module (resnet.py, bit.py).
+"""Every encoder by name: a row of this table, built by its family's module in encoders/.
 
-No Keras here: config.py takes the flags' choices from the table.
+No Keras here: config/fields.py takes the flags' choices from the table.
 """
 
 import dataclasses

@@ -3,9 +3,9 @@
     recipe = Recipe.named("full", size=224)
     recipe = Recipe.named("chexpert_pretrain", size=224, rotation=30.0)
 
-Rotation and crop (or window) place the view in the image, on the host: crops.py. The other steps
-change what is seen, in their recipe's order, on the host or on the device: augment.py. KerasCV
-layers may follow: layers.py.
+Rotation and crop (or window) place the view in the image, on the host: views/crops.py. The other
+steps change what is seen, in their recipe's order, on the host or on the device: views/augment.py.
+KerasCV layers may follow: views/keras_cv_layers.py.
 """
 
 import dataclasses
@@ -47,7 +47,7 @@ class Recipe:
         "literal", as Azizi et al. A.2 print it, from U(-contrast, contrast), which wipes an image
         out or inverts it.
       proportion: of the short side that the evaluation view and a window keep.
-      layers: KerasCV layers that follow, as JSON; see `layers.parse`.
+      layers: KerasCV layers that follow, as JSON; see `keras_cv_layers.parse`.
     """
 
     steps: tuple

@@ -16,6 +16,7 @@ import tensorflow as tf
 from simclr_med.data.data_service import AHEAD, distributed
 from simclr_med.errors import InputError
 from simclr_med.views import augment, crops
+from simclr_med.views.changing import change_each
 from simclr_med.views.decode import read, reader
 
 POSITIVES = ("augmentation", "case")
@@ -106,7 +107,7 @@ def contrastive_batches(positions, recipe, **running):
 
     Returns:
       A `tf.data.Dataset` of "view1" and "view2", float32 `[B, S, S, 3]` in [0, 1] (with "device",
-      crops that `augment.changes` makes views of with "draws1" and "draws2"); "image1" and
+      crops that a `ChangeView` makes views of with "draws1" and "draws2"); "image1" and
       "image2", int64 `[B]` rows of `cases.paths`; "case", int64 `[B]` rows of `cases`. No unit
       comes twice in a batch, unless it stands in for an unreadable one.
     """
@@ -176,7 +177,7 @@ def _batches(
     part = positions.batch_size // share[1]
     if part * share[1] != positions.batch_size or part % pieces:
         raise ValueError(f"{positions.batch_size} do not divide by {share[1]} times {pieces}")
-    changes = augment.changes_of_each(recipe)
+    changes = change_each(recipe)
 
     def seen(position, images):
         cut, draws = crops_at(positions, recipe, position, images)
@@ -202,7 +203,7 @@ def _batches(
 
 
 def crops_at(positions, recipe, position, images, again=0):
-    """The crops of an example's views, and the numbers that `augment.changes` wants with them.
+    """The crops of an example's views, and the numbers that a `ChangeView` wants with them.
 
     Args:
       positions: `Positions`.

@@ -9,7 +9,7 @@ import math
 import keras
 import tensorflow as tf
 
-from simclr_med.encoders.resnet import blocks, scaled
+from simclr_med.encoders.resnet import blocks, scaled, strided_by_slicing
 
 GROUPS = 32
 EPSILON = 1e-5
@@ -74,7 +74,9 @@ def _bottleneck(x, filters, stride, prefix, last):
 
 
 def _conv(x, filters, size, stride, name):
-    if size > 1:
+    if size == 1:
+        x, stride = strided_by_slicing(x, stride, name)
+    else:
         x = keras.layers.ZeroPadding2D((size - 1) // 2, name=f"{name}_pad")(x)
     return StandardizedConv2D(
         filters,

@@ -61,7 +61,7 @@ def named_training_variables(model):
     named = {}
     for prefix, part in parts.items():
         named |= named_variables(part, prefix)
-    model.optimizer.build(model.trainable_variables)
+    compat.build_optimizer(model.optimizer, model.trainable_variables)
     return named | named_optimizer_variables(model.optimizer)
 
 

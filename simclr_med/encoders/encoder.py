@@ -1,4 +1,6 @@
-"""Encoders: images to features. architectures.py has the table, resnet.py and bit.py the families.
+"""Encoders: images to features.
+
+config/architectures.py has the table, resnet.py and bit.py the families.
 
 encoder = build_encoder("resnet50", width=1.0, image_size=224)
 features = encoder(images, training=False)  # [B, H, W, 3] in [0, 1] -> [B, D]

@@ -11,7 +11,7 @@ import pathlib
 import keras
 
 from simclr_med import files
-from simclr_med.config.settings import load as load_config
+from simclr_med.config.storage import load_config
 from simclr_med.encoders import checkpoint, heads
 from simclr_med.encoders.encoder import build_encoder
 from simclr_med.errors import InputError

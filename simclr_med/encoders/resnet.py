@@ -47,6 +47,18 @@ def scaled(filters, width):
     return max(1, round(filters * width))
 
 
+def strided_by_slicing(x, stride, name):
+    """Return (what a 1x1 convolution reads, its stride), with the stride taken first if need be.
+
+    With fewer than 8 channels, as a network an eighth as wide has them, oneDNN's filter gradient of
+    a strided 1x1 convolution reads outside its memory on AVX2 (TensorFlow 2.15 and 2.21 alike). A
+    pool of one pixel takes the same pixels, and the convolution needs no stride.
+    """
+    if stride == 1 or x.shape[-1] >= 8:
+        return x, stride
+    return keras.layers.MaxPooling2D(1, stride, name=f"{name}_stride")(x), 1
+
+
 class _Builder:
     """Layers with names, and the two kinds of blocks."""
 
@@ -59,7 +71,9 @@ class _Builder:
 
     def conv(self, x, filters, size, stride, name):
         padding = "same"
-        if stride > 1 and size > 1:
+        if size == 1:
+            x, stride = strided_by_slicing(x, stride, name)
+        elif stride > 1:
             # Symmetric whatever the image's size; SAME would shift odd and even sizes apart.
             before, after = (size - 1) // 2, size // 2
             x = keras.layers.ZeroPadding2D(((before, after), (before, after)), name=f"{name}_pad")(

@@ -10,7 +10,9 @@ import json
 import pathlib
 
 from simclr_med import files, pages
-from simclr_med.config import settings as configs
+from simclr_med.config.fields import FIELDS
+from simclr_med.config.splits import SPLITS
+from simclr_med.config.storage import load_config
 from simclr_med.errors import InputError
 from simclr_med.evaluation import metrics, predictions
 from simclr_med.pages import escape, figure
@@ -31,9 +33,9 @@ def write_report(runs, output, *, title, replicates, confidence, unit, seed):
     if len(set(names)) < len(names):
         raise InputError(f"--runs: two runs of one name: {', '.join(names)}; use NAME=PATH")
     folders = {name: pathlib.Path(folder) for name, folder in runs}
-    config = {name: configs.load(folder) for name, folder in folders.items()}
+    config = {name: load_config(folder) for name, folder in folders.items()}
     made = {name: _predictions(folder) for name, folder in folders.items()}
-    splits = [s for s in configs.SPLITS if all(s in by_split for by_split in made.values())]
+    splits = [s for s in SPLITS if all(s in by_split for by_split in made.values())]
     if not splits:
         raise InputError("--runs: no split that all of them have predictions of")
     bootstrap = {
@@ -236,7 +238,7 @@ def _settings(config, origins):
 def _flat(config, origin):
     """Every setting that acts, name to text; those of the pretraining with its name before."""
     flat = {"mode": config.mode, "seed": str(config.seed)}
-    for name, (section, field) in configs.FIELDS.items():
+    for name, (section, field) in FIELDS.items():
         if config.mode in field.metadata["modes"] and field.metadata["identity"]:
             value = getattr(getattr(config, section), name)
             flat[name] = ", ".join(value) if isinstance(value, tuple) else str(value)
@@ -244,7 +246,7 @@ def _flat(config, origin):
     if path:  # whole, it would say more of the machine than of the run
         flat["init"] = f"{kind}:{pathlib.Path(path).name}"
     if origin is not None:
-        before = _flat(configs.load(origin), None)
+        before = _flat(load_config(origin), None)
         flat |= {f"pretraining: {key}": value for key, value in before.items()}
     return flat
 

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from simclr_med import files
+from simclr_med.config.splits import SPLITS
 from simclr_med.data import manifest
-from simclr_med.data.manifest import COLUMNS
+from simclr_med.data.info import COLUMNS
 from simclr_med.errors import InputError
 from simclr_med.preparation import images
 from simclr_med.preparation.source_table import FILE, OURS, POOL, ROOT, SHA256
@@ -123,7 +124,7 @@ def _card(records, info, tables, settings):
     lines += [info["source"], ""] if info["source"] else []
     lines += [f"Licence: {info['licence']}", ""] if info["licence"] else []
     lines += ["| split | images | cases | patients |", "|---|---|---|---|"]
-    for split in (s for s in manifest.SPLITS if s in by_split.index):
+    for split in (s for s in SPLITS if s in by_split.index):
         row = by_split.loc[split]
         lines.append(f"| {split} | {row.images} | {row.cases} | {row.patients or 'unknown'} |")
     lines += ["", f"Task: {info['task']}, {len(info['classes'])} classes.", ""]

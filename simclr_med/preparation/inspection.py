@@ -17,6 +17,7 @@ import pandas as pd
 from PIL import Image, ImageOps
 
 from simclr_med import files
+from simclr_med.config.splits import SPLITS
 from simclr_med.data import manifest
 from simclr_med.pages import escape, page
 from simclr_med.preparation import shards
@@ -96,7 +97,7 @@ def _paths(found):
 
 
 def image_bytes(path):
-    """The bytes of an image, a file or a part of a shard as in `manifest.Cases.paths`."""
+    """The bytes of an image, a file or a part of a shard as in `Cases.paths`."""
     part = IN_SHARD.fullmatch(path)
     if not part:
         return pathlib.Path(path).read_bytes()
@@ -159,7 +160,7 @@ def _card(file):
 
 
 def _in_order(splits):
-    return [split for split in manifest.SPLITS if split in set(splits)]
+    return [split for split in SPLITS if split in set(splits)]
 
 
 def _splits(table):

@@ -7,7 +7,8 @@ info, prevalence = classes(records, settings, target=None)
 import numpy as np
 import pandas as pd
 
-from simclr_med.data import manifest
+from simclr_med.config.splits import SPLITS
+from simclr_med.data.info import UNCERTAIN
 from simclr_med.errors import InputError
 from simclr_med.preparation import conditions
 from simclr_med.preparation.source_table import FILE, ROW
@@ -21,7 +22,7 @@ def rename(records, settings, target):
     Args:
       records: `Records`, whose table (and findings) are replaced.
       settings: with mapping, map_to, not_mentioned.
-      target: `manifest.DatasetInfo` of the data set whose classes are wanted, or None.
+      target: `DatasetInfo` of the data set whose classes are wanted, or None.
 
     Returns:
       The rows that are left out because they do not map: file, row, image, case_id, labels.
@@ -148,10 +149,10 @@ def _policies(text, findings):
         name, colon, policy = part.rpartition(":")
         policies |= {name.strip(): policy} if colon else dict.fromkeys(findings, policy)
     for name, policy in policies.items():
-        if name not in findings or policy not in manifest.UNCERTAIN:
+        if name not in findings or policy not in UNCERTAIN:
             raise InputError(
                 f"--uncertain={text}: {name}:{policy} is not understood; give one of "
-                f"{', '.join(manifest.UNCERTAIN)}, or finding:policy of {', '.join(findings)}"
+                f"{', '.join(UNCERTAIN)}, or finding:policy of {', '.join(findings)}"
             )
     return policies
 
@@ -174,7 +175,7 @@ def _prevalence(case, counts, training_cases, named, other):
         for split, part in case.groupby("split")
         if split != "unlabelled"
     }
-    order = [s for s in manifest.SPLITS if s in by_split]
+    order = [s for s in SPLITS if s in by_split]
     rows = []
     for name in dict.fromkeys([*counts.index, *_conditions(case["labels"])]):
         share = counts.get(name, 0) / max(1, training_cases)

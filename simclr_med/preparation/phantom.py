@@ -20,6 +20,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from simclr_med import files
+from simclr_med.config.splits import SPLITS
 from simclr_med.errors import InputError, RunError
 
 VERSION = 2  # of the generator: another one draws other images from the same seed
@@ -78,7 +79,6 @@ BODY_PARTS = {
     "face": (None, 1), "trunk": (None, 3), "arm": (1.15, 5), "leg": (1.3, 6), "hand": (1.0, 1),
 }  # fmt: skip
 
-SPLITS = ("train", "validation", "test", "external", "unlabelled")
 IMAGES_A_CASE = (0.35, 0.25, 0.17, 0.11, 0.07, 0.05)  # 1 to 6
 SECOND_DIAGNOSIS = 0.05
 SHARED_PATIENT = 0.2  # of neighbouring pairs of cases

@@ -13,14 +13,14 @@ import pathlib
 import numpy as np
 import pandas as pd
 
+from simclr_med.config.splits import EVALUATED, LABELLED
 from simclr_med.data import manifest, splitting
-from simclr_med.data.manifest import Problem
+from simclr_med.data.info import COLUMNS, escapes, read_info
+from simclr_med.data.problems import Problem
 from simclr_med.errors import InputError
 from simclr_med.preparation import folder_writer, images, labelling, leaks, sources
 from simclr_med.preparation.source_table import FILE, NEAR, POOL, ROOT, ROW, SHA256, image_files
 
-EVALUATED = ("validation", "test", "external")
-LABELLED = ("train", *EVALUATED)
 LISTED = 20
 
 
@@ -144,7 +144,7 @@ def _target(folder, task):
     """The description of the data set whose classes are taken, or None."""
     if not folder:
         return None
-    target = manifest.read_info(pathlib.Path(folder) / "dataset.json")
+    target = read_info(pathlib.Path(folder) / "dataset.json")
     if target.task != task:
         raise InputError(f"--map_to={folder} is {target.task}, this set {task}")
     return target
@@ -176,7 +176,7 @@ def _refuse_idle(settings, records, target):
 def _with_pools(records, settings, notes):
     """The source's rows and those of the pools, tidied."""
     for name in (*records.findings, *records.groups):
-        if name in (*manifest.COLUMNS, "labels"):
+        if name in (*COLUMNS, "labels"):
             raise InputError(f"a finding or group cannot be called {name!r}: rename that column")
     table = records.table.copy()
     for name in table.columns.difference([ROW, "image"]):
@@ -267,7 +267,7 @@ def _wrong_rows(records, image_problems):
 
     add(image_problems != "", "image", image_problems)
     add(table["image"] == "", "image", "is empty")
-    add(table["image"].map(manifest.escapes), "image", "leads out of the folder of images")
+    add(table["image"].map(escapes), "image", "leads out of the folder of images")
     add(table.duplicated([ROOT, "image"]), "image", "stands in an earlier row already")
     add(table["case_id"] == "", "case_id", "is empty")
     labels = records.findings or ("labels",)

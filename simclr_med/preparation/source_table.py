@@ -17,7 +17,8 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from simclr_med.data.manifest import SPLITS, Problem
+from simclr_med.config.splits import SPLITS
+from simclr_med.data.problems import Problem
 from simclr_med.errors import InputError
 
 IMAGE_SUFFIXES = (

@@ -29,8 +29,8 @@ class ContrastiveModel(MeasuredModel):
       encoder: a Keras model, images `[B, H, W, C]` to features `[B, D]`.
       projection: a Keras model, features to projections `[B, P]`.
       temperature: of NT-Xent, above 0.
-      change: makes views of crops and draws, see `augment.changes`; None where the batches bring
-        views. A model is saved with it where it is a Keras layer.
+      change: a `ChangeView`, which makes views of crops and draws; None where the batches bring
+        views.
       gradient_checkpointing: "none", "stages" or "blocks", see `recompute.forward`.
       bn_statistics: "batch" or "frozen", see `recompute.forward`.
     """

@@ -4,7 +4,8 @@ import numpy as np
 import tensorflow as tf
 import tqdm
 
-from simclr_med.data import dataset, manifest
+from simclr_med.data import dataset
+from simclr_med.data.cases import label_fraction
 from simclr_med.data.unreadable import naming
 from simclr_med.evaluation import metrics, predictions
 
@@ -108,4 +109,4 @@ def knn_monitor(encoder, data, config):
 
 def _some(data, split, seed):
     cases = data.cases([split])
-    return manifest.label_fraction(cases, WATCHED / len(cases), seed)
+    return label_fraction(cases, WATCHED / len(cases), seed)

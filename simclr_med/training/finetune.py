@@ -4,6 +4,7 @@ A probe's features are computed once, by the encoder in inference mode: its weig
 stay as they were, and an image's feature does not depend on its neighbours in a batch.
 """
 
+import contextlib
 import functools
 
 import keras
@@ -12,8 +13,9 @@ import tensorflow as tf
 
 from simclr_med import compat, distribute
 from simclr_med.config.recipes import Recipe
-from simclr_med.config.settings import claimed_work_dir, identity
+from simclr_med.config.work_folder import claimed_work_dir, identity
 from simclr_med.data import dataset, manifest
+from simclr_med.data.cases import label_fraction
 from simclr_med.data.unreadable import StandIns
 from simclr_med.encoders import input_contract, networks
 from simclr_med.errors import InputError
@@ -32,7 +34,7 @@ def run(config):
     """
     data = manifest.read(config.data.data_dir)
     cases = data.cases(config.data.splits)
-    cases = manifest.label_fraction(cases, config.data.label_fraction, config.seed)
+    cases = label_fraction(cases, config.data.label_fraction, config.seed)
     strategy = distribute.strategy_of(config.distribute)
     distribute.refuse_disagreement(strategy, "flags or data", (identity(config), data.fingerprint))
     train = _train_probe if config.mode == "linear_probe" else _train_all
@@ -41,7 +43,8 @@ def run(config):
             nets = networks.build(config, len(data.info.classes))
         networks.initialise(nets, config.head.init)
         chief = distribute.is_chief(strategy)
-        with claimed_work_dir(config, data.fingerprint, chief):
+        claim = claimed_work_dir(config, data.fingerprint) if chief else contextlib.nullcontext()
+        with claim:
             if chief:
                 networks.Task.of(data.info).save(config.work_dir)
                 input_contract.of_run(config).save(config.work_dir)

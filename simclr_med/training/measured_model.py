@@ -103,7 +103,7 @@ class MeasuredModel(keras.Model):
             raise ValueError(f"{type(self).__name__} has its own loss: compile it without one")
         super().compile(optimizer=optimizer, **settings)
         if all(part.built for part in self.parts().values()):
-            self.optimizer.build(self.trainable_variables)
+            compat.build_optimizer(self.optimizer, self.trainable_variables)
         self.last_step = LastStep(self.objectives + self._measured_of_update())
 
     def compile_from_config(self, config):
@@ -135,7 +135,7 @@ class MeasuredModel(keras.Model):
             compat.apply_sums(self.optimizer, gradients, variables)
         scalars = {
             **distribute.sum_of_replicas(scalars),
-            "learning_rate": self.optimizer.learning_rate,  # that of the step just done
+            "learning_rate": compat.learning_rate(self.optimizer),  # that of the step just done
             "gradient_norm": tf.linalg.global_norm(gradients),
             **ratios,
             **compat.loss_scale(self.optimizer),

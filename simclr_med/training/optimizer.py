@@ -1,72 +1,82 @@
 """LARS (You et al. 2017) as SimCLR uses it, its alternatives, and which weights decay.
 
+    optimizer = make_optimizer("lars", 0.3, momentum=0.9, weight_decay=1e-6, trust_coefficient=1e-3)
+
 SGD and LARS count the learning rate into their momentum, as the TensorFlow codes of SimCLR do.
 """
 
 import keras
 import tensorflow as tf
 
+from simclr_med import compat
+
+# What the names of biases and of normalisation's scales and offsets hold, and no kernel's does.
+EXCLUDED = ("bias", "gamma", "beta")
+
 
 def decays(variable):
-    """Kernels decay; biases and normalisation's scales and offsets, of rank 1, do not."""
+    """Return whether a weight decays: kernels do; biases, scales, offsets, of rank 1, do not."""
     return len(variable.shape) > 1
 
 
 def split_by_decay(variables):
-    """(decaying, excluded): disjoint and complete."""
+    """Return (decaying, excluded) `variables`: disjoint and complete."""
     return [v for v in variables if decays(v)], [v for v in variables if not decays(v)]
 
 
 @keras.saving.register_keras_serializable("simclr_med")
-class MomentumOptimizer(keras.optimizers.Optimizer):
+class MomentumOptimizer(compat.SlotOptimizer):
     """Heavy-ball momentum with the learning rate inside the buffer and L2 decay on kernels.
 
     v <- momentum v + rate (g + decay w); w <- w - v
+
+    Args:
+      learning_rate: a number or a `LearningRateSchedule`.
+      momentum: in [0, 1).
+      weight_decay: decay of the formula; not multiplied with anything else.
+      name: of the optimizer.
     """
 
+    SLOTS = ("momentum",)
+
     def __init__(self, learning_rate, momentum=0.9, weight_decay=0.0, name="Momentum"):
-        super().__init__(name=name, jit_compile=False)
-        self._learning_rate = self._build_learning_rate(learning_rate)
+        super().__init__(learning_rate, name)
+        # Not `weight_decay`: from an attribute of that name Keras would decay once more.
         self.momentum, self.decay_factor = momentum, weight_decay
 
-    def build(self, var_list):
-        """Creates the momentum buffers."""
-        super().build(var_list)
-        if not getattr(self, "_built", False):
-            self.buffers = [self.add_variable_from_reference(v, "momentum") for v in var_list]
-            self._built = True
-
     def decayed(self, gradient, variable):
-        """The gradient with the decay's."""
+        """Return the gradient of the loss with the penalty decay / 2 |w|^2, on kernels alone."""
         return gradient + self.decay_factor * variable if decays(variable) else gradient
 
     def trust(self, variable, gradient):
-        """What the learning rate is multiplied with."""
+        """Return what the learning rate of a variable is multiplied with, by its `decayed`."""
         return 1.0
 
-    def update_step(self, gradient, variable):
-        """One step of one variable."""
-        gradient = self.decayed(tf.convert_to_tensor(gradient), variable)
-        rate = tf.cast(self.learning_rate, variable.dtype) * self.trust(variable, gradient)
-        buffer = self.buffers[self._index_dict[self._var_key(variable)]]
+    def step(self, gradient, variable, learning_rate, buffer):
+        """Take one step of one variable."""
+        gradient = self.decayed(gradient, variable)
+        rate = learning_rate * self.trust(variable, gradient)
+        # The rate goes into the buffer and not onto it: after a change of rate, or of trust, the
+        # steps taken before keep the length they had.
         buffer.assign(self.momentum * buffer + rate * gradient)
         variable.assign_sub(buffer)
 
     def get_config(self):
-        """The constructor's arguments."""
-        return {
-            "learning_rate": self._serialize_hyperparameter(self._learning_rate),
-            "momentum": self.momentum,
-            "weight_decay": self.decay_factor,
-            "name": self.name,
-        }
+        """Return the constructor's arguments."""
+        own = {"momentum": self.momentum, "weight_decay": self.decay_factor}
+        return super().get_config() | own
 
 
 @keras.saving.register_keras_serializable("simclr_med")
 class LARS(MomentumOptimizer):
     """Momentum whose rate is multiplied, kernel by kernel, by trust_coefficient |w| / |g|.
 
-    g includes the decay; the factor is 1 where either norm is 0, and for what does not decay.
+    You et al. 2017, algorithm 1, with SimCLR's exclusions: g includes the decay; the factor is 1
+    where either norm is 0, and for what does not decay.
+
+    Args:
+      learning_rate, momentum, weight_decay, name: see `MomentumOptimizer`.
+      trust_coefficient: a step's length relative to its kernel's, at rate 1.
     """
 
     def __init__(
@@ -76,20 +86,22 @@ class LARS(MomentumOptimizer):
         self.trust_coefficient = trust_coefficient
 
     def trust(self, variable, gradient):
-        """The trust ratio, float32."""
+        """Return the trust ratio, in the variable's dtype."""
         if not decays(variable):
             return 1.0
+        # Sums of squares of a large kernel would overflow in float16.
         w, g = (tf.norm(tf.cast(value, tf.float32)) for value in (variable, gradient))
         ratio = self.trust_coefficient * tf.math.divide_no_nan(w, g)
+        # A kernel of zeros would never move at a ratio of 0.
         return tf.cast(tf.where((w > 0) & (g > 0), ratio, 1.0), variable.dtype)
 
     def get_config(self):
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         return super().get_config() | {"trust_coefficient": self.trust_coefficient}
 
 
 def trust_ratios(optimizer, gradients, variables):
-    """The spread of LARS's trust ratios over the kernels; {} for other optimizers."""
+    """Return the spread of LARS's trust ratios over the kernels; {} for other optimizers."""
     if not isinstance(optimizer, LARS):
         return {}
     pairs = [(g, v) for g, v in zip(gradients, variables, strict=True) if decays(v)]
@@ -98,62 +110,15 @@ def trust_ratios(optimizer, gradients, variables):
     return {f"trust_{name}": ratios[place] for name, place in shown.items()}
 
 
-class LAMB(keras.optimizers.Optimizer):
-    """Adam's step, kernel by kernel scaled to the kernel's norm (You et al. 2019, algorithm 2).
-
-    r = m' / (sqrt(v') + epsilon) + decay w;  w <- w - rate |w| / |r| r, with m' and v' the bias-
-    corrected moments. What does not decay is not scaled either; the factor is 1 where a norm is 0.
-    """
-
-    def __init__(
-        self, learning_rate, beta_1=0.9, weight_decay=0.0, beta_2=0.999, epsilon=1e-6, name="LAMB"
-    ):
-        super().__init__(name=name, jit_compile=False)
-        self._learning_rate = self._build_learning_rate(learning_rate)
-        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
-        self.decay_factor = weight_decay
-
-    def build(self, var_list):
-        """Creates the moments."""
-        super().build(var_list)
-        if not getattr(self, "_built", False):
-            self.means = [self.add_variable_from_reference(v, "mean") for v in var_list]
-            self.squares = [self.add_variable_from_reference(v, "square") for v in var_list]
-            self._built = True
-
-    def update_step(self, gradient, variable):
-        """One step of one variable."""
-        gradient = tf.convert_to_tensor(gradient)
-        index = self._index_dict[self._var_key(variable)]
-        mean, square = self.means[index], self.squares[index]
-        mean.assign(self.beta_1 * mean + (1 - self.beta_1) * gradient)
-        square.assign(self.beta_2 * square + (1 - self.beta_2) * gradient**2)
-        step = tf.cast(self.iterations + 1, variable.dtype)
-        update = mean / (1 - self.beta_1**step)
-        update /= tf.sqrt(square / (1 - self.beta_2**step)) + self.epsilon
-        rate = tf.cast(self.learning_rate, variable.dtype)
-        if decays(variable):
-            update += self.decay_factor * variable
-            w, r = tf.norm(variable), tf.norm(update)
-            rate = rate * tf.where((w > 0) & (r > 0), tf.math.divide_no_nan(w, r), 1.0)
-        variable.assign_sub(rate * update)
-
-    def get_config(self):
-        """The constructor's arguments."""
-        return {
-            "learning_rate": self._serialize_hyperparameter(self._learning_rate),
-            "beta_1": self.beta_1,
-            "weight_decay": self.decay_factor,
-            "beta_2": self.beta_2,
-            "epsilon": self.epsilon,
-            "name": self.name,
-        }
-
-
 def make_optimizer(name, learning_rate, momentum, weight_decay, trust_coefficient):
-    """One of "lars", "sgd", "adam" (decoupled decay), "lamb"; rank-1 weights never decay.
+    """Return one of "lars", "sgd", "adam" (decoupled decay), "lamb".
 
-    `momentum` is beta 1 of the latter two.
+    Args:
+      name: of the optimizer.
+      learning_rate: a number or a `LearningRateSchedule`.
+      momentum: of "lars" and "sgd"; beta 1 of the others.
+      weight_decay: of kernels; weights of rank 1 never decay.
+      trust_coefficient: of "lars".
     """
     if name == "lars":
         return LARS(learning_rate, momentum, weight_decay, trust_coefficient)
@@ -163,6 +128,6 @@ def make_optimizer(name, learning_rate, momentum, weight_decay, trust_coefficien
         adam = keras.optimizers.AdamW(
             learning_rate, weight_decay, beta_1=momentum, jit_compile=False
         )
-        adam.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+        adam.exclude_from_weight_decay(var_names=[*EXCLUDED])
         return adam
-    return LAMB(learning_rate, momentum, weight_decay)
+    return compat.lamb(learning_rate, momentum, weight_decay, [*EXCLUDED])

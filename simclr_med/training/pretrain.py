@@ -3,11 +3,12 @@
 run(make_config("pretrain", {"data_dir": "my_data", "work_dir": "work/micle", ...}))
 """
 
+import contextlib
 import functools
 
 from simclr_med import compat, distribute
 from simclr_med.config.recipes import Recipe
-from simclr_med.config.settings import claimed_work_dir, identity
+from simclr_med.config.work_folder import claimed_work_dir, identity
 from simclr_med.data import dataset, manifest
 from simclr_med.data.unreadable import StandIns
 from simclr_med.encoders import input_contract, networks
@@ -15,7 +16,7 @@ from simclr_med.training import features, trainer
 from simclr_med.training.contrastive import ContrastiveModel
 from simclr_med.training.run_setup import configured_optimizer, image_settings
 from simclr_med.training.view_sheet import ViewSheet
-from simclr_med.views import augment
+from simclr_med.views.changing import change_each
 
 
 def positions_of(config, cases, substitutes=None):
@@ -62,7 +63,7 @@ def run(config):
     recipe = Recipe.of(config.augment)
     # Before anything is built: what is wrong with the flags is said at once.
     positions_of(config, cases)
-    augment.changes(recipe)
+    change_each(recipe)
     micro_batches = distribute.micro_batches(config, strategy)
     with strategy.scope():
         model, nets = model_of(config, recipe)
@@ -71,7 +72,8 @@ def run(config):
             monitor = features.knn_monitor(nets.encoder, data, config)
 
     chief = distribute.is_chief(strategy)
-    with claimed_work_dir(config, data.fingerprint, chief), strategy.scope():
+    claim = claimed_work_dir(config, data.fingerprint) if chief else contextlib.nullcontext()
+    with claim, strategy.scope():
         stand_ins = StandIns(cases, config.data.skip_bad_images, config.work_dir)
         positions = positions_of(config, cases, stand_ins.substitutes)
         recover = positions.recovering(stand_ins, config.train.steps, dataset.ahead(config))

@@ -3,7 +3,7 @@
 from simclr_med import compat
 from simclr_med.training.optimizer import make_optimizer
 from simclr_med.training.schedule import WarmUpCosine, scaled_learning_rate
-from simclr_med.views import augment
+from simclr_med.views.changing import ChangeView
 
 
 def configured_optimizer(config):
@@ -31,7 +31,7 @@ def image_settings(config, recipe):
       recipe: its `Recipe`.
     """
     return {
-        "change": augment.changes(recipe) if config.augment.augment_on == "device" else None,
+        "change": ChangeView(recipe) if config.augment.augment_on == "device" else None,
         "gradient_checkpointing": config.train.gradient_checkpointing,
         "bn_statistics": config.train.bn_statistics,
     }

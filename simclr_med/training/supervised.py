@@ -26,8 +26,8 @@ class SupervisedModel(MeasuredModel):
     Args:
       network: a Keras model from images (or features) to logits `[B, K]`, trainable as a whole.
       task: "multiclass" or "multilabel", see `objective.summed_loss`.
-      change: makes views of crops and draws, see `augment.changes`; None where the batches bring
-        views. A model is saved with it where it is a Keras layer.
+      change: a `ChangeView`, which makes views of crops and draws; None where the batches bring
+        views.
       gradient_checkpointing: "none", "stages" or "blocks", see `recompute.forward`.
       bn_statistics: "batch" or "frozen", see `recompute.forward`.
 

@@ -10,7 +10,7 @@ from simclr_med import files
 from simclr_med.data import dataset
 from simclr_med.data.unreadable import UNREADABLE
 from simclr_med.training.callbacks import StepCallback
-from simclr_med.views import augment
+from simclr_med.views.changing import change_each
 from simclr_med.views.decode import read
 
 SHOWN = 8
@@ -69,7 +69,7 @@ def sheet(positions, recipe, rows, pairs=1):
       uint8 `[height, width, 3]`, in two halves side by side.
     """
     rows = min(rows, len(positions.offsets) - 1)
-    changes, size = augment.changes_of_each(recipe), recipe.size
+    changes, size = change_each(recipe), recipe.size
     shown = []
     for position, images in positions.drawn(0, rows).take(rows):
         paths = tf.gather(positions.paths, images)

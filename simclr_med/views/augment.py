@@ -1,7 +1,7 @@
 """What changes in a view once it is cut out: flips, colour, blur; batches, and their drawn numbers.
 
     views = change(crops, draws, recipe)  # [B, S, S, 3] in 0..255, [B, n] -> [B, S, S, 3] in [0, 1]
-    views = changes(recipe)(crops, draws)  # the same, compiled
+    views = compiled(recipe)(crops, draws)  # the same, compiled
 
 Each op is a pure function of planes, float32 `[B, C, H, W]` in [0, 1], and of parameters `[B]`. In
 planes a channel's pixels lie side by side, where vector units reach them: compiled, the whole
@@ -13,7 +13,6 @@ borders, where the reference darkens; areas of crops, see crops.py; a view is cl
 before the jitter too, since a bicubic resize overshoots.
 """
 
-import dataclasses
 import functools
 import itertools
 
@@ -61,37 +60,31 @@ def by_step(draws):
 
 
 @functools.cache
-def changes(recipe):
-    """`change` and the recipe's KerasCV layers: a function of crops and draws, for batches.
+def compiled(recipe):
+    """Return `change` of a recipe as a function of crops and draws, compiled by XLA.
 
-    What can be is compiled by XLA. The function is the same object for equal recipes: it is
-    compiled once for each shape.
+    It is the same object for equal recipes: it is compiled once for each shape. A recipe's KerasCV
+    layers are not in it: changing.py adds them.
     """
-    return _changes(recipe, change)
+    return _compiled(change, recipe)
 
 
 @functools.cache
-def changes_of_each(recipe):
-    """The same of V crops `[S, S, 3]` and draws `[V, n]`, each by itself: V views.
+def compiled_each(recipe):
+    """Return the same as a function of V crops `[S, S, 3]` and draws `[V, m]`, each by itself.
 
     What the draws of a view leave out is not computed, which a batch cannot spare.
     """
 
-    def of_each(crops, draws, recipe):
+    def change_each(crops, draws, recipe):
         return [change(crop[None], draws[v : v + 1], recipe)[0] for v, crop in enumerate(crops)]
 
-    return _changes(recipe, of_each)
+    return _compiled(change_each, recipe)
 
 
-def _changes(recipe, function):
-    steps_alone = functools.partial(function, recipe=dataclasses.replace(recipe, layers=""))
-    compiled = tf.function(steps_alone, jit_compile=any(step in STEPS for step in recipe.steps))
-    if not recipe.layers:
-        return compiled
-    # Loaded here alone: KerasCV takes seconds.
-    from simclr_med.views.layers import follow
-
-    return follow(compiled, recipe.layers)
+def _compiled(function, recipe):
+    compiles = any(step in STEPS for step in recipe.steps)
+    return tf.function(functools.partial(function, recipe=recipe), jit_compile=compiles)
 
 
 # The steps of a recipe: planes, the step's draws `[B, n]`, the recipe.

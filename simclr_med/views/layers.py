@@ -1,27 +1,21 @@
-"""The augmentations as KerasCV layers, and KerasCV's layers in our recipes.
+"""The augmentations as KerasCV layers, for any Keras pipeline of images in [0, 1].
 
     pipeline = keras.Sequential([RandomCropAndResize(224), RandomColorJitter(0.5), RandomBlur()])
     views = pipeline(images)  # [B, H, W, 3] in [0, 1]
 
-    recipe = Recipe.named("full", 224, layers='{"GridMask": {"ratio_factor": 0.3}}')
-
-Ours always act, as KerasCV's do, and draw anew for each image.
+They always act, as KerasCV's do, and draw anew for each image.
 """
 
 import contextlib
-import functools
-import inspect
 import io
-import json
-from unittest import mock
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from simclr_med.config.recipes import CHANGING_DRAWS, RECIPES, Recipe
-from simclr_med.errors import InputError
+from simclr_med import compat
+from simclr_med.config.recipes import Recipe
 from simclr_med.views import augment, crops
+from simclr_med.views.changing import ChangeView
 
 with contextlib.redirect_stdout(io.StringIO()):  # where it says which backend it uses
     import keras_cv
@@ -42,25 +36,24 @@ class _Layer(keras_cv.layers.VectorizedBaseImageAugmentationLayer):
         self.seed = seed
 
     def get_random_transformation_batch(self, batch_size, **inputs):
-        """All the numbers of a view, of which the layer takes its own."""
-        seed = self._random_generator.make_seeds(1)[:, 0]
-        return augment.draw(seed, batch_size)
+        """Draw all the numbers of so many views, of which the layer takes its own."""
+        return augment.draw(compat.random_seed(self), batch_size)
 
     def augment_images(self, images, transformations, **inputs):
-        """Images `[B, H, W, 3]` in [0, 1] to the same."""
+        """Return views `[B, H, W, 3]` of images `[B, H, W, 3]` in [0, 1]."""
         place, draws = transformations
         return self.augmented(images, place, draws)
 
     def augmented(self, images, place, draws):
-        """What the layer does, from the two kinds of numbers of `augment.draw`."""
+        """Return the views by both kinds of numbers of `augment.draw`."""
         raise NotImplementedError
 
     def augment_labels(self, labels, transformations, **inputs):
-        """Labels stay as they are."""
+        """Return the labels as they are."""
         return labels
 
     def get_config(self):
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         own = {name: getattr(self, name) for name in self.SETTINGS}
         return super().get_config() | own | {"seed": self.seed}
 
@@ -147,21 +140,30 @@ class RandomRotation(_Layer):
 
 
 class _Placed(_Layer):
-    """A view of each image, by a recipe whose `size` it has."""
+    """A view of each image by a recipe, whose `size` it has: cut out, then changed.
 
-    def recipe(self):
-        raise NotImplementedError
+    Attributes:
+      change: the `ChangeView`, which is the one that a model trained with this recipe holds.
+    """
+
+    def __init__(self, recipe, seed=None, **kwargs):
+        super().__init__(seed, **kwargs)
+        self.size = recipe.size
+        self.change = ChangeView(recipe)
 
     def augmented(self, images, place, draws):
-        recipe = self.recipe()
+        return self.change(self.cut(images, place), draws)
 
-        def cut(image_and_place):
+    def cut(self, images, place):
+        """Return crops `[B, S, S, 3]`, 0 to 255, of images by the numbers that place them."""
+        recipe = self.change.recipe
+
+        def cut_one(image_and_place):
             image, place = image_and_place
             return crops.crops_of(255 * image, place[None], recipe)[0]
 
         spec = tf.TensorSpec([recipe.size, recipe.size, 3], tf.float32)
-        cuts = tf.map_fn(cut, (images, place), fn_output_signature=spec)
-        return augment.change(cuts, draws, recipe)
+        return tf.map_fn(cut_one, (images, place), fn_output_signature=spec)
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -171,11 +173,8 @@ class RandomCropAndResize(_Placed):
     SETTINGS = ("size", "min_area")
 
     def __init__(self, size, min_area=0.08, seed=None, **kwargs):
-        super().__init__(seed, **kwargs)
-        self.size, self.min_area = size, min_area
-
-    def recipe(self):
-        return Recipe(("crop",), self.size, min_area=self.min_area)
+        super().__init__(Recipe(("crop",), size, min_area=min_area), seed, **kwargs)
+        self.min_area = min_area
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -185,11 +184,8 @@ class RandomWindow(_Placed):
     SETTINGS = ("size", "proportion")
 
     def __init__(self, size, proportion=0.875, seed=None, **kwargs):
-        super().__init__(seed, **kwargs)
-        self.size, self.proportion = size, proportion
-
-    def recipe(self):
-        return Recipe(("window",), self.size, proportion=self.proportion)
+        super().__init__(Recipe(("window",), size, proportion=proportion), seed, **kwargs)
+        self.proportion = proportion
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -199,151 +195,14 @@ class RandomView(_Placed):
     Args:
       size: side of the views, pixels.
       augmentation: a key of `recipes.RECIPES`.
+      seed: of the numbers that the layer draws; None for others each time.
+
+    Raises:
+      ValueError: there is no such recipe.
     """
 
     SETTINGS = ("size", "augmentation")
 
     def __init__(self, size, augmentation="full", seed=None, **kwargs):
-        super().__init__(seed, **kwargs)
-        if augmentation not in RECIPES:
-            raise ValueError(f"augmentation {augmentation!r}; expected one of {tuple(RECIPES)}")
-        self.size, self.augmentation = size, augmentation
-
-    def recipe(self):
-        return Recipe.named(self.augmentation, self.size)
-
-
-# KerasCV's layers
-
-
-@functools.cache  # a recipe has two functions, which both want them
-def parse(text):
-    """The layers that JSON names.
-
-    Args:
-      text: an object from names of `keras_cv.layers` to their arguments. They act in that order; a
-        `value_range` that is not given is (0, 1).
-
-    Raises:
-      InputError: says what is wrong, also where a layer does not map an image to one of its size.
-    """
-
-    def wrong(problem):
-        return InputError(f"--extra_layers={text}: {problem}")
-
-    try:
-        named = json.loads(text, object_pairs_hook=_without_repetition)
-    except json.JSONDecodeError as error:
-        raise wrong(f"not JSON ({error})") from None
-    except ValueError as error:
-        raise wrong(error) from None
-    if not isinstance(named, dict) or not all(isinstance(a, dict) for a in named.values()):
-        raise wrong('expected an object from names to arguments, {"GridMask": {}}')
-    made, image = [], tf.reshape(tf.linspace(0.0, 1.0, 32 * 32 * 3), [32, 32, 3])
-    for name, arguments in named.items():
-        kind = getattr(keras_cv.layers, name, None)
-        if not inspect.isclass(kind):
-            raise wrong(f"KerasCV has no layer {name}")
-        if "value_range" in inspect.signature(kind.__init__).parameters:
-            arguments = {"value_range": (0, 1), **arguments}
-        try:
-            layer = kind(**arguments)
-            out, again = (
-                tf.stack(
-                    [augmented_by(layer, image, tf.constant([0.2, d])) for d in (0.1, 0.5, 0.9)]
-                )
-                for _ in range(2)
-            )
-        except Exception as error:  # a layer raises whatever it meets
-            raise wrong(f"{name}: {_reason(error)}") from None
-        if out.shape != (3, 32, 32, 3) or out.dtype != tf.float32:
-            raise wrong(f"{name} does not make one image of another, of its size")
-        if not np.array_equal(out, again):
-            raise wrong(f"{name} draws random numbers that cannot be tied to a place in the run")
-        made.append(layer)
-    return made
-
-
-def _without_repetition(pairs):
-    names = [name for name, _ in pairs]
-    if len(set(names)) < len(names):
-        raise ValueError(f"a name stands twice among {', '.join(names)}")
-    return dict(pairs)
-
-
-def _reason(error):
-    """The first line of a message that is not Keras's frame around it."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    own = [line for line in lines if not line.startswith("Exception encountered")]
-    return (own or lines or [type(error).__name__])[0]
-
-
-def follow(changes, text):
-    """`changes`, a function of crops and draws to views, followed by the layers of `text`."""
-    layers = parse(text)
-    own = CHANGING_DRAWS["layers"]  # the last of a view's draws
-
-    def one(view_and_draws):
-        view, draws = view_and_draws
-        for number, layer in enumerate(layers):
-            view = augmented_by(layer, view, draws[-own:], number)
-        return augment.clip(view)
-
-    def followed(crops, draws):
-        views = changes(crops, draws)
-        if isinstance(views, list):
-            return [one(pair) for pair in zip(views, tf.unstack(draws), strict=True)]
-        spec = tf.TensorSpec(views.shape[1:], tf.float32)
-        return tf.map_fn(one, (views, draws), fn_output_signature=spec)
-
-    return followed
-
-
-def augmented_by(layer, image, draws, number=0):
-    """What a KerasCV layer makes of an image `[H, W, 3]`, as a function of two uniform numbers.
-
-    KerasCV draws from generators with a state, which forgets where in the run it is. While the
-    layer is called, its generators, and TensorFlow's, are others without.
-    """
-    seed = tf.cast(draws * 2**24, tf.int32)  # all bits of a uniform number
-    drawn = _Drawn(tf.random.experimental.stateless_fold_in(seed, number))
-    kept = {part: part._random_generator for part in _parts(layer)}
-    stateless = {name: getattr(drawn, name) for name in ("uniform", "normal", "gamma")}
-    try:
-        for part in kept:
-            part._random_generator = drawn
-        with mock.patch.multiple(tf.random, **stateless):
-            return layer(image)
-    finally:
-        for part, generator in kept.items():
-            part._random_generator = generator
-
-
-def _parts(layer):
-    return [part for part in layer._flatten_layers() if hasattr(part, "_random_generator")]
-
-
-class _Drawn:
-    """Random numbers without a state: each call, in the order of the code, has its own seed."""
-
-    def __init__(self, seed):
-        self.seed, self.calls = seed, 0
-
-    def _next(self):
-        self.calls += 1
-        return tf.random.experimental.stateless_fold_in(self.seed, self.calls)
-
-    def uniform(self, shape, minval=0, maxval=None, dtype=tf.float32, seed=None, name=None):
-        if maxval is None and tf.as_dtype(dtype).is_floating:
-            maxval = 1
-        return tf.random.stateless_uniform(shape, self._next(), minval, maxval, dtype)
-
-    def normal(self, shape, mean=0.0, stddev=1.0, dtype=tf.float32, seed=None, name=None):
-        return tf.random.stateless_normal(shape, self._next(), mean, stddev, dtype)
-
-    def gamma(self, shape, alpha, beta=None, dtype=tf.float32, seed=None, name=None):
-        # Its shape has that of alpha at its end.
-        whole = tf.concat([shape, tf.shape(alpha)], axis=0)
-        return tf.random.stateless_gamma(whole, self._next(), alpha, beta, dtype)
-
-    random_normal = functools.partialmethod(normal)
+        super().__init__(Recipe.named(augmentation, size), seed, **kwargs)
+        self.augmentation = augmentation

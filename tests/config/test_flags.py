@@ -8,14 +8,14 @@ import pytest
 from kill_runs import same, weights
 
 from simclr_med import run
-from simclr_med.config import settings as configs
-from simclr_med.config.settings import make_config
+from simclr_med.config.fields import FIELDS
+from simclr_med.config.making import for_existing_run, make_config
 from simclr_med.data import dataset
 from simclr_med.encoders import checkpoint, networks, recompute
 from simclr_med.errors import InputError, RunError
 from simclr_med.training import finetune, pretrain, trainer
 
-SMALL = {"encoder": "resnet18", "width": 0.0625, "image_size": 32, "steps": 2, "batch_size": 8}
+SMALL = {"encoder": "resnet18", "width": 0.125, "image_size": 32, "steps": 2, "batch_size": 8}
 PRETRAINING = {  # values other than the test's base
     "splits": [("train",)],
     "positives": ["case"],
@@ -76,7 +76,7 @@ pytestmark = pytest.mark.usefixtures("short_encoders")
 
 def test_no_flag_is_forgotten():
     tested = {*PRETRAINING, *CHEXPERT, *HEAD, *LOOP, *OF_SOME, *ELSEWHERE, *LATER} - {"seed"}
-    assert tested == set(configs.FIELDS) - {"data_dir"}  # without it nothing runs
+    assert tested == set(FIELDS) - {"data_dir"}  # without it nothing runs
 
 
 def pretrained(data_dir, work_dir, **changes):
@@ -248,7 +248,7 @@ def head(base, data_dir, tmp_path_factory):
 def test_head(name, value, base, head, data_dir, tmp_path):
     changes = {"init": f"run:{base}", name: value}
     if changes["init"] == "random":
-        changes |= {"encoder": "resnet18", "width": 0.0625}
+        changes |= {"encoder": "resnet18", "width": 0.125}
     assert not same(weights(head), probe(data_dir, tmp_path / "run", **changes))
 
 
@@ -290,7 +290,7 @@ def evaluated(head, data_dir, tmp_path, **given):
     copy = tmp_path / f"head{len(list(tmp_path.iterdir()))}"
     shutil.copytree(head, copy)
     given = {"data_dir": str(data_dir), "bootstrap_replicates": 40, **given}
-    run.evaluate(configs.for_existing_run("evaluate", str(copy), given))
+    run.evaluate(for_existing_run("evaluate", str(copy), given))
     return copy, json.loads((copy / "metrics.json").read_text())["splits"]
 
 
@@ -348,10 +348,10 @@ def test_export_version(head, tmp_path):
     copy = tmp_path / "head"
     shutil.copytree(head, copy)
     for version in (7, 0):
-        export.run(configs.for_existing_run("export", str(copy), {"export_version": version}))
+        export.run(for_existing_run("export", str(copy), {"export_version": version}))
     assert sorted(path.name for path in (copy / "export").iterdir()) == ["7", "8"]
     with pytest.raises(InputError, match="export_version=7"):
-        export.run(configs.for_existing_run("export", str(copy), {"export_version": 7}))
+        export.run(for_existing_run("export", str(copy), {"export_version": 7}))
 
 
 def test_a_loss_that_diverges_stops_the_run(data_dir, tmp_path):

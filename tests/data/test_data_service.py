@@ -14,10 +14,10 @@ from conftest import ROOT
 from PIL import Image
 from test_flags import same, weights
 
+from simclr_med.config.making import make_config
 from simclr_med.config.recipes import Recipe
-from simclr_med.config.settings import make_config
 from simclr_med.data import data_service, dataset
-from simclr_med.data.manifest import Cases
+from simclr_med.data.cases import Cases
 from simclr_med.errors import InputError, RunError
 from simclr_med.training import pretrain
 
@@ -36,7 +36,7 @@ def started(*arguments):
         assert process.wait(30) in (0, -signal.SIGKILL)
 
 
-SMALL = {"encoder": "resnet18", "width": 0.0625, "image_size": 32, "augmentation": "partial"}
+SMALL = {"encoder": "resnet18", "width": 0.125, "image_size": 32, "augmentation": "partial"}
 
 
 @pytest.fixture(scope="module")

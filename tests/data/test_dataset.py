@@ -10,8 +10,8 @@ from scipy import stats
 
 from simclr_med.config.recipes import RECIPES, Recipe
 from simclr_med.data import dataset
+from simclr_med.data.cases import Cases
 from simclr_med.data.dataset import Positions
-from simclr_med.data.manifest import Cases
 from simclr_med.errors import InputError
 from simclr_med.views import augment
 from simclr_med.views.decode import read
@@ -79,7 +79,7 @@ def test_the_device_makes_the_views_of_the_host(cases, batches, name):
     for there, here in zip(host, device, strict=True):
         for number in ("1", "2") if "view1" in there else ("",):
             view = f"view{number}" if number else "images"
-            made = augment.changes(recipe)(here[view], here[f"draws{number}"])
+            made = augment.compiled(recipe)(here[view], here[f"draws{number}"])
             np.testing.assert_allclose(made, there[view], atol=1e-5)
     with pytest.raises(ValueError, match="moon"):
         batches(cases, augment_on="moon")
@@ -205,7 +205,7 @@ def resident():
 def test_memory_stays_flat_over_10_000_batches(cases, augment_on):
     positions = Positions(cases, batch_size=4, seed=0)
     batches = dataset.contrastive_batches(positions, FULL, steps=10_000, augment_on=augment_on)
-    changes = augment.changes(FULL)
+    changes = augment.compiled(FULL)
     held = []
     for step, batch in enumerate(batches):
         if augment_on == "device":

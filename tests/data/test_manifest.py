@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simclr_med.data import manifest
+from simclr_med.data.cases import Cases, label_fraction
 from simclr_med.errors import InputError
 
 INFO = {"name": "mine", "task": "multiclass", "classes": ["Acne", "Other"], "groups": ["skin"]}
@@ -213,8 +214,8 @@ def test_label_fractions_are_nested_and_stratified(labels, one, two, seed):
     n = len(labels)
     names = np.array([f"c{i}" for i in range(n)])
     targets = np.eye(5, dtype=np.float32)[labels]
-    cases = manifest.Cases(names, names, names, np.arange(n + 1), targets, {})
-    small, large = (manifest.label_fraction(cases, f, seed) for f in sorted((one, two)))
+    cases = Cases(names, names, names, np.arange(n + 1), targets, {})
+    small, large = (label_fraction(cases, f, seed) for f in sorted((one, two)))
     assert set(small.case_ids) <= set(large.case_ids)
     for part, fraction in ((small, min(one, two)), (large, max(one, two))):
         assert len(part) == max(1, round(fraction * n))

@@ -9,10 +9,10 @@ import tensorflow as tf
 from PIL import Image
 from test_flags import same, weights
 
+from simclr_med.config.making import make_config
 from simclr_med.config.recipes import Recipe
-from simclr_med.config.settings import make_config
 from simclr_med.data import dataset
-from simclr_med.data.manifest import Cases
+from simclr_med.data.cases import Cases
 from simclr_med.data.unreadable import StandIns, naming
 from simclr_med.errors import InputError
 from simclr_med.training import finetune, pretrain
@@ -101,7 +101,7 @@ def damaged(data_dir, tmp_path):
 
 
 def given(data_dir, work_dir, **more):
-    small = {"encoder": "resnet18", "width": 0.0625, "image_size": 32, "batch_size": 20}
+    small = {"encoder": "resnet18", "width": 0.125, "image_size": 32, "batch_size": 20}
     return {"data_dir": str(data_dir), "work_dir": str(work_dir), **small, "steps": 12} | more
 
 

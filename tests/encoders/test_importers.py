@@ -28,7 +28,9 @@ from test_readme import run as shell
 
 import simclr_med
 from simclr_med.config import architectures
-from simclr_med.config import settings as configs
+from simclr_med.config.fields import AugmentConfig
+from simclr_med.config.making import make_config
+from simclr_med.config.storage import load_config, to_json
 from simclr_med.encoders import checkpoint, importers, input_contract, networks
 from simclr_med.errors import InputError
 from simclr_med.run import evaluate
@@ -206,7 +208,7 @@ def test_simclr(naming, encoder, selective, size, tmp_path):
     write_checkpoint(tmp_path / "model.ckpt-7", weights.arrays | weights.rest)
     folder, read = imported("simclr", tmp_path, tmp_path)
     assert set(read.left_out) == set(weights.rest)
-    config = configs.load(folder)
+    config = load_config(folder)
     assert (config.encoder.encoder, config.encoder.width) == (encoder, 1 / 16)
     assert config.encoder.resnet_d == selective
     assert config.encoder.selective_kernels == (selective and bottleneck)
@@ -524,7 +526,7 @@ def train(task, mode, data_dir, work_dir, init):
     """Two steps at so small a rate that the weights stay what they were."""
     given = {"data_dir": str(data_dir), "work_dir": str(work_dir), "init": init}
     given |= {"steps": 2, "batch_size": 8, "learning_rate": 1e-12}
-    task.run(configs.make_config(mode, given))
+    task.run(make_config(mode, given))
     return work_dir
 
 
@@ -551,14 +553,14 @@ def test_training_starts_from_imported_weights(start, run, tuned, data_dir):
             else:
                 np.testing.assert_allclose(after[name], array, atol=1e-7, err_msg=name)
     given = {"data_dir": str(data_dir), "work_dir": str(tuned), "bootstrap_replicates": 40}
-    evaluate(configs.make_config("evaluate", given))
+    evaluate(make_config("evaluate", given))
     result = json.loads((tuned / "metrics.json").read_text())["splits"]["test"]
     assert result["cases"] == 40 and 0 < result["metrics"]["auc"]["value"] < 1
 
 
 def probe(data_dir, work_dir, init):
     given = {"data_dir": str(data_dir), "work_dir": str(work_dir), "steps": 2, "batch_size": 8}
-    finetune.run(configs.make_config("linear_probe", given | {"init": init}))
+    finetune.run(make_config("linear_probe", given | {"init": init}))
     return weights(work_dir)
 
 
@@ -590,9 +592,9 @@ def test_starting_from_bit(bit_file, data_dir, tmp_path):
     folder, _ = imported("bit", bit_file[0], tmp_path)
     given = {"data_dir": str(data_dir), "work_dir": str(tmp_path / "a"), "steps": 1}
     given |= {"init": f"imported:{folder}", "batch_size": 4}
-    config = configs.make_config("linear_probe", given)
+    config = make_config("linear_probe", given)
     assert (config.augment.image_size, config.augment.eval_crop) == (480, 1.0)
-    config = configs.make_config("linear_probe", given | {"image_size": 32})
+    config = make_config("linear_probe", given | {"image_size": 32})
     assert (config.encoder.encoder, config.encoder.width) == ("bit_resnet50", 1 / 8)
     nets = networks.build(config, classes=3)
     random = {name: variable.numpy() for name, variable in nets.variables().items()}
@@ -601,11 +603,11 @@ def test_starting_from_bit(bit_file, data_dir, tmp_path):
         same = np.array_equal(random[name], variable)
         assert same == (not name.startswith("encoder/")), name
     with pytest.raises(InputError, match="head_input=projection1: .* has no projection head"):
-        configs.make_config("linear_probe", given | {"head_input": "projection1"})
+        make_config("linear_probe", given | {"head_input": "projection1"})
     with pytest.raises(InputError, match="--encoder=resnet18: .* has bit_resnet50"):
-        configs.make_config("pretrain", given | {"encoder": "resnet18"})
+        make_config("pretrain", given | {"encoder": "resnet18"})
     with pytest.raises(InputError, match="expected imported:"):
-        configs.make_config("pretrain", given | {"init": f"run:{folder}"})
+        make_config("pretrain", given | {"init": f"run:{folder}"})
 
 
 def test_a_run_s_contract(run, tmp_path):
@@ -623,12 +625,12 @@ def test_what_a_start_brings(tmp_path):
     source = tmp_path / "source"
     source.mkdir()
     given = {"data_dir": "d", "work_dir": str(source), "encoder": "resnet18", "eval_crop": 0.5}
-    config = configs.make_config("linear_probe", given)
-    (source / "config.json").write_text(configs.to_json(config))
+    config = make_config("linear_probe", given)
+    (source / "config.json").write_text(to_json(config))
     start = {"data_dir": "d", "work_dir": "w", "init": f"run:{source}"}
 
     def crop(mode, **others):
-        return configs.make_config(mode, start | others).augment.eval_crop
+        return make_config(mode, start | others).augment.eval_crop
 
     assert crop("linear_probe") == crop("finetune") == crop("pretrain") == 0.5
     assert crop("linear_probe", eval_crop=0.75) == 0.75
@@ -636,25 +638,25 @@ def test_what_a_start_brings(tmp_path):
         assert crop(mode, augmentation="chexpert") == 0.875
         assert crop(mode, augmentation="chexpert", eval_crop=0.75) == 0.75
     for value, expected in (({}, 0.9), ({"bn_momentum": 0.99}, 0.99)):
-        assert configs.make_config("finetune", start | value).encoder.bn_momentum == expected
-    assert configs.make_config("finetune", start | {"image_size": 33}).augment.image_size == 33
+        assert make_config("finetune", start | value).encoder.bn_momentum == expected
+    assert make_config("finetune", start | {"image_size": 33}).augment.image_size == 33
     with pytest.raises(InputError, match="--image_size=32: .* has 224.* more than 32 pixels"):
-        configs.make_config("finetune", start | {"image_size": 32})
-    small = dataclasses.replace(config, augment=configs.AugmentConfig(image_size=32))
-    (source / "config.json").write_text(configs.to_json(small))
+        make_config("finetune", start | {"image_size": 32})
+    small = dataclasses.replace(config, augment=AugmentConfig(image_size=32))
+    (source / "config.json").write_text(to_json(small))
     with pytest.raises(InputError, match="--image_size=33: .* has 32.* at most 32 pixels"):
-        configs.make_config("finetune", start | {"image_size": 33})
+        make_config("finetune", start | {"image_size": 33})
 
 
 def test_each_kind_of_start_is_named(run, tmp_path):
     given = {"data_dir": "x", "work_dir": "y"}
     with pytest.raises(InputError, match=f"expected run:{run}"):
-        configs.make_config("pretrain", given | {"init": f"imported:{run}"})
+        make_config("pretrain", given | {"init": f"imported:{run}"})
     for init in ("imported:", "run:", "bit"):
         with pytest.raises(
             InputError, match="expected random, imported:PATH or run:PATH|no config"
         ):
-            configs.make_config("pretrain", given | {"init": init})
+            make_config("pretrain", given | {"init": init})
     with pytest.raises(InputError, match="no config.json"):
         simclr_med.load_encoder(tmp_path)
 

@@ -11,7 +11,8 @@ from conftest import ROOT
 from test_metrics import fake
 
 from simclr_med import files
-from simclr_med.config import settings as configs
+from simclr_med.config.making import make_config
+from simclr_med.config.storage import to_json
 from simclr_med.errors import InputError
 from simclr_med.evaluation import metrics, predictions, report
 
@@ -21,8 +22,8 @@ SETTINGS = {"title": "A page", "replicates": 100, "confidence": 0.95, "unit": "c
 
 def run_folder(folder, made, **given):
     """A work folder as training and evaluation leave it."""
-    config = configs.make_config("linear_probe", {"data_dir": "d", "work_dir": folder, **given})
-    files.write_text(folder / "config.json", configs.to_json(config))
+    config = make_config("linear_probe", {"data_dir": "d", "work_dir": folder, **given})
+    files.write_text(folder / "config.json", to_json(config))
     rows = "".join(f"{step},{2 / step}\n" for step in range(1, 6))
     files.write_text(folder / "task.json", json.dumps({"other_class": made.other_class}))
     files.write_text(folder / "log.csv", "step,loss\n" + rows)

@@ -18,6 +18,8 @@ from PIL import Image
 
 from benchmarks.prepare import write_chexpert
 from simclr_med.data import manifest
+from simclr_med.data.cases import label_fraction
+from simclr_med.data.info import NOT_MENTIONED
 from simclr_med.errors import InputError
 from simclr_med.preparation import images, sources
 from simclr_med.preparation.prepare import Settings, prepare
@@ -112,7 +114,7 @@ def test_the_command_and_pretraining_on_what_it_made(mine, tmp_path):
     assert done.returncode == 0, done.stderr
     done = subprocess.run(
         [sys.executable, "-m", "simclr_med.run", "--mode=pretrain", f"--data_dir={tmp_path / 'd'}",
-         f"--work_dir={tmp_path / 'w'}", "--encoder=resnet18", "--width=0.0625", "--steps=1",
+         f"--work_dir={tmp_path / 'w'}", "--encoder=resnet18", "--width=0.125", "--steps=1",
          "--image_size=16", "--batch_size=8", "--positives=case"],
         capture_output=True, text=True, cwd=ROOT,
     )  # fmt: skip
@@ -401,7 +403,7 @@ def test_names_are_mapped_without_another_set(mine, tmp_path):
 
 def test_what_an_empty_finding_means(tmp_path):
     write_chexpert(tmp_path / "in", 60, seed=0)
-    for meaning in manifest.NOT_MENTIONED:
+    for meaning in NOT_MENTIONED:
         found = make(tmp_path / "in", tmp_path / meaning, chexpert_options(), "chexpert",
                      check_images="none", not_mentioned=meaning)  # fmt: skip
         assert found.info.not_mentioned == meaning
@@ -535,8 +537,8 @@ def test_lesions_of_ham10000_keep_the_splits_of_our_results(ham10000, tmp_path):
     shares = found.table.drop_duplicates("case_id").groupby("split")["labels"]
     shares = shares.value_counts(normalize=True).unstack()
     assert np.ptp(shares.to_numpy(), axis=0).max() < 0.005
-    few = manifest.label_fraction(found.cases(["train"]), 0.1, 0)
-    more = manifest.label_fraction(found.cases(["train"]), 0.5, 0)
+    few = label_fraction(found.cases(["train"]), 0.1, 0)
+    more = label_fraction(found.cases(["train"]), 0.5, 0)
     assert set(few.case_ids) < set(more.case_ids)
 
 

@@ -8,9 +8,12 @@ import tensorflow as tf
 
 import simclr_med
 from simclr_med import distribute
-from simclr_med.config.settings import DistributeConfig
+from simclr_med.config.fields import DistributeConfig
+from simclr_med.config.recipes import Recipe
 from simclr_med.encoders import heads
 from simclr_med.training import contrastive
+from simclr_med.views import augment
+from simclr_med.views.changing import ChangeView
 
 SIZE, BATCH = 6, 4
 
@@ -115,7 +118,23 @@ def test_a_saved_model_goes_on_as_if_it_had_not_been_saved(tmp_path):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
 
 
-def test_what_cannot_be_saved_or_compiled_is_told(tmp_path):
+def test_a_model_that_makes_its_views_is_saved_with_that_layer(tmp_path):
+    crops = {f"view{i}": 255 * view for i, view in enumerate(pairs(), 1)}
+    draws = np.stack([augment.draw(tf.constant([0, i]), 2)[1] for i in range(len(pairs()[0]))])
+    batch = crops | {"draws1": draws[:, 0], "draws2": draws[:, 1]}
+    recipe = Recipe.named("chexpert", SIZE)
+    told = {}
+    for kind in (None, ChangeView(recipe)):
+        trained = model(change=kind)
+        trained.save(tmp_path / "a.keras")
+        loaded = keras.models.load_model(tmp_path / "a.keras")
+        told[kind] = [m.evaluate(batch, batch_size=BATCH, verbose=0) for m in (trained, loaded)]
+        np.testing.assert_allclose(*told[kind], rtol=1e-6)
+    assert loaded.change.recipe == recipe
+    assert np.abs(np.subtract(*(found[0] for found in told.values()))).max() > 1e-3
+
+
+def test_what_cannot_be_saved_or_compiled_is_told():
     changing = model(change=lambda images, draws: images)
     with pytest.raises(ValueError, match="to be saved it has to be a Keras layer"):
         changing.get_config()

@@ -7,8 +7,8 @@ from conftest import ROOT
 from kill_runs import same, weights
 
 import simclr_med
+from simclr_med.config.making import make_config
 from simclr_med.config.recipes import Recipe
-from simclr_med.config.settings import make_config
 from simclr_med.data import manifest
 from simclr_med.encoders import checkpoint
 from simclr_med.training import pretrain

@@ -6,10 +6,11 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 from kill_runs import weights
 
-from simclr_med.config.settings import make_config
+from simclr_med.config.making import make_config
 from simclr_med.data import manifest
 from simclr_med.encoders import networks
 from simclr_med.errors import InputError
@@ -17,7 +18,7 @@ from simclr_med.evaluation import predictions
 from simclr_med.run import evaluate
 from simclr_med.training import finetune, pretrain
 
-SMALL = {"encoder": "resnet18", "width": 0.0625, "image_size": 32}
+SMALL = {"encoder": "resnet18", "width": 0.125, "image_size": 32}
 
 
 def pretraining(data_dir, work_dir, **more):
@@ -130,8 +131,8 @@ def test_multilabel_head(data_dir, tmp_path):
     info = json.loads((folder / "dataset.json").read_text())
     info |= {"task": "multilabel", "classes": ["Edema", "Effusion"], "other_class": None}
     (folder / "dataset.json").write_text(json.dumps(info))
-    table = manifest.pd.read_csv(folder / "manifest.csv", dtype=str, keep_default_na=False)
-    number = manifest.pd.factorize(table["case_id"])[0]
+    table = pd.read_csv(folder / "manifest.csv", dtype=str, keep_default_na=False)
+    number = pd.factorize(table["case_id"])[0]
     table["Edema"] = np.where(number % 5 == 0, "-1", (number % 2).astype(str))
     table["Effusion"] = np.where(number % 3 == 0, "", "1")
     table.to_csv(folder / "manifest.csv", index=False)
@@ -194,7 +195,7 @@ def test_bad_input_names_itself_and_writes_nothing(data_dir, tmp_path):
 def test_a_patient_in_two_splits_is_refused(data_dir, tmp_path):
     folder = tmp_path / "leak"
     shutil.copytree(data_dir, folder)
-    table = manifest.pd.read_csv(folder / "manifest.csv", dtype=str, keep_default_na=False)
+    table = pd.read_csv(folder / "manifest.csv", dtype=str, keep_default_na=False)
     table.loc[table["split"] == "test", "patient_id"] = table["patient_id"][0]
     table.to_csv(folder / "manifest.csv", index=False)
     with pytest.raises(InputError, match="this patient stands in two splits: train and test"):

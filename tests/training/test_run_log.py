@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from sklearn.neighbors import KNeighborsClassifier
 
-from simclr_med.config.settings import make_config
+from simclr_med.config.making import make_config
 from simclr_med.data import manifest
 from simclr_med.encoders import networks
 from simclr_med.training import features, pretrain
@@ -20,7 +20,7 @@ def watched(data_dir, tmp_path_factory):
     work_dir = tmp_path_factory.mktemp("watched") / "run"
     given = {
         "data_dir": str(data_dir), "work_dir": str(work_dir), "encoder": "resnet18",
-        "width": 0.0625, "image_size": 32, "batch_size": 8, "steps": 4, "profile_steps": "2,3",
+        "width": 0.125, "image_size": 32, "batch_size": 8, "steps": 4, "profile_steps": "2,3",
         "monitor": "knn", "monitor_every": 2,
     }  # fmt: skip
     config = make_config("pretrain", given)

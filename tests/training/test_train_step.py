@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from simclr_med import compat, distribute
 from simclr_med.config import architectures
+from simclr_med.config.making import make_config
 from simclr_med.config.recipes import Recipe
-from simclr_med.config.settings import make_config
 from simclr_med.data import dataset
 from simclr_med.encoders import heads, networks, normalization
 from simclr_med.encoders.encoder import build_encoder

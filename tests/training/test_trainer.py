@@ -15,7 +15,8 @@ from kill_runs import STEPS, command, finish, same, start, weights
 from PIL import Image
 
 from simclr_med import files
-from simclr_med.config import settings as configs
+from simclr_med.config.making import make_config
+from simclr_med.config.work_folder import claimed_work_dir
 from simclr_med.encoders import checkpoint
 from simclr_med.errors import EXIT_TERMINATED, InputError, RunError, run_main
 from simclr_med.training import finetune, pretrain
@@ -61,7 +62,7 @@ def test_runs_that_are_killed_at_random_end_with_the_same_weights():
 def given(data_dir, work_dir):
     return {
         "data_dir": str(data_dir), "work_dir": str(work_dir), "encoder": "resnet18",
-        "width": 0.0625, "image_size": 32, "batch_size": 8, "steps": 2,
+        "width": 0.125, "image_size": 32, "batch_size": 8, "steps": 2,
     }  # fmt: skip
 
 
@@ -71,12 +72,12 @@ def test_a_corrupt_image_leaves_nothing_behind(data_dir, tmp_path):
     for image in (folder / "images" / "unlabelled").iterdir():
         image.write_bytes(b"\xff\xd8 no image")
     with pytest.raises(InputError, match=r"cannot decode image .*unlabelled_\d+_\d.jpg"):
-        pretrain.run(configs.make_config("pretrain", given(folder, work_dir)))
+        pretrain.run(make_config("pretrain", given(folder, work_dir)))
     assert not work_dir.exists()
     work_dir.mkdir()
     (work_dir / "notes.txt").write_text("mine")
     with pytest.raises(InputError, match="holds notes.txt and is no run's"):
-        pretrain.run(configs.make_config("pretrain", given(folder, work_dir)))
+        pretrain.run(make_config("pretrain", given(folder, work_dir)))
     assert (work_dir / "notes.txt").read_text() == "mine"
 
 
@@ -86,7 +87,7 @@ def test_a_corrupt_image_leaves_nothing_behind(data_dir, tmp_path):
 )
 def test_every_kind_of_training_resumes_exactly(mode, optimizer, data_dir, tmp_path):
     work_dir = tmp_path / "run"
-    config = configs.make_config(
+    config = make_config(
         mode,
         given(data_dir, work_dir) | {"optimizer": optimizer, "steps": 4, "save_every": 2},
     )
@@ -99,23 +100,23 @@ def test_every_kind_of_training_resumes_exactly(mode, optimizer, data_dir, tmp_p
 
 
 def test_a_damaged_checkpoint_and_an_unfinished_run_are_named(data_dir, tmp_path):
-    config = configs.make_config("pretrain", given(data_dir, tmp_path / "run"))
+    config = make_config("pretrain", given(data_dir, tmp_path / "run"))
     pretrain.run(config)
     head = {"data_dir": str(data_dir), "work_dir": str(tmp_path / "head"), "batch_size": 8}
     head["init"] = f"run:{tmp_path / 'run'}"
     file = tmp_path / "run" / "checkpoints" / "2" / "variables.npz"
     file.write_bytes(file.read_bytes()[:1000])
     with pytest.raises(InputError, match="is damaged"):
-        finetune.run(configs.make_config("linear_probe", head))
+        finetune.run(make_config("linear_probe", head))
     (tmp_path / "run" / "checkpoints" / "2").rename(tmp_path / "run" / "checkpoints" / "1")
     with pytest.raises(InputError, match="stopped at step 1 of 2"):
-        finetune.run(configs.make_config("linear_probe", head))
+        finetune.run(make_config("linear_probe", head))
     assert not (tmp_path / "head").exists()
 
 
 def test_a_damaged_newest_checkpoint_is_told_and_the_one_before_used(data_dir, tmp_path, capsys):
     work_dir = tmp_path / "run"
-    config = configs.make_config("pretrain", given(data_dir, work_dir) | {"save_every": 1})
+    config = make_config("pretrain", given(data_dir, work_dir) | {"save_every": 1})
     pretrain.run(config)
     whole = weights(work_dir)
     newest = work_dir / "checkpoints" / "2"
@@ -147,15 +148,15 @@ def test_a_disk_that_is_full_stops_the_run_and_leaves_the_last_checkpoint(
 ):
     work_dir = tmp_path / "run"
     four = given(data_dir, work_dir) | {"steps": 4, "save_every": 2}
-    pretrain.run(configs.make_config("pretrain", four))
+    pretrain.run(make_config("pretrain", four))
     whole = weights(work_dir)
     shutil.rmtree(work_dir / "checkpoints" / "4")
     small_disk()
     with pytest.raises(RunError, match="step 4 cannot be saved in .*: File too large. Step 2 is"):
-        pretrain.run(configs.make_config("pretrain", four))
+        pretrain.run(make_config("pretrain", four))
     assert [path.name for path in (work_dir / "checkpoints").iterdir()] == ["2"]
     resource.setrlimit(resource.RLIMIT_FSIZE, resource.getrlimit(resource.RLIMIT_FSIZE)[1:] * 2)
-    pretrain.run(configs.make_config("pretrain", four))
+    pretrain.run(make_config("pretrain", four))
     assert same(whole, weights(work_dir))
 
 
@@ -168,10 +169,10 @@ def test_a_folder_that_cannot_be_written_is_told(capsys):
 
 
 def test_two_processes_do_not_write_one_folder(data_dir, tmp_path):
-    config = configs.make_config("pretrain", given(data_dir, tmp_path / "run"))
+    config = make_config("pretrain", given(data_dir, tmp_path / "run"))
 
     def claimed():
-        return configs.claimed_work_dir(config, "data")
+        return claimed_work_dir(config, "data")
 
     refused = pytest.raises(InputError, match="another process is writing")
     with claimed(), refused, claimed():
@@ -183,7 +184,7 @@ def test_two_processes_do_not_write_one_folder(data_dir, tmp_path):
 def test_a_run_does_not_go_on_with_other_data(data_dir, tmp_path):
     folder = tmp_path / "data"
     shutil.copytree(data_dir, folder)
-    config = configs.make_config("pretrain", given(folder, tmp_path / "run"))
+    config = make_config("pretrain", given(folder, tmp_path / "run"))
     pretrain.run(config)
     rows = (folder / "manifest.csv").read_text().splitlines(keepends=True)
     (folder / "manifest.csv").write_text("".join(rows[:-1]))
@@ -210,7 +211,7 @@ def test_views_are_drawn_with_their_originals(data_dir, tmp_path):
     """Pairs of two images of a case: original, view, view, original; of one: original, views."""
     for positives, cells in (("case", 8), ("augmentation", 6)):
         config = given(data_dir, tmp_path / positives) | {"positives": positives}
-        pretrain.run(configs.make_config("pretrain", config))
+        pretrain.run(make_config("pretrain", config))
         sheet = np.asarray(Image.open(tmp_path / positives / "views.png"))
         assert sheet.shape == (4 * 32, cells * 32 + 4, 3)
         assert np.unique(sheet).size > 50

@@ -266,10 +266,10 @@ def test_one_compiled_view_is_that_of_a_batch(name, draws):
     crops = np.random.default_rng(2).uniform(-9, 264, [count, size, size, 3]).astype(np.float32)
     given = np.concatenate([*draws.values()], axis=1)[:count]
     recipe = Recipe.named(name, size)
-    batch = augment.changes(recipe)(crops, given).numpy()
+    batch = augment.compiled(recipe)(crops, given).numpy()
     alone = []
     for i in range(0, count, 2):
-        alone += augment.changes_of_each(recipe)([*crops[i : i + 2]], given[i : i + 2])
+        alone += augment.compiled_each(recipe)([*crops[i : i + 2]], given[i : i + 2])
     np.testing.assert_allclose(batch, alone, atol=1e-5)
     np.testing.assert_allclose(batch, augment.change(crops, given, recipe), atol=1e-5)
     assert batch.min() >= 0 and batch.max() <= 1 and batch.std() > 0.05

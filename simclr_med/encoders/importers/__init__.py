@@ -13,7 +13,15 @@ import importlib
 import numpy as np
 
 from simclr_med import files
-from simclr_med.config import settings as configs
+from simclr_med.config.fields import (
+    AugmentConfig,
+    Config,
+    EncoderConfig,
+    ProjectionConfig,
+    TrainConfig,
+)
+from simclr_med.config.setting import IMPORTED
+from simclr_med.config.storage import to_json
 from simclr_med.encoders import checkpoint, input_contract, networks
 from simclr_med.errors import InputError
 
@@ -32,7 +40,7 @@ class Imported:
     """
 
     source: str
-    encoder: configs.EncoderConfig
+    encoder: EncoderConfig
     weights: dict
     left_out: tuple
     image_size: int
@@ -54,13 +62,13 @@ def write(imported, folder):
       InputError: `folder` is there already; a variable has no counterpart or another shape, or
         holds what is no number.
     """
-    config = configs.Config(
-        mode=configs.IMPORTED,
+    config = Config(
+        mode=IMPORTED,
         work_dir=str(folder),
-        augment=configs.AugmentConfig(image_size=imported.image_size, eval_crop=imported.crop),
+        augment=AugmentConfig(image_size=imported.image_size, eval_crop=imported.crop),
         encoder=imported.encoder,
-        projection=configs.ProjectionConfig(imported.projection_layers, imported.projection_dim),
-        train=configs.TrainConfig(steps=0),
+        projection=ProjectionConfig(imported.projection_layers, imported.projection_dim),
+        train=TrainConfig(steps=0),
     )
     variables = networks.build(config).variables()
     there = {name: list(array.shape) for name, array in imported.weights.items()}
@@ -72,7 +80,7 @@ def write(imported, folder):
         variable.assign(imported.weights[name].astype(np.float32))
     try:
         with files.new_folder(folder) as path:
-            files.write_text(path / "config.json", configs.to_json(config))
+            files.write_text(path / "config.json", to_json(config))
             input_contract.make(config, imported.source, imported.interpolation).save(path)
             checkpoint.save(path, variables, step=0, keep=1)
     except FileExistsError:

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from simclr_med.config.architectures import ENCODERS
-from simclr_med.config.settings import EncoderConfig
+from simclr_med.config.fields import EncoderConfig
 from simclr_med.encoders.importers import Imported, refuse_unknown
 from simclr_med.encoders.resnet import EPSILON
 from simclr_med.errors import InputError

@@ -1,13 +1,13 @@
 """Another run of ours, whatever its head: encoder and projection head, without the rest."""
 
-from simclr_med.config import settings as configs
+from simclr_med.config.storage import load_config
 from simclr_med.encoders import checkpoint, input_contract, networks
 from simclr_med.encoders.importers import Imported
 
 
 def read(path):
     """The `Imported` of the work folder of a run that has ended."""
-    config = configs.load(path)
+    config = load_config(path)
     nets = networks.build(config)
     folder = networks.last_checkpoint(path)
     networks.restore_encoder(nets, folder)

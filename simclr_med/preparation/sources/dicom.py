@@ -8,7 +8,7 @@ import sys
 
 import pandas as pd
 
-from simclr_med.data.manifest import Problem
+from simclr_med.data.problems import Problem
 from simclr_med.errors import InputError
 from simclr_med.preparation import dicom
 from simclr_med.preparation.source_table import FILE, ROW, Records, not_found

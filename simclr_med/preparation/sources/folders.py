@@ -5,7 +5,7 @@ import re
 
 import pandas as pd
 
-from simclr_med.data.manifest import Problem
+from simclr_med.data.problems import Problem
 from simclr_med.errors import InputError
 from simclr_med.preparation.source_table import (
     FILE,

@@ -7,7 +7,7 @@ import sys
 
 import pandas as pd
 
-from simclr_med.data.manifest import DataError, Problem
+from simclr_med.data.problems import DataError, Problem
 from simclr_med.preparation.source_table import FILE, ROW, Records, find, locate, read_csv
 
 TITLE = "SCIN, the Skin Condition Image Network (Ward et al. 2024)"

@@ -1,0 +1,115 @@
+"""Whether settings are sound: each by itself, and all of them together."""
+
+import math
+
+from simclr_med.config.architectures import ENCODERS, SETTINGS
+from simclr_med.config.fields import FIELDS
+from simclr_med.config.setting import HEADS
+from simclr_med.config.splits import LABELLED
+from simclr_med.errors import InputError
+
+
+def check_value(field, value):
+    """Refuse a `value` that does not pass the check of its `field`.
+
+    Raises:
+      InputError: names the flag, its value and what was expected.
+    """
+    shown = ",".join(value) if isinstance(value, tuple) else value
+    given = f"--{field.name}={shown}"
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InputError(f"{given}: expected a finite number")
+    if isinstance(value, tuple) and "" in value:
+        raise InputError(f"{given}: one entry is empty")
+    check = field.metadata["check"]
+    if check is None:
+        return
+    if not callable(check[-1]):
+        if value not in check:
+            raise InputError(f"{given}: expected one of {', '.join(map(str, check))}")
+        return
+    expected, passes = check
+    if not passes(value):
+        if shown in ("", None):
+            given = f"--{field.name} is missing"
+        raise InputError(f"{given}: expected {expected}")
+
+
+# Flags that act with others alone: which, with what, and whether it is so.
+ONLY_WITH = (
+    (
+        ("tpu", "tpu_zone", "gcp_project"),
+        "--strategy=tpu",
+        lambda config: config.distribute.strategy == "tpu",
+    ),
+    (
+        ("cpu_devices",),
+        "--strategy=mirrored",
+        lambda config: config.distribute.strategy == "mirrored",
+    ),
+    (("jit_compile",), "--strategy=one", lambda config: config.distribute.strategy == "one"),
+    (
+        ("skip_bad_images",),
+        "one machine, not --strategy=multi_worker",
+        lambda config: config.distribute.strategy != "multi_worker",
+    ),
+    (
+        ("monitor", "data_service"),
+        "strategies other than tpu",
+        lambda config: config.distribute.strategy != "tpu",
+    ),
+    (("monitor_every",), "--monitor=knn", lambda config: config.watch.monitor != "none"),
+    (("bn_statistics",), "--init other than random", lambda config: config.head.init != "random"),
+)
+
+
+def check_together(config):
+    """Refuse settings of a `Config` that are sound by themselves and not together.
+
+    Raises:
+      InputError: names the flag, and what it does not go with.
+    """
+    _refuse_without_effect(config)
+    _refuse_of_another_encoder(config.encoder)
+    _check_arithmetic(config)
+    if config.mode in HEADS:
+        _check_head(config)
+
+
+def _refuse_without_effect(config):
+    for names, others, act in ONLY_WITH:
+        for name in names:
+            section, field = FIELDS[name]
+            value = getattr(getattr(config, section), name)
+            if value != field.default and not act(config):
+                raise InputError(f"--{name}={value} has no effect here; it acts with {others}")
+
+
+def _refuse_of_another_encoder(chosen):
+    for name in SETTINGS:
+        value = getattr(chosen, name)
+        if name in ENCODERS[chosen.encoder].settings or value == FIELDS[name][1].default:
+            continue
+        having = ", ".join(key for key, row in ENCODERS.items() if name in row.settings)
+        raise InputError(
+            f"--{name}={value} has no effect with --encoder={chosen.encoder}; it acts with {having}"
+        )
+
+
+def _check_arithmetic(config):
+    if config.distribute.strategy == "tpu" and config.train.precision == "mixed_float16":
+        raise InputError("--precision=mixed_float16 is not for a TPU; expected mixed_bfloat16")
+    batch, micro = config.train.batch_size, config.train.micro_batch
+    if micro and batch % micro:
+        raise InputError(f"--micro_batch={micro}: --batch_size={batch} does not divide by it")
+
+
+def _check_head(config):
+    if not set(config.data.splits) <= set(LABELLED):
+        raise InputError(
+            f"--splits={','.join(config.data.splits)}: a head learns from labels; expected "
+            f"one or more of {', '.join(LABELLED)}"
+        )
+    read, layers = config.head.head_input, config.projection.projection_layers
+    if read.startswith("projection") and int(read[-1]) > layers:
+        raise InputError(f"--head_input={read}: the projection head has {layers} layers")

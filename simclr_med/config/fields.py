@@ -1,0 +1,376 @@
+"""Every setting of a run, by section: its default, help and check, and the modes in which it acts.
+
+run.py derives one flag from each field. A field's default may depend on the mode.
+"""
+
+import dataclasses
+import re
+
+from simclr_med.config import recipes
+from simclr_med.config.architectures import ENCODERS
+from simclr_med.config.setting import (
+    AUGMENTING,
+    FRACTION,
+    HEADS,
+    INIT,
+    NOT_NEGATIVE,
+    POSITIVE,
+    SHARE,
+    TRAINING,
+    UP_TO_ONE,
+    any_of,
+    for_heads,
+    setting,
+    some_of,
+)
+from simclr_med.config.splits import LABELLED, SPLITS
+
+SERVICE = r"grpc://[^:]+:\d+"  # a tf.data service's address
+
+
+def _in_order(steps):
+    found = re.fullmatch(r"(\d+),(\d+)", steps)
+    return found and 1 <= int(found[1]) <= int(found[2])
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig:
+    """What is read."""
+
+    data_dir: str = setting(
+        "",
+        "data set folder",
+        ("a folder", bool),
+        modes=(*TRAINING, "evaluate"),
+        identity=False,  # data.sha256 tells whether it is the same
+    )
+    splits: tuple = setting(
+        (),
+        "splits to train on; pretraining takes train and, where there is one, unlabelled",
+        any_of(SPLITS),
+        by_mode=for_heads(("train",)),
+    )
+    label_fraction: float = setting(1.0, "share of the labelled cases", FRACTION, modes=HEADS)
+    positives: str = setting(
+        "augmentation",
+        "a positive pair is two views of an image (augmentation: SimCLR) or of two images of a "
+        "case (case: MICLe)",
+        ("augmentation", "case"),
+        modes=("pretrain",),
+    )
+    threads: int = setting(
+        0, "threads that read images; 0 lets tf.data decide", NOT_NEGATIVE, identity=False
+    )
+    data_service: str = setting(
+        "",
+        "address of a tf.data service whose workers make the batches",
+        ("grpc://HOST:PORT", lambda value: not value or re.fullmatch(SERVICE, value)),
+        modes=AUGMENTING,
+        identity=False,
+    )
+    skip_bad_images: int = setting(
+        0,
+        "unreadable images that others may stand in for, listed in skipped.csv; one more is fatal",
+        NOT_NEGATIVE,
+        modes=AUGMENTING,
+        identity=False,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class AugmentConfig:
+    """From an image to what the encoder sees; see config/recipes.py."""
+
+    image_size: int = setting(224, "side of the encoder's input, pixels", POSITIVE)
+    augmentation: str = setting(
+        "full",
+        "recipe: full (SimCLR's), partial (its crop), chexpert, chexpert_pretrain, finetune, none "
+        "(the evaluation view)",
+        tuple(recipes.RECIPES),
+        modes=AUGMENTING,
+        by_mode={"finetune": "finetune"},
+    )
+    color_strength: float = setting(
+        1.0, "strength of the colour jitter", NOT_NEGATIVE, modes=AUGMENTING, step="jitter"
+    )
+    crop_min_area: float = setting(
+        0.08, "smallest crop, share of the image", FRACTION, modes=AUGMENTING, step="crop"
+    )
+    rotation: float = setting(
+        20.0,
+        "largest rotation, degrees",
+        ("from 0 to 180", lambda value: 0 <= value <= 180),
+        modes=AUGMENTING,
+        step="rotate",
+    )
+    brightness: float = setting(
+        0.2, "largest brightness added", UP_TO_ONE, modes=AUGMENTING, step="brightness"
+    )
+    contrast: float = setting(
+        0.2, "range of the contrast's factor", UP_TO_ONE, modes=AUGMENTING, step="contrast"
+    )
+    contrast_reading: str = setting(
+        "around_one",
+        "that factor is 1 + s (around_one) or, as printed in the paper, s itself (literal)",
+        ("around_one", "literal"),
+        modes=AUGMENTING,
+        step="contrast",
+    )
+    extra_layers: str = setting(
+        "",
+        'KerasCV layers that follow, as JSON: {"GridMask": {"ratio_factor": 0.3}}',
+        modes=AUGMENTING,
+    )
+    augment_on: str = setting(
+        "host",
+        "where flips, colour and blur are computed: host (tf.data) or device (the train step)",
+        ("host", "device"),
+        modes=AUGMENTING,
+        identity=False,
+    )
+    eval_crop: float = setting(
+        0.875,
+        "central crop of evaluation, and chexpert's window; share of the short side",
+        FRACTION,
+        step="window",
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class EncoderConfig:
+    """The ResNet."""
+
+    encoder: str = setting("resnet50", "architecture", tuple(ENCODERS))
+    width: float = setting(1.0, "width multiplier; fractions too", POSITIVE)
+    bn_momentum: float = setting(0.9, "decay of batch normalisation's statistics", SHARE)
+    resnet_d: bool = setting(
+        False, "stem of three 3x3 convolutions and average pooling in shortcuts (ResNet-D)"
+    )
+    selective_kernels: bool = setting(
+        False, "two 3x3 paths mixed by attention in each bottleneck (SimCLRv2, with --resnet_d)"
+    )
+    zero_init: bool = setting(True, "the last batch-norm scale of each block starts at 0")
+
+
+@dataclasses.dataclass(frozen=True)
+class ProjectionConfig:
+    """The projection head."""
+
+    projection_layers: int = setting(2, "layers", (2, 3))
+    projection_dim: int = setting(128, "outputs", POSITIVE)
+
+
+@dataclasses.dataclass(frozen=True)
+class PretrainConfig:
+    """The contrastive loss."""
+
+    temperature: float = setting(0.1, "of NT-Xent", POSITIVE, modes=("pretrain",))
+
+
+@dataclasses.dataclass(frozen=True)
+class HeadConfig:
+    """Where training starts, and what a head reads."""
+
+    init: str = setting(
+        "random",
+        "start from: random; run:PATH, a work folder; imported:PATH, of tools/import_checkpoint.py",
+        INIT,
+    )
+    head_input: str = setting(
+        "encoder",
+        "layer that the head reads",
+        ("encoder", *(f"stage{i}" for i in range(1, 4)), *(f"projection{i}" for i in range(1, 4))),
+        modes=HEADS,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimizerConfig:
+    """The optimizer and its schedule: linear warm-up, then cosine decay to 0."""
+
+    optimizer: str = setting(
+        "lars", "optimizer", ("lars", "sgd", "adam", "lamb"), by_mode=for_heads("sgd")
+    )
+    learning_rate: float = setting(
+        0.3, "peak, before scaling", POSITIVE, by_mode={"linear_probe": 0.1, "finetune": 0.03}
+    )
+    learning_rate_scaling: str = setting(
+        "linear",
+        "none, linear (times batch / 256) or sqrt (times the root of the batch)",
+        ("none", "linear", "sqrt"),
+        by_mode=for_heads("none"),
+    )
+    momentum: float = setting(0.9, "momentum; Adam's and LAMB's beta 1", SHARE)
+    weight_decay: float = setting(1e-6, "weight decay", NOT_NEGATIVE, by_mode=for_heads(0.0))
+    trust_coefficient: float = setting(0.001, "of LARS", POSITIVE)
+    warmup_fraction: float = setting(
+        0.1, "share of the steps that warm up", SHARE, by_mode=for_heads(0.0)
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """The loop."""
+
+    batch_size: int = setting(
+        512, "cases a step", POSITIVE, by_mode={"linear_probe": 256, "finetune": 64}
+    )
+    steps: int = setting(1000, "steps in all", POSITIVE)
+    save_every: int = setting(200, "steps between checkpoints", POSITIVE, identity=False)
+    keep_checkpoints: int = setting(2, "checkpoints kept", POSITIVE, identity=False)
+    log_every: int = setting(1, "steps between rows of log.csv", POSITIVE, identity=False)
+    gradient_checkpointing: str = setting(
+        "none",
+        "keep the outputs of stages or blocks alone for the backward pass, and compute the rest "
+        "again: less memory, the same gradients",
+        ("none", "stages", "blocks"),
+        modes=AUGMENTING,
+        identity=False,
+    )
+    micro_batch: int = setting(
+        0,
+        "cases at a time on each replica: the gradient of the whole batch in the memory of so "
+        "many; batch normalisation sees these alone; 0 takes all",
+        NOT_NEGATIVE,
+        modes=AUGMENTING,
+    )
+    bn_statistics: str = setting(
+        "batch",
+        "what batch normalisation takes in training: batch, or frozen, the moving ones of --init",
+        ("batch", "frozen"),
+        modes=AUGMENTING,
+    )
+    precision: str = setting(
+        "float32",
+        "of the encoder's products; weights, normalisation, loss and optimizer are float32",
+        ("float32", "mixed_bfloat16", "mixed_float16"),
+        modes=AUGMENTING,
+    )
+    jit_compile: bool = setting(
+        False,
+        "compile the step by XLA (a TPU always does); for one GPU, since on a CPU it is slower",
+        modes=AUGMENTING,
+        identity=False,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class DistributeConfig:
+    """Devices and machines."""
+
+    strategy: str = setting(
+        "one",
+        "one device, mirrored (the GPUs of this machine), multi_worker (several machines, named in "
+        "TF_CONFIG) or tpu",
+        ("one", "mirrored", "multi_worker", "tpu"),
+        modes=AUGMENTING,
+        identity=False,
+    )
+    use_tpu: bool = setting(False, "the same as --strategy=tpu", modes=AUGMENTING, identity=False)
+    tpu: str = setting(
+        "",
+        "name or grpc:// address of the TPU; local on a TPU VM",
+        modes=AUGMENTING,
+        identity=False,
+    )
+    tpu_zone: str = setting("", "zone of the TPU", modes=AUGMENTING, identity=False)
+    gcp_project: str = setting("", "project of the TPU", modes=AUGMENTING, identity=False)
+    cpu_devices: int = setting(
+        1,
+        "parts that the CPU is split into, to try mirrored without GPUs",
+        POSITIVE,
+        modes=AUGMENTING,
+        identity=False,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class WatchConfig:
+    """What can be seen of a run while it goes on."""
+
+    monitor: str = setting(
+        "none",
+        "what is measured on the validation split: none, or knn, nearest neighbours in train",
+        ("none", "knn"),
+        modes=("pretrain",),
+        identity=False,
+    )
+    monitor_every: int = setting(
+        1000, "steps between two of the monitor's", POSITIVE, modes=("pretrain",), identity=False
+    )
+    profile_steps: str = setting(
+        "",
+        "FIRST,LAST: steps whose profile is written for TensorBoard",
+        ("FIRST,LAST, two steps in order", lambda value: not value or _in_order(value)),
+        modes=AUGMENTING,
+        identity=False,
+    )
+
+
+EVALUATE, REPORT = ("evaluate",), ("evaluate", "report")
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluateConfig:
+    """Splits to predict, and the bootstrap."""
+
+    eval_splits: tuple = setting(("test",), "labelled splits", some_of(LABELLED), modes=EVALUATE)
+    eval_batch: int = setting(64, "images at a time", POSITIVE, modes=EVALUATE)
+    bootstrap_replicates: int = setting(
+        1000, "replicates; 40 or more", ("40 or more", lambda value: value >= 40), modes=REPORT
+    )
+    confidence: float = setting(
+        0.95, "of the intervals", ("between 0 and 1", lambda value: 0 < value < 1), modes=REPORT
+    )
+    bootstrap_unit: str = setting("case", "what is resampled", ("case", "patient"), modes=REPORT)
+
+
+@dataclasses.dataclass(frozen=True)
+class ReportConfig:
+    """The page."""
+
+    runs: tuple = setting(
+        (), "work folders, PATH or NAME=PATH", ("work folders", bool), ("report",)
+    )
+    title: str = setting("Comparison of runs", "heading", ("words", bool), ("report",))
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportConfig:
+    """The SavedModel."""
+
+    export_version: int = setting(0, "number; 0 takes the next", NOT_NEGATIVE, ("export",))
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """All settings of one run."""
+
+    mode: str
+    work_dir: str
+    seed: int = 0
+    data: DataConfig = DataConfig()
+    augment: AugmentConfig = AugmentConfig()
+    encoder: EncoderConfig = EncoderConfig()
+    projection: ProjectionConfig = ProjectionConfig()
+    pretrain: PretrainConfig = PretrainConfig()
+    head: HeadConfig = HeadConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    train: TrainConfig = TrainConfig()
+    distribute: DistributeConfig = DistributeConfig()
+    watch: WatchConfig = WatchConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
+    report: ReportConfig = ReportConfig()
+    export: ExportConfig = ExportConfig()
+
+
+SECTIONS = {
+    field.name: field.type
+    for field in dataclasses.fields(Config)
+    if dataclasses.is_dataclass(field.type)
+}
+FIELDS = {  # flat name -> (section, field)
+    field.name: (section, field)
+    for section, kind in SECTIONS.items()
+    for field in dataclasses.fields(kind)
+}

@@ -1,0 +1,111 @@
+"""From explicitly given values to a checked `Config`.
+
+config = make_config("pretrain", {"data_dir": "my_data", "work_dir": "work/a", "steps": 500})
+"""
+
+import dataclasses
+import os
+
+from simclr_med.config import recipes
+from simclr_med.config.checks import check_together, check_value
+from simclr_med.config.fields import FIELDS, SECTIONS, Config
+from simclr_med.config.inheritance import inherited
+from simclr_med.config.setting import HEADS, MODES, default_in
+from simclr_med.config.storage import load_config
+from simclr_med.errors import InputError
+
+
+def make_config(mode, given):
+    """Return the checked `Config` of explicitly given values; the rest are the mode's defaults.
+
+    Args:
+      mode: one of `MODES`.
+      given: flat names to values; `work_dir` among them, perhaps `seed`.
+
+    Raises:
+      InputError: names the flag.
+    """
+    given = dict(given)
+    work_dir, seed = given.pop("work_dir", ""), given.pop("seed", 0)
+    _check_run(mode, work_dir, seed)
+    _refuse_of_another_mode(mode, given)
+    if given.get("use_tpu") and given.setdefault("strategy", "tpu") != "tpu":
+        raise InputError(f"--use_tpu and --strategy={given['strategy']} are two strategies")
+    recipe = _recipe(mode, given)
+    if str(given.get("init")).startswith(("run:", "imported:")):
+        given |= inherited(given, recipe)
+    if given.get("data_dir"):
+        given["data_dir"] = os.path.abspath(given["data_dir"])
+    values = recipes.OWN_STRENGTHS.get(recipe, {}) | given
+    sections = {name: _section(mode, kind, values) for name, kind in SECTIONS.items()}
+    config = Config(mode=mode, work_dir=str(work_dir), seed=seed, **sections)
+    check_together(config)
+    return config
+
+
+def for_existing_run(mode, work_dir, given):
+    """Return the `Config` of a trained run, with the settings of `mode` (evaluate, export).
+
+    Args:
+      mode: what is done with the run now.
+      work_dir: of the run.
+      given: explicitly given values by flat name, but for `work_dir`.
+
+    Raises:
+      InputError: `work_dir` holds no run, or names the flag.
+    """
+    stored = load_config(work_dir)
+    own = dict(given)
+    if mode == "evaluate":
+        own.setdefault("data_dir", stored.data.data_dir)
+    asked = make_config(mode, {"seed": stored.seed, "work_dir": work_dir, **own})
+    data = dataclasses.replace(stored.data, data_dir=asked.data.data_dir or stored.data.data_dir)
+    return dataclasses.replace(
+        stored, mode=mode, data=data, seed=asked.seed, evaluate=asked.evaluate, export=asked.export
+    )
+
+
+def _check_run(mode, work_dir, seed):
+    if mode not in MODES:
+        raise InputError(f"--mode={mode} is not one of {', '.join(MODES)}")
+    if not work_dir:
+        raise InputError("--work_dir is missing: the folder that the run is written to")
+    if not 0 <= seed < 2**32:
+        raise InputError(f"--seed={seed}: expected a whole number from 0 to {2**32 - 1}")
+
+
+def _refuse_of_another_mode(mode, given):
+    for name in given:
+        if name not in FIELDS:
+            raise InputError(f"--{name} is not a known flag")
+        modes = FIELDS[name][1].metadata["modes"]
+        if mode not in modes:
+            raise InputError(
+                f"--{name} has no effect with --mode={mode}; it acts in {', '.join(modes)}"
+            )
+
+
+def _recipe(mode, given):
+    """The recipe's name; refuses strengths of steps that it has not."""
+    field = FIELDS["augmentation"][1]
+    name = given.get("augmentation", default_in(mode, field))
+    check_value(field, name)
+    for flag in given:
+        step = FIELDS[flag][1].metadata["step"]
+        if flag == "eval_crop" and (mode in HEADS or not recipes.RECIPES[name]):
+            continue  # evaluation has one whatever the recipe, and "none" is its view
+        if step and step not in recipes.RECIPES[name]:
+            having = [other for other, steps in recipes.RECIPES.items() if step in steps]
+            raise InputError(
+                f"--{flag} has no effect with --augmentation={name}; it acts in {', '.join(having)}"
+            )
+    return name
+
+
+def _section(mode, kind, values):
+    chosen = {}
+    for field in dataclasses.fields(kind):
+        chosen[field.name] = values.get(field.name, default_in(mode, field))
+        if mode in field.metadata["modes"]:
+            check_value(field, chosen[field.name])
+    return kind(**chosen)

@@ -1,0 +1,61 @@
+"""What a setting is: a dataclass field with its help, its check and the modes in which it acts.
+
+temperature: float = setting(0.1, "of NT-Xent", POSITIVE, modes=("pretrain",))
+"""
+
+import dataclasses
+import re
+
+HEADS = ("linear_probe", "finetune")
+TRAINING = ("pretrain", *HEADS)
+AUGMENTING = ("pretrain", "finetune")  # they train an encoder
+MODES = (*TRAINING, "evaluate", "export", "report")
+IMPORTED = "imported"  # the mode in the config.json of a folder of tools/import_checkpoint.py
+
+POSITIVE = ("above 0", lambda value: value > 0)
+NOT_NEGATIVE = ("0 or more", lambda value: value >= 0)
+FRACTION = ("above 0, at most 1", lambda value: 0 < value <= 1)
+UP_TO_ONE = ("from 0 to 1", lambda value: 0 <= value <= 1)
+SHARE = ("from 0 to below 1", lambda value: 0 <= value < 1)
+INIT = (
+    "random, imported:PATH or run:PATH",
+    lambda value: value == "random" or re.fullmatch("(imported|run):.+", value),
+)
+
+
+def setting(default, help, check=None, modes=TRAINING, by_mode=None, identity=True, step=None):
+    """Return a dataclass field that describes a setting.
+
+    Args:
+      default: in every mode that `by_mode` does not name.
+      help: what the flag's help says.
+      check: a tuple of choices, or a pair (what is expected, predicate of a value).
+      modes: where it acts; given elsewhere it is refused.
+      by_mode: defaults that differ from `default`, by mode.
+      identity: whether two runs that differ in it are different runs.
+      step: of a recipe, without which it has no effect and is refused.
+    """
+    metadata = {"help": help, "check": check, "modes": modes, "identity": identity}
+    metadata |= {"by_mode": by_mode or {}, "step": step}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def default_in(mode, field):
+    """Return the default that `field` has in `mode`."""
+    return field.metadata["by_mode"].get(mode, field.default)
+
+
+def for_heads(value):
+    """Return the `by_mode` that gives both kinds of heads `value`."""
+    return dict.fromkeys(HEADS, value)
+
+
+def any_of(names):
+    """Return the check of a list that holds nothing but `names`, and may be empty."""
+    return (f"one or more of {', '.join(names)}", lambda value: set(value) <= set(names))
+
+
+def some_of(names):
+    """Return the check of a list that holds at least one of `names`, and nothing else."""
+    expected, within = any_of(names)
+    return (expected, lambda value: value and within(value))

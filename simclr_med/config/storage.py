@@ -1,0 +1,59 @@
+"""A run's settings as the config.json of its work folder."""
+
+import dataclasses
+import json
+import pathlib
+
+from simclr_med.config.fields import SECTIONS, Config
+from simclr_med.errors import InputError
+
+
+def to_json(config):
+    """Return the `Config` as JSON text, nested by section."""
+    content = dataclasses.asdict(config)
+    del content["work_dir"]  # a folder may be moved
+    return json.dumps(content, indent=1, ensure_ascii=False)
+
+
+def from_json(text, work_dir, source="config.json"):
+    """Return the `Config` of `to_json`'s text.
+
+    Args:
+      text: what `to_json` returned.
+      work_dir: the folder that the configuration belongs to now.
+      source: what a message calls the text.
+
+    Raises:
+      InputError: not JSON, or a key that is not known or missing.
+    """
+    try:
+        content = json.loads(text)
+        sections = {name: _section(kind, content.pop(name)) for name, kind in SECTIONS.items()}
+        return Config(work_dir=str(work_dir), **content, **sections)
+    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{source} is not a configuration of this version: {error}") from None
+
+
+def _section(kind, values):
+    lists = {
+        field.name: tuple(values[field.name])  # JSON has lists alone
+        for field in dataclasses.fields(kind)
+        if field.type is tuple
+    }
+    return kind(**(values | lists))
+
+
+def load_config(work_dir):
+    """Return the `Config` that a work folder holds.
+
+    Raises:
+      InputError: it is no work folder, or of another version.
+    """
+    if not work_dir:
+        raise InputError("--work_dir is missing: the folder of the run")
+    file = pathlib.Path(work_dir) / "config.json"
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError:
+        raise InputError(f"{work_dir} is not the work folder of a run: no config.json") from None
+    return from_json(text, work_dir, file)

@@ -1,0 +1,86 @@
+"""A run's claim to its work folder: one run a folder, one process at a time."""
+
+import contextlib
+import dataclasses
+import fcntl
+import pathlib
+import shutil
+
+from simclr_med import files
+from simclr_med.config.fields import FIELDS
+from simclr_med.config.storage import load_config, to_json
+from simclr_med.errors import InputError, RunError
+
+
+@contextlib.contextmanager
+def claimed_work_dir(config, data_fingerprint):
+    """Hold a new work folder, or one that holds the same run, while that run is written.
+
+    What fails before the first checkpoint leaves no folder.
+
+    Args:
+      config: a `Config`; written as config.json.
+      data_fingerprint: of the data set; written as data.sha256.
+
+    Raises:
+      InputError: lists each setting that differs from the run that the folder holds; or another
+        process is writing it.
+    """
+    folder = pathlib.Path(config.work_dir)
+    new = not (folder / "config.json").exists()
+    if new:
+        _begin(folder, config, data_fingerprint)
+    else:
+        _refuse_another_run(config, data_fingerprint)
+    try:
+        with open(folder / ".lock", "w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the system frees it at the end
+            except BlockingIOError:
+                new = False  # it is another's
+                raise InputError(f"another process is writing {folder}") from None
+            yield
+    except (InputError, RunError):
+        if new and not (folder / "checkpoints").exists():
+            shutil.rmtree(folder)
+        raise
+
+
+def identity(config):
+    """Return (name, value) of all settings in which two runs of a mode differ, if they do."""
+    pairs = [("mode", config.mode), ("seed", config.seed)]
+    for name, (section, field) in FIELDS.items():
+        if field.metadata["identity"] and config.mode in field.metadata["modes"]:
+            pairs.append((name, getattr(getattr(config, section), name)))
+    return pairs
+
+
+def _begin(folder, config, data_fingerprint):
+    there = [path.name for path in folder.iterdir()] if folder.exists() else []
+    there = [name for name in there if name != "data.sha256" and not name.startswith(".")]
+    if there:
+        raise InputError(f"--work_dir={folder} holds {there[0]} and is no run's: give a new folder")
+    files.write_text(folder / "data.sha256", data_fingerprint + "\n")
+    files.write_text(folder / "config.json", to_json(config))
+
+
+def _refuse_another_run(config, data_fingerprint):
+    there = load_config(config.work_dir)
+    old = dict(identity(dataclasses.replace(there, mode=config.mode))) | {"mode": there.mode}
+    differing = [
+        f"--{name}: there {old[name]}, now {new}"
+        for name, new in identity(config)
+        if old[name] != new
+    ]
+    if differing:
+        listed = "\n  ".join(differing)
+        raise InputError(
+            f"{config.work_dir} holds another run; give another --work_dir, or the same "
+            f"settings to go on:\n  {listed}"
+        )
+    file = pathlib.Path(config.work_dir) / "data.sha256"
+    if not file.exists() or file.read_text().strip() != data_fingerprint:
+        raise InputError(
+            f"{config.work_dir} was started on other data: dataset.json or manifest.csv in "
+            f"{config.data.data_dir} has changed since; give another --work_dir"
+        )

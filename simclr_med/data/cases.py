@@ -1,0 +1,85 @@
+"""Cases: what one diagnosis belongs to, with its images and targets.
+
+    cases = manifest.read("my_data").cases(["train", "unlabelled"])
+    cases.paths[cases.offsets[3] : cases.offsets[4]]  # the images of the fourth case
+
+A case may hold many images, and a patient many cases.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from simclr_med.data import splitting
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Cases:
+    """N cases with M images; case i owns `paths[offsets[i]:offsets[i + 1]]`.
+
+    Attributes:
+      case_ids, patient_ids: str `[N]`; an unknown patient is "".
+      paths: absolute, str `[M]`; rows of one case stand together, in the manifest's order. An
+        image in a shard is SHARD@OFFSET+LENGTH/SIZE, so many bytes of that file.
+      offsets: int64 `[N + 1]`.
+      targets: float32 `[N, K]`. Multiclass: 1 for each primary diagnosis. Multilabel: 1, 0, or
+        NaN where the truth is unknown. All NaN for an unlabelled case.
+      groups: column name to str `[N]`.
+    """
+
+    case_ids: np.ndarray
+    patient_ids: np.ndarray
+    paths: np.ndarray
+    offsets: np.ndarray
+    targets: np.ndarray
+    groups: dict
+
+    def __len__(self):
+        return len(self.case_ids)
+
+    def take(self, index):
+        """Return the cases at `index`, int `[n]`, in that order."""
+        index = np.asarray(index, np.int64)
+        sizes = np.diff(self.offsets)[index]
+        rows = [np.arange(self.offsets[i], self.offsets[i + 1]) for i in index]
+        return Cases(
+            self.case_ids[index],
+            self.patient_ids[index],
+            self.paths[np.concatenate(rows)] if rows else self.paths[:0],
+            np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
+            self.targets[index],
+            {name: values[index] for name, values in self.groups.items()},
+        )
+
+    def each_image_alone(self):
+        """Return the same images, each a case of its own: SimCLR, which knows nothing of cases."""
+        owner = np.repeat(np.arange(len(self)), np.diff(self.offsets))
+        return Cases(
+            self.case_ids[owner],
+            self.patient_ids[owner],
+            self.paths,
+            np.arange(len(self.paths) + 1, dtype=np.int64),
+            self.targets[owner],
+            {name: values[owner] for name, values in self.groups.items()},
+        )
+
+
+def label_fraction(cases, fraction, seed):
+    """Return the part of `cases` whose labels may be used: stratified by first class, and nested.
+
+    The cases are put in `splitting.interleaved`'s order, whose beginnings are nested.
+
+    Args:
+      cases: `Cases`, all of them labelled.
+      fraction: above 0; from 1 on, all cases.
+      seed: of the order, int.
+
+    Returns:
+      `Cases`, one at least, in the order of `cases`.
+    """
+    if fraction >= 1:
+        return cases
+    first_class = np.argmax(np.nan_to_num(cases.targets), axis=1)
+    order = splitting.interleaved(cases.case_ids, first_class, seed)
+    kept = max(1, round(fraction * len(cases)))
+    return cases.take(np.sort(order[:kept]))

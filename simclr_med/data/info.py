@@ -1,0 +1,140 @@
+"""dataset.json: what a data set is, and what its classes mean."""
+
+import dataclasses
+import json
+import pathlib
+
+import numpy as np
+
+from simclr_med.data.problems import DataError, Problem
+
+TASKS = ("multiclass", "multilabel")
+COLUMNS = ("image", "case_id", "patient_id", "split")
+UNCERTAIN = {"ones": 1.0, "zeros": 0.0, "ignore": np.nan}
+NOT_MENTIONED = {"negative": 0.0, "masked": np.nan}
+
+
+@dataclasses.dataclass(frozen=True)
+class DatasetInfo:
+    """What dataset.json says.
+
+    Attributes:
+      name: of the data set.
+      task: "multiclass" (one or more primary diagnoses a case) or "multilabel" (findings).
+      classes: in the order of the outputs; empty where all images are unlabelled.
+      image_root: folder of the manifest's images, absolute or relative to the data set folder.
+      shards: folder of TFRecord shards that hold the images instead, see
+        `preparation.shards`; or "".
+      groups: manifest columns for subgroup analysis, such as skin_type.
+      other_class: the class left out of average sensitivity, or None.
+      uncertain: what -1 means, "ones", "zeros" or "ignore", by finding; multilabel only.
+      not_mentioned: what an empty finding means, "negative" or "masked"; multilabel only.
+      licence, source: free text.
+    """
+
+    name: str
+    task: str
+    classes: tuple
+    image_root: str = "."
+    shards: str = ""
+    groups: tuple = ()
+    other_class: str | None = None
+    uncertain: dict = dataclasses.field(default_factory=dict)
+    not_mentioned: str = "negative"
+    licence: str = ""
+    source: str = ""
+
+
+def read_info(file):
+    """Return the `DatasetInfo` that dataset.json says.
+
+    Args:
+      file: its path.
+
+    Raises:
+      DataError: names the key, its value and what was expected.
+    """
+    file = pathlib.Path(file)
+    content = _read_object(file)
+    for check in (_check_keys, _check_kinds):
+        _refuse(file, check(content))
+    content |= {key: tuple(content.get(key, ())) for key in ("classes", "groups")}
+    info = DatasetInfo(**content)
+    for check in (_check_names, _check_meanings):
+        _refuse(file, check(info))
+    return info
+
+
+def escapes(path):
+    """Return whether `path`, a text, may lead out of the folder that it is relative to."""
+    path = pathlib.PurePosixPath(path.replace("\\", "/"))
+    return path.is_absolute() or ".." in path.parts
+
+
+def _refuse(file, found):
+    """Raises the first of what a check found, (key, value, reason)."""
+    for key, value, reason in found:
+        raise DataError([Problem(str(file), None, key, str(value), reason)])
+
+
+def _read_object(file):
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        reason = "not found: a data set folder holds dataset.json and manifest.csv"
+        raise DataError([Problem(str(file), None, None, "dataset.json", reason)]) from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        reason = f"is not JSON: {error}"
+        raise DataError([Problem(str(file), None, None, "dataset.json", reason)]) from None
+    if not isinstance(content, dict):
+        reason = "is not an object with name, task, classes"
+        raise DataError([Problem(str(file), None, None, type(content).__name__, reason)])
+    return content
+
+
+def _check_keys(content):
+    known = {field.name for field in dataclasses.fields(DatasetInfo)}
+    for key in sorted(set(content) - known):
+        yield key, content[key], f"is not a known key; expected {', '.join(sorted(known))}"
+    if escapes(str(content.get("shards", ""))):
+        yield "shards", content["shards"], "leaves the data set folder"
+    for key in ("name", "task", "classes"):
+        if key not in content:
+            yield key, "", "is missing"
+    if content["task"] not in TASKS:
+        yield "task", content["task"], f"is not one of {', '.join(TASKS)}"
+
+
+def _check_kinds(content):
+    for key in ("classes", "groups"):
+        value = content.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+            yield key, value, "is not a list of names"
+    kinds = {"image_root": str, "shards": str, "not_mentioned": str, "uncertain": dict}
+    for key, kind in kinds.items():
+        if not isinstance(content.get(key, kind()), kind):
+            expected = "a text" if kind is str else "an object of finding: policy"
+            yield key, content[key], f"is not {expected}"
+
+
+def _check_names(info):
+    for name in info.groups:
+        if name in (*COLUMNS, "labels"):
+            yield "groups", name, "is a column of its own, not a group"
+    if len(set(info.classes)) < len(info.classes):
+        yield "classes", info.classes, "must be different names"
+    for name in info.classes:
+        if not name or "|" in name:
+            yield "classes", name, "is no name of a class: empty, or with a |"
+
+
+def _check_meanings(info):
+    if info.task == "multiclass" and len(info.classes) == 1:
+        yield "classes", info.classes, "must be two or more, or [] where nothing is labelled"
+    if info.other_class is not None and info.other_class not in info.classes:
+        yield "other_class", info.other_class, "is not one of the classes"
+    for finding, policy in info.uncertain.items():
+        if finding not in info.classes or policy not in UNCERTAIN:
+            yield "uncertain", {finding: policy}, "must be finding: ones, zeros or ignore"
+    if info.not_mentioned not in NOT_MENTIONED:
+        yield "not_mentioned", info.not_mentioned, "must be negative or masked"

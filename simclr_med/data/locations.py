@@ -1,0 +1,61 @@
+"""Where the images of a manifest's rows lie: files below the image root, or ranges of shards."""
+
+import pandas as pd
+
+from simclr_med.data.problems import DataError, Problem
+
+
+def in_files(root, file, rows):
+    """Return the path of each row's image below `root`, texts.
+
+    Args:
+      root: the image root, a path.
+      file: manifest.csv, which a problem names.
+      rows: the manifest's rows; their index counts its rows from 0.
+
+    Raises:
+      DataError: lists the images that are missing or empty.
+    """
+    problems = []
+    for index, image in zip(rows.index, rows["image"], strict=True):
+        path = root / image
+        size = path.stat().st_size if path.is_file() else None
+        if not size:
+            reason = f"is {'missing' if size is None else 'an empty file'} in {root}"
+            problems.append(Problem(str(file), int(index) + 2, "image", image, reason))
+    if problems:
+        raise DataError(problems)
+    return [str(root / image) for image in rows["image"]]
+
+
+def in_shards(folder, file, rows):
+    """Return where each row's image lies in the shards of `folder`: SHARD@OFFSET+LENGTH/SIZE.
+
+    Args:
+      folder: of the shards and their index.csv, a path.
+      file: manifest.csv, which a problem names.
+      rows: the manifest's rows; their index counts its rows from 0.
+
+    Raises:
+      DataError: lists the images that the index has not, and the shards that are missing.
+    """
+    index_file = folder / "index.csv"
+    try:
+        index = pd.read_csv(index_file, dtype=str, keep_default_na=False).set_index("image")
+    except (OSError, ValueError, KeyError) as error:
+        reason = f"is no index of shards: {error}"
+        raise DataError([Problem(str(index_file), None, None, index_file.name, reason)]) from None
+    problems = [
+        Problem(str(file), int(row) + 2, "image", image, f"is not in {index_file}")
+        for row, image in rows["image"][~rows["image"].isin(index.index)].items()
+    ]
+    sizes = {}
+    for shard in pd.unique(index["shard"]):
+        if (folder / shard).is_file():
+            sizes[shard] = (folder / shard).stat().st_size
+        else:
+            problems.append(Problem(str(index_file), None, "shard", shard, "is missing"))
+    if problems:
+        raise DataError(problems)
+    places = index.loc[rows["image"], ["shard", "offset", "length"]].to_numpy()
+    return [f"{folder}/{name}@{start}+{length}/{sizes[name]}" for name, start, length in places]

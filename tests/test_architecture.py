@@ -1,0 +1,48 @@
+"""The order of the packages, and the Python that the package is for."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+
+def on(python, *arguments):
+    return subprocess.run([python, *arguments], capture_output=True, text=True, cwd=ROOT)
+
+
+def test_imports_keep_the_contracts_of_setup_cfg():
+    code = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+    done = on(sys.executable, "-c", code, "--no-cache")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 kept, 0 broken" in done.stdout
+
+
+def outside_python():
+    """A Python that the package refuses and that runs here, or None."""
+    for version in ("3.9", "3.12", "3.13", "3.8"):
+        found = shutil.which(f"python{version}")
+        if found and subprocess.run([found, "-c", ""], capture_output=True).returncode == 0:
+            return found
+    return None
+
+
+def test_another_python_is_refused_in_one_line():
+    python = outside_python() or pytest.skip("there is no other Python here")
+    done = on(python, "-m", "simclr_med.run", "--helpshort")
+    assert done.returncode == 1 and not done.stdout
+    assert len(done.stderr.splitlines()) == 1 and "simclr_med needs Python 3.10" in done.stderr
+
+
+def test_another_python_can_catch_the_import():
+    code = """if True:
+        import sys
+        sys.version_info = type("Version", (tuple,), {"major": 3, "minor": 9})((3, 9, 18))
+        try:
+            import simclr_med
+        except ImportError as error:
+            print(error)
+    """
+    done = on(sys.executable, "-c", code)
+    assert "this is Python 3.9. Make an environment" in done.stdout, done.stderr

@@ -1,0 +1,160 @@
+"""Optimizers against NumPy and by hand, and which weights decay."""
+
+from copy import deepcopy
+
+import keras
+import numpy as np
+import pytest
+import reference
+import tensorflow as tf
+
+from simclr_med import compat
+from simclr_med.encoders import heads
+from simclr_med.encoders.encoder import build_encoder
+from simclr_med.training import objective, optimizer, schedule
+
+
+def test_lars_equals_the_oracle_for_a_hundred_steps():
+    draw = np.random.default_rng(2)
+    values = [draw.standard_normal([3, 4]), draw.standard_normal([4]), np.zeros([2, 2])]
+    variables = [tf.Variable(v, dtype=tf.float32) for v in values]
+    momenta = [np.zeros_like(v) for v in values]
+    lars = optimizer.LARS(0.7, 0.9, 0.01, 0.05)
+    for step in range(100):
+        gradients = [draw.standard_normal(v.shape) * (step % 7 > 0) for v in values]
+        lars.apply_gradients(
+            zip([tf.constant(g, tf.float32) for g in gradients], variables, strict=True)
+        )
+        for i, g in enumerate(gradients):
+            excluded = values[i].ndim <= 1
+            values[i], momenta[i] = reference.lars_step(
+                values[i], g, momenta[i], 0.7, 0.9, 0.01, 0.05, excluded
+            )
+    for variable, value in zip(variables, values, strict=True):
+        np.testing.assert_allclose(variable, value, rtol=1e-3, atol=1e-4)
+
+
+def test_lars_by_hand():
+    w = tf.Variable([[3.0, 4.0]])  # norm 5
+    lars = optimizer.LARS(1.0, 0.9, 0.0, 0.1)
+    lars.apply_gradients([(tf.constant([[0.0, 2.0]]), w)])  # trust 0.1 * 5 / 2
+    np.testing.assert_allclose(w, [[3.0, 3.5]], rtol=1e-6)
+
+
+def test_lamb_equals_the_oracle_for_a_hundred_steps():
+    draw = np.random.default_rng(2)
+    values = {"a/kernel": draw.standard_normal([3, 4]), "a/bias": draw.standard_normal([4]),
+              "b/kernel": np.zeros([2, 2])}  # fmt: skip
+    variables = [tf.Variable(v, dtype=tf.float32, name=name) for name, v in values.items()]
+    states = {name: (v, np.zeros_like(v), np.zeros_like(v)) for name, v in values.items()}
+    lamb = optimizer.make_optimizer("lamb", 0.01, 0.8, 0.1, 0.001)
+    compat.build_optimizer(lamb, variables)
+    for step in range(1, 101):
+        gradients = [draw.standard_normal(v.shape) for v in values.values()]
+        compat.apply_sums(lamb, [tf.constant(g, tf.float32) for g in gradients], variables)
+        for (name, state), gradient in zip(states.items(), gradients, strict=True):
+            given = (0.01, 0.8, 0.999, 1e-6, 0.1)
+            states[name] = reference.lamb_step(*state, gradient, step, *given, "bias" in name)
+    for variable, (value, _, _) in zip(variables, states.values(), strict=True):
+        np.testing.assert_allclose(variable, value, rtol=1e-4, atol=1e-5)
+
+
+def test_the_rate_of_lamb_is_that_of_the_step_just_done():
+    weight = tf.Variable([[1.0, 2.0]])
+    rate = schedule.WarmUpCosine(0.1, 2, 6)
+    lamb = optimizer.make_optimizer("lamb", rate, 0.9, 0.0, 0.001)
+    compat.build_optimizer(lamb, [weight])
+    adam = optimizer.make_optimizer("adam", rate, 0.9, 0.0, 0.001)
+    compat.build_optimizer(adam, [weight])
+    for _ in range(4):
+        for each in (lamb, adam):
+            compat.apply_sums(each, [tf.ones([1, 2])], [weight])
+        assert float(compat.learning_rate(lamb)) == float(compat.learning_rate(adam))
+
+
+def test_a_checkpoint_of_lamb_holds_steps_means_and_squares():
+    """In the order of former versions, whose LAMB was an optimizer of our own."""
+    weights = [tf.Variable(tf.ones([2, 3]), name="kernel"), tf.Variable(tf.ones([3]), name="bias")]
+    lamb = optimizer.make_optimizer("lamb", schedule.WarmUpCosine(0.1, 2, 6), 0.9, 0.0, 0.001)
+    compat.build_optimizer(lamb, weights)
+    compat.apply_sums(lamb, [tf.fill(w.shape, 2.0) for w in weights], weights)
+    steps, *slots = compat.optimizer_variables(lamb)
+    assert int(steps) == 1
+    assert [tuple(slot.shape) for slot in slots] == [(2, 3), (3,), (2, 3), (3,)]
+    for slot, expected in zip(slots, (0.2, 0.2, 0.004, 0.004), strict=True):
+        np.testing.assert_allclose(slot, np.full(slot.shape, expected), rtol=1e-4)
+
+
+def test_each_weight_decays_or_not():
+    encoder = build_encoder("resnet18", 0.125, 32)
+    decaying, excluded = optimizer.split_by_decay(encoder.trainable_variables)
+    assert {id(v) for v in decaying}.isdisjoint(id(v) for v in excluded)
+    assert len(decaying) + len(excluded) == len(encoder.trainable_variables)
+    assert all("conv" in v.name and "kernel" in v.name for v in decaying)
+    assert all("bn" in v.name for v in excluded)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "bit_resnet50"])
+def test_excluded_names_are_those_of_rank_1(name):
+    """Adam and LAMB exclude by name, LARS and SGD by rank: they must agree."""
+    encoder = build_encoder(name, 0.125, 32)
+    head = heads.build_projection_head(encoder.output_shape[-1], 2, 8)
+    for variable in (*encoder.trainable_variables, *head.trainable_variables):
+        named = any(part in variable.name for part in optimizer.EXCLUDED)
+        assert named != optimizer.decays(variable), variable.name
+
+
+@pytest.mark.parametrize("name", ["lars", "sgd", "adam", "lamb"])
+def test_every_optimizer_lowers_a_loss(name):
+    model = heads.build_classifier(4, 3)
+    model.get_layer("logits").kernel.assign(np.random.default_rng(0).standard_normal([4, 3]))
+    chosen = optimizer.make_optimizer(name, 0.05, 0.9, 1e-6, 0.1)
+    compat.build_optimizer(chosen, model.trainable_variables)
+    x = tf.constant(np.random.default_rng(1).standard_normal([30, 4]), tf.float32)
+    targets = tf.one_hot(np.arange(30) % 3, 3)
+    losses = []
+    for _ in range(20):
+        with tf.GradientTape() as tape:
+            loss = objective.summed_loss(targets, model(x), "multiclass")
+        variables = model.trainable_variables
+        compat.apply_sums(chosen, tape.gradient(loss, variables), variables)
+        losses.append(float(loss))
+    assert losses[-1] < losses[0]
+
+
+def test_momentum_without_trust_equals_keras():
+    a, b = tf.Variable([[1.0, 2.0]]), tf.Variable([[1.0, 2.0]])
+    ours = optimizer.make_optimizer("sgd", 0.1, 0.9, 0.0, 0.001)
+    keras_sgd = keras.optimizers.SGD(0.1, 0.9)
+    for step in range(5):
+        gradient = tf.constant([[1.0, -step]])
+        ours.apply_gradients([(gradient, a)])
+        keras_sgd.apply_gradients([(gradient, b)])
+    np.testing.assert_allclose(a, b, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "made", [optimizer.LARS(0.3, 0.8, 0.1, 0.01), optimizer.MomentumOptimizer(0.3, 0.8, 0.1, "SGD")]
+)
+@pytest.mark.parametrize("rate", [0.25, schedule.WarmUpCosine(0.1, 2, 6)])
+def test_an_optimizer_comes_back_from_its_configuration(made, rate):
+    made = type(made).from_config(made.get_config() | {"learning_rate": rate})
+    content = keras.optimizers.serialize(made)
+    copy = keras.optimizers.deserialize(deepcopy(content))  # Keras changes it
+    assert type(copy) is type(made) and keras.optimizers.serialize(copy) == content
+    weights = [tf.Variable([[1.0, 2.0]]), tf.Variable([[1.0, 2.0]])]
+    for each, weight in zip((made, copy), weights, strict=True):
+        for _ in range(3):
+            each.apply_gradients([(tf.constant([[0.5, 1.0]]), weight)])
+    np.testing.assert_array_equal(*weights)
+
+
+def test_training_a_compiled_model_and_loading_it(tmp_path):
+    model = keras.Sequential([keras.layers.Dense(2, input_shape=[3])])
+    model.compile(optimizer=optimizer.LARS(0.3), loss="mse")
+    model.fit(np.ones([4, 3]), np.zeros([4, 2]), verbose=0)
+    model.save(tmp_path / "a.keras")
+    copy = keras.models.load_model(tmp_path / "a.keras")
+    assert isinstance(copy.optimizer, optimizer.LARS)
+    for one, other in zip(model.optimizer.variables, copy.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(one, other)
