@@ -33,7 +33,7 @@ class StepCallback(compat.AsynchronousCallback):
     def on_train_begin(self, logs=None):
         """Count from the step on that our loop or the optimizer is at."""
         start = self.params.get("start_step")
-        self.done = self.started = int(self.model.optimizer.iterations) if start is None else start
+        self.done = int(self.model.optimizer.iterations) if start is None else start
 
     def on_train_batch_begin(self, batch, logs=None):
         """Note where an execution begins: with `steps_per_execution` it has several steps."""
@@ -118,7 +118,7 @@ class RefuseDivergence(DeferredReader):
 class StopOnSigterm(StepCallback):
     """Stops training after the step under way when SIGTERM comes, on all machines at one step.
 
-    The signal is taken over from the training's begin to its end.
+    The signal is taken over from the training's begin to its end, or, where it fails, to `close`.
 
     Attributes:
       stopped: whether training was stopped so.

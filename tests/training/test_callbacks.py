@@ -204,9 +204,9 @@ def test_a_second_checkpoint_waits_for_the_first(held, tmp_path):
         kwargs={"verbose": 0, "callbacks": [simclr_med.Checkpoints(tmp_path, every=2, keep=9)]},
     )
     thread.start()
-    while not given:
+    while int(trained.optimizer.iterations) < 4:
         thread.join(0.05)
-    thread.join(1)
+    thread.join(0.5)  # if it did not wait, it would go on
     assert given == [2] and int(trained.optimizer.iterations) == 4 and thread.is_alive()
     go.set()
     thread.join()
