@@ -136,7 +136,8 @@ class Loop:
             batches = None
             while done < steps and not self.model.stop_training:
                 try:
-                    batches = batches or iter(batches_from(done))
+                    if batches is None:
+                        batches = iter(batches_from(done))
                     self._one_step(batches, done)
                     done += 1
                 except (*UNREADABLE, *LOST, tf.errors.UnknownError) as error:
