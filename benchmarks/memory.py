@@ -2,8 +2,8 @@
 
     python benchmarks/memory.py --json=memory.json
 
-Each arm is a process of its own, that takes training steps of `pretrain.ContrastiveModel` (two
-views, NT-Xent, LARS) as `train_step.of` makes them, on images that are in memory:
+Each arm is a process of its own, that takes training steps of `ContrastiveModel` (two
+views, NT-Xent, LARS) as `compiled_step` makes them, on images that are in memory:
   small    a plain batch of so many cases as a micro-batch has
   micro    the large batch, through micro-batches
   plain    the large batch at once, where the machine's memory holds it by our own estimate

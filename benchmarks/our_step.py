@@ -6,7 +6,8 @@ import tensorflow as tf
 from simclr_med import distribute
 from simclr_med.config.making import make_config
 from simclr_med.config.recipes import Recipe
-from simclr_med.training import pretrain, train_step
+from simclr_med.training import pretrain
+from simclr_med.training.train_step import compiled_step
 
 
 def pretraining_step(**given):
@@ -19,11 +20,16 @@ def pretraining_step(**given):
     model, _ = pretrain.model_of(config, Recipe.of(config.augment))
     strategy = tf.distribute.get_strategy()
     parts = distribute.micro_batches(config, strategy)
-    step = train_step.of(model, strategy, parts)
+    step = compiled_step(model, strategy, parts)
     side, draw = config.augment.image_size, np.random.default_rng(0)
     shape = [config.train.batch_size // parts, side, side, 3]
     batches = [
         {f"view{i}": tf.constant(draw.random(shape, np.float32)) for i in (1, 2)}
         for _ in range(parts)
     ]
-    return lambda: step(batches), model
+
+    def take():
+        step(batches)
+        return model.last_step.scalars()  # waits for it
+
+    return take, model

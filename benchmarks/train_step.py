@@ -2,7 +2,7 @@
 
     python benchmarks/train_step.py --json=train_step.json
 
-Each arm is one step of `pretrain.ContrastiveModel` (forward, NT-Xent on two views, gradients, LARS)
+Each arm is one step of `ContrastiveModel` (forward, NT-Xent on two views, gradients, LARS)
 on images that are in memory; only the encoder differs. Arms take turns, so that what else the
 machine does falls on all. "resnet50" is SimCLR's, with the stride in the 3x3, and has 6 % more
 multiply-adds than keras.applications'; "resnet50_v1" has the same. A step's operations are counted
@@ -48,7 +48,8 @@ def build_step(arm, options):
     import tensorflow as tf
 
     from simclr_med.encoders import complexity, encoder, heads
-    from simclr_med.training import optimizer, pretrain
+    from simclr_med.training import optimizer
+    from simclr_med.training.contrastive import ContrastiveModel
 
     keras.utils.set_random_seed(0)
     size, width = options.image_size, options.width
@@ -62,12 +63,12 @@ def build_step(arm, options):
         counted = complexity.measure(arm, width, size)
     projection = heads.build_projection_head(network.output_shape[-1])
     cuts = "none" if arm == PEER else options.gradient_checkpointing
-    model = pretrain.ContrastiveModel(network, projection, 0.1, gradient_checkpointing=cuts)
+    model = ContrastiveModel(network, projection, 0.1, gradient_checkpointing=cuts)
     lars = optimizer.make_optimizer("lars", 0.1, 0.9, 1e-6, 0.001)
-    model.prepare(lars)
+    model.compile(lars)
     shape = [options.batch_size, size, size, 3]
     batch = {f"view{i}": tf.random.stateless_uniform(shape, [0, i]) for i in (1, 2)}
-    compiled = tf.function(lambda: model.train_step(batch))
+    compiled = tf.function(lambda: model.step(batch))
     compiled.get_concrete_function()
     return lambda: float(compiled()["loss"]), counted.multiply_adds
 

@@ -1,5 +1,13 @@
-"""SimCLR and MICLe pretraining for medical images (Azizi et al. 2021)."""
+"""SimCLR and MICLe pretraining for medical images (Azizi et al. 2021).
 
+For a Keras user's own `fit`, from the top, each with TensorFlow when it is first asked for:
+
+    model = simclr_med.ContrastiveModel(encoder, projection, temperature=0.1)
+    model.compile(optimizer=simclr_med.LARS(0.3))
+    model.fit(pairs, callbacks=[simclr_med.RefuseDivergence(), simclr_med.RunLog("work/a")])
+"""
+
+import importlib
 import sys
 
 if not (3, 10) <= sys.version_info[:2] <= (3, 11):
@@ -17,17 +25,27 @@ onednn.switch_on()
 
 __version__ = "0.1.0"
 
+# What a Keras user needs, and where it is: TensorFlow takes seconds, importing this does not.
+_FROM = {
+    "load_encoder": "encoders.networks",
+    "ContrastiveModel": "training.contrastive",
+    "SupervisedModel": "training.supervised",
+    "LARS": "training.optimizer",
+    "WarmUpCosine": "training.schedule",
+    "Checkpoints": "training.checkpoints",
+    "Monitor": "training.run_log",
+    "RefuseDivergence": "training.callbacks",
+    "RunLog": "training.run_log",
+    "StopOnSigterm": "training.callbacks",
+    "ViewSheet": "training.view_sheet",
+}
 
-def load_encoder(path):
-    """Return a Keras model from images `[B, H, W, 3]` in [0, 1] to features `[B, D]`.
 
-    Args:
-      path: the work folder of a run, or a folder that tools/import_checkpoint.py has written.
+def __getattr__(name):
+    if name not in _FROM:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_FROM[name]}"), name)
 
-    Raises:
-      InputError: it is neither.
-    """
-    # Late: TensorFlow takes seconds, importing the package does not.
-    from simclr_med.encoders import networks
 
-    return networks.load_encoder(path)
+def __dir__():
+    return sorted([*globals(), *_FROM])

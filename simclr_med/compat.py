@@ -85,11 +85,13 @@ def _is_legacy(optimizer):
 
 
 def build_optimizer(optimizer, variables):
-    """Create all that `optimizer` keeps beside `variables`; in the strategy's scope."""
+    """Create what `optimizer` keeps beside `variables`, if it has not; in the strategy's scope."""
     if not _is_legacy(optimizer):
         optimizer.build(variables)
         return
     legacy = inner(optimizer)
+    if hasattr(legacy, "current_learning_rate"):
+        return
     legacy._create_all_weights(variables)
     # Others keep the rate that they used last; a legacy optimizer has its schedule alone, and
     # counts on before anyone can ask.
@@ -165,6 +167,18 @@ def loss_scale(optimizer):
 def onednn_is_on():
     """Return whether this process's TensorFlow computes with oneDNN."""
     return _pywrap_util_port.IsMklEnabled()
+
+
+class AsynchronousCallback(keras.callbacks.Callback):
+    """A callback that reads no `logs` of steps, so that `fit` need not wait for the device.
+
+    Keras 2 makes numbers of the logs at each step for any callback that does not say so; Keras 3
+    decides by itself.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self._supports_tf_logs = True
 
 
 def layers_within(model):

@@ -4,8 +4,8 @@
     with strategy.scope():
         ...
 
-Within a replica's computation `gather`, `total` and `mean` reach over all replicas, their gradients
-too; on one replica they are the identity.
+Within a replica's computation `gather`, `sum_of_replicas` and `mean_of_replicas` reach over all
+replicas, their gradients too; on one replica they are the identity.
 """
 
 import functools
@@ -22,7 +22,7 @@ from simclr_med.errors import InputError
 
 
 def strategy_of(settings):
-    """The strategy of a `DistributeConfig`.
+    """Return the tf.distribute strategy of a `DistributeConfig`.
 
     Raises:
       InputError: the hardware is not there; says what was looked for.
@@ -103,7 +103,7 @@ _MAKERS = {"one": _one, "mirrored": _mirrored, "multi_worker": _multi_worker, "t
 
 
 def micro_batches(config, strategy):
-    """How many micro-batches a step has.
+    """Return how many micro-batches a step of a `Config` has; 1 for a whole batch at once.
 
     Raises:
       InputError: the batch does not divide so.
@@ -120,7 +120,7 @@ def micro_batches(config, strategy):
 
 
 def batches(make, strategy, micro_batches):
-    """What each worker and replica takes of the batches of a run.
+    """Return an iterable of what each worker and replica takes of the batches of a run.
 
     Args:
       make: called with `share` and `pieces`, see `dataset`, to a `tf.data.Dataset`.
@@ -137,13 +137,19 @@ def batches(make, strategy, micro_batches):
     return strategy.distribute_datasets_from_function(of_worker)
 
 
-def agree(strategy, what, value):
-    """Raises `InputError`, on all workers, unless all call it with a value that prints the same."""
+def refuse_disagreement(strategy, what, value):
+    """Raise `InputError`, on all workers, unless all call it with a value that prints the same.
+
+    Args:
+      strategy: of tf.distribute.
+      what: is compared, for the message.
+      value: has a `repr` that tells it from others.
+    """
     if workers(strategy)[1] == 1:
         return
     digest = np.frombuffer(hashlib.sha256(repr(value).encode()).digest(), np.uint8)
     given = digest.astype(np.float32)
-    sums = first(strategy, _summed(strategy)(tf.constant(given))).numpy()
+    sums = value_of_first_replica(strategy, _summed(strategy)(tf.constant(given))).numpy()
     differ = not np.array_equal(sums, given * strategy.num_replicas_in_sync)
     if any_worker(strategy, differ):
         raise InputError(
@@ -153,25 +159,26 @@ def agree(strategy, what, value):
 
 
 def any_worker(strategy, flag):
-    """Whether `flag` is set on any worker; all call it at the same step."""
+    """Return whether `flag` is set on any worker; all call it at the same step."""
     if workers(strategy)[1] == 1:
         return flag
-    return float(first(strategy, _summed(strategy)(tf.constant(float(flag))))) > 0
+    flags = _summed(strategy)(tf.constant(float(flag)))
+    return float(value_of_first_replica(strategy, flags)) > 0
 
 
 @functools.cache
 def _summed(strategy):
     # The flag comes from no device; its copy is of the replica's.
-    return compiled(lambda flag: total(tf.identity(flag)), strategy)
+    return compiled(lambda flag: sum_of_replicas(tf.identity(flag)), strategy)
 
 
 def replicas():
-    """How many replicas the current strategy has."""
+    """Return how many replicas the current strategy has."""
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
 def workers(strategy):
-    """(number of this worker, how many there are); one that drives a whole TPU slice is alone."""
+    """Return (number of this worker, how many there are); one that drives a TPU slice is alone."""
     resolver = strategy.cluster_resolver
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return 0, 1
@@ -179,24 +186,24 @@ def workers(strategy):
 
 
 def is_chief(strategy):
-    """Whether this process writes the work folder."""
+    """Return whether this process writes the work folder."""
     return workers(strategy)[0] == 0
 
 
 def gather(values):
-    """`[n, ...]` of each replica to `[R n, ...]`, in the replicas' order."""
+    """Return the `[n, ...]` of each of R replicas as `[R n, ...]`, in the replicas' order."""
     if replicas() == 1:
         return values
     return tf.distribute.get_replica_context().all_gather(values, axis=0)
 
 
-def total(values):
-    """A tensor, or a nest of them, summed over the replicas."""
+def sum_of_replicas(values):
+    """Return a tensor, or a nest of them, summed over the replicas."""
     return _reduced(tf.distribute.ReduceOp.SUM, values)
 
 
-def mean(values):
-    """A tensor, or a nest of them, averaged over the replicas."""
+def mean_of_replicas(values):
+    """Return a tensor, or a nest of them, averaged over the replicas."""
     return _reduced(tf.distribute.ReduceOp.MEAN, values)
 
 
@@ -207,16 +214,19 @@ def _reduced(operation, values):
 
 
 def replica_number():
-    """The number of the replica that computes, int32 scalar."""
+    """Return the number of the replica that computes, int32 scalar."""
     context = tf.distribute.get_replica_context()
     return tf.convert_to_tensor(context.replica_id_in_sync_group)
 
 
 def compiled(function, strategy, jit_compile=False):
-    """`function` of tensors, run by every replica; arguments and results stay with their replica.
+    """Return `function`, compiled and run by every replica.
+
+    Arguments and results, tensors, stay with their replica.
 
     Args:
       function: computes one replica's part.
+      strategy: of tf.distribute.
       jit_compile: by XLA; on one replica.
     """
     if jit_compile:
@@ -229,6 +239,6 @@ def compiled(function, strategy, jit_compile=False):
     return run
 
 
-def first(strategy, values):
-    """The first local replica's part of what `compiled` returned."""
+def value_of_first_replica(strategy, values):
+    """Return the first local replica's part of what a `compiled` function returned."""
     return tf.nest.map_structure(lambda v: strategy.experimental_local_results(v)[0], values)

@@ -79,10 +79,27 @@ def dispatch(arguments):
     elif mode in HEADS:
         from simclr_med.training import finetune as module
     elif mode == "evaluate":
-        from simclr_med.training import predict as module
+        return evaluate(config)
     else:
         from simclr_med.serving import export as module
     return module.run(config)
+
+
+def evaluate(config):
+    """Evaluate the head in `config.work_dir`: predictions of all splits, then files and a summary.
+
+    Raises:
+      InputError: see `predict.predict_splits`; nothing is written then.
+    """
+    from simclr_med.evaluation.evaluate import summary, write_evaluation
+    from simclr_med.training.predict import predict_splits
+
+    made = predict_splits(config)
+    results = write_evaluation(
+        config.work_dir, made.splits, config.evaluate, config.seed, made.data_sha256
+    )
+    for split, result in results.items():
+        print(summary(pathlib.Path(config.work_dir).name, split, result))
 
 
 def _report(config):

@@ -121,6 +121,11 @@ def test_flags_are_read_in_run_alone():
             marks=pytest.mark.slow,  # it builds and traces a dozen networks
         ),
         pytest.param(
+            "loop",
+            ["--steps=2", "--repeats=1", "--batch_size=4"],
+            marks=pytest.mark.slow,  # it traces a network three times
+        ),
+        pytest.param(
             "input_pipeline",
             ["--images=32", "--large=0", "--rounds=1"],
             marks=pytest.mark.slow,  # it traces KerasCV's layers

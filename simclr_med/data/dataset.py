@@ -91,7 +91,7 @@ class Positions:
         return order(n, self.batch_size, self.seed, start_step, stop_step, share).map(images)
 
     def recovering(self, stand_ins, steps, ahead):
-        """A function for `trainer.fit`: stands in for what is unreadable after so many steps.
+        """A function for `trainer.train`: stands in for what is unreadable after so many steps.
 
         Args:
           stand_ins: `StandIns`, whose substitutes these are.

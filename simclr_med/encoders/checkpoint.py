@@ -1,6 +1,6 @@
 """Checkpoints: a folder a step, strict in both directions, never half-written.
 
-    save(work_dir, variables, step=200, keep=2)
+    save(work_dir, values_of(variables), step=200, keep=2)
     step = restore_latest(work_dir, variables)  # 0 where there is none
 
 `checkpoints/200/variables.npz` has an array a variable, under a stable name such as
@@ -14,6 +14,7 @@ import pathlib
 import shutil
 import sys
 
+import keras
 import numpy as np
 
 from simclr_med import compat, files
@@ -23,39 +24,73 @@ LISTED = 20  # differing variables in a message
 
 
 def named_variables(model, prefix):
-    """Every weight of a functional Keras model, as `{prefix}/{layer}/{weight}`."""
+    """Return every weight of a Keras model's layers, as `{prefix}/{layer}/{weight}`.
+
+    The weights of a model within it have the inner model's name in their prefix.
+
+    Raises:
+      ValueError: two weights of a layer have one name.
+    """
     named = {}
     for layer in model.layers:
+        path = f"{prefix}/{layer.name}"
+        if isinstance(layer, keras.Model):
+            named |= named_variables(layer, path)
+            continue
         for variable in layer.weights:
             short = variable.name.split("/")[-1].split(":")[0]
-            named[f"{prefix}/{layer.name}/{short}"] = variable
+            if f"{path}/{short}" in named:
+                raise ValueError(f"two weights would be called {path}/{short} in a checkpoint")
+            named[f"{path}/{short}"] = variable
     return named
 
 
 def named_optimizer_variables(optimizer):
-    """The variables of a built optimizer, numbered: its slots follow the variables' order."""
+    """Return the variables of a built optimizer, numbered: slots follow the variables' order."""
     variables = compat.optimizer_variables(optimizer)
     return {f"optimizer/{i:04d}": variable for i, variable in enumerate(variables)}
 
 
+def named_training_variables(model):
+    """Return all that a compiled model needs to go on: its weights, and its optimizer's variables.
+
+    Args:
+      model: of Keras; one with `parts` has the names of these, another its own name, as prefixes.
+    """
+    parts = model.parts() if hasattr(model, "parts") else {model.name: model}
+    named = {}
+    for prefix, part in parts.items():
+        named |= named_variables(part, prefix)
+    compat.build_optimizer(model.optimizer, model.trainable_variables)
+    return named | named_optimizer_variables(model.optimizer)
+
+
+def values_of(variables):
+    """Return copies of variables, as arrays: `{name: array}` of `{name: variable}`.
+
+    Of a variable that lies on several machines, all of them take part.
+    """
+    return {name: variable.numpy() for name, variable in variables.items()}  # which copies
+
+
 def steps(work_dir):
-    """The steps that have a checkpoint, ascending."""
+    """Return the steps that have a checkpoint, ascending."""
     folder = pathlib.Path(work_dir) / "checkpoints"
     return sorted(int(path.name) for path in folder.glob("*") if path.name.isdigit())
 
 
-def save(work_dir, variables, step, keep, writes=True):
-    """Writes `checkpoints/<step>/`, then deletes all but the newest `keep`.
+def save(work_dir, values, step, keep):
+    """Write `checkpoints/<step>/`, then delete all but the newest `keep`.
 
     Args:
-      writes: False for a worker that takes part in reading the variables alone.
+      work_dir: folder of the run.
+      values: name to array, see `values_of`.
+      step: steps done; a checkpoint of it that is there already stays.
+      keep: how many checkpoints stay, 1 or more.
 
     Raises:
       OSError: the folder cannot be written; what it held stays.
     """
-    values = {name: variable.numpy() for name, variable in variables.items()}
-    if not writes:
-        return
     folder = pathlib.Path(work_dir) / "checkpoints"
     if step not in steps(work_dir):
         with files.new_folder(folder / str(step)) as path:
@@ -77,20 +112,15 @@ def _checksum(file):
     return digest.hexdigest()
 
 
-def restore_latest(work_dir, variables, writes=True):
-    """Restores every variable from the newest checkpoint that is whole; returns its step, or 0.
+def restore_latest(work_dir, variables):
+    """Restore every variable from the newest checkpoint that is whole; return its step, or 0.
 
-    Newer ones are named on stderr and renamed to `<step>.damaged`.
-
-    Args:
-      writes: False for a worker that leaves the renaming to another.
+    Newer ones, which are damaged, are named on stderr; see `set_aside_newer`.
 
     Raises:
       InputError: all are damaged, or the variables differ.
     """
     folder = pathlib.Path(work_dir) / "checkpoints"
-    for unfinished in folder.glob(".*.tmp") if writes else ():  # of a save that was killed
-        files.remove_folder(unfinished)
     damaged = {}
     for step in steps(work_dir)[::-1]:
         try:
@@ -104,9 +134,6 @@ def restore_latest(work_dir, variables, writes=True):
                 f"kept as {newer}.damaged",
                 file=sys.stderr,
             )
-            if writes:
-                files.remove_folder(folder / f"{newer}.damaged")
-                (folder / str(newer)).rename(folder / f"{newer}.damaged")
         return step
     if damaged:
         listed = "\n  ".join(map(str, damaged.values()))
@@ -114,12 +141,26 @@ def restore_latest(work_dir, variables, writes=True):
     return 0
 
 
+def set_aside_newer(work_dir, step):
+    """Rename checkpoints that are newer than `step` to `<step>.damaged`; remove unfinished ones.
+
+    One process of a run does so, after `restore_latest`, which has told why.
+    """
+    folder = pathlib.Path(work_dir) / "checkpoints"
+    for unfinished in folder.glob(".*.tmp"):  # of a save that was killed
+        files.remove_folder(unfinished)
+    for newer in steps(work_dir):
+        if newer > step:
+            files.remove_folder(folder / f"{newer}.damaged")
+            (folder / str(newer)).rename(folder / f"{newer}.damaged")
+
+
 class DamagedError(InputError):
     """A checkpoint's files are not what was written."""
 
 
 def saved_shapes(path):
-    """What the checkpoint folder `path` holds: name to shape, a list.
+    """Return what the checkpoint folder `path` holds: name to shape, a list.
 
     Raises:
       DamagedError: its files are not those that were written.
@@ -141,7 +182,7 @@ def saved_shapes(path):
 
 
 def refuse_differences(path, there, variables):
-    """Raises `InputError` unless `variables` has the names and shapes that `path` has `there`.
+    """Raise `InputError` unless `variables` has the names and shapes that `path` has `there`.
 
     Args:
       path: of a checkpoint, for the message, which lists what differs.
@@ -164,7 +205,7 @@ def refuse_differences(path, there, variables):
 
 
 def restore(path, variables, only):
-    """Restores `variables` from the checkpoint folder `path`.
+    """Restore `variables` from the checkpoint folder `path`.
 
     Args:
       path: a folder `checkpoints/<step>`.

@@ -19,7 +19,14 @@ from simclr_med.errors import InputError
 
 @dataclasses.dataclass(eq=False)
 class Networks:
-    """`encoder`: images to features; `projection`; `inputs`: images to what `head` reads."""
+    """The parts of a run's network, functional Keras models that share layers.
+
+    Attributes:
+      encoder: images `[B, H, W, 3]` to features `[B, D]`.
+      projection: features to projections `[B, P]`.
+      inputs: images to what the head reads; None in pretraining.
+      head: that to logits `[B, K]`; None in pretraining.
+    """
 
     encoder: keras.Model
     projection: keras.Model
@@ -27,7 +34,7 @@ class Networks:
     head: keras.Model | None = None
 
     def variables(self):
-        """All weights by stable name: encoder/..., projection/..., head/..."""
+        """Return all weights by stable name: encoder/..., projection/..., head/..."""
         named = checkpoint.named_variables(self.encoder, "encoder")
         named |= checkpoint.named_variables(self.projection, "projection")
         if self.head is not None:
@@ -35,12 +42,12 @@ class Networks:
         return named
 
     def logits(self, images, training=False):
-        """Images `[B, H, W, C]` to logits `[B, K]`."""
+        """Return the logits `[B, K]` of images `[B, H, W, C]`."""
         return self.head(self.inputs(images, training=training), training=training)
 
 
 def build(config, classes=None):
-    """Fresh networks, their weights drawn from the run's seed.
+    """Return fresh `Networks`, their weights drawn from the run's seed.
 
     Args:
       config: a `Config`.
@@ -69,7 +76,7 @@ def _build_encoder(config):
 
 
 def load_encoder(path):
-    """The trained encoder in `path`: a Keras model, images `[B, H, W, 3]` to features `[B, D]`.
+    """Return the trained encoder in `path`: images `[B, H, W, 3]` to features `[B, D]`, of Keras.
 
     Images are in [0, 1] whatever the weights' source: what else it expects is the model's first
     layer. input.json in the folder has the size, crop and interpolation of its own evaluation.
@@ -87,7 +94,7 @@ def load_encoder(path):
 
 
 def initialise(networks, init):
-    """Takes encoder, and projection head where there is one, from `init`.
+    """Restore encoder, and projection head where there is one, from `init`.
 
     Args:
       init: "random", "run:PATH" or "imported:PATH".
@@ -97,7 +104,7 @@ def initialise(networks, init):
 
 
 def restore_encoder(networks, path):
-    """Restores the encoder, and the projection head where the checkpoint folder `path` has one."""
+    """Restore the encoder, and the projection head where the checkpoint folder `path` has one."""
     prefixes = ("encoder/", "projection/")
     if not any(name.startswith("projection/") for name in checkpoint.saved_shapes(path)):
         prefixes = ("encoder/",)
@@ -106,7 +113,11 @@ def restore_encoder(networks, path):
 
 
 def last_checkpoint(work_dir):
-    """The folder of the checkpoint that a run ended with; refuses one that has not ended."""
+    """Return the folder of the checkpoint that the run in `work_dir` ended with.
+
+    Raises:
+      InputError: it has not ended, or not begun.
+    """
     found, steps = checkpoint.steps(work_dir), load_config(work_dir).train.steps
     if not found:
         raise InputError(f"{work_dir} holds no checkpoint: has the run been started?")
@@ -128,15 +139,17 @@ class Task:
 
     @classmethod
     def of(cls, info):
-        """The task of a data set's `DatasetInfo`."""
+        """Return the task of a data set's `DatasetInfo`."""
         return cls(info.task, tuple(info.classes), info.other_class)
 
     def save(self, work_dir):
+        """Write task.json."""
         text = json.dumps(dataclasses.asdict(self), indent=1, ensure_ascii=False)
         files.write_text(pathlib.Path(work_dir) / "task.json", text)
 
     @classmethod
     def load(cls, work_dir):
+        """Return the task of the head in `work_dir`; raise `InputError` where there is none."""
         file = pathlib.Path(work_dir) / "task.json"
         try:
             content = json.loads(file.read_text(encoding="utf-8"))
@@ -148,7 +161,7 @@ class Task:
 
 
 def load_trained(work_dir):
-    """Returns (`Config`, `Task`, `Networks`) of a run that has trained its head to the end."""
+    """Return (`Config`, `Task`, `Networks`) of a run that has trained its head to the end."""
     config = load_config(work_dir)
     task = Task.load(work_dir)
     path = last_checkpoint(work_dir)

@@ -14,12 +14,13 @@ from simclr_med import compat, distribute
 
 
 def batch_norm(**settings):
-    """Keras's layer with `settings`, or within the scope of several replicas one over all."""
+    """Return Keras's layer with `settings`; in the scope of several replicas, one over all."""
     if distribute.replicas() == 1:
         return keras.layers.BatchNormalization(**settings)
     return CrossReplicaBatchNormalization(**settings)
 
 
+@keras.saving.register_keras_serializable("simclr_med")
 class CrossReplicaBatchNormalization(keras.layers.BatchNormalization):
     """Normalises by the mean and variance of the images of all replicas, each having as many.
 
@@ -29,6 +30,7 @@ class CrossReplicaBatchNormalization(keras.layers.BatchNormalization):
     """
 
     def call(self, inputs, training=None):
+        """Return `inputs` `[b, ..., C]` normalised, by all replicas' statistics in training."""
         if not training:
             return super().call(inputs, training=False)
         x = tf.cast(inputs, tf.float32)
@@ -36,7 +38,7 @@ class CrossReplicaBatchNormalization(keras.layers.BatchNormalization):
         # Differences from the moving mean, which all replicas share: a mean of squares less a
         # square of means cancels where the mean is far from 0.
         away = mean - self.moving_mean
-        means = distribute.mean(tf.stack([away, variance + away**2]))
+        means = distribute.mean_of_replicas(tf.stack([away, variance + away**2]))
         mean = self.moving_mean + means[0]
         variance = means[1] - means[0] ** 2
         self._move(mean, variance, distribute.replicas() * (tf.size(x) // x.shape[-1]))
@@ -57,7 +59,7 @@ _kept = threading.local()  # a mirrored strategy traces its replicas in threads,
 
 @contextlib.contextmanager
 def statistics_kept(model):
-    """Within, batch normalisation leaves the moving statistics of `model` as they are."""
+    """While batch normalisation in `model` computes, leave its moving statistics as they are."""
     # A model may hold others, as that of a head on the projection head does.
     kind = keras.layers.BatchNormalization
     layers = [x for x in compat.layers_within(model) if type(x) is kind]

@@ -18,7 +18,7 @@ CUTS = {"stages": r"stage\d", "blocks": r"stage\d(_block\d+_out)?"}
 
 
 def forward(model, cuts, statistics="batch"):
-    """A function (images, training) that computes what a functional `model` does.
+    """Return a function (images, training) that computes what a functional `model` does.
 
     Args:
       model: an encoder, or any functional model from one input to one output that contains one;

@@ -1,4 +1,4 @@
-"""Losses, optimizers, the step and the loop, and the modes that train or predict.
+"""Models with their losses, optimizers, callbacks, the loop, and the modes that train or predict.
 
 May import: evaluation, data, encoders, views, config, and what all packages share.
 

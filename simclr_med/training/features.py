@@ -14,22 +14,22 @@ WATCHED = 2000  # cases of a split that a monitor looks at
 
 
 def extract(model, paths, config):
-    """What `model` makes of the evaluation view of each image, float32 `[M, D]`.
+    """Return what `model` makes of the evaluation view of each image, float32 `[M, D]`.
 
     Args:
       model: images `[B, S, S, 3]` in [0, 1] to `[B, D]`; used in inference mode.
-      paths, config: see `of_images`, as for what it raises.
+      paths, config: see `outputs_of_images`, as for what it raises.
     """
-    return of_images(inference(model), paths, config)
+    return outputs_of_images(inference(model), paths, config)
 
 
 def inference(model):
-    """`model` in inference mode, compiled."""
+    """Return `model` in inference mode, a compiled function of a batch."""
     return tf.function(lambda batch: model(batch, training=False), reduce_retracing=True)
 
 
-def of_images(infer, paths, config, batch_size=64, label="features"):
-    """What `infer` makes of the evaluation view of each image, `[M, D]`.
+def outputs_of_images(infer, paths, config, batch_size=64, label="features"):
+    """Return what `infer` makes of the evaluation view of each image, `[M, D]`.
 
     Args:
       infer: a compiled function of images `[b, S, S, 3]` in [0, 1], to `[b, D]`.
@@ -55,12 +55,15 @@ def of_images(infer, paths, config, batch_size=64, label="features"):
 
 
 def neighbours_vote(features, bank, labels):
-    """Probabilities `[N, K]` by the nearest neighbours in a bank, by cosine (Wu et al. 2018).
+    """Return the votes of the nearest neighbours in a bank, by cosine (Wu et al. 2018).
 
     Args:
       features: `[N, D]`.
       bank: `[M, D]`.
       labels: `[M, K]`, of the bank; NaN is unknown, and has no vote.
+
+    Returns:
+      Probabilities `[N, K]`; 0.5 where nobody has a vote.
     """
     features, bank = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (features, bank))
     similarities = features @ bank.T  # [N, M]
@@ -75,12 +78,14 @@ def neighbours_vote(features, bank, labels):
 
 
 def knn_monitor(encoder, data, config):
-    """A function to the metrics on the validation split of the training split's neighbours.
+    """Return a function to the metrics that the training split's neighbours give in validation.
+
+    For `run_log.Monitor`.
 
     Args:
-      encoder: images to features.
+      encoder: a Keras model, images `[B, S, S, 3]` in [0, 1] to features `[B, D]`.
       data: a `Manifest`.
-      config: a `Config`.
+      config: a `Config`: its seed, image size, crop of evaluation, and threads.
 
     Raises:
       DataError: one of the two splits is empty.
@@ -93,7 +98,7 @@ def knn_monitor(encoder, data, config):
     infer = inference(encoder)
 
     def monitor():
-        found, known = (of_images(infer, part.paths, config) for part in (watched, bank))
+        found, known = (outputs_of_images(infer, part.paths, config) for part in (watched, bank))
         by_image = neighbours_vote(found, known, labels)
         predicted = predictions.of_images(watched, by_image, data.info)
         scores = metrics.score(predicted, np.ones(len(watched)))

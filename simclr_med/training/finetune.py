@@ -18,90 +18,25 @@ from simclr_med.data import dataset, manifest
 from simclr_med.data.cases import label_fraction
 from simclr_med.data.unreadable import StandIns
 from simclr_med.encoders import input_contract, networks
-from simclr_med.encoders.recompute import forward
 from simclr_med.errors import InputError
-from simclr_med.training import features, objective, train_step, trainer, view_sheet
-from simclr_med.training.pretrain import optimizer_of, running
-
-
-class SupervisedModel(train_step.Trained):
-    """A network and its head, trained by the task's loss.
-
-    Args:
-      network: a Keras model from "inputs" to logits, trainable as a whole.
-      task: "multiclass" or "multilabel".
-      change: a `ChangeView`, which makes views of crops and draws; None where the batches bring
-        views.
-      gradient_checkpointing: "none", "stages" or "blocks".
-      bn_statistics: "batch" or "frozen", see `recompute.forward`.
-    """
-
-    def __init__(
-        self, network, task, *, change=None, gradient_checkpointing="none", bn_statistics="batch"
-    ):
-        super().__init__()
-        self.network = network
-        self.task = task
-        self.change = change
-        self.logits = forward(network, gradient_checkpointing, bn_statistics)
-
-    def call(self, inputs, training=False):
-        """Inputs to logits `[B, K]`."""
-        return self.logits(inputs, training=training)
-
-    def known(self, *targets):
-        """What the loss is a mean over, of all replicas; targets of batches `[b, K]`."""
-        return distribute.total(tf.add_n([objective.known(part, self.task) for part in targets]))
-
-    def part(self, batch, known):
-        """Gradients and loss of a part of the batch.
-
-        Args:
-          batch: "images" (or features) and "targets" `[b, K]`.
-          known: of the whole batch.
-        """
-        images = batch["images"]
-        if self.change is not None:
-            images = self.change(images, batch["draws"])
-        with tf.GradientTape() as tape:
-            logits = self(images, training=True)
-            summed = objective.supervised_loss(batch["targets"], logits, self.task)
-            loss = tf.math.divide_no_nan(summed, known)
-            scaled = compat.scaled(self.optimizer, loss)
-        return tape.gradient(scaled, self.trainable_variables), loss
-
-    def train_step(self, batch):
-        """Returns the step's scalars."""
-        gradients, loss = self.part(batch, self.known(batch["targets"]))
-        return self.update(gradients, {"loss": loss})
-
-    def micro_step(self, run):
-        """A function of a list of batches, whose gradients add up; see `train_step.Trained`."""
-
-        def added(batch, known, sums, losses):
-            gradients, loss = self.part(batch, known)
-            return train_step.added(sums, gradients), losses + loss
-
-        count, add, update = run(self.known), run(added), run(self.update)
-        start = run(lambda: (train_step.zeros(self.trainable_variables), tf.constant(0.0)))
-
-        def step(batches):
-            known = count(*[batch["targets"] for batch in batches])
-            sums, losses = start()
-            for batch in batches:
-                sums, losses = add(batch, known, sums, losses)
-            return update(sums, {"loss": losses})
-
-        return step
+from simclr_med.training import features, trainer
+from simclr_med.training.run_setup import configured_optimizer, image_settings
+from simclr_med.training.supervised import SupervisedModel
+from simclr_med.training.view_sheet import ViewSheet
 
 
 def run(config):
-    """Trains a head into `config.work_dir`, or goes on where it was stopped."""
+    """Train a head into `config.work_dir`, or go on where it was stopped.
+
+    Raises:
+      InputError: flags, data or work folder are wrong.
+      RunError, LostError, SystemExit: see `trainer.train`.
+    """
     data = manifest.read(config.data.data_dir)
     cases = data.cases(config.data.splits)
     cases = label_fraction(cases, config.data.label_fraction, config.seed)
     strategy = distribute.strategy_of(config.distribute)
-    distribute.agree(strategy, "flags or data", (identity(config), data.fingerprint))
+    distribute.refuse_disagreement(strategy, "flags or data", (identity(config), data.fingerprint))
     train = _train_probe if config.mode == "linear_probe" else _train_all
     with strategy.scope():
         with compat.precision(config.train.precision):
@@ -128,8 +63,6 @@ def _train_all(config, nets, cases, task, strategy):
     )
     recover = positions.recovering(stand_ins, config.train.steps, dataset.ahead(config))
     micro_batches = distribute.micro_batches(config, strategy)
-    if distribute.is_chief(strategy):
-        view_sheet.write(config.work_dir, positions, recipe, recover)
 
     def batches_from(done):
         running = dataset.running(config) | {"start_step": done}
@@ -138,10 +71,16 @@ def _train_all(config, nets, cases, task, strategy):
 
     with compat.precision(config.train.precision):
         network = keras.Model(nets.inputs.inputs, nets.head(nets.inputs.outputs[0]))
-    model = SupervisedModel(network, task, **running(config, recipe))
-    model.prepare(optimizer_of(config))
-    trainer.fit(
-        model, nets.variables(), batches_from, config=config, strategy=strategy, recover=recover
+    model = SupervisedModel(network, task, **image_settings(config, recipe))
+    model.compile(configured_optimizer(config), jit_compile=config.train.jit_compile)
+    trainer.train(
+        model,
+        nets.variables(),
+        batches_from,
+        config=config,
+        strategy=strategy,
+        recover=recover,
+        callbacks=[ViewSheet(config.work_dir, positions, recipe, recover)],
     )
 
 
@@ -171,5 +110,5 @@ def _train_probe(config, nets, cases, task, strategy):
         return tf.data.Dataset.from_generator(indices, output_signature=spec).map(gather)
 
     model = SupervisedModel(nets.head, task)
-    model.prepare(optimizer_of(config))
-    trainer.fit(model, nets.variables(), batches, config=config, strategy=strategy)
+    model.compile(configured_optimizer(config), jit_compile=config.train.jit_compile)
+    trainer.train(model, nets.variables(), batches, config=config, strategy=strategy)

@@ -5,10 +5,11 @@ import tensorflow as tf
 from simclr_med import distribute
 
 LARGE = 1e9
+TASKS = ("multiclass", "multilabel")
 
 
 def nt_xent(projections, temperature):
-    """NT-Xent (Chen et al. 2020, equation 1): the mean over the 2B anchors of all replicas.
+    """Return NT-Xent (Chen et al. 2020, equation 1), the mean over the 2B anchors of all replicas.
 
     Each replica has R times fewer anchors, and all candidates: gradients reach those of the others.
     google-research/simclr reports the sum of two means over B: twice this.
@@ -42,29 +43,44 @@ def nt_xent(projections, temperature):
     return tf.reduce_mean(losses) * share, scalars
 
 
-def known(targets, task):
-    """What a supervised loss is a mean over: of targets `[B, K]`, the rows or the known entries."""
+def labelled_count(targets, task):
+    """Return what a supervised loss is a mean over: rows, or for "multilabel" known entries.
+
+    Args:
+      targets: `[B, K]`; NaN is unknown.
+      task: one of `TASKS`.
+    """
     if task == "multiclass":
         return tf.cast(tf.shape(targets)[0], tf.float32)
     return tf.reduce_sum(tf.cast(tf.logical_not(tf.math.is_nan(targets)), tf.float32))
 
 
-def supervised_loss(targets, logits, task):
-    """The summed loss of targets and logits `[B, K]`; over `known` it is the mean.
+def summed_loss(targets, logits, task, sample_weight=None):
+    """Return the sum of a supervised loss; divided by `labelled_count` it is the mean.
 
-    "multiclass": cross-entropy; several primary diagnoses share the probability equally.
-    "multilabel": binary cross-entropy over the entries that are known; NaN is unknown.
+    As in Keras, weights multiply what they weigh, and the mean is over the count as it is.
+
+    Args:
+      targets: `[B, K]`. "multiclass": several primary diagnoses share the probability equally.
+        "multilabel": 1 present, 0 absent, NaN unknown and left out.
+      logits: `[B, K]`.
+      task: "multiclass", cross-entropy, or "multilabel", binary cross-entropy of each entry.
+      sample_weight: `[B]`; None is 1 everywhere.
     """
     logits = tf.cast(logits, tf.float32)
     if task == "multiclass":
         shares = targets / tf.reduce_sum(targets, axis=1, keepdims=True)
-        return tf.reduce_sum(tf.nn.softmax_cross_entropy_with_logits(shares, logits))
-    unknown = tf.math.is_nan(targets)
-    losses = tf.nn.sigmoid_cross_entropy_with_logits(tf.where(unknown, 0.0, targets), logits)
-    return tf.reduce_sum(tf.where(unknown, 0.0, losses))
+        losses = tf.nn.softmax_cross_entropy_with_logits(shares, logits)  # [B]
+    else:
+        unknown = tf.math.is_nan(targets)
+        losses = tf.nn.sigmoid_cross_entropy_with_logits(tf.where(unknown, 0.0, targets), logits)
+        losses = tf.reduce_sum(tf.where(unknown, 0.0, losses), axis=1)
+    if sample_weight is not None:
+        losses *= tf.reshape(tf.cast(sample_weight, tf.float32), [-1])
+    return tf.reduce_sum(losses)
 
 
 def probabilities(logits, task):
-    """Logits to probabilities: over the classes, or for each finding by itself."""
+    """Return the probabilities of logits `[B, K]`: over the classes, or of each finding alone."""
     logits = tf.cast(logits, tf.float32)
     return tf.nn.softmax(logits) if task == "multiclass" else tf.nn.sigmoid(logits)

@@ -1,4 +1,7 @@
-"""What can be seen of a run: log.csv, TensorBoard's files, a profile.
+"""What can be seen of a run: log.csv, monitor.csv, TensorBoard's files.
+
+    board = Board("work/a/tensorboard")
+    model.fit(pairs, callbacks=[RunLog("work/a", board), Monitor("work/a", measure, 1000, board)])
 
 log.csv and monitor.csv grow with each checkpoint, so that they tell the same story as it.
 TensorBoard's files are written as the run goes; what is computed again after a kill has the same
@@ -9,98 +12,172 @@ import contextlib
 import os
 import pathlib
 import sys
+import time
 
 import tensorflow as tf
 import tqdm
 
 from simclr_med import files
+from simclr_med.training.callbacks import READ_EVERY, DeferredReader, StepCallback
 
 
-class Watch:
-    """A context in which a run is watched.
+class Board:
+    """TensorBoard's files in a folder. A failure to write is told once, and stops no run."""
 
-    Args:
-      config: a `Config`.
-      start_step: steps already done.
-      writes: False for a worker that leaves this to another.
-    """
+    def __init__(self, folder):
+        self.folder, self._writer, self._failed = str(folder), None, False
 
-    def __init__(self, config, start_step, writes):
-        self.work_dir = pathlib.Path(config.work_dir)
-        self.every, self.writes = config.train.log_every, writes
-        self.log = Table(self.work_dir / "log.csv", start_step)
-        self.monitored = Table(self.work_dir / "monitor.csv", start_step)
-        self.board = None
-        self.first, self.last = 0, 0
-        if config.watch.profile_steps and writes:
-            self.first, self.last = map(int, config.watch.profile_steps.split(","))
-        self.profiling = False
+    def scalars(self, group, step, scalars):
+        """Write `{name: float}` of a step as GROUP/NAME."""
+        with self._writing():
+            for name, value in scalars.items():
+                tf.summary.scalar(f"{group}/{name}", value, step=step)
 
-    def __enter__(self):
-        if self.writes:
-            with self._plots():
-                self.board = tf.summary.create_file_writer(str(self.work_dir / "tensorboard"))
-                views = self.work_dir / "views.png"
-                if views.exists():
-                    picture = tf.io.decode_png(views.read_bytes())[None]
-                    with self.board.as_default():
-                        tf.summary.image("views", picture, step=0)
-        return self
+    def image(self, name, picture):
+        """Write a picture, uint8 `[H, W, 3]`."""
+        with self._writing():
+            tf.summary.image(name, picture[None], step=0)
 
-    def __exit__(self, *error):
-        if self.profiling:
-            tf.profiler.experimental.stop()
-        with self._plots():
-            if self.board:
-                self.board.close()
+    def flush(self):
+        """Have on disk what was written."""
+        if self._writer is not None:
+            with self._writing():
+                self._writer.flush()
 
     @contextlib.contextmanager
-    def _plots(self):
-        """What TensorBoard's writer does within may fail: a plot is no reason to stop a run."""
+    def _writing(self):
+        if self._failed:
+            yield  # without a writer, summaries are dropped
+            return
         try:
-            yield
+            if self._writer is None:
+                self._writer = tf.summary.create_file_writer(self.folder)
+            with self._writer.as_default():
+                yield
         except tf.errors.OpError as error:
-            self.board = None
+            self._failed = True
             tqdm.tqdm.write(f"warning: no more plots for TensorBoard: {error}", file=sys.stderr)
 
-    def profile(self, done):
-        """Called before each step; profiles those that were asked for."""
-        if done + 1 == self.first and not self.profiling:
-            tf.profiler.experimental.start(str(self.work_dir / "tensorboard"))
-            self.profiling = True
-        elif self.profiling and done == self.last:
-            tf.profiler.experimental.stop()
-            self.profiling = False
 
-    def step(self, step, scalars):
-        """Notes the scalars of a step, every so often."""
-        if step % self.every == 0:
-            self._note(self.log, step, scalars, "train")
+class RunLog(DeferredReader):
+    """Writes each step's own scalars into log.csv and TensorBoard's files.
 
-    def monitor(self, step, scalars):
-        """Notes what a monitor found, and prints it."""
-        self._note(self.monitored, step, scalars, "monitor")
-        if self.writes:
+    A row has what the step measured, and, where our loop tells it, "input_wait": the share of the
+    time between two readings of the device that was spent waiting for batches.
+
+    Args:
+      work_dir: folder of the run.
+      board: a `Board`; by default one in the folder's tensorboard/.
+      every: steps from one row to the next.
+      read_every: steps from one reading of the device to the next.
+    """
+
+    def __init__(self, work_dir, board=None, every=1, read_every=READ_EVERY):
+        super().__init__(read_every)
+        self.work_dir, self.every = pathlib.Path(work_dir), every
+        self.board = board or Board(self.work_dir / "tensorboard")
+
+    def on_train_begin(self, logs=None):
+        """Show the view sheet, where there is one."""
+        super().on_train_begin(logs)
+        self.table = Table(self.work_dir / "log.csv", self.done)
+        self._window = self._waited = self._share = None
+        views = self.work_dir / "views.png"
+        if views.exists() and self.writes():
+            self.board.image("views", tf.io.decode_png(views.read_bytes()))
+
+    def on_train_batch_begin(self, batch, logs=None):
+        """Note when the first step since a reading begins."""
+        super().on_train_batch_begin(batch, logs)
+        if self._window is None:
+            self._window = time.perf_counter()
+
+    def after_step(self, step, logs):
+        """Keep the step, and how long it waited for its batch."""
+        if "input_wait" in logs:
+            self._waited = (self._waited or 0) + logs["input_wait"]
+        super().after_step(step, logs)
+
+    def read(self):
+        """Take the steps that are kept, and begin another window of time."""
+        if self._waited is not None:
+            self.model.last_step.scalars()  # the device has done them: no time is theirs any more
+            self._share = min(1.0, self._waited / (time.perf_counter() - self._window))
+        super().read()
+        self._window = self._waited = self._share = None
+
+    def take(self, step, scalars):
+        """Note a step's row."""
+        if step % self.every or not self.writes():
+            return
+        if self._share is not None:
+            scalars["input_wait"] = self._share
+        self.table.add(step, scalars)
+        self.board.scalars("train", step, scalars)
+
+    def write(self):
+        """Write all rows up to the last step."""
+        self.read()
+        if self.writes():
+            self.table.write()
+            self.board.flush()
+
+    def on_train_end(self, logs=None):
+        """Write what is left."""
+        self.write()
+        super().on_train_end(logs)
+
+    def close(self):
+        """Write what was read; where that fails, what ended the training is told, not this."""
+        if self.writes():
+            with contextlib.suppress(OSError):
+                self.table.write()
+            self.board.flush()
+
+
+class Monitor(StepCallback):
+    """Measures the model every so many steps: monitor.csv, TensorBoard's files, a line.
+
+    Args:
+      work_dir: folder of the run.
+      measure: a function without arguments to `{name: float}`, such as `features.knn_monitor`.
+      every: steps from one measurement to the next; the last step is measured too.
+      board: a `Board`; by default one in the folder's tensorboard/.
+    """
+
+    def __init__(self, work_dir, measure, every=1000, board=None):
+        super().__init__()
+        self.work_dir, self.measure, self.every = pathlib.Path(work_dir), measure, every
+        self.board = board or Board(self.work_dir / "tensorboard")
+
+    def on_train_begin(self, logs=None):
+        """Begin a table."""
+        super().on_train_begin(logs)
+        self.table, self._measured = Table(self.work_dir / "monitor.csv", self.done), self.done
+
+    def after_step(self, step, logs):
+        """Measure when it is time; a run that is being stopped is not kept waiting."""
+        if step % self.every == 0 and not self.model.stop_training:
+            self._note(step)
+
+    def on_train_end(self, logs=None):
+        """Measure the last step."""
+        if self._measured != self.done and not self.model.stop_training:
+            self._note(self.done)
+        super().on_train_end(logs)
+
+    def _note(self, step):
+        scalars, self._measured = self.measure(), step
+        if self.writes():
+            self.table.add(step, scalars)
+            self.table.write()
+            self.board.scalars("monitor", step, scalars)
             shown = ", ".join(f"{name} {value:.4g}" for name, value in scalars.items())
             tqdm.tqdm.write(f"step {step}: {shown}", file=sys.stderr)
 
-    def _note(self, table, step, scalars, group):
-        if not self.writes:
-            return
-        table.add(step, scalars)
-        with self._plots():
-            if self.board:
-                with self.board.as_default():
-                    for name, value in scalars.items():
-                        tf.summary.scalar(f"{group}/{name}", value, step=step)
-
-    def write(self):
-        """Writes what was noted."""
-        self.log.write()
-        self.monitored.write()
-        with self._plots():
-            if self.board:
-                self.board.flush()
+    def close(self):
+        """Have TensorBoard's file on disk."""
+        self.board.flush()
 
 
 class Table:
@@ -114,12 +191,12 @@ class Table:
         self.rows, self.begun = [], False
 
     def add(self, step, scalars):
-        """Adds a row, yet to be written."""
+        """Note a row `{name: float}`, yet to be written."""
         numbers = {name: f"{value:.6g}" for name, value in scalars.items()}
         self.rows.append({"step": str(step), **numbers})
 
     def write(self):
-        """Writes the rows that were added since the last time."""
+        """Write the rows that were noted since the last time."""
         if not self.rows:
             return
         if not self.begun:

@@ -1,24 +1,27 @@
-"""The loop: steps, log, checkpoints, stopping. What every training shares; it knows no task.
+"""The training of the modes: steps, with the callbacks of a run. It knows no task.
 
-fit(model, weights, batches_from, config=config, strategy=strategy)
+    train(model, variables, batches_from, config=config, strategy=strategy)
+
+The loop is Keras's `fit` for what `fit` has not: several batches a step, going on at any step, and
+with other batches where one could not be read. docs/decisions.md has the measurement.
 """
 
 import contextlib
-import math
 import pathlib
 import re
-import signal
 import sys
 import time
 
 import tensorflow as tf
-import tqdm
 
 from simclr_med import distribute
 from simclr_med.data.unreadable import UNREADABLE
 from simclr_med.encoders import checkpoint
-from simclr_med.errors import EXIT_TERMINATED, UNWRITABLE, LostError, RunError
-from simclr_med.training import run_log, train_step
+from simclr_med.errors import EXIT_TERMINATED, LostError
+from simclr_med.training.callbacks import Profile, Progress, RefuseDivergence, StopOnSigterm
+from simclr_med.training.checkpoints import Checkpoints
+from simclr_med.training.run_log import Board, Monitor, RunLog
+from simclr_med.training.train_step import compiled_step
 
 # What the collectives of several machines raise when one of them is gone.
 LOST = (
@@ -30,12 +33,14 @@ LOST = (
 )
 
 
-def fit(model, weights, batches_from, *, config, strategy, recover=None, monitor=None):
-    """Trains up to `config.train.steps`, from the newest checkpoint on where there is one.
+def train(
+    model, variables, batches_from, *, config, strategy, recover=None, monitor=None, callbacks=()
+):
+    """Train up to `config.train.steps`, from the newest checkpoint on where there is one.
 
     Args:
-      model: a `train_step.Trained`, prepared in the strategy's scope, which this is called in too.
-      weights: name to variable; a checkpoint holds them and the optimizer's.
+      model: a `MeasuredModel`, compiled in the strategy's scope, which this is called in too.
+      variables: name to variable; a checkpoint holds them and the optimizer's.
       batches_from: a number of steps done to an iterable of the batches after them, as many a step
         as it has micro-batches.
       config: a `Config`.
@@ -43,6 +48,7 @@ def fit(model, weights, batches_from, *, config, strategy, recover=None, monitor
       recover: called with the steps done when the next batch could not be read; returns whether it
         found and removed the cause. None where nothing can.
       monitor: a function without arguments to a dict of numbers, called every so many steps.
+      callbacks: more of them, before those of every run.
 
     Raises:
       InputError: the checkpoint is of another model.
@@ -50,63 +56,112 @@ def fit(model, weights, batches_from, *, config, strategy, recover=None, monitor
       LostError: another machine or the data service is lost.
       SystemExit: with code 143, after saving, on SIGTERM.
     """
-    train, label = config.train, pathlib.Path(config.work_dir).name
-    chief = distribute.is_chief(strategy)
-    variables = weights | checkpoint.named_optimizer_variables(model.optimizer)
-    done = checkpoint.restore_latest(config.work_dir, variables, chief)
-    if done >= train.steps:
-        print(f"{label}: its {train.steps} steps were done already")
+    variables = variables | checkpoint.named_optimizer_variables(model.optimizer)
+    done = checkpoint.restore_latest(config.work_dir, variables)
+    if distribute.is_chief(strategy):
+        checkpoint.set_aside_newer(config.work_dir, done)
+    if done >= config.train.steps:
+        name = pathlib.Path(config.work_dir).name
+        print(f"{name}: its {config.train.steps} steps were done already")
         return
-    distribute.agree(strategy, f"the step to go on from ({done} here)", done)
+    distribute.refuse_disagreement(strategy, f"the step to go on from ({done} here)", done)
+
+    def recovered(error, done):
+        if recover and not isinstance(error, LOST) and recover(done):
+            return True
+        _refuse_lost(error, done, config, strategy)
+        return False
+
     micro_batches = distribute.micro_batches(config, strategy)
-    step = train_step.of(model, strategy, micro_batches, train.jit_compile)
-    watch = run_log.Watch(config, done, chief)
-    bar = tqdm.tqdm(
-        desc=label,
-        initial=done,
-        total=train.steps,
-        unit="step",
-        mininterval=0.5 if sys.stderr.isatty() else 15,  # sparse where nobody watches
-        disable=not chief,
-    )
-    batches = None
-    with bar, watch, _termination() as asked:
-        while done < train.steps:
-            try:
-                if batches is None:
-                    batches = iter(batches_from(done))
-                watch.profile(done)
-                begin = time.perf_counter()
-                parts = [next(batches) for _ in range(micro_batches)]
-                waited = time.perf_counter() - begin
-                scalars = step(parts)
-                done += 1
-                scalars["input_wait"] = waited / (time.perf_counter() - begin)
-                watch.step(done, scalars)
-                _refuse_divergence(done, scalars, watch)
-                bar.set_postfix(loss=f"{scalars['loss']:.3f}", refresh=False)
-                bar.update()
-                stopping = distribute.any_worker(strategy, bool(asked))
-                if done % train.save_every == 0 or done == train.steps or stopping:
-                    _save(config, variables, done, watch, chief)
-                if stopping:
-                    if chief:
-                        note = f"terminated: saved step {done}; the same command goes on"
-                        print(note, file=sys.stderr)
-                    raise SystemExit(EXIT_TERMINATED)
-                if monitor and (done % config.watch.monitor_every == 0 or done == train.steps):
-                    watch.monitor(done, monitor())
-                    watch.write()
-            except (*UNREADABLE, *LOST, tf.errors.UnknownError) as error:
-                if recover and not isinstance(error, LOST) and recover(done):
+    step = compiled_step(model, strategy, micro_batches, config.train.jit_compile)
+    stop = StopOnSigterm()
+    callbacks = [*callbacks, *_callbacks(config, variables, monitor, stop)]
+    loop = Loop(model, step, callbacks, micro_batches)
+    done = loop.run(batches_from, done, config.train.steps, recovered)
+    if stop.stopped:
+        if distribute.is_chief(strategy):
+            print(f"terminated: saved step {done}; the same command goes on", file=sys.stderr)
+        raise SystemExit(EXIT_TERMINATED)
+
+
+def _callbacks(config, variables, monitor, stop):
+    """Return the callbacks of every run, in the order in which they must hear of a step."""
+    work_dir, settings, watch = pathlib.Path(config.work_dir), config.train, config.watch
+    board = Board(work_dir / "tensorboard")
+    log, divergence = RunLog(work_dir, board, settings.log_every), RefuseDivergence()
+    made = [log, divergence, stop]
+    if watch.profile_steps:
+        made.append(Profile(board.folder, *map(int, watch.profile_steps.split(","))))
+    if monitor:
+        made.append(Monitor(work_dir, monitor, watch.monitor_every, board))
+    ready = (log.write, divergence.read)
+    saves = Checkpoints(work_dir, settings.save_every, settings.keep_checkpoints, variables, ready)
+    return [*made, saves, Progress(work_dir.name, settings.steps)]
+
+
+class Loop:
+    """Steps of a model, with callbacks that are told as Keras's `fit` tells them.
+
+    Args:
+      model: a `MeasuredModel`, compiled.
+      step: takes a step, see `train_step.compiled_step`.
+      callbacks: of Keras; those of callbacks.py are closed, however the training ends.
+      micro_batches: how many batches are a step.
+    """
+
+    def __init__(self, model, step, callbacks, micro_batches=1):
+        self.model, self.step, self.callbacks = model, step, list(callbacks)
+        self.micro_batches = micro_batches
+
+    def run(self, batches_from, done, steps, recovered):
+        """Train from `done` steps to `steps`, or until a callback stops it.
+
+        Args:
+          batches_from: steps done to an iterable of batches.
+          done: steps done before.
+          steps: to have done in the end.
+          recovered: called with TensorFlow's error and the steps done; returns whether to go on,
+            with batches made anew.
+
+        Returns:
+          The steps done.
+        """
+        self.model.stop_training = False
+        with contextlib.ExitStack() as closing:
+            for callback in self.callbacks:
+                callback.set_model(self.model)
+                callback.set_params({"start_step": done, "steps": steps})
+                callback.on_train_begin()
+                closing.callback(getattr(callback, "close", lambda: None))
+            batches = None
+            while done < steps and not self.model.stop_training:
+                try:
+                    if batches is None:
+                        batches = iter(batches_from(done))
+                    self._one_step(batches, done)
+                    done += 1
+                except (*UNREADABLE, *LOST, tf.errors.UnknownError) as error:
+                    if not recovered(error, done):
+                        raise
                     batches = None
-                    continue
-                _refuse_lost(error, done, config, strategy)
-                raise
+            self._tell("on_train_end")
+        return done
+
+    def _one_step(self, batches, done):
+        self._tell("on_train_batch_begin", done)
+        begin = time.perf_counter()
+        parts = [next(batches) for _ in range(self.micro_batches)]
+        waited = time.perf_counter() - begin
+        self.step(parts)
+        self._tell("on_train_batch_end", done, {"input_wait": waited})
+
+    def _tell(self, what, *arguments):
+        for callback in self.callbacks:
+            getattr(callback, what)(*arguments)
 
 
 def _refuse_lost(error, step, config, strategy):
-    """Raises `LostError` where TensorFlow's `error` is that of another machine."""
+    """Raise `LostError` where TensorFlow's `error` is that of another machine."""
     if config.data.data_service and isinstance(error, tf.errors.UnknownError):
         raise LostError(
             f"the data service failed after step {step}: has a worker died? Checkpoints are kept, "
@@ -119,42 +174,3 @@ def _refuse_lost(error, step, config, strategy):
             f"another machine was lost, or failed, after step {step}: {why}\nStep {saved} is what "
             "is saved; the same command on all machines goes on from there"
         ) from error
-
-
-def _refuse_divergence(step, scalars, watch):
-    # A step whose gradients overflow in float16 is skipped, and the scale lowered.
-    watched = ("loss",) if "loss_scale" in scalars else ("loss", "gradient_norm")
-    for name in watched:
-        if not math.isfinite(scalars[name]):
-            watch.write()
-            raise RunError(
-                f"the {name} is {scalars[name]} at step {step}; checkpoints before it are kept. "
-                "A smaller --learning_rate or longer warm-up may help"
-            )
-
-
-def _save(config, variables, step, watch, chief):
-    try:
-        watch.write()  # first: rows beyond the newest checkpoint are dropped, none would be missed
-        checkpoint.save(config.work_dir, variables, step, config.train.keep_checkpoints, chief)
-    except OSError as error:
-        if error.errno not in UNWRITABLE:
-            raise
-        folder = pathlib.Path(config.work_dir) / "checkpoints"
-        kept = checkpoint.steps(config.work_dir)
-        raise RunError(
-            f"step {step} cannot be saved in {folder}: {error.strerror}. "
-            + (f"Step {kept[-1]} is whole there" if kept else "No step was saved before it")
-            + ", and the same command goes on when that is mended"
-        ) from error
-
-
-@contextlib.contextmanager
-def _termination():
-    """Yields a list that SIGTERM adds to: it is kept until the step has ended."""
-    asked = []
-    previous = signal.signal(signal.SIGTERM, lambda *_: asked.append(True))
-    try:
-        yield asked
-    finally:
-        signal.signal(signal.SIGTERM, previous)

@@ -9,41 +9,55 @@ from PIL import Image
 from simclr_med import files
 from simclr_med.data import dataset
 from simclr_med.data.unreadable import UNREADABLE
+from simclr_med.training.callbacks import StepCallback
 from simclr_med.views.changing import change_each
 from simclr_med.views.decode import read
 
 SHOWN = 8
 
 
-def write(work_dir, positions, recipe, recover):
-    """Writes views.png of a run, with its first examples, if it is not there.
+class ViewSheet(StepCallback):
+    """Writes views.png into a run's folder before its first step, if it is not there.
+
+    It stands before `RunLog`, which shows the picture in TensorBoard.
 
     Args:
       work_dir: of the run.
       positions, recipe: see `sheet`.
-      recover: see `trainer.fit`.
+      recover: called with 0 where an image cannot be read; returns whether it found and removed
+        the cause, see `Positions.recovering`.
     """
-    path = pathlib.Path(work_dir) / "views.png"
-    if path.exists():
-        return
-    while True:
-        try:
-            picture = sheet(positions, recipe, SHOWN)
-            break
-        except UNREADABLE:
-            if not recover(0):
-                raise
-    save(path, picture)
+
+    def __init__(self, work_dir, positions, recipe, recover=lambda done: False):
+        super().__init__()
+        self.path = pathlib.Path(work_dir) / "views.png"
+        self.positions, self.recipe, self.recover = positions, recipe, recover
+
+    def on_train_begin(self, logs=None):
+        """Write the picture."""
+        super().on_train_begin(logs)
+        if self.writes() and not self.path.exists():
+            save(self.path, self._picture())
+
+    def _picture(self):
+        while True:
+            try:
+                return sheet(self.positions, self.recipe, SHOWN)
+            except UNREADABLE:
+                if not self.recover(0):
+                    raise
 
 
 def save(path, picture):
-    """Writes uint8 `[H, W, 3]` as a PNG."""
+    """Write uint8 `[H, W, 3]` as a PNG."""
     with files.replacing(path) as beside:
         Image.fromarray(picture).save(beside, format="PNG")
 
 
 def sheet(positions, recipe, rows, pairs=1):
-    """The first examples of a run, a row each: original, views, and for a case its other original.
+    """Return a picture of a run's first examples.
+
+    A row has the original, its views, and for a case its other original.
 
     Args:
       positions: `Positions`; with 1 or 2 images.
@@ -75,6 +89,6 @@ def sheet(positions, recipe, rows, pairs=1):
 
 
 def original(path, size):
-    """The whole image, squeezed into a square: float32 `[size, size, 3]` in [0, 1]."""
+    """Return the whole image, squeezed into a square: float32 `[size, size, 3]` in [0, 1]."""
     image = tf.image.resize(read(path), [size, size], "area")
     return np.asarray(image) / 255

@@ -13,7 +13,7 @@ from simclr_med.config.making import for_existing_run, make_config
 from simclr_med.data import dataset
 from simclr_med.encoders import checkpoint, networks, recompute
 from simclr_med.errors import InputError, RunError
-from simclr_med.training import finetune, predict, pretrain, train_step
+from simclr_med.training import finetune, pretrain, trainer
 
 SMALL = {"encoder": "resnet18", "width": 0.125, "image_size": 32, "steps": 2, "batch_size": 8}
 PRETRAINING = {  # values other than the test's base
@@ -188,13 +188,13 @@ def test_frozen_statistics_stay(base, data_dir, tmp_path):
 
 
 def test_jit_compile_reaches_xla(base, data_dir, tmp_path, monkeypatch):
-    seen, original = [], train_step.of
+    seen, original = [], trainer.compiled_step
 
     def spy(model, strategy, micro_batches, jit_compile):
         seen.append(jit_compile)
         return original(model, strategy, micro_batches, jit_compile)
 
-    monkeypatch.setattr(train_step, "of", spy)
+    monkeypatch.setattr(trainer, "compiled_step", spy)
     after = pretrained(data_dir, tmp_path / "run", jit_compile=True)
     assert seen == [True]
     for name, value in weights(base).items():
@@ -290,7 +290,7 @@ def evaluated(head, data_dir, tmp_path, **given):
     copy = tmp_path / f"head{len(list(tmp_path.iterdir()))}"
     shutil.copytree(head, copy)
     given = {"data_dir": str(data_dir), "bootstrap_replicates": 40, **given}
-    predict.run(for_existing_run("evaluate", str(copy), given))
+    run.evaluate(for_existing_run("evaluate", str(copy), given))
     return copy, json.loads((copy / "metrics.json").read_text())["splits"]
 
 

@@ -33,7 +33,8 @@ from simclr_med.config.making import make_config
 from simclr_med.config.storage import load_config, to_json
 from simclr_med.encoders import checkpoint, importers, input_contract, networks
 from simclr_med.errors import InputError
-from simclr_med.training import finetune, predict, pretrain
+from simclr_med.run import evaluate
+from simclr_med.training import finetune, pretrain
 
 
 def command(*arguments):
@@ -552,7 +553,7 @@ def test_training_starts_from_imported_weights(start, run, tuned, data_dir):
             else:
                 np.testing.assert_allclose(after[name], array, atol=1e-7, err_msg=name)
     given = {"data_dir": str(data_dir), "work_dir": str(tuned), "bootstrap_replicates": 40}
-    predict.run(make_config("evaluate", given))
+    evaluate(make_config("evaluate", given))
     result = json.loads((tuned / "metrics.json").read_text())["splits"]["test"]
     assert result["cases"] == 40 and 0 < result["metrics"]["auc"]["value"] < 1
 

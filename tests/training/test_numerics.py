@@ -46,8 +46,8 @@ def test_unknown_findings_are_masked():
     targets = np.array([[1, np.nan], [0, 1]], np.float32)
     logits = tf.Variable([[0.3, 9.0], [-1.0, 2.0]])
     with tf.GradientTape() as tape:
-        loss = objective.supervised_loss(targets, logits, "multilabel")
-        loss /= objective.known(targets, "multilabel")
+        loss = objective.summed_loss(targets, logits, "multilabel")
+        loss /= objective.labelled_count(targets, "multilabel")
     p = 1 / (1 + np.exp(-np.array([0.3, -1.0, 2.0])))
     np.testing.assert_allclose(loss, -np.log([p[0], 1 - p[1], p[2]]).mean(), rtol=1e-5)
     gradient = tape.gradient(loss, logits).numpy()

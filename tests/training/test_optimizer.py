@@ -116,7 +116,7 @@ def test_every_optimizer_lowers_a_loss(name):
     losses = []
     for _ in range(20):
         with tf.GradientTape() as tape:
-            loss = objective.supervised_loss(targets, model(x), "multiclass")
+            loss = objective.summed_loss(targets, model(x), "multiclass")
         variables = model.trainable_variables
         compat.apply_sums(chosen, tape.gradient(loss, variables), variables)
         losses.append(float(loss))

@@ -1,6 +1,5 @@
 """The whole way at small size: pretrain, heads, evaluate, export, report; resumption; errors."""
 
-import dataclasses
 import json
 import shutil
 import subprocess
@@ -16,7 +15,8 @@ from simclr_med.data import manifest
 from simclr_med.encoders import networks
 from simclr_med.errors import InputError
 from simclr_med.evaluation import predictions
-from simclr_med.training import finetune, predict, pretrain
+from simclr_med.run import evaluate
+from simclr_med.training import finetune, pretrain
 
 SMALL = {"encoder": "resnet18", "width": 0.125, "image_size": 32}
 
@@ -140,7 +140,7 @@ def test_multilabel_head(data_dir, tmp_path):
     given = {"data_dir": str(folder), "work_dir": str(work_dir), **SMALL}
     finetune.run(make_config("linear_probe", given | {"steps": 3, "batch_size": 16}))
     config = make_config("evaluate", {"data_dir": str(folder), "work_dir": str(work_dir)})
-    predict.run(dataclasses.replace(config))
+    evaluate(config)
     result = json.loads((work_dir / "metrics.json").read_text())["splits"]["test"]
     assert {"auc", "auc:Edema", "auc:Effusion"} <= set(result["metrics"])
 

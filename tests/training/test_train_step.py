@@ -15,7 +15,11 @@ from simclr_med.data import dataset
 from simclr_med.encoders import heads, networks, normalization
 from simclr_med.encoders.encoder import build_encoder
 from simclr_med.errors import InputError
-from simclr_med.training import finetune, pretrain, train_step
+from simclr_med.training import pretrain
+from simclr_med.training.contrastive import ContrastiveModel
+from simclr_med.training.run_setup import configured_optimizer
+from simclr_med.training.supervised import SupervisedModel
+from simclr_med.training.train_step import compiled_step
 from simclr_med.views import augment
 
 SIZE, BATCH, STEPS = 40, 16, 5
@@ -70,14 +74,17 @@ def trained(make_model, numbered, replicas=1, micro_batch=0, jit_compile=False):
     parts = distribute.micro_batches(config, strategy)
     with strategy.scope():
         model = make_model()
-        step = train_step.of(model, strategy, parts, jit_compile)
+        step = compiled_step(model, strategy, parts, jit_compile)
         batches = iter(distribute.batches(batches_of(numbered), strategy, parts))
-        scalars = [step([next(batches) for _ in range(parts)]) for _ in range(STEPS)]
+        scalars = []
+        for _ in range(STEPS):
+            step([next(batches) for _ in range(parts)])
+            scalars.append(model.last_step.scalars())
         return scalars, {v.name: v.numpy() for v in model.variables}
 
 
 def ready(model):
-    model.prepare(pretrain.optimizer_of(make_config("pretrain", GIVEN)))
+    model.compile(configured_optimizer(make_config("pretrain", GIVEN)))
     return model
 
 
@@ -125,9 +132,7 @@ def test_frozen_statistics_make_micro_batches_exact():
         for layer in (*nets.encoder.layers, *nets.projection.layers):
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.moving_variance.assign(0.3 * tf.ones_like(layer.moving_variance))
-        return ready(
-            pretrain.ContrastiveModel(nets.encoder, nets.projection, 0.5, bn_statistics="frozen")
-        )
+        return ready(ContrastiveModel(nets.encoder, nets.projection, 0.5, bn_statistics="frozen"))
 
     whole = trained(make, pairs)
     assert_same(whole, trained(make, pairs, micro_batch=4))
@@ -158,7 +163,7 @@ def test_heads_accumulate(task):
         encoder = build_encoder("bit_resnet50", 1 / 16, SIZE)
         head = heads.build_classifier(encoder.output_shape[-1], 5)
         network = keras.Model(encoder.inputs, head(encoder.outputs[0]))
-        return ready(finetune.SupervisedModel(network, task))
+        return ready(SupervisedModel(network, task))
 
     whole = trained(make, labelled(task))
     replicas = 2 if task == "multilabel" else 1
@@ -172,7 +177,7 @@ def test_statistics_move_once_a_micro_batch_however_often_they_are_computed():
     moved = {}
     for micro in (1, 2):
         model = make()
-        step = train_step.of(model, strategy_of(1), micro)
+        step = compiled_step(model, strategy_of(1), micro)
         step([batch] * micro)
         if micro == 1:
             step([batch])
@@ -231,7 +236,7 @@ def test_precision(precision, micro_batch, replicas):
 def test_float16_scales_the_loss_and_skips_steps_that_overflow():
     make = contrastive(precision="mixed_float16")
     model = make()
-    step = train_step.of(model, strategy_of(1))
+    step = compiled_step(model, strategy_of(1))
     scale, good = compat.optimizer_variables(model.optimizer)[-2:]
     scale.assign(2.0**40)  # beyond what float16 holds
     before = [v.numpy() for v in model.trainable_variables]

@@ -8,7 +8,7 @@ import tensorflow as tf
 from simclr_med.config.recipes import Recipe
 from simclr_med.encoders import heads
 from simclr_med.encoders.encoder import build_encoder
-from simclr_med.training import pretrain
+from simclr_med.training.contrastive import ContrastiveModel
 from simclr_med.views import augment
 from simclr_med.views.changing import ChangeView, change_each
 
@@ -60,7 +60,7 @@ def test_a_model_that_makes_views_lists_the_layer_and_those_that_follow():
     layer = ChangeView(Recipe.named("chexpert", 32, layers=EXTRA))
     encoder = build_encoder("resnet18", 0.125, 32)
     head = heads.build_projection_head(encoder.output_shape[-1], 1, 8)
-    model = pretrain.ContrastiveModel(encoder, head, 0.1, change=layer)
+    model = ContrastiveModel(encoder, head, 0.1, change=layer)
     assert layer in model.layers
     names = {type(part).__name__ for part in layer.submodules}
     assert {"RandomShear", "GridMask"} <= names

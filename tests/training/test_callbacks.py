@@ -1,0 +1,238 @@
+"""Callbacks in anyone's `fit`: what they write, when they read, how they stop."""
+
+import csv
+import os
+import signal
+import threading
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from kill_runs import weights
+
+import simclr_med
+from simclr_med.encoders import checkpoint
+from simclr_med.errors import RunError
+from simclr_med.training import callbacks, checkpoints
+
+STEPS = 7
+
+
+def model():
+    keras.utils.set_random_seed(0)
+    network = keras.Sequential([keras.Input([4]), keras.layers.Dense(3, name="logits")])
+    made = simclr_med.SupervisedModel(network)
+    made.compile(optimizer=simclr_med.LARS(0.1))
+    return made
+
+
+def batches(broken=None):
+    """Steps of two examples; those of `broken` are not finite."""
+    draw = np.random.default_rng(0)
+    x = draw.standard_normal([STEPS, 2, 4]).astype(np.float32)
+    if broken is not None:
+        x[broken - 1] = np.inf
+    y = np.eye(3, dtype=np.float32)[draw.integers(0, 3, [STEPS, 2])]
+    return tf.data.Dataset.from_tensor_slices((x, y))
+
+
+def rows(file):
+    with open(file, newline="") as content:
+        return list(csv.DictReader(content))
+
+
+def at_step(number, act):
+    def on_train_batch_end(batch, logs):
+        if batch + 1 == number:
+            act()
+
+    return keras.callbacks.LambdaCallback(on_train_batch_end=on_train_batch_end)
+
+
+@pytest.mark.parametrize("read_every", [1, 3, 100])
+def test_each_row_has_its_own_step_whenever_it_is_read(read_every, tmp_path):
+    trained, expected = model(), []
+    noted = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: expected.append(trained.last_step.scalars())
+    )
+    log = simclr_med.RunLog(tmp_path, every=2, read_every=read_every)
+    trained.fit(batches(), verbose=0, callbacks=[log, noted])
+    found = rows(tmp_path / "log.csv")
+    assert [row.pop("step") for row in found] == ["2", "4", "6"]
+    for row, step in zip(found, expected[1::2], strict=True):
+        assert row == {name: f"{value:.6g}" for name, value in step.items()}
+    assert len({row["loss"] for row in found}) == 3 and "trust_median" in found[0]
+    assert list((tmp_path / "tensorboard").glob("events*"))
+
+
+def test_the_device_is_read_every_so_many_steps():
+    """Between two readings nothing of a step is made a number of."""
+
+    class Step:
+        names = ("loss",)
+
+        def tensor(self):
+            return tf.constant([1.0])
+
+        def scalars(self, values):
+            return {"loss": float(values[0])}
+
+    class Noting(callbacks.DeferredReader):
+        def take(self, step, scalars):
+            taken.append(step)
+
+    taken, moments = [], []
+    noting = Noting(read_every=3)
+    trained = keras.Sequential()
+    trained.last_step = Step()
+    noting.set_model(trained)
+    noting.set_params({"start_step": 10})
+    noting.on_train_begin()
+    for batch in range(5):
+        noting.on_train_batch_begin(batch)
+        noting.on_train_batch_end(batch)
+        moments.append(list(taken))
+    noting.on_train_end()
+    assert moments == [[], [11, 12], [11, 12], [11, 12], [11, 12, 13, 14, 15]]
+    assert taken == [11, 12, 13, 14, 15]
+
+
+def test_steps_are_counted_within_executions(tmp_path):
+    trained = model()
+    trained.compile("sgd", steps_per_execution=2)
+    saves = simclr_med.Checkpoints(tmp_path, every=100)
+    trained.fit(batches().take(6), verbose=0, callbacks=[saves])
+    assert checkpoint.steps(tmp_path) == [6] and int(trained.optimizer.iterations) == 6
+
+
+def test_divergence_names_its_step_and_is_never_saved(tmp_path):
+    trained = model()
+    log, divergence = simclr_med.RunLog(tmp_path), simclr_med.RefuseDivergence(read_every=100)
+    saves = simclr_med.Checkpoints(tmp_path, 2, before_save=(log.write, divergence.read))
+    with pytest.raises(RunError, match="the loss is nan at step 5; checkpoints before it"):
+        trained.fit(batches(broken=5), verbose=0, callbacks=[log, divergence, saves])
+    saves.close()
+    assert checkpoint.steps(tmp_path) == [2, 4]
+    assert all(np.isfinite(value).all() for value in weights(tmp_path).values())
+
+
+def test_sigterm_ends_training_after_its_step_and_saves_it(tmp_path):
+    before = signal.getsignal(signal.SIGTERM)
+    trained, stop = model(), simclr_med.StopOnSigterm()
+    kill = at_step(3, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    saves = simclr_med.Checkpoints(tmp_path, every=100)
+    measured = []
+
+    def measure():
+        measured.append(1)
+        return {"number": 1.0}
+
+    monitor = simclr_med.Monitor(tmp_path, measure, every=2)
+    trained.fit(batches(), verbose=0, callbacks=[kill, stop, monitor, saves])
+    assert stop.stopped and checkpoint.steps(tmp_path) == [3]
+    assert len(measured) == 1  # at step 2, and not while somebody waits for the end
+    assert signal.getsignal(signal.SIGTERM) == before
+    trained.fit(batches(), verbose=0, callbacks=[stop, monitor])
+    assert not stop.stopped and [row["step"] for row in rows(tmp_path / "monitor.csv")] == [
+        *("2", "4", "6", "8", "10"),
+    ]
+
+
+def test_a_checkpoint_of_fit_restores_the_model_and_its_optimizer(tmp_path):
+    whole, resumed = model(), model()
+    whole.fit(batches(), verbose=0, callbacks=[simclr_med.Checkpoints(tmp_path, every=4)])
+    assert checkpoint.steps(tmp_path) == [4, 7]
+    variables = checkpoint.named_training_variables(resumed)
+    assert {"network/logits/kernel", "network/logits/bias"} < variables.keys()
+    checkpoint.restore(tmp_path / "checkpoints" / "4", variables, only=("",))
+    resumed.fit(batches().skip(4), verbose=0)
+    for name, variable in variables.items():
+        np.testing.assert_array_equal(variable.numpy(), weights(tmp_path)[name], err_msg=name)
+
+
+def test_names_that_would_hide_a_weight_are_refused():
+    attention = keras.layers.MultiHeadAttention(2, 3)
+    x = keras.Input([5, 4])
+    with pytest.raises(ValueError, match="two weights would be called"):
+        checkpoint.named_variables(keras.Model(x, attention(x, x)), "model")
+
+
+@pytest.fixture
+def held(monkeypatch):
+    """Saving waits until it is let go; what was given to it, and how many are at it."""
+    go, given, original = threading.Event(), [], checkpoint.save
+
+    def save(work_dir, values, step, keep):
+        given.append(step)
+        assert go.wait(60)
+        original(work_dir, values, step, keep)
+
+    monkeypatch.setattr(checkpoint, "save", save)
+    yield go, given
+    go.set()
+
+
+def test_training_goes_on_while_a_checkpoint_is_written(held, tmp_path):
+    go, given = held
+    trained, at_two, seen = model(), {}, []
+
+    def note():
+        at_two.update({v.name: v.numpy() for v in trained.weights})
+
+    def look():
+        seen.append((list(given), checkpoint.steps(tmp_path)))
+        go.set()
+
+    saves = simclr_med.Checkpoints(tmp_path, every=2, keep=9)
+    actions = [at_step(2, note), saves, at_step(3, look)]
+    trained.fit(batches().take(5), verbose=0, callbacks=actions)
+    assert seen == [([2], [])]  # step 3 is done, step 2 not yet written
+    assert checkpoint.steps(tmp_path) == [2, 4, 5]
+    with np.load(tmp_path / "checkpoints" / "2" / "variables.npz") as saved:
+        kernel = saved["network/logits/kernel"]
+    np.testing.assert_array_equal(kernel, at_two["logits/kernel:0"])
+    assert (kernel != trained.network.layers[0].kernel.numpy()).any()
+
+
+def test_a_second_checkpoint_waits_for_the_first(held, tmp_path):
+    go, given = held
+    trained = model()
+    thread = threading.Thread(
+        target=trained.fit,
+        args=[batches()],
+        kwargs={"verbose": 0, "callbacks": [simclr_med.Checkpoints(tmp_path, every=2, keep=9)]},
+    )
+    thread.start()
+    while int(trained.optimizer.iterations) < 4:
+        thread.join(0.05)
+    thread.join(0.5)  # if it did not wait, it would go on
+    assert given == [2] and int(trained.optimizer.iterations) == 4 and thread.is_alive()
+    go.set()
+    thread.join()
+    assert given == [2, 4, 6, 7] == checkpoint.steps(tmp_path)
+
+
+def test_a_failed_write_is_told_at_a_later_step_or_at_the_end(monkeypatch, tmp_path):
+    def full(work_dir, values, step, keep):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint, "save", full)
+    for every, named in ((2, 2), (100, STEPS)):
+        trained, saves = model(), simclr_med.Checkpoints(tmp_path, every)
+        with pytest.raises(RunError, match=f"step {named} cannot be saved in .*: No space left"):
+            trained.fit(batches(), verbose=0, callbacks=[saves])
+        assert int(trained.optimizer.iterations) in ((STEPS,) if every > STEPS else (3, 4))
+        saves.close()
+
+
+def test_a_fault_of_ours_is_not_taken_for_a_full_disk(monkeypatch, tmp_path):
+    def broken(work_dir, values, step, keep):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(checkpoint, "save", broken)
+    writer = checkpoints.BackgroundWriter(tmp_path, 1)
+    writer.begin({}, 1)
+    with pytest.raises(ZeroDivisionError):
+        writer.wait()
+    writer.wait()  # told once
