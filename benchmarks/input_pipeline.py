@@ -31,8 +31,9 @@ import tensorflow as tf
 from benchmarks.pictures import photographs
 from benchmarks.verdict import at_least, command_line, conclude, shown
 from simclr_med.config.recipes import Recipe
-from simclr_med.data import dataset
+from simclr_med.data.batches import contrastive_batches
 from simclr_med.data.cases import Cases
+from simclr_med.data.positions import Positions
 from simclr_med.errors import run_main
 from simclr_med.views import augment, crops
 
@@ -57,8 +58,8 @@ def cases_of(paths):
 
 def ours(cases, threads, augment_on):
     """Our pipeline."""
-    positions = dataset.Positions(cases, batch_size=BATCH, seed=0, positives="augmentation")
-    return dataset.contrastive_batches(
+    positions = Positions(cases, batch_size=BATCH, seed=0, positives="augmentation")
+    return contrastive_batches(
         positions,
         Recipe.named("full", SIZE),
         steps=PASSES * len(cases) // BATCH,

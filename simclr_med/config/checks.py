@@ -35,6 +35,10 @@ def check_value(field, value):
         raise InputError(f"{given}: expected {expected}")
 
 
+def _reads_here(config):
+    return not config.data.data_service
+
+
 # Flags that act with others alone: which, with what, and whether it is so.
 ONLY_WITH = (
     (
@@ -57,6 +61,12 @@ ONLY_WITH = (
         ("monitor", "data_service"),
         "strategies other than tpu",
         lambda config: config.distribute.strategy != "tpu",
+    ),
+    (("cache",), "images that are read here, not by --data_service", _reads_here),
+    (
+        ("cache_gib",),
+        "--cache=memory or disk",
+        lambda config: _reads_here(config) and config.data.cache != "none",
     ),
     (("monitor_every",), "--monitor=knn", lambda config: config.watch.monitor != "none"),
     (("bn_statistics",), "--init other than random", lambda config: config.head.init != "random"),

@@ -68,6 +68,21 @@ class DataConfig:
         modes=AUGMENTING,
         identity=False,
     )
+    cache: str = setting(
+        "memory",
+        "where decoded images are kept, since a run sees each many times: memory, disk (the work "
+        "folder) or none; the same views come of it",
+        ("none", "memory", "disk"),
+        modes=AUGMENTING,
+        identity=False,
+    )
+    cache_gib: float = setting(
+        1.0,
+        "GiB that they may take, at most half of the memory; the first images that fit are kept",
+        POSITIVE,
+        modes=AUGMENTING,
+        identity=False,
+    )
     skip_bad_images: int = setting(
         0,
         "unreadable images that others may stand in for, listed in skipped.csv; one more is fatal",

@@ -1,6 +1,6 @@
 """Where the pixels of a run's images come from: decoded at each visit, or kept decoded.
 
-    with of_run("memory", paths, room=2**30, file=None) as originals:
+    with originals_of(config, cases.paths) as originals:
         crops = originals.crops(row, draws, recipe)  # of image `row`: V of [S, S, 3]
 
 A run sees each image hundreds of times, and decoding is a fifth to a half of the work on it. What
@@ -11,6 +11,7 @@ image that `crops.random_crops` would shrink while it decodes is decoded for suc
 import concurrent.futures
 import contextlib
 import os
+import pathlib
 
 import numpy as np
 import tensorflow as tf
@@ -23,27 +24,29 @@ ALIGNMENT = 64  # bytes; TensorFlow's buffers begin at multiples
 
 
 @contextlib.contextmanager
-def of_run(cache, paths, room, file):
-    """Yield a `Decoded` of `paths`; outside the scope of a strategy, which would copy its pixels.
+def originals_of(config, paths, worker=0):
+    """Yield a run's `Decoded` images; outside the scope of a strategy, which would copy pixels.
 
     Args:
-      cache: "none", "memory" or "disk".
+      config: a `Config`, whose `--cache` and `--cache_gib` say what is kept.
       paths: M addresses of images, see `Cases.paths`.
-      room: bytes that may be kept; the first images are, as many as fit.
-      file: where "disk" keeps them; removed at the end.
+      worker: the number of this process among those that write the work folder.
 
     Raises:
-      RunError: `file` cannot be written.
+      RunError: the file of `--cache=disk` cannot be written.
     """
-    if cache == "memory":
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    room = int(min(config.data.cache_gib * 2**30, memory / 2))
+    if config.data.cache == "none" or config.data.data_service:
+        yield Decoded(paths)
+    elif config.data.cache == "memory":
         yield keep_in_memory(paths, room)
-    elif cache == "disk":
+    else:
+        file = pathlib.Path(config.work_dir) / f"decoded-{worker}.cache"
         try:
             yield keep_on_disk(paths, room, file)
         finally:
             file.unlink(missing_ok=True)
-    else:
-        yield Decoded(paths)
 
 
 class Decoded:

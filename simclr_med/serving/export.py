@@ -5,7 +5,7 @@ import pathlib
 import tensorflow as tf
 
 from simclr_med import files
-from simclr_med.data import dataset
+from simclr_med.data.batches import evaluation_view
 from simclr_med.encoders import networks
 from simclr_med.errors import InputError
 from simclr_med.training import objective
@@ -21,7 +21,7 @@ class Server(tf.Module):
         size, proportion = config.augment.image_size, config.augment.eval_crop
 
         def view(encoded):
-            return dataset.evaluation_view(decode(encoded), size, proportion)
+            return evaluation_view(decode(encoded), size, proportion)
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "images")])
         def serve(images):

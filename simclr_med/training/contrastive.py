@@ -67,7 +67,7 @@ class ContrastiveModel(MeasuredModel):
         return self.projected(self.features(images, training=training), training=training)
 
     def views(self, batch):
-        """Return both views, `[2b, H, W, C]`, of a batch of `dataset.contrastive_batches`."""
+        """Return both views, `[2b, H, W, C]`, of a batch of `contrastive_batches`."""
         images = tf.concat([batch["view1"], batch["view2"]], axis=0)
         if self.change is None:
             return images

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 import tqdm
 
-from simclr_med.data import dataset
+from simclr_med.data.batches import evaluation_batches
 from simclr_med.data.cases import label_fraction
 from simclr_med.data.unreadable import naming
 from simclr_med.evaluation import metrics, predictions
@@ -41,7 +41,7 @@ def outputs_of_images(infer, paths, config, batch_size=64, label="features"):
     Raises:
       InputError: an image cannot be decoded; says which.
     """
-    images = dataset.evaluation_batches(
+    images = evaluation_batches(
         paths,
         batch_size=batch_size,
         size=config.augment.image_size,

@@ -14,8 +14,11 @@ import tensorflow as tf
 from simclr_med import compat, distribute
 from simclr_med.config.recipes import Recipe
 from simclr_med.config.work_folder import claimed_work_dir, identity
-from simclr_med.data import dataset, manifest
+from simclr_med.data import manifest
+from simclr_med.data.batches import batch_settings, batches_ahead, labelled_batches
 from simclr_med.data.cases import label_fraction
+from simclr_med.data.originals import originals_of
+from simclr_med.data.positions import Positions
 from simclr_med.data.unreadable import StandIns
 from simclr_med.encoders import input_contract, networks
 from simclr_med.errors import InputError
@@ -42,31 +45,38 @@ def run(config):
         with compat.precision(config.train.precision):
             nets = networks.build(config, len(data.info.classes))
         networks.initialise(nets, config.head.init)
-        chief = distribute.is_chief(strategy)
-        claim = claimed_work_dir(config, data.fingerprint) if chief else contextlib.nullcontext()
-        with claim:
-            if chief:
-                networks.Task.of(data.info).save(config.work_dir)
-                input_contract.of_run(config).save(config.work_dir)
-            train(config, nets, cases, data.info.task, strategy)
+    chief = distribute.is_chief(strategy)
+    claim = claimed_work_dir(config, data.fingerprint) if chief else contextlib.nullcontext()
+    with claim:
+        if chief:
+            networks.Task.of(data.info).save(config.work_dir)
+            input_contract.of_run(config).save(config.work_dir)
+        train(config, nets, cases, data.info.task, strategy)
 
 
 def _train_all(config, nets, cases, task, strategy):
+    kept = originals_of(config, cases.paths, distribute.workers(strategy)[0])
+    with kept as originals, strategy.scope():
+        _train_on_views(config, nets, cases, task, strategy, originals)
+
+
+def _train_on_views(config, nets, cases, task, strategy, originals):
     recipe = Recipe.of(config.augment)
     stand_ins = StandIns(cases, config.data.skip_bad_images, config.work_dir)
-    positions = dataset.Positions(
+    positions = Positions(
         cases,
         batch_size=config.train.batch_size,
         seed=config.seed,
         images=1,
         substitutes=stand_ins.substitutes,
+        originals=originals,
     )
-    recover = positions.recovering(stand_ins, config.train.steps, dataset.ahead(config))
+    recover = positions.recovering(stand_ins, config.train.steps, batches_ahead(config))
     micro_batches = distribute.micro_batches(config, strategy)
 
     def batches_from(done):
-        running = dataset.running(config) | {"start_step": done}
-        make = functools.partial(dataset.labelled_batches, positions, recipe, **running)
+        running = batch_settings(config) | {"start_step": done}
+        make = functools.partial(labelled_batches, positions, recipe, **running)
         return distribute.batches(make, strategy, micro_batches)
 
     with compat.precision(config.train.precision):

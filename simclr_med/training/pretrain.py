@@ -9,7 +9,10 @@ import functools
 from simclr_med import compat, distribute
 from simclr_med.config.recipes import Recipe
 from simclr_med.config.work_folder import claimed_work_dir, identity
-from simclr_med.data import dataset, manifest
+from simclr_med.data import manifest
+from simclr_med.data.batches import batch_settings, batches_ahead, contrastive_batches
+from simclr_med.data.originals import originals_of
+from simclr_med.data.positions import Positions
 from simclr_med.data.unreadable import StandIns
 from simclr_med.encoders import input_contract, networks
 from simclr_med.training import features, trainer
@@ -19,20 +22,21 @@ from simclr_med.training.view_sheet import ViewSheet
 from simclr_med.views.changing import change_each
 
 
-def positions_of(config, cases, substitutes=None):
+def positions_of(config, cases, substitutes=None, originals=None):
     """Return the `Positions` of a pretraining run.
 
     Args:
       config: a `Config`.
       cases: `Cases`.
-      substitutes: of unreadable images, see `dataset.Positions`.
+      substitutes, originals: of unreadable images, and of all, see `Positions`.
     """
-    return dataset.Positions(
+    return Positions(
         cases,
         batch_size=config.train.batch_size,
         seed=config.seed,
         positives=config.data.positives,
         substitutes=substitutes,
+        originals=originals,
     )
 
 
@@ -43,10 +47,10 @@ def batches(config, positions, start_step=0, **part):
       config: a `Config`.
       positions: its `Positions`.
       start_step: steps done.
-      part: `share` and `pieces`, see `dataset.contrastive_batches`.
+      part: `share` and `pieces`, see `contrastive_batches`.
     """
-    running = dataset.running(config) | {"start_step": start_step, **part}
-    return dataset.contrastive_batches(positions, Recipe.of(config.augment), **running)
+    running = batch_settings(config) | {"start_step": start_step, **part}
+    return contrastive_batches(positions, Recipe.of(config.augment), **running)
 
 
 def run(config):
@@ -73,10 +77,11 @@ def run(config):
 
     chief = distribute.is_chief(strategy)
     claim = claimed_work_dir(config, data.fingerprint) if chief else contextlib.nullcontext()
-    with claim, strategy.scope():
+    kept = originals_of(config, cases.paths, distribute.workers(strategy)[0])
+    with claim, kept as originals, strategy.scope():
         stand_ins = StandIns(cases, config.data.skip_bad_images, config.work_dir)
-        positions = positions_of(config, cases, stand_ins.substitutes)
-        recover = positions.recovering(stand_ins, config.train.steps, dataset.ahead(config))
+        positions = positions_of(config, cases, stand_ins.substitutes, originals)
+        recover = positions.recovering(stand_ins, config.train.steps, batches_ahead(config))
         if chief:
             input_contract.of_run(config).save(config.work_dir)
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 from PIL import Image
 
 from simclr_med import files
-from simclr_med.data import dataset
+from simclr_med.data.batches import crops_at
 from simclr_med.data.unreadable import UNREADABLE
 from simclr_med.training.callbacks import StepCallback
 from simclr_med.views.changing import change_each
@@ -75,7 +75,7 @@ def sheet(positions, recipe, rows, pairs=1):
         paths = tf.gather(positions.paths, images)
         views = []
         for again in range(pairs):
-            views += changes(*dataset.crops_at(positions, recipe, position, images, again))
+            views += changes(*crops_at(positions, recipe, position, images, again))
         cells = [original(paths[0], size), *views[:: len(images)]]
         if len(images) == 2:
             cells += views[1::2]

@@ -10,10 +10,10 @@ from kill_runs import same, weights
 from simclr_med import run
 from simclr_med.config.fields import FIELDS
 from simclr_med.config.making import for_existing_run, make_config
-from simclr_med.data import dataset
+from simclr_med.data import batches, manifest, originals
 from simclr_med.encoders import checkpoint, networks, recompute
 from simclr_med.errors import InputError, RunError
-from simclr_med.training import finetune, pretrain, trainer
+from simclr_med.training import features, finetune, pretrain, trainer
 
 SMALL = {"encoder": "resnet18", "width": 0.125, "image_size": 32, "steps": 2, "batch_size": 8}
 PRETRAINING = {  # values other than the test's base
@@ -61,7 +61,7 @@ LOOP = {"save_every", "keep_checkpoints", "log_every", "threads", "gradient_chec
 OF_SOME = {"resnet_d", "selective_kernels"}  # in encoders, or at sizes, other than the base's
 ELSEWHERE = {
     "skip_bad_images", "data_service",  # test_unreadable, test_service
-    "augment_on", "bn_statistics", "jit_compile",  # below
+    "augment_on", "bn_statistics", "jit_compile", "cache", "cache_gib",  # below
     "strategy", "use_tpu", "tpu", "tpu_zone", "gcp_project", "cpu_devices",  # test_distribute
     "monitor", "monitor_every", "profile_steps",  # test_watching
 }  # fmt: skip
@@ -271,14 +271,44 @@ def test_saving_and_logging(data_dir, tmp_path):
     assert [row.split(",")[0] for row in rows] == ["step", "3", "6"]
 
 
+@pytest.mark.parametrize("cache", ["none", "memory", "disk"])
+def test_cache_changes_where_pixels_come_from_alone(cache, base, data_dir, tmp_path, monkeypatch):
+    kept, original = [], originals.Kept
+
+    def spy(paths, shapes, buffer):
+        kept.append((len(shapes), isinstance(buffer, np.memmap)))
+        return original(paths, shapes, buffer)
+
+    monkeypatch.setattr(originals, "Kept", spy)
+    images = len(manifest.read(data_dir).cases(["train", "unlabelled"]).paths)
+    after = pretrained(data_dir, tmp_path / "run", cache=cache)
+    assert kept == {"none": [], "memory": [(images, False)], "disk": [(images, True)]}[cache]
+    assert same(weights(base), after)
+    assert not list((tmp_path / "run").glob("*.cache"))
+
+
+def test_cache_gib_bounds_what_is_kept(base, data_dir, tmp_path, monkeypatch):
+    kept, original = [], originals.Kept
+
+    def spy(paths, shapes, buffer):
+        kept.append(len(shapes))
+        return original(paths, shapes, buffer)
+
+    monkeypatch.setattr(originals, "Kept", spy)
+    after = pretrained(data_dir, tmp_path / "run", cache_gib=10 * 32 * 32 * 3 / 2**30)
+    assert kept == [10] and same(weights(base), after)
+    with pytest.raises(InputError, match="--cache_gib=2.0 has no effect here; it acts with"):
+        pretrained(data_dir, tmp_path / "other", cache="none", cache_gib=2.0)
+
+
 def test_threads_reach_tf_data(data_dir, tmp_path, monkeypatch, base):
-    seen, original = [], dataset._batches
+    seen, original = [], batches._batches
 
     def spy(*arguments, threads, **running):
         seen.append(threads)
         return original(*arguments, threads=threads, **running)
 
-    monkeypatch.setattr(dataset, "_batches", spy)
+    monkeypatch.setattr(batches, "_batches", spy)
     assert same(weights(base), pretrained(data_dir, tmp_path / "run", threads=3))
     assert set(seen) == {3}
 
@@ -313,13 +343,13 @@ def test_evaluation(head, data_dir, tmp_path):
 
 
 def test_evaluation_batch(head, data_dir, tmp_path, monkeypatch):
-    sizes, original = [], dataset.evaluation_batches
+    sizes, original = [], features.evaluation_batches
 
     def spy(paths, *, batch_size, **settings):
         sizes.append(batch_size)
         return original(paths, batch_size=batch_size, **settings)
 
-    monkeypatch.setattr(dataset, "evaluation_batches", spy)
+    monkeypatch.setattr(features, "evaluation_batches", spy)
     _, a = evaluated(head, data_dir, tmp_path, eval_batch=7)
     _, b = evaluated(head, data_dir, tmp_path)
     assert sizes == [7, 64]

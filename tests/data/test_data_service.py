@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import ROOT
+from kill_runs import same, weights
 from PIL import Image
-from test_flags import same, weights
 
 from simclr_med.config.making import make_config
 from simclr_med.config.recipes import Recipe
-from simclr_med.data import data_service, dataset
+from simclr_med.data import data_service
+from simclr_med.data.batches import contrastive_batches
 from simclr_med.data.cases import Cases
+from simclr_med.data.positions import Positions
 from simclr_med.errors import InputError, RunError
 from simclr_med.training import pretrain
 
@@ -60,8 +62,8 @@ def cases(tmp_path_factory):
 
 
 def batches(cases, **running):
-    positions = dataset.Positions(cases, batch_size=4, seed=1)
-    made = dataset.contrastive_batches(positions, Recipe.named("full", 16), **running)
+    positions = Positions(cases, batch_size=4, seed=1)
+    made = contrastive_batches(positions, Recipe.named("full", 16), **running)
     return list(made.as_numpy_iterator())
 
 

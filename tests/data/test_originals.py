@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from simclr_med.config.making import make_config
 from simclr_med.config.recipes import Recipe
 from simclr_med.data import originals
 from simclr_med.errors import RunError
@@ -86,8 +87,9 @@ def test_an_unreadable_image_is_met_by_its_visitor(tmp_path):
 
 
 def test_the_file_goes_with_the_run(paths, tmp_path):
-    file = tmp_path / "kept"
-    with originals.of_run("disk", paths, ALL, file) as kept:
+    file = tmp_path / "decoded-3.cache"
+    given = {"data_dir": "none", "work_dir": str(tmp_path), "cache": "disk"}
+    with originals.originals_of(make_config("pretrain", given), paths, worker=3) as kept:
         assert file.stat().st_size == kept.sizes.sum() + 1 > 1
     assert not file.exists()
 

@@ -11,8 +11,9 @@ from test_flags import same, weights
 
 from simclr_med.config.making import make_config
 from simclr_med.config.recipes import Recipe
-from simclr_med.data import dataset
+from simclr_med.data.batches import contrastive_batches, evaluation_batches, labelled_batches
 from simclr_med.data.cases import Cases
+from simclr_med.data.positions import Positions
 from simclr_med.data.unreadable import StandIns, naming
 from simclr_med.errors import InputError
 from simclr_med.training import finetune, pretrain
@@ -39,7 +40,7 @@ def test_a_file_that_is_no_image_is_named(cases, tmp_path, content):
     bad.write_bytes(content)
     paths = [*cases.paths[:2], str(bad)]
     with pytest.raises(InputError, match="bad.jpg"), naming(paths):
-        list(dataset.evaluation_batches(paths, batch_size=2, size=16))
+        list(evaluation_batches(paths, batch_size=2, size=16))
 
 
 def test_what_is_no_fault_of_an_image_passes_through(cases):
@@ -64,12 +65,12 @@ def test_a_stand_in_brings_its_own_label_and_case(cases, tmp_path):
     stand_ins = StandIns(cases, 3, tmp_path)
     stand_ins.add(np.arange(10))
     settings = {"batch_size": 5, "seed": 0, "substitutes": stand_ins.substitutes}
-    positions = dataset.Positions(cases, images=1, **settings)
+    positions = Positions(cases, images=1, **settings)
     none = Recipe.named("none", 8)
-    for batch in dataset.labelled_batches(positions, none, steps=6):
+    for batch in labelled_batches(positions, none, steps=6):
         image = np.round(255 * batch["images"].numpy().mean((1, 2))[:, 0] / 20)
         assert (batch["targets"].numpy().argmax(1) == image // 2).all()
-    for batch in dataset.contrastive_batches(dataset.Positions(cases, **settings), none, steps=6):
+    for batch in contrastive_batches(Positions(cases, **settings), none, steps=6):
         image = np.round(255 * batch["view1"].numpy().mean((1, 2))[:, 0] / 20)
         assert (batch["image1"].numpy() == image).all()
         assert (batch["case"].numpy() == image // 2).all()

@@ -12,7 +12,9 @@ import pytest
 import tensorflow as tf
 
 from simclr_med.config.recipes import Recipe
-from simclr_med.data import dataset, manifest
+from simclr_med.data import manifest
+from simclr_med.data.batches import contrastive_batches, evaluation_batches, labelled_batches
+from simclr_med.data.positions import POSITIVES, Positions
 from simclr_med.errors import InputError
 from simclr_med.preparation import inspection, shards
 from simclr_med.views.decode import read
@@ -39,12 +41,12 @@ def cases_of(folder, splits=("train", "unlabelled")):
     return manifest.read(folder).cases(list(splits))
 
 
-@pytest.mark.parametrize("positives", dataset.POSITIVES)
+@pytest.mark.parametrize("positives", POSITIVES)
 def test_the_same_pairs_in_the_same_order(positives, data_dir, made):
     both = [
         list(
-            dataset.contrastive_batches(
-                dataset.Positions(cases_of(folder), batch_size=8, positives=positives, seed=3),
+            contrastive_batches(
+                Positions(cases_of(folder), batch_size=8, positives=positives, seed=3),
                 FULL,
                 start_step=7,
                 steps=9,
@@ -60,10 +62,10 @@ def test_the_same_pairs_in_the_same_order(positives, data_dir, made):
 
 def test_the_same_labelled_and_evaluation_batches(data_dir, made):
     for make in (
-        lambda cases: dataset.labelled_batches(
-            dataset.Positions(cases, batch_size=8, seed=3, images=1), FULL, steps=2
+        lambda cases: labelled_batches(
+            Positions(cases, batch_size=8, seed=3, images=1), FULL, steps=2
         ),
-        lambda cases: dataset.evaluation_batches(cases.paths, batch_size=8, size=16),
+        lambda cases: evaluation_batches(cases.paths, batch_size=8, size=16),
     ):
         files, parts = (
             tf.nest.flatten(list(make(cases_of(f, ["train"])))) for f in (data_dir, made)

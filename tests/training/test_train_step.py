@@ -11,7 +11,7 @@ from simclr_med import compat, distribute
 from simclr_med.config import architectures
 from simclr_med.config.making import make_config
 from simclr_med.config.recipes import Recipe
-from simclr_med.data import dataset
+from simclr_med.data.positions import VIEW, key
 from simclr_med.encoders import heads, networks, normalization
 from simclr_med.encoders.encoder import build_encoder
 from simclr_med.errors import InputError
@@ -256,7 +256,7 @@ def test_float16_scales_the_loss_and_skips_steps_that_overflow():
 def drawn(number):
     """As `pairs`, crops with the numbers that make views of them."""
     positions = range(BATCH * number, BATCH * (number + 1))
-    draws = np.stack([augment.draw(dataset.key(0, dataset.VIEW, p), 2)[1] for p in positions])
+    draws = np.stack([augment.draw(key(0, VIEW, p), 2)[1] for p in positions])
     return pairs(number) | {"draws1": draws[:, 0], "draws2": draws[:, 1]}
 
 

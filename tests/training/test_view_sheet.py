@@ -9,7 +9,9 @@ from conftest import ROOT
 from PIL import Image
 
 from simclr_med.config.recipes import Recipe
-from simclr_med.data import dataset, manifest
+from simclr_med.data import manifest
+from simclr_med.data.batches import contrastive_batches
+from simclr_med.data.positions import Positions
 from simclr_med.training import view_sheet
 
 TOOL = ROOT / "tools" / "show_views.py"
@@ -18,11 +20,11 @@ TOOL = ROOT / "tools" / "show_views.py"
 @pytest.mark.parametrize(("positives", "cells"), [("augmentation", 5), ("case", 6)])
 def test_rows_are_the_run_s_first_examples(positives, cells, data_dir):
     cases = manifest.read(data_dir).cases(["train"])
-    positions = dataset.Positions(cases, batch_size=4, seed=2, positives=positives)
+    positions = Positions(cases, batch_size=4, seed=2, positives=positives)
     recipe = Recipe.named("full", 32)
     picture = view_sheet.sheet(positions, recipe, rows=4, pairs=2)
     assert picture.shape == (2 * 32, 2 * cells * 32 + 4, 3)
-    batch = next(iter(dataset.contrastive_batches(positions, recipe, steps=1)))
+    batch = next(iter(contrastive_batches(positions, recipe, steps=1)))
     left, right = picture[:, : cells * 32], picture[:, cells * 32 + 4 :]
     rows = [
         part.reshape(32, cells, 32, 3) for part in (left[:32], left[32:], right[:32], right[32:])
@@ -41,7 +43,7 @@ def test_rows_are_the_run_s_first_examples(positives, cells, data_dir):
 
 def test_finetuning_shows_one_view_of_each(data_dir):
     cases = manifest.read(data_dir).cases(["train"])
-    positions = dataset.Positions(cases, batch_size=3, seed=2, images=1)
+    positions = Positions(cases, batch_size=3, seed=2, images=1)
     picture = view_sheet.sheet(positions, Recipe.named("finetune", 32), rows=3)
     assert picture.shape == (2 * 32, 4 * 32 + 4, 3)
     assert (picture[32:, 2 * 32 + 4 :] == 255).all()  # the place of a fourth
@@ -49,7 +51,7 @@ def test_finetuning_shows_one_view_of_each(data_dir):
 
 def test_a_small_data_set_is_shown_whole(data_dir):
     cases = manifest.read(data_dir).cases(["train"]).take([0, 1, 2])
-    positions = dataset.Positions(cases, batch_size=1, seed=2, images=1)
+    positions = Positions(cases, batch_size=1, seed=2, images=1)
     assert view_sheet.sheet(positions, Recipe.named("partial", 16), rows=9).shape == (
         32,
         4 * 16 + 4,

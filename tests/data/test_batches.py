@@ -9,9 +9,9 @@ from PIL import Image
 from scipy import stats
 
 from simclr_med.config.recipes import RECIPES, Recipe
-from simclr_med.data import dataset
+from simclr_med.data.batches import contrastive_batches, evaluation_batches, labelled_batches
 from simclr_med.data.cases import Cases
-from simclr_med.data.dataset import Positions
+from simclr_med.data.positions import ORDER, Positions, key, order
 from simclr_med.errors import InputError
 from simclr_med.views import augment
 from simclr_med.views.changing import ChangeView
@@ -38,13 +38,13 @@ def cases(tmp_path_factory):
 def contrastive(cases, recipe=FULL, batch_size=4, positives="case", seed=3, **running):
     positions = Positions(cases, batch_size=batch_size, positives=positives, seed=seed)
     running = {"steps": 6} | running
-    return list(dataset.contrastive_batches(positions, recipe, **running).as_numpy_iterator())
+    return list(contrastive_batches(positions, recipe, **running).as_numpy_iterator())
 
 
 def labelled(cases, recipe=FULL, batch_size=4, seed=3, **running):
     positions = Positions(cases, batch_size=batch_size, seed=seed, images=1)
     running = {"steps": 6} | running
-    return list(dataset.labelled_batches(positions, recipe, **running).as_numpy_iterator())
+    return list(labelled_batches(positions, recipe, **running).as_numpy_iterator())
 
 
 def equal(batches, others):
@@ -91,7 +91,7 @@ def test_any_position_of_a_run_is_computed_directly(cases):
     (late,) = contrastive(cases, start_step=1_000_000, steps=1_000_001)
     place = 4 * 1_000_000 % 8  # eight of ten cases an epoch
     shuffled = tf.random.experimental.stateless_shuffle(
-        tf.range(10, dtype=tf.int64), dataset.key(3, dataset.ORDER, 4 * 1_000_000 // 8)
+        tf.range(10, dtype=tf.int64), key(3, ORDER, 4 * 1_000_000 // 8)
     )
     assert late["case"].tolist() == shuffled[place : place + 4].numpy().tolist()
     position = Positions(cases, batch_size=4, seed=3).drawn(1_000_000, 1_000_001)
@@ -116,7 +116,7 @@ def test_an_epoch_holds_each_case_at_most_once_and_epochs_differ(cases):
 @pytest.mark.parametrize("n", [1, 2, 7, 100])
 def test_order_is_a_permutation_for_any_number(n):
     def units(start, stop):
-        return [int(unit) for _, unit in dataset.order(n, 1, 0, start, stop)]
+        return [int(unit) for _, unit in order(n, 1, 0, start, stop)]
 
     assert sorted(units(0, n)) == sorted(units(n, 2 * n)) == list(range(n))
     assert units(0, 2 * n)[1:] == units(1, 2 * n)
@@ -124,7 +124,7 @@ def test_order_is_a_permutation_for_any_number(n):
 
 
 def test_every_unit_is_as_likely_at_every_place():
-    units = [unit for _, unit in dataset.order(8, 6, 1, 0, 2000).as_numpy_iterator()]
+    units = [unit for _, unit in order(8, 6, 1, 0, 2000).as_numpy_iterator()]
     epochs = np.reshape(units, [2000, 6])
     for place in range(6):
         assert stats.chisquare(np.bincount(epochs[:, place], minlength=8)).pvalue > 1e-3
@@ -167,7 +167,7 @@ def test_labels_belong_to_their_images(cases):
 
 
 def test_evaluation_shows_each_image_once_in_order(cases):
-    batches = dataset.evaluation_batches(cases.paths, batch_size=6, size=16, threads=2)
+    batches = evaluation_batches(cases.paths, batch_size=6, size=16, threads=2)
     colour = 255 * np.concatenate(list(batches)).mean((1, 2))
     np.testing.assert_allclose(colour[:, 0], 10 * np.arange(len(cases.paths)), atol=1)
 
@@ -205,7 +205,7 @@ def resident():
 @pytest.mark.parametrize("augment_on", ["host", "device"])
 def test_memory_stays_flat_over_10_000_batches(cases, augment_on):
     positions = Positions(cases, batch_size=4, seed=0)
-    batches = dataset.contrastive_batches(positions, FULL, steps=10_000, augment_on=augment_on)
+    batches = contrastive_batches(positions, FULL, steps=10_000, augment_on=augment_on)
     changes = augment.compiled(FULL)
     held = []
     for step, batch in enumerate(batches):
