@@ -10,35 +10,8 @@ import pathlib
 import pandas as pd
 
 from simclr_med.errors import InputError
+from simclr_med.preparation.paper_conditions import PAPER
 
-PAPER = (
-    "Acne",
-    "Actinic keratosis",
-    "Allergic contact dermatitis",
-    "Alopecia areata",
-    "Androgenetic alopecia",
-    "Basal cell carcinoma",
-    "Cyst",
-    "Eczema",
-    "Folliculitis",
-    "Hidradenitis",
-    "Lentigo",
-    "Melanocytic nevus",
-    "Melanoma",
-    "Post inflammatory hyperpigmentation",
-    "Psoriasis",
-    "SCC/SCCIS",
-    "Seborrheic keratosis",
-    "Scar condition",
-    "Seborrheic dermatitis",
-    "Skin tag",
-    "Stasis dermatitis",
-    "Tinea",
-    "Tinea versicolor",
-    "Urticaria",
-    "Verruca vulgaris",
-    "Vitiligo",
-)  # the 26 conditions, in the order of appendix A.1
 SEPARATOR = "|"
 
 
