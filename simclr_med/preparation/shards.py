@@ -14,7 +14,6 @@ what was cut off goes on. Runners on other machines need `folder` and `output` o
 all of them see under the same path.
 """
 
-import contextlib
 import hashlib
 import json
 import os
@@ -71,10 +70,15 @@ def write(folder, output, count, *, shortest_side=None, beam_options=()):
 
 
 def damaged(folder):
-    """Names of the shards of a data set folder whose bytes are not those that were written."""
+    """Return the names of a data set folder's shards whose bytes are not those written."""
     folder = pathlib.Path(folder) / FOLDER
-    known = json.loads((folder / CHECKSUMS).read_text())["shards"]
-    return [name for name, shard in known.items() if _sha256(folder / name) != shard["sha256"]]
+    written = json.loads((folder / CHECKSUMS).read_text())["shards"]
+    return [name for name, shard in written.items() if not _is(folder / name, shard["sha256"])]
+
+
+def _is(path, sha256):
+    """Return whether a file is there and has that checksum."""
+    return path.exists() and files.sha256(path) == sha256
 
 
 def _beam():
@@ -116,11 +120,11 @@ def _write_shard(work):
         inputs = _inputs(cases)
         if sidecar.exists():
             known = json.loads(sidecar.read_text())
-            if known["inputs"] == inputs and _sha256(path) == known["sha256"]:
+            if known["inputs"] == inputs and _is(path, known["sha256"]):
                 return
         with files.replacing(path) as beside:
             index = _records(beside, cases, shortest_side)
-        known = {"inputs": inputs, "sha256": _sha256(path), "bytes": path.stat().st_size}
+        known = {"inputs": inputs, "sha256": files.sha256(path), "bytes": path.stat().st_size}
         known |= {"cases": len(cases), "images": len(index), "index": index}
         files.write_text(sidecar, json.dumps(known))
     except (OSError, ValueError) as reason:  # an exception would reach the user as Beam's
@@ -177,14 +181,6 @@ def _texts(values):
     import tensorflow as tf
 
     return tf.train.BytesList(value=[text.encode() for text in values])
-
-
-def _sha256(path):
-    digest = hashlib.sha256()
-    with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _finish(work, source, paths):
