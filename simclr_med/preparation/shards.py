@@ -25,7 +25,7 @@ import pandas as pd
 from simclr_med import files
 from simclr_med.data import manifest
 from simclr_med.errors import InputError
-from simclr_med.preparation import images
+from simclr_med.preparation.images.rewriting import rewrite
 
 FOLDER, INDEX, CHECKSUMS = "shards", "index.csv", "checksums.json"
 HEADER_BYTES, FOOTER_BYTES = 12, 4  # of a TFRecord: length and its checksum; the data's checksum
@@ -37,7 +37,7 @@ def write(folder, output, count, *, shortest_side=None, beam_options=()):
     """Writes the data set folder `folder`, of image files, as `output`, in `count` shards.
 
     Args:
-      shortest_side: None leaves the files' bytes; otherwise see `images.rewrite`.
+      shortest_side: None leaves the files' bytes; otherwise see `rewriting.rewrite`.
       beam_options: flags of Apache Beam; without a --runner, threads of this machine.
 
     Raises:
@@ -172,7 +172,7 @@ def _content(path, shortest_side):
     if shortest_side is None:
         return pathlib.Path(path).read_bytes()
     try:
-        return images.rewrite(path, shortest_side)[0]
+        return rewrite(path, shortest_side)[0]
     except ValueError as error:
         raise ValueError(f"cannot read image {path}: {error}") from None
 

@@ -67,7 +67,7 @@ def test_each_kind_of_leak_is_found_and_the_side_of_less_worth_loses():
     )  # fmt: skip
     digests = ["", "", "", "", "x", "x", "", "", "y", "y"]
     near = ["", "", "", "", "", "", "g", "g", "", ""]
-    found = leaks.find(rows, digests, near)
+    found = leaks.find_leaks(rows, digests, near)
     kinds = ["patient", "case", "identical image", "nearly the same image"]
     assert [leak.kind for leak in found] == kinds
     assert str(found[0]) == "patient p1 stands in train and test"
@@ -80,7 +80,7 @@ def test_each_kind_of_leak_is_found_and_the_side_of_less_worth_loses():
 @settings(max_examples=100, deadline=None)
 def test_nothing_leaks_once_the_losing_cases_are_gone(drawn):
     rows = table(*[(f"i{n}", f"c{c}", f"p{p}", s) for n, (c, p, s) in enumerate(drawn)])
-    kept = rows[~leaks.losing_cases(rows, leaks.find(rows, *2 * [[""] * len(rows)]))]
+    kept = rows[~leaks.losing_cases(rows, leaks.find_leaks(rows, *2 * [[""] * len(rows)]))]
     kept = kept.reset_index(drop=True)
-    assert not leaks.find(kept, *2 * [[""] * len(kept)])
+    assert not leaks.find_leaks(kept, *2 * [[""] * len(kept)])
     assert len(kept)
