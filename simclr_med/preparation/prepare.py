@@ -19,6 +19,7 @@ from simclr_med.preparation import (
     pools,
     sources,
 )
+from simclr_med.preparation.renaming import rename_labels
 from simclr_med.preparation.settings import refuse_idle, refuse_impossible, split_sizes
 from simclr_med.preparation.split_assignment import assign_splits
 
@@ -48,10 +49,10 @@ def prepare(source_name, folder, output, settings, options, progress=None):
     pools.join_pools(records, settings.unlabelled)
     problems = checking.keep_sound_rows(records, settings, progress)
     checking.refuse_problems(problems, settings.allow_problems, output)
-    unmapped = labelling.rename(records, settings, target)
+    unmapped = rename_labels(records, settings, target)
     assign_splits(records, sizes, settings, target=target)
     leaks.remove_leaks(records, settings.on_leak)
-    info, prevalence = labelling.classes(records, settings, target)
+    info, prevalence = labelling.make_classes(records, settings, target)
     if not len(records.table):
         raise InputError(f"--input={folder}: no image is left to make a data set of")
     tables = {

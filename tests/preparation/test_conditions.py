@@ -34,13 +34,13 @@ def test_the_rest_becomes_other_once_a_case():
 
 
 def test_the_paper_s_classes_and_one_s_own(tmp_path):
-    assert len(conditions.named("paper")) == 26 and "Hidradenitis" in conditions.PAPER
+    assert len(conditions.forced_classes("paper")) == 26 and "Hidradenitis" in conditions.PAPER
     (tmp_path / "mine.txt").write_text("Acne\n\nRosacea \n", encoding="utf-8")
-    assert conditions.named(str(tmp_path / "mine.txt")) == ["Acne", "Rosacea"]
+    assert conditions.forced_classes(str(tmp_path / "mine.txt")) == ["Acne", "Rosacea"]
     (tmp_path / "mine.txt").write_text("Acne\nAcne\n")
     for wrong in (tmp_path / "mine.txt", tmp_path / "none.txt"):
         with pytest.raises(InputError, match=wrong.name):
-            conditions.named(str(wrong))
+            conditions.forced_classes(str(wrong))
 
 
 @pytest.mark.parametrize(
