@@ -6,7 +6,8 @@ import pandas as pd
 
 from simclr_med.data import manifest
 from simclr_med.errors import InputError
-from simclr_med.preparation.source_table import FILE, POOL, ROOT, ROW, image_files
+from simclr_med.preparation.source_files import image_files
+from simclr_med.preparation.source_table import FILE, POOL, ROOT, ROW
 
 
 def join_pools(records, folders):

@@ -5,7 +5,9 @@ import sys
 import pandas as pd
 
 from simclr_med.errors import InputError
-from simclr_med.preparation.source_table import FILE, ROW, Records, drop_rows, find, read_csv
+from simclr_med.preparation.csv_table import read_csv
+from simclr_med.preparation.source_files import find_file
+from simclr_med.preparation.source_table import FILE, ROW, Records, drop_rows
 
 TITLE = "CheXpert (Irvin et al. 2019)"
 LOOKS_FOR = "train.csv (and valid.csv) beside train/patient*/study*/view*.jpg"
@@ -48,10 +50,10 @@ OPTIONS = {
 def read(folder, options):
     """Patient and study stand in the path alone."""
     findings = _findings(options["findings"])
-    file = find(folder, ("train.csv",), sys.modules[__name__])
+    file = find_file(folder, ("train.csv",), sys.modules[__name__])
     parts = [read_csv(file, HEADER).assign(split="")]
     if options["official_validation"] == "external":
-        valid = find(file.parent, ("valid.csv",), sys.modules[__name__])
+        valid = find_file(file.parent, ("valid.csv",), sys.modules[__name__])
         parts.append(read_csv(valid, HEADER).assign(split="external"))
     rows = pd.concat(parts, ignore_index=True)
     whole = len(parts[0]) == IMAGES

@@ -6,15 +6,9 @@ import pathlib
 import pandas as pd
 
 from simclr_med.errors import InputError
-from simclr_med.preparation.source_table import (
-    FILE,
-    ROW,
-    Records,
-    drop_rows,
-    locate,
-    read_csv,
-    split_name,
-)
+from simclr_med.preparation.csv_table import read_csv
+from simclr_med.preparation.source_files import locate
+from simclr_med.preparation.source_table import FILE, ROW, Records, drop_rows, split_name
 
 TITLE = "A table of one's own"
 LOOKS_FOR = "a CSV file, or a folder that holds just one, with a row an image"

@@ -11,7 +11,8 @@ import pandas as pd
 from simclr_med.data.manifest import Problem
 from simclr_med.errors import InputError
 from simclr_med.preparation import dicom
-from simclr_med.preparation.source_table import FILE, ROW, Records, not_found
+from simclr_med.preparation.source_files import not_found
+from simclr_med.preparation.source_table import FILE, ROW, Records
 
 TITLE = "A tree of DICOM files"
 LOOKS_FOR = "DICOM files (.dcm, .dicom or without a suffix), single images"

@@ -7,14 +7,8 @@ import pandas as pd
 
 from simclr_med.data.manifest import Problem
 from simclr_med.errors import InputError
-from simclr_med.preparation.source_table import (
-    FILE,
-    ROW,
-    Records,
-    image_files,
-    not_found,
-    split_name,
-)
+from simclr_med.preparation.source_files import image_files, not_found
+from simclr_med.preparation.source_table import FILE, ROW, Records, split_name
 
 TITLE = "A folder of images of one's own"
 LOOKS_FOR = "images in CLASS/, in SPLIT/CLASS/, or directly in the folder (without labels)"

@@ -8,7 +8,9 @@ import sys
 import pandas as pd
 
 from simclr_med.data.manifest import DataError, Problem
-from simclr_med.preparation.source_table import FILE, ROW, Records, find, locate, read_csv
+from simclr_med.preparation.csv_table import read_csv
+from simclr_med.preparation.source_files import find_file, locate
+from simclr_med.preparation.source_table import FILE, ROW, Records
 
 TITLE = "SCIN, the Skin Condition Image Network (Ward et al. 2024)"
 LOOKS_FOR = "scin_cases.csv and scin_labels.csv beside images/"
@@ -27,9 +29,10 @@ def read(folder, options):
     """A case has up to three images; its primary diagnoses are those of the largest weight."""
     source = sys.modules[__name__]
     cases = read_csv(
-        find(folder, ("scin_cases.csv",), source), ("case_id", "fitzpatrick_skin_type", *IMAGES)
+        find_file(folder, ("scin_cases.csv",), source),
+        ("case_id", "fitzpatrick_skin_type", *IMAGES),
     )
-    labels = read_csv(find(folder, ("scin_labels.csv",), source), ("case_id", WEIGHTED))
+    labels = read_csv(find_file(folder, ("scin_labels.csv",), source), ("case_id", WEIGHTED))
     for table in (cases, labels):
         twice = table["case_id"].duplicated()
         if twice.any():
