@@ -34,9 +34,12 @@ LOCAL = ("--runner=DirectRunner", "--direct_running_mode=multi_threading",
 
 
 def write(folder, output, count, *, shortest_side=None, beam_options=()):
-    """Writes the data set folder `folder`, of image files, as `output`, in `count` shards.
+    """Write the data set folder `folder`, of image files, as `output`, in `count` shards.
 
     Args:
+      folder: a data set folder of files.
+      output: the new one.
+      count: number of shards.
       shortest_side: None leaves the files' bytes; otherwise see `rewriting.rewrite`.
       beam_options: flags of Apache Beam; without a --runner, threads of this machine.
 
@@ -91,7 +94,7 @@ def _beam():
 
 
 def _parts(source, count):
-    """Cases as dicts, in the order of a hash of their names, in `count` parts of like size."""
+    """Return `count` lists of like size of cases, dicts, in the order of their names' hashes."""
     table = source.table
     root = source.image_root
     findings = source.info.classes if source.info.task == "multilabel" else ("labels",)
@@ -112,7 +115,7 @@ def _parts(source, count):
 
 
 def _write_shard(work):
-    """Writes one shard and its sidecar, or why it cannot be written; skips one that is there."""
+    """Write one shard and its sidecar, or why it cannot be written; skips one that is there."""
     path, cases, shortest_side = work
     path = pathlib.Path(path)
     sidecar, error = path.with_suffix(".json"), path.with_suffix(".error")
@@ -132,14 +135,14 @@ def _write_shard(work):
 
 
 def _inputs(cases):
-    """What tells whether the images are those of an earlier attempt."""
+    """Return what tells whether the images are those of an earlier attempt."""
     stats = [(path, os.stat(path)) for case in cases for path in case["path"]]
     text = json.dumps([(path, stat.st_size, stat.st_mtime_ns) for path, stat in stats])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _records(path, cases, shortest_side):
-    """Writes cases to `path`; returns (image, offset, length) of each image's file in it."""
+    """Write cases to `path`; return (image, offset, length) of each image's file in it."""
     import tensorflow as tf
 
     index, start = [], 0
@@ -184,7 +187,7 @@ def _texts(values):
 
 
 def _finish(work, source, paths):
-    """Gathers the sidecars and what else belongs into the folder."""
+    """Gather the sidecars and what else belongs into the folder."""
     rows, checksums = [], {}
     for path in paths:
         known = json.loads(path.with_suffix(".json").read_text())

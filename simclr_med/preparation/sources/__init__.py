@@ -8,7 +8,7 @@ A source is a module with
   LOOKS_FOR  the files that it wants below --input;
   WHERE      where its users get them: nothing is ever downloaded;
   OPTIONS    flag to keyword arguments of `argparse.ArgumentParser.add_argument`, {} for none;
-  read       (folder or file, options by name) -> `records.Records`.
+  read       (folder or file, options by name) -> `source_table.Records`.
 
 To add a source, add a module: it is found by its name.
 """
@@ -32,7 +32,7 @@ def current_name(name):
 
 
 def load(name):
-    """The module of the source `name`.
+    """Return the module of the source `name`.
 
     Raises:
       InputError: there is none.

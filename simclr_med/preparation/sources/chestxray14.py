@@ -30,7 +30,7 @@ HALVES = {("OriginalImage[Width", "Height]"), ("OriginalImagePixelSpacing[x", "y
 
 
 def read(folder, options):
-    """A case is an image: labels change over a patient's follow-ups."""
+    """Return the `Records`: a case is an image, for labels change over a patient's follow-ups."""
     names = ("Data_Entry_2017.csv", "Data_Entry_2017*.csv", "Data_Entry_2017*.csv.gz")
     file = find_file(folder, names, sys.modules[__name__])
     wanted = ("Image Index", "Finding Labels", "Patient ID", "Patient Age", "Patient Gender",
@@ -83,7 +83,7 @@ def read(folder, options):
 
 
 def one_name_a_cell(header):
-    """The header with each pair of HALVES joined, as long as before: its last cells are empty."""
+    """Return the header with each pair of HALVES joined, as long as before, its end empty."""
     joined = []
     for cell in header:
         if joined and (joined[-1], cell) in HALVES:

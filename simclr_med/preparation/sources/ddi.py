@@ -22,7 +22,7 @@ TONES = {"12": "I-II", "34": "III-IV", "56": "V-VI"}
 
 
 def read(folder, options):
-    """All of it is external: a set of another site to test on."""
+    """Return the `Records`, all of them external: a set of another site to test on."""
     file = find_file(folder, ("ddi_metadata.csv",), sys.modules[__name__])
     rows = read_csv(file, ("DDI_ID", "DDI_file", "skin_tone", "malignant", "disease"))
     problems = []

@@ -22,7 +22,7 @@ OPTIONS = {
 
 
 def read(folder, options):
-    """A case is an image; skin type -1 is unknown."""
+    """Return the `Records`: a case is an image; skin type -1 is unknown."""
     names = ("fitzpatrick17k.csv", "fitzpatrick17k.csv.gz")
     file = find_file(folder, names, sys.modules[__name__])
     rows = read_csv(file, ("md5hash", "fitzpatrick_scale", *LABELS))

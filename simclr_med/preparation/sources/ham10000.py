@@ -15,7 +15,7 @@ OPTIONS = {}
 
 
 def read(folder, options):
-    """A case is a lesion; the set names no patients."""
+    """Return the `Records`: a case is a lesion; the set names no patients."""
     file = find_file(folder, ("HAM10000_metadata.csv", "HAM10000_metadata"), sys.modules[__name__])
     rows = read_csv(file, ("lesion_id", "image_id", "dx", "age", "sex", "localization"))
     table = pd.DataFrame(

@@ -21,7 +21,7 @@ OPTIONS = {
 
 
 def read(folder, options):
-    """A case is an image: the set does not say which images show one lesion."""
+    """Return the `Records`: a case is an image, for lesions are not told apart."""
     names = ("train.csv", "ISIC_2020_train*.csv", "ISIC_2020_Training_GroundTruth*.csv")
     names += tuple(f"{name}.gz" for name in names)
     file = find_file(folder, names, sys.modules[__name__])

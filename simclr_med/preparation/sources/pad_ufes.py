@@ -15,7 +15,10 @@ OPTIONS = {}
 
 
 def read(folder, options):
-    """A case is a patient's lesion: numbers of lesions are used for two patients 250 times."""
+    """Return the `Records`: a case is a patient's lesion.
+
+    Numbers of lesions are used for two patients 250 times.
+    """
     names = ("metadata.csv", "PAD-UFES-20_metadata.csv")
     file = find_file(folder, names, sys.modules[__name__])
     rows = read_csv(file, ("patient_id", "lesion_id", "fitspatrick", "diagnostic", "img_id"))
