@@ -1,6 +1,7 @@
-"""Writing files so that a reader finds the old one or the new one, never half of one."""
+"""Writing files so that a reader finds the old one or the new one, never half of one; checksums."""
 
 import contextlib
+import hashlib
 import os
 import pathlib
 import shutil
@@ -85,6 +86,19 @@ def resumable_folder(path, key):
 def remove_folder(path):
     """Removes a folder and all in it, if it is there."""
     shutil.rmtree(path, ignore_errors=True)
+
+
+def sha256(path):
+    """Return the SHA-256 of a file's bytes, in hexadecimal.
+
+    Raises:
+      OSError: it is missing or cannot be read.
+    """
+    with open(path, "rb") as file:
+        digest = hashlib.sha256()
+        while part := file.read(2**20):
+            digest.update(part)
+    return digest.hexdigest()
 
 
 def _sync(path):

@@ -1,7 +1,6 @@
 """What the README tells a newcomer to type works."""
 
 import json
-import os
 import pathlib
 import re
 import shutil
@@ -12,29 +11,17 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from PIL import Image
+from shell import README, commands, run
 
 from benchmarks.prepare import write_chexpert
 from simclr_med.config.fields import FIELDS
 from simclr_med.config.making import make_config
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 SMALLER = {"steps": 2, "batch_size": 16, "image_size": 32}
 COMPARISON = [
     "--width=0.125", "--image_size=32", "--batch_size=16", "--pretrain_steps=2",
     "--head_steps=2", "--head_batch_size=16",
 ]  # fmt: skip
-
-
-def commands(text=README):
-    """The indented commands, as a shell would see them, in order."""
-    lines = [line.strip() for line in text.splitlines() if line.startswith("    ")]
-    return [line for line in lines if re.match(r"python |D=", line)]
-
-
-def run(line, cwd):
-    line = line.replace("python ", f"{sys.executable} ", 1).replace(" tools/", f" {ROOT}/tools/")
-    env = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.run(line, shell=True, cwd=cwd, capture_output=True, text=True, env=env)
 
 
 def pictures(folder, count):

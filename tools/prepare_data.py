@@ -19,7 +19,8 @@ from tqdm import tqdm
 from simclr_med.data.info import NOT_MENTIONED
 from simclr_med.errors import run_main
 from simclr_med.preparation import sources
-from simclr_med.preparation.prepare import Settings, prepare
+from simclr_med.preparation.prepare import prepare
+from simclr_med.preparation.settings import Settings
 
 HELP = {
     "splits": "shares or numbers, train=0.7,validation=0.1,test=0.2; or a name the source knows",

@@ -8,7 +8,6 @@ encoder/stem_conv/kernel; variables.json their shapes, and the checksum of that 
 ours and not Keras's object graph: a mismatch can be told by name and shape.
 """
 
-import hashlib
 import json
 import pathlib
 import shutil
@@ -96,20 +95,12 @@ def save(work_dir, values, step, keep):
         with files.new_folder(folder / str(step)) as path:
             np.savez(path / "variables.npz", **values)
             content = {
-                "sha256": _checksum(path / "variables.npz"),
+                "sha256": files.sha256(path / "variables.npz"),
                 "shapes": {name: list(value.shape) for name, value in values.items()},
             }
             files.write_text(path / "variables.json", json.dumps(content, indent=1))
     for old in steps(work_dir)[:-keep]:
         shutil.rmtree(folder / str(old))
-
-
-def _checksum(file):
-    digest = hashlib.sha256()
-    with open(file, "rb") as content:
-        while part := content.read(2**20):
-            digest.update(part)
-    return digest.hexdigest()
 
 
 def restore_latest(work_dir, variables):
@@ -168,7 +159,7 @@ def saved_shapes(path):
     try:
         content = json.loads((path / "variables.json").read_text())
         expected, shapes = content["sha256"], content["shapes"]
-        found = _checksum(path / "variables.npz")
+        found = files.sha256(path / "variables.npz")
     except OSError as error:
         why = f"{pathlib.Path(error.filename).name}: {error.strerror}"
         raise DamagedError(f"{path} is damaged: {why}") from None

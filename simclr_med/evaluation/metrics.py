@@ -22,39 +22,53 @@ _LABELS = {
 
 
 def label(metric):
-    """How to write a metric's name in a sentence: "auc:Acne" is "AUC of Acne"."""
-    name, _, of = metric.partition(":")
-    return f"{_LABELS[name]} of {of}" if of else _LABELS[name]
+    """Return how to write a metric's name in a sentence: "auc:Acne" is "AUC of Acne"."""
+    name, _, finding = metric.partition(":")
+    return f"{_LABELS[name]} of {finding}" if finding else _LABELS[name]
 
 
 def main_metrics(result):
-    """The metrics to show first: the paper's five, or the mean AUC and each finding's."""
+    """Return the metrics to show first: the paper's five, or the mean AUC and each finding's."""
     multilabel = result["task"] == "multilabel"
     return [name for name in result["metrics"] if multilabel or ":" not in name]
 
 
 def top_k_hits(truth, probabilities, k):
-    """`[N]` bool: is any present class among the k highest scores? Ties go by class order."""
+    """Return whether a present class is among the k highest scores, bool `[N]`.
+
+    Ties go by class order.
+
+    Args:
+      truth: `[N, K]`, 1 for present.
+      probabilities: `[N, K]`.
+      k: 1 to K.
+    """
     top = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
     return (np.take_along_axis(truth, top, axis=1) == 1).any(axis=1)
 
 
 def accuracy(hits, weights):
-    """Share of the cases that hit: `hits` `[N]`, `weights` `[..., N]` -> `[...]`."""
+    """Return the share of the cases that hit: `hits` `[N]`, `weights` `[..., N]` -> `[...]`."""
     return _ratio(weights @ hits.astype(float), weights.sum(-1))
 
 
 def average_sensitivity(hits, truth, weights):
-    """Mean over the columns of `truth` of the share of hits among the cases that carry it.
+    """Return the mean over conditions of the share of hits among the cases that carry them.
 
-    A condition that no drawn case carries is left out of the mean.
+    Args:
+      hits: bool `[N]`.
+      truth: `[N, K]`, 1 for present.
+      weights: `[..., N]`.
+
+    Returns:
+      `[...]`. A condition that no drawn case carries is left out of the mean.
     """
     present = (truth == 1).astype(float)  # [N, K]
     return _mean_of_defined(_ratio(weights @ (present * hits[:, None]), weights @ present))
 
 
 def auc(truth, scores, weights):
-    """Area under the ROC curve as the Mann-Whitney statistic; a tie counts one half.
+    """Return the area under the ROC curve as the Mann-Whitney statistic; a tie counts one half.
 
     Args:
       truth: `[N]`; 1, 0, or NaN for a case to leave out.
@@ -77,7 +91,7 @@ def auc(truth, scores, weights):
 
 
 def score(predictions, weights):
-    """All metrics of `predictions` for counts `weights` `[..., N]`: name -> `[...]`."""
+    """Return all metrics of `predictions` for counts `weights` `[..., N]`: name -> `[...]`."""
     truth, probabilities = predictions.truth, predictions.probabilities
     values = {}
     if predictions.task == "multiclass":
@@ -97,7 +111,7 @@ def score(predictions, weights):
 
 
 def bootstrap_weights(unit_ids, replicates, seed):
-    """Draws units with replacement, as many as there are, `replicates` times.
+    """Draw units with replacement, as many as there are, `replicates` times.
 
     Counts depend on the set of units and on the seed, not on the order of rows.
 
@@ -119,7 +133,7 @@ def bootstrap_weights(unit_ids, replicates, seed):
 
 
 def evaluate(predictions, replicates=1000, confidence=0.95, unit="case", seed=0):
-    """Every metric with its percentile bootstrap interval, for all cases and for each group.
+    """Return every metric with its percentile bootstrap interval, over all cases and by group.
 
     Cases of a group are resampled within the group.
 
@@ -152,7 +166,7 @@ def evaluate(predictions, replicates=1000, confidence=0.95, unit="case", seed=0)
 
 
 def compare(a, b, replicates=1000, confidence=0.95, unit="case", seed=0, names=("A", "B")):
-    """The paired bootstrap of two models on the same cases (appendix B.1.1).
+    """Return the paired bootstrap of two models on the same cases (appendix B.1.1).
 
     Both are scored on the same resamples; the interval is of the difference, a minus b.
 
@@ -195,7 +209,7 @@ def compare(a, b, replicates=1000, confidence=0.95, unit="case", seed=0, names=(
 
 
 def statement(metric, result, name_a, name_b):
-    """One metric of `compare` as a plain sentence, whichever way it falls."""
+    """Return one metric of `compare` as a plain sentence, whichever way it falls."""
     difference, low, high = (result[key] for key in ("difference", "low", "high"))
     if difference is None:
         return f"{label(metric)} is not defined on these cases"
@@ -224,7 +238,7 @@ def _settings(replicates, confidence, unit, seed):
 
 
 def _bootstrap(predictions, replicates, unit, seed):
-    """Metrics of the sample, name -> number, and of its resamples, name -> `[R]`."""
+    """Return metrics of the sample, name -> number, and of its resamples, name -> `[R]`."""
     values = score(predictions, np.ones(len(predictions.case_ids), np.int32))
     blocks = [
         score(predictions, weights)
@@ -234,7 +248,7 @@ def _bootstrap(predictions, replicates, unit, seed):
 
 
 def _unit_ids(predictions, unit):
-    """`[N]`: what is drawn together. A case without a patient is a patient of its own."""
+    """Return `[N]` of what is drawn together. A case without a patient is a patient of its own."""
     if unit == "case":
         return predictions.case_ids
     alone = np.char.add("case ", np.asarray(predictions.case_ids, str))
@@ -243,7 +257,7 @@ def _unit_ids(predictions, unit):
 
 
 def _aligned(a, b, unit, names):
-    """`b` with its cases in the order of `a`."""
+    """Return `b` with its cases in the order of `a`."""
     first, second = names
     if (a.task, a.classes) != (b.task, b.classes):
         raise InputError(
@@ -271,7 +285,7 @@ def _aligned(a, b, unit, names):
 
 
 def _interval(value, samples, confidence):
-    """The value with the percentile interval of those `samples` that are defined."""
+    """Return the value with the percentile interval of those `samples` that are defined."""
     defined = samples[~np.isnan(samples)]
     low = high = np.nan
     if len(defined):
@@ -280,7 +294,7 @@ def _interval(value, samples, confidence):
 
 
 def _p_value(differences):
-    """Two-sided: twice the smaller share on one side of 0, each with one replicate added."""
+    """Return the two-sided p-value: twice the smaller share beside 0, one replicate added."""
     differences = differences[~np.isnan(differences)]
     one_side = min((differences <= 0).sum(), (differences >= 0).sum())
     return min(1.0, float(2 * (one_side + 1) / (len(differences) + 1)))
@@ -292,13 +306,13 @@ def _sorted_rows(chosen, scores):
 
 
 def _ratio(numerator, denominator):
-    """The quotient, NaN where the denominator is 0."""
+    """Return the quotient, NaN where the denominator is 0."""
     with np.errstate(invalid="ignore"):
         return np.where(denominator > 0, numerator, np.nan) / np.maximum(denominator, 1)
 
 
 def _mean_of_defined(values):
-    """Mean over the last axis of what is not NaN; NaN where nothing is defined."""
+    """Return the mean over the last axis of what is not NaN; NaN where nothing is defined."""
     defined = ~np.isnan(values)
     return _ratio(np.where(defined, values, 0).sum(-1), defined.sum(-1))
 

@@ -47,7 +47,7 @@ class Predictions:
     groups: dict = dataclasses.field(default_factory=dict)
 
     def take(self, rows):
-        """The same predictions for `rows` alone, in their order."""
+        """Return the same predictions for `rows` alone, in their order."""
         return dataclasses.replace(
             self,
             case_ids=self.case_ids[rows],
@@ -59,7 +59,7 @@ class Predictions:
 
 
 def of_images(cases, by_image, task):
-    """`Predictions` of cases: the mean over a case's images of their probabilities.
+    """Return `Predictions` of cases: the mean over a case's images of their probabilities.
 
     Args:
       cases: `Cases` with M images in all.
@@ -81,7 +81,7 @@ def of_images(cases, by_image, task):
 
 
 def write(path, predictions):
-    """Writes `predictions` as CSV in one atomic step; probabilities keep all their bits."""
+    """Write `predictions` as CSV in one atomic step; probabilities keep all their bits."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     multilabel = predictions.task == "multilabel"
@@ -103,7 +103,7 @@ def write(path, predictions):
 
 
 def read(path, other_class=DEFAULT_OTHER):
-    """Reads the predictions that `write` wrote.
+    """Return the predictions that `write` wrote.
 
     Args:
       path: the CSV file. Rows are counted as a spreadsheet does: the header is row 1.
@@ -115,37 +115,17 @@ def read(path, other_class=DEFAULT_OTHER):
     """
     header, rows = _read_table(path)
     column = dict(zip(header, zip(*rows, strict=True), strict=True))
-    classes = tuple(name[len(_PROBABILITY) :] for name in header if name.startswith(_PROBABILITY))
-    for name in ("case_id", "patient_id", "truth"):
-        if name not in column:
-            raise InputError(f"{path}: column {name} is missing; the columns are {header}")
-    if not classes or "" in classes:
-        raise InputError(f"{path}: expected a column {_PROBABILITY}<class> for each class")
-
+    classes = _classes(path, header)
     multilabel = "masked" in column
-    if multilabel:
-        other_class = None
-    elif other_class not in classes:
-        if other_class not in (None, DEFAULT_OTHER):
-            raise InputError(f"{path}: no class {other_class!r}; the classes are {list(classes)}")
-        other_class = None
-
     _refuse_duplicates(path, column["case_id"])
-    truth = _split(path, "truth", column["truth"], classes)
-    if multilabel:
-        masked = _split(path, "masked", column["masked"], classes)
-        _refuse(path, "masked", column["masked"], (masked & truth).any(1), "is in truth as well")
-        truth = np.where(masked, np.nan, truth)
-    else:
-        _refuse(path, "truth", column["truth"], ~truth.any(1), "names no class")
     return Predictions(
         case_ids=np.array(column["case_id"]),
         patient_ids=np.array(column["patient_id"]),
-        truth=truth.astype(np.float32),
+        truth=_truth(path, column, classes),
         probabilities=np.stack([_probabilities(path, column, name) for name in classes], axis=1),
         classes=classes,
         task="multilabel" if multilabel else "multiclass",
-        other_class=other_class,
+        other_class=None if multilabel else _other(path, classes, other_class),
         groups={
             name[len(_GROUP) :]: np.array(column[name])
             for name in header
@@ -154,8 +134,38 @@ def read(path, other_class=DEFAULT_OTHER):
     )
 
 
+def _classes(path, header):
+    classes = tuple(name[len(_PROBABILITY) :] for name in header if name.startswith(_PROBABILITY))
+    for name in ("case_id", "patient_id", "truth"):
+        if name not in header:
+            raise InputError(f"{path}: column {name} is missing; the columns are {header}")
+    if not classes or "" in classes:
+        raise InputError(f"{path}: expected a column {_PROBABILITY}<class> for each class")
+    return classes
+
+
+def _other(path, classes, other_class):
+    """Return the class that is left out of sensitivities, None where there is none."""
+    if other_class in classes:
+        return other_class
+    if other_class not in (None, DEFAULT_OTHER):
+        raise InputError(f"{path}: no class {other_class!r}; the classes are {list(classes)}")
+    return None
+
+
+def _truth(path, column, classes):
+    """Return `[N, K]` float32: 1 present, 0 absent, NaN masked."""
+    truth = _split(path, "truth", column["truth"], classes)
+    if "masked" not in column:
+        _refuse(path, "truth", column["truth"], ~truth.any(1), "names no class")
+        return truth.astype(np.float32)
+    masked = _split(path, "masked", column["masked"], classes)
+    _refuse(path, "masked", column["masked"], (masked & truth).any(1), "is in truth as well")
+    return np.where(masked, np.nan, truth).astype(np.float32)
+
+
 def _read_table(path):
-    """The header and the rows of a CSV file, all of one length, at least one row."""
+    """Return the header and the rows of a CSV file, all of one length, at least one row."""
     try:
         text = pathlib.Path(path).read_bytes().decode("utf-8-sig")
         header, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
@@ -204,7 +214,7 @@ def _split(path, column, texts, classes):
 
 
 def _probabilities(path, column, name):
-    """`[N]` float32 of the class `name`."""
+    """Return `[N]` float32 of the class `name`."""
     name = _PROBABILITY + name
     values = np.array([_number(text) for text in column[name]], np.float32)
     wrong = ~((values >= 0) & (values <= 1))  # NaN is wrong too
@@ -226,7 +236,7 @@ def _refuse_duplicates(path, case_ids):
 
 
 def _refuse(path, column, texts, wrong, reason):
-    """Raises for the first row that `wrong` `[N]` marks, and counts the others."""
+    """Raise for the first row that `wrong` `[N]` marks, and counts the others."""
     rows = np.flatnonzero(wrong)
     if len(rows):
         others = len(rows) - 1

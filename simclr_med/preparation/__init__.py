@@ -1,6 +1,9 @@
-"""What people have on disk becomes a data set folder: public sources, tables, DICOM, shards.
+"""What people have on disk becomes a data set folder: sources, images, splits, shards; its page.
 
 May import: data, views, config, and what all packages share.
 
-    prepare(Settings(source="folders", input="my_images", output="my_data"))
+    prepare("folders", "my_images", "my_data", Settings(), options)
+
+sources read -> pools join -> checking looks -> renaming -> split_assignment -> leaks -> labelling
+-> folder_writer (image_writer, card, shards). inspection shows a folder, phantom generates one.
 """

@@ -10,47 +10,29 @@ import pathlib
 import pandas as pd
 
 from simclr_med.errors import InputError
+from simclr_med.preparation.paper_conditions import PAPER
 
-PAPER = (
-    "Acne",
-    "Actinic keratosis",
-    "Allergic contact dermatitis",
-    "Alopecia areata",
-    "Androgenetic alopecia",
-    "Basal cell carcinoma",
-    "Cyst",
-    "Eczema",
-    "Folliculitis",
-    "Hidradenitis",
-    "Lentigo",
-    "Melanocytic nevus",
-    "Melanoma",
-    "Post inflammatory hyperpigmentation",
-    "Psoriasis",
-    "SCC/SCCIS",
-    "Seborrheic keratosis",
-    "Scar condition",
-    "Seborrheic dermatitis",
-    "Skin tag",
-    "Stasis dermatitis",
-    "Tinea",
-    "Tinea versicolor",
-    "Urticaria",
-    "Verruca vulgaris",
-    "Vitiligo",
-)  # the 26 conditions, in the order of appendix A.1
 SEPARATOR = "|"
 
 
+def distinct(labels):
+    """Return the names of all conditions in `labels`, texts joined by "|", sorted."""
+    return sorted({n for text in pd.unique(labels) for n in text.split(SEPARATOR) if n})
+
+
 def prevalence(labels):
-    """Cases with each condition, most frequent first; `labels` has one text a case."""
+    """Return the number of cases with each condition, most frequent first.
+
+    Args:
+      labels: one text a case, several conditions joined by "|".
+    """
     names = labels[labels != ""].str.split(SEPARATOR, regex=False).explode()
     counts = names.value_counts()
     return counts.iloc[sorted(range(len(counts)), key=lambda i: (-counts.iloc[i], counts.index[i]))]
 
 
 def most_frequent(counts, number, min_cases):
-    """The `number` most frequent conditions (0: all) with at least `min_cases`, by name.
+    """Return the `number` most frequent conditions (0: all) with `min_cases` or more, by name.
 
     Raises:
       InputError: fewer than one is left.
@@ -63,7 +45,7 @@ def most_frequent(counts, number, min_cases):
 
 
 def relabelled(labels, names, other=None):
-    """Labels with each condition renamed by `names`; what is not in it becomes `other`.
+    """Return labels with each condition renamed by `names`; what is not in it becomes `other`.
 
     Names match as they stand, else without regard to capitals. A name that comes twice in a case
     stays once; without `other` a condition not in `names` is dropped.
@@ -77,8 +59,8 @@ def relabelled(labels, names, other=None):
     return labels.map({text: one(text) if text else "" for text in pd.unique(labels)})
 
 
-def named(text):
-    """The classes that `--classes` forces: "paper", or a file with one name a line.
+def forced_classes(text):
+    """Return the classes that `--classes` forces: "paper", or a file with one name a line.
 
     Raises:
       InputError: no such file, or a name twice.
@@ -96,7 +78,7 @@ def named(text):
 
 
 def read_mapping(file):
-    """A mapping file, a CSV with the columns from and to; an empty `to` leaves the name out.
+    """Return old name to new of a mapping file, a CSV (from,to); an empty `to` leaves one out.
 
     Raises:
       InputError: another header, or a name mapped twice.

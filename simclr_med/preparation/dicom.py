@@ -15,7 +15,7 @@ COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT")
 
 
 def library():
-    """The module pydicom.
+    """Return the module pydicom.
 
     Raises:
       InputError: it is not installed.
@@ -28,7 +28,7 @@ def library():
 
 
 def render(path):
-    """The image in the file: uint8 `[H, W]`, or `[H, W, 3]` where it is in colour.
+    """Return the image in the file: uint8 `[H, W]`, or `[H, W, 3]` where it is in colour.
 
     Raises:
       ValueError: it has no image, or one of a kind that is not handled: the message names it.
@@ -75,8 +75,8 @@ def _grey(header, pixels):
     elif header.get("WindowWidth") not in (None, ""):
         shown = windowed(
             values.astype(np.float64),
-            _first(header.WindowCenter),
-            _first(header.WindowWidth),
+            _first_window(header.WindowCenter),
+            _first_window(header.WindowWidth),
             header.get("VOILUTFunction") or "LINEAR",
         )
     else:
@@ -89,7 +89,7 @@ def _grey(header, pixels):
 
 
 def windowed(values, centre, width, function):
-    """Values of the window as 0 to 1 (DICOM PS3.3 C.11.2.1.2 and .3).
+    """Return values of the window as 0 to 1 (DICOM PS3.3 C.11.2.1.2 and .3).
 
     Raises:
       ValueError: no such function, or a width that it does not allow.
@@ -105,13 +105,13 @@ def windowed(values, centre, width, function):
     raise ValueError(f"has the window {function} of width {width:g}, which is not handled")
 
 
-def _first(value):
-    """Of several windows the first, the one that a viewer opens with."""
+def _first_window(value):
+    """Return the first of several windows, the one that a viewer opens with."""
     return float(value[0] if hasattr(value, "__len__") and not isinstance(value, str) else value)
 
 
 def _colour(header, pixels):
-    """Pixels in colour as 8 bits; pydicom has made RGB of the other colour spaces."""
+    """Return pixels in colour as 8 bits; pydicom has made RGB of the other colour spaces."""
     depth = header.BitsStored
     if header.PhotometricInterpretation == "PALETTE COLOR":
         from pydicom.pixels import apply_color_lut

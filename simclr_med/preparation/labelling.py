@@ -1,7 +1,6 @@
-"""Labels on their way to classes: renamed, mapped onto another set's, the rare ones gathered.
+"""Labels become the classes of a data set: rare conditions are gathered, findings get a meaning.
 
-unmapped = rename(records, settings, target=None)
-info, prevalence = classes(records, settings, target=None)
+info, prevalence = make_classes(records, settings, target=None)
 """
 
 import numpy as np
@@ -11,80 +10,23 @@ from simclr_med.config.splits import SPLITS
 from simclr_med.data.info import UNCERTAIN
 from simclr_med.errors import InputError
 from simclr_med.preparation import conditions
-from simclr_med.preparation.source_table import FILE, ROW
 
 MEANING = {"1": "present", "0": "absent", "-1": "uncertain", "": "not_mentioned"}
 
 
-def rename(records, settings, target):
-    """Renames by `settings.mapping`, and where there is a `target` keeps what it has.
+def make_classes(records, settings, target):
+    """Make the final labels of the records' table.
 
     Args:
-      records: `Records`, whose table (and findings) are replaced.
-      settings: with mapping, map_to, not_mentioned.
+      records: `Records`, whose labels are replaced; rows of no class leave its table.
+      settings: with classes, top_conditions, min_cases, other, uncertain, not_mentioned.
       target: `DatasetInfo` of the data set whose classes are wanted, or None.
 
     Returns:
-      The rows that are left out because they do not map: file, row, image, case_id, labels.
-    """
-    names = conditions.read_mapping(settings.mapping) if settings.mapping else {}
-    if target:
-        wrong = sorted({new for new in names.values() if new} - set(target.classes))
-        if wrong:
-            raise InputError(
-                f"--mapping={settings.mapping}: {wrong[0]!r} is not a class of {settings.map_to}: "
-                f"{', '.join(target.classes)}"
-            )
-    if records.task == "multilabel":
-        return _rename_findings(records, settings, target, names)
-    before = records.table["labels"]
-    wanted = target.classes if target else _conditions(before)
-    labels = conditions.relabelled(before, {name: name for name in wanted} | names)
-    kept = labels != "" if target else (labels != "") | (before == "")
-    kept |= records.table["split"] == "unlabelled"
-    lost = records.table[~kept]
-    records.table = records.table.assign(labels=labels)[kept].reset_index(drop=True)
-    if len(lost):
-        counts = lost.drop_duplicates("case_id")["labels"].value_counts()
-        shown = ", ".join(f"{name} {count}" for name, count in counts.items())
-        records.notes.append(
-            f"{len(lost)} images of {lost['case_id'].nunique()} cases were left out, because "
-            f"their conditions do not map (cases: {shown}); unmapped.csv lists them."
-        )
-    listed = lost[[FILE, ROW, "image", "case_id", "labels"]]
-    return listed.rename(columns={FILE: "file", ROW: "row"})
-
-
-def _rename_findings(records, settings, target, names):
-    dropped = [name for name in records.findings if names.get(name) == ""]
-    found = [names.get(name, name) for name in records.findings if name not in dropped]
-    if len(set(found)) < len(found):
-        raise InputError(f"--mapping={settings.mapping}: gives two findings one name")
-    table = records.table.drop(columns=dropped).rename(columns=names)
-    if target:
-        absent = [name for name in target.classes if name not in found]
-        if len(absent) == len(target.classes):
-            raise InputError(f"--map_to={settings.map_to}: none of its findings is here")
-        if settings.not_mentioned == "negative":  # said now: for the absent ones empty is unknown
-            table = table.replace({name: {"": "0"} for name in found})
-        others = [name for name in found if name not in target.classes]
-        dropped += others
-        table = table.drop(columns=others).assign(**dict.fromkeys(absent, ""))
-        records.notes += [f"Not labelled here, so masked: {', '.join(absent)}."] * bool(absent)
-        found = target.classes
-    records.notes += [f"Findings left out: {', '.join(dropped)}."] * bool(dropped)
-    records.table, records.findings = table, tuple(found)
-    return pd.DataFrame()
-
-
-def classes(records, settings, target):
-    """Makes the final labels of the records' table.
-
-    Args: as of `rename`; of `settings` classes, top_conditions, min_cases, other, uncertain,
-      not_mentioned.
-
-    Returns:
       What dataset.json says, but for where the images are; and a table of prevalence.
+
+    Raises:
+      InputError: all cases have one label, or the settings name what is not there.
     """
     info = {"name": records.name, "task": records.task, "groups": list(records.groups)}
     info |= {"licence": records.licence, "source": records.source}
@@ -97,53 +39,44 @@ def classes(records, settings, target):
     training = case[case["split"] == "train"]
     counts = conditions.prevalence((training if len(training) else case)["labels"])
     if target:
-        kept, other = list(target.classes), target.other_class
+        classes, other = list(target.classes), target.other_class
     else:
-        kept, other = _kept(settings, counts, case["labels"]), settings.other or None
-        labels = records.table["labels"]
-        labels = conditions.relabelled(labels, {name: name for name in kept}, other)
-        out = (labels == "") & (records.table["split"] != "unlabelled")
-        records.notes += [f"{int(out.sum())} images have none of the classes: left out."] * any(out)
-        records.table = records.table.assign(labels=labels)[~out].reset_index(drop=True)
-    named = list(kept)
-    if not target and other in set(_conditions(records.table["labels"])) - set(kept):
-        named.append(other)
-    if len(named) == 1:
-        raise InputError(f"all cases are labelled {named[0]!r}: a task needs two classes or more")
-    empty = [name for name in named if name not in _conditions(records.table["labels"])]
+        classes, other = _gather(records, settings, counts, case["labels"])
+    _judge_classes(records, classes)
+    info |= {"classes": classes, "other_class": other if other in classes else None}
+    return info, _prevalence(case, counts, len(training), classes, other)
+
+
+def _gather(records, settings, counts, labels):
+    """Put the conditions that are not kept under "other"; return the classes and that name."""
+    kept, other = _kept(settings, counts, labels), settings.other or None
+    table = records.table
+    changed = conditions.relabelled(table["labels"], {name: name for name in kept}, other)
+    out = (changed == "") & (table["split"] != "unlabelled")
+    records.notes += [f"{int(out.sum())} images have none of the classes: left out."] * any(out)
+    records.table = table.assign(labels=changed)[~out].reset_index(drop=True)
+    used = conditions.distinct(records.table["labels"])
+    return [*kept, *([other] if other in used and other not in kept else [])], other
+
+
+def _judge_classes(records, classes):
+    if len(classes) == 1:
+        raise InputError(f"all cases are labelled {classes[0]!r}: a task needs two classes or more")
+    used = conditions.distinct(records.table["labels"])
+    empty = [name for name in classes if name not in used]
     records.notes += [f"No case of: {', '.join(empty)}."] * bool(empty)
-    info |= {"classes": named, "other_class": other if other in named else None}
-    return info, _prevalence(case, counts, len(training), named, other)
-
-
-def rarest(table, records):
-    """For each row the number of its rarest label, 0 being the rarest of all; and their names."""
-    if records.task == "multiclass":
-        counts = conditions.prevalence(table.drop_duplicates("case_id")["labels"])
-        names = list(counts.index[::-1])
-        number = {name: i for i, name in enumerate(names)}
-        first = {t: min(number[n] for n in t.split("|")) for t in pd.unique(table["labels"])}
-        return table["labels"].map(first).to_numpy(), names
-    names = sorted(records.findings, key=lambda name: ((table[name] == "1").sum(), name))
-    positive = np.stack([(table[name] == "1").to_numpy() for name in names], axis=1)
-    first = np.where(positive.any(axis=1), positive.argmax(axis=1), len(names))
-    return first, [*names, "no finding"]
-
-
-def _conditions(labels):
-    return sorted({n for text in pd.unique(labels) for n in text.split("|") if n})
 
 
 def _kept(settings, counts, labels):
     if settings.classes:
-        return conditions.named(settings.classes)
+        return conditions.forced_classes(settings.classes)
     if settings.top_conditions or settings.min_cases > 1:
         return conditions.most_frequent(counts, settings.top_conditions, settings.min_cases)
-    return _conditions(labels)
+    return conditions.distinct(labels)
 
 
 def _policies(text, findings):
-    """Finding to policy; findings that are not named are ignored where uncertain."""
+    """Return finding to policy; findings that are not named are ignored where uncertain."""
     policies = {}
     for part in text.split(",") if text else ():
         name, colon, policy = part.rpartition(":")
@@ -157,6 +90,27 @@ def _policies(text, findings):
     return policies
 
 
+def rarest(table, records):
+    """Return the number of each row's rarest label, int `[N]`, and the labels' names by number.
+
+    0 is the rarest of all.
+
+    Args:
+      table: N rows of the records' table.
+      records: `Records`, with task and findings.
+    """
+    if records.task == "multiclass":
+        counts = conditions.prevalence(table.drop_duplicates("case_id")["labels"])
+        names = list(counts.index[::-1])
+        number = {name: i for i, name in enumerate(names)}
+        first = {t: min(number[n] for n in t.split("|")) for t in pd.unique(table["labels"])}
+        return table["labels"].map(first).to_numpy(), names
+    names = sorted(records.findings, key=lambda name: ((table[name] == "1").sum(), name))
+    positive = np.stack([(table[name] == "1").to_numpy() for name in names], axis=1)
+    first = np.where(positive.any(axis=1), positive.argmax(axis=1), len(names))
+    return first, [*names, "no finding"]
+
+
 def _findings_by_split(records):
     rows = [
         {"finding": name, "split": split} | part[name].map(MEANING).value_counts().to_dict()
@@ -168,7 +122,7 @@ def _findings_by_split(records):
 
 
 def _prevalence(case, counts, training_cases, named, other):
-    """Cases of each condition by split, the most frequent in training first."""
+    """Return a table of each condition's cases by split, most frequent in training first."""
     folded = {name.casefold(): name for name in named}
     by_split = {
         split: conditions.prevalence(part["labels"])
@@ -177,7 +131,7 @@ def _prevalence(case, counts, training_cases, named, other):
     }
     order = [s for s in SPLITS if s in by_split]
     rows = []
-    for name in dict.fromkeys([*counts.index, *_conditions(case["labels"])]):
+    for name in dict.fromkeys([*counts.index, *conditions.distinct(case["labels"])]):
         share = counts.get(name, 0) / max(1, training_cases)
         row = {"condition": name, "class": folded.get(name.casefold(), other or "")}
         row["training_share"] = f"{share:.5f}" if training_cases else ""

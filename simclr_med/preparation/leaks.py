@@ -5,8 +5,12 @@ import dataclasses
 import numpy as np
 import pandas as pd
 
+from simclr_med.errors import InputError
+from simclr_med.preparation.source_table import NEAR, SHA256
+
 # Which split keeps a case that stands in several: what is tested on stays whole.
 WORTH = ("external", "test", "validation", "train", "unlabelled")
+LISTED = 20  # leaks in a message
 LEARNT_FROM = {"unlabelled": "train"}  # both are learnt from: no leak between them
 
 
@@ -23,10 +27,11 @@ class Leak:
         return f"{self.kind} {self.key} stands in {' and '.join(self.splits)}"
 
 
-def find(table, sha256, near):
-    """All leaks of a table with case_id, patient_id, image and split.
+def find_leaks(table, sha256, near):
+    """Return each `Leak` of a table.
 
     Args:
+      table: N rows with case_id, patient_id, image and split.
       sha256: `[N]` digests of the images' bytes, "" where they were not read.
       near: `[N]` names of groups of images that look nearly the same, "" where none was sought.
     """
@@ -50,8 +55,45 @@ def find(table, sha256, near):
     return found
 
 
+def remove_leaks(records, on_leak):
+    """Refuse what leaks between splits, or drop the cases on the side of less worth.
+
+    Args:
+      records: `Records`, whose table has SHA256 and NEAR.
+      on_leak: "refuse" or "drop".
+
+    Raises:
+      InputError: something leaks, and it is to be refused; it is named.
+    """
+    table = records.table
+    found = find_leaks(table, table[SHA256], table[NEAR])
+    if not found:
+        return
+    if on_leak == "refuse":
+        raise _refusal(found)
+    lost = losing_cases(table, found)
+    records.notes.append(
+        f"{len(found)} leaks between splits: {int(lost.sum())} images of "
+        f"{table['case_id'][lost].nunique()} cases were left out."
+    )
+    records.table = table[~lost].reset_index(drop=True)
+
+
+def _refusal(found):
+    lines = [str(leak) for leak in found[:LISTED]]
+    lines += [f"... and {len(found) - LISTED} more"] * (len(found) > LISTED)
+    lines.append(
+        f"{len(found)} leaks between splits; --on_leak=drop leaves the cases on the side of "
+        "less worth out (unlabelled, train, validation, test, external: least first)"
+    )
+    return InputError("\n".join(lines))
+
+
 def losing_cases(table, leaks):
-    """Cases to drop so that nothing leaks: each leak stays in the split of most worth alone."""
+    """Return which rows to drop, bool `[N]`, so that nothing leaks.
+
+    Of each leak the split of most worth keeps its cases.
+    """
     split, case = table["split"].to_numpy(), table["case_id"].to_numpy()
     losing = set()
     for leak in leaks:

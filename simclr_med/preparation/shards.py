@@ -14,7 +14,6 @@ what was cut off goes on. Runners on other machines need `folder` and `output` o
 all of them see under the same path.
 """
 
-import contextlib
 import hashlib
 import json
 import os
@@ -26,7 +25,7 @@ import pandas as pd
 from simclr_med import files
 from simclr_med.data import manifest
 from simclr_med.errors import InputError
-from simclr_med.preparation import images
+from simclr_med.preparation.images.rewriting import rewrite
 
 FOLDER, INDEX, CHECKSUMS = "shards", "index.csv", "checksums.json"
 HEADER_BYTES, FOOTER_BYTES = 12, 4  # of a TFRecord: length and its checksum; the data's checksum
@@ -35,10 +34,13 @@ LOCAL = ("--runner=DirectRunner", "--direct_running_mode=multi_threading",
 
 
 def write(folder, output, count, *, shortest_side=None, beam_options=()):
-    """Writes the data set folder `folder`, of image files, as `output`, in `count` shards.
+    """Write the data set folder `folder`, of image files, as `output`, in `count` shards.
 
     Args:
-      shortest_side: None leaves the files' bytes; otherwise see `images.rewrite`.
+      folder: a data set folder of files.
+      output: the new one.
+      count: number of shards.
+      shortest_side: None leaves the files' bytes; otherwise see `rewriting.rewrite`.
       beam_options: flags of Apache Beam; without a --runner, threads of this machine.
 
     Raises:
@@ -71,10 +73,15 @@ def write(folder, output, count, *, shortest_side=None, beam_options=()):
 
 
 def damaged(folder):
-    """Names of the shards of a data set folder whose bytes are not those that were written."""
+    """Return the names of a data set folder's shards whose bytes are not those written."""
     folder = pathlib.Path(folder) / FOLDER
-    known = json.loads((folder / CHECKSUMS).read_text())["shards"]
-    return [name for name, shard in known.items() if _sha256(folder / name) != shard["sha256"]]
+    written = json.loads((folder / CHECKSUMS).read_text())["shards"]
+    return [name for name, shard in written.items() if not _is(folder / name, shard["sha256"])]
+
+
+def _is(path, sha256):
+    """Return whether a file is there and has that checksum."""
+    return path.exists() and files.sha256(path) == sha256
 
 
 def _beam():
@@ -87,7 +94,7 @@ def _beam():
 
 
 def _parts(source, count):
-    """Cases as dicts, in the order of a hash of their names, in `count` parts of like size."""
+    """Return `count` lists of like size of cases, dicts, in the order of their names' hashes."""
     table = source.table
     root = source.image_root
     findings = source.info.classes if source.info.task == "multilabel" else ("labels",)
@@ -108,7 +115,7 @@ def _parts(source, count):
 
 
 def _write_shard(work):
-    """Writes one shard and its sidecar, or why it cannot be written; skips one that is there."""
+    """Write one shard and its sidecar, or why it cannot be written; skips one that is there."""
     path, cases, shortest_side = work
     path = pathlib.Path(path)
     sidecar, error = path.with_suffix(".json"), path.with_suffix(".error")
@@ -116,11 +123,11 @@ def _write_shard(work):
         inputs = _inputs(cases)
         if sidecar.exists():
             known = json.loads(sidecar.read_text())
-            if known["inputs"] == inputs and _sha256(path) == known["sha256"]:
+            if known["inputs"] == inputs and _is(path, known["sha256"]):
                 return
         with files.replacing(path) as beside:
             index = _records(beside, cases, shortest_side)
-        known = {"inputs": inputs, "sha256": _sha256(path), "bytes": path.stat().st_size}
+        known = {"inputs": inputs, "sha256": files.sha256(path), "bytes": path.stat().st_size}
         known |= {"cases": len(cases), "images": len(index), "index": index}
         files.write_text(sidecar, json.dumps(known))
     except (OSError, ValueError) as reason:  # an exception would reach the user as Beam's
@@ -128,14 +135,14 @@ def _write_shard(work):
 
 
 def _inputs(cases):
-    """What tells whether the images are those of an earlier attempt."""
+    """Return what tells whether the images are those of an earlier attempt."""
     stats = [(path, os.stat(path)) for case in cases for path in case["path"]]
     text = json.dumps([(path, stat.st_size, stat.st_mtime_ns) for path, stat in stats])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _records(path, cases, shortest_side):
-    """Writes cases to `path`; returns (image, offset, length) of each image's file in it."""
+    """Write cases to `path`; return (image, offset, length) of each image's file in it."""
     import tensorflow as tf
 
     index, start = [], 0
@@ -168,7 +175,7 @@ def _content(path, shortest_side):
     if shortest_side is None:
         return pathlib.Path(path).read_bytes()
     try:
-        return images.rewrite(path, shortest_side)[0]
+        return rewrite(path, shortest_side)[0]
     except ValueError as error:
         raise ValueError(f"cannot read image {path}: {error}") from None
 
@@ -179,16 +186,8 @@ def _texts(values):
     return tf.train.BytesList(value=[text.encode() for text in values])
 
 
-def _sha256(path):
-    digest = hashlib.sha256()
-    with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 def _finish(work, source, paths):
-    """Gathers the sidecars and what else belongs into the folder."""
+    """Gather the sidecars and what else belongs into the folder."""
     rows, checksums = [], {}
     for path in paths:
         known = json.loads(path.with_suffix(".json").read_text())

@@ -4,7 +4,7 @@ import re
 
 import tensorflow as tf
 
-IN_SHARD = r"(.*)@(\d+)\+(\d+)/(\d+)"
+from simclr_med.views.places import IN_SHARD
 
 
 def read(path):

@@ -6,8 +6,8 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow as tf
+from kill_runs import same, weights
 from PIL import Image
-from test_flags import same, weights
 
 from simclr_med.config.making import make_config
 from simclr_med.config.recipes import Recipe

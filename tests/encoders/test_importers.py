@@ -22,9 +22,9 @@ import reference
 import tensorflow as tf
 from conftest import ROOT
 from kill_runs import weights
+from shell import commands
+from shell import run as shell
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
-from test_readme import commands
-from test_readme import run as shell
 
 import simclr_med
 from simclr_med.config import architectures

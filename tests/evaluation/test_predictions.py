@@ -4,7 +4,7 @@ import string
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as stnp
 
@@ -47,6 +47,7 @@ def any_predictions(draw):
 
 
 @given(any_predictions())
+@settings(deadline=None)  # it writes a file, which a busy disk delays
 def test_round_trip_keeps_every_bit(tmp_path_factory, predictions):
     path = tmp_path_factory.getbasetemp() / "round_trip.csv"
     predictions_lib.write(path, predictions)

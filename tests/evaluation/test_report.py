@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 from conftest import ROOT
-from test_metrics import fake
+from predictions_made import fake
 
 from simclr_med import files
 from simclr_med.config.making import make_config

@@ -34,13 +34,13 @@ def test_the_rest_becomes_other_once_a_case():
 
 
 def test_the_paper_s_classes_and_one_s_own(tmp_path):
-    assert len(conditions.named("paper")) == 26 and "Hidradenitis" in conditions.PAPER
+    assert len(conditions.forced_classes("paper")) == 26 and "Hidradenitis" in conditions.PAPER
     (tmp_path / "mine.txt").write_text("Acne\n\nRosacea \n", encoding="utf-8")
-    assert conditions.named(str(tmp_path / "mine.txt")) == ["Acne", "Rosacea"]
+    assert conditions.forced_classes(str(tmp_path / "mine.txt")) == ["Acne", "Rosacea"]
     (tmp_path / "mine.txt").write_text("Acne\nAcne\n")
     for wrong in (tmp_path / "mine.txt", tmp_path / "none.txt"):
         with pytest.raises(InputError, match=wrong.name):
-            conditions.named(str(wrong))
+            conditions.forced_classes(str(wrong))
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_each_kind_of_leak_is_found_and_the_side_of_less_worth_loses():
     )  # fmt: skip
     digests = ["", "", "", "", "x", "x", "", "", "y", "y"]
     near = ["", "", "", "", "", "", "g", "g", "", ""]
-    found = leaks.find(rows, digests, near)
+    found = leaks.find_leaks(rows, digests, near)
     kinds = ["patient", "case", "identical image", "nearly the same image"]
     assert [leak.kind for leak in found] == kinds
     assert str(found[0]) == "patient p1 stands in train and test"
@@ -80,7 +80,7 @@ def test_each_kind_of_leak_is_found_and_the_side_of_less_worth_loses():
 @settings(max_examples=100, deadline=None)
 def test_nothing_leaks_once_the_losing_cases_are_gone(drawn):
     rows = table(*[(f"i{n}", f"c{c}", f"p{p}", s) for n, (c, p, s) in enumerate(drawn)])
-    kept = rows[~leaks.losing_cases(rows, leaks.find(rows, *2 * [[""] * len(rows)]))]
+    kept = rows[~leaks.losing_cases(rows, leaks.find_leaks(rows, *2 * [[""] * len(rows)]))]
     kept = kept.reset_index(drop=True)
-    assert not leaks.find(kept, *2 * [[""] * len(kept)])
+    assert not leaks.find_leaks(kept, *2 * [[""] * len(kept)])
     assert len(kept)

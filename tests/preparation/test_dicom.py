@@ -7,7 +7,8 @@ import pytest
 from simclr_med.data import manifest
 from simclr_med.errors import InputError
 from simclr_med.preparation import sources
-from simclr_med.preparation.prepare import Settings, prepare
+from simclr_med.preparation.prepare import prepare
+from simclr_med.preparation.settings import Settings
 
 pydicom = pytest.importorskip("pydicom", reason="pip install simclr_med[dicom]")
 from pydicom.dataset import Dataset, FileMetaDataset  # noqa: E402

@@ -13,6 +13,7 @@ from scipy import stats
 from simclr_med.data import manifest
 from simclr_med.errors import InputError
 from simclr_med.preparation import phantom
+from simclr_med.preparation.paper_conditions import PAPER
 
 TOOL = ROOT / "tools" / "make_phantom.py"
 LARGE = phantom.PhantomConfig(train=5000, validation=100, test=300, external=2000, unlabelled=50)
@@ -47,6 +48,16 @@ def test_a_manifest_of_27_classes_that_reads(tmp_path):
     cases = data.cases(["train"])
     assert len(cases) == 6
     assert Image.open(cases.paths[0]).size == (24, 24)
+
+
+def test_a_seed_means_the_cases_that_it_always_meant(tmp_path):
+    phantom.generate(tmp_path / "a", small(test=20, external=20, image_size=16))
+    manifest_digest = digests(tmp_path / "a")["manifest.csv"]
+    assert manifest_digest == "64dbb8fa59dc968d4a79bf1cb159671020b6c2172021776a44d2a2f2e94a107d"
+
+
+def test_classes_are_the_paper_s():
+    assert tuple(phantom.CLASS_FACTORS) == PAPER
 
 
 def test_classes_are_skewed_as_the_paper_says():

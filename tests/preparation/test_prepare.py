@@ -21,8 +21,9 @@ from simclr_med.data import manifest
 from simclr_med.data.cases import label_fraction
 from simclr_med.data.info import NOT_MENTIONED
 from simclr_med.errors import InputError
-from simclr_med.preparation import images, sources
-from simclr_med.preparation.prepare import Settings, prepare
+from simclr_med.preparation import image_writer, sources
+from simclr_med.preparation.prepare import prepare
+from simclr_med.preparation.settings import Settings
 
 OPTIONS = {name: o.get("default") for name, o in sources.load("csv").OPTIONS.items()}
 TABLE_OPTIONS = OPTIONS | {
@@ -365,7 +366,7 @@ def test_images_are_rewritten_where_asked_for(mine, tmp_path):
 
 
 def test_rewriting_goes_on_where_it_was_cut_off(mine, tmp_path, monkeypatch):
-    whole, rewrite, done = make(mine, tmp_path / "whole", shortest_side=8), images.rewrite, []
+    whole, rewrite, done = make(mine, tmp_path / "whole", shortest_side=8), image_writer.rewrite, []
 
     def cut_off(path, side):
         if len(done) == 10:
@@ -373,13 +374,15 @@ def test_rewriting_goes_on_where_it_was_cut_off(mine, tmp_path, monkeypatch):
         done.append(path)
         return rewrite(path, side)
 
-    monkeypatch.setattr(images, "rewrite", cut_off)
+    monkeypatch.setattr(image_writer, "rewrite", cut_off)
     with pytest.raises(KeyboardInterrupt):
         make(mine, tmp_path / "d", shortest_side=8)
     assert not (tmp_path / "d").exists()
     written = len(list((tmp_path / ".d.unfinished" / "images").iterdir()))
     counted = []
-    monkeypatch.setattr(images, "rewrite", lambda *given: counted.append(1) or rewrite(*given))
+    monkeypatch.setattr(
+        image_writer, "rewrite", lambda *given: counted.append(1) or rewrite(*given)
+    )
     found = make(mine, tmp_path / "d", shortest_side=8)
     assert 0 < written <= 10 and len(counted) == len(found.table) - written
     assert found.table.equals(whole.table) and not (tmp_path / ".d.unfinished").exists()

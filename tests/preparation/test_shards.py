@@ -123,7 +123,7 @@ def test_damage_is_named(data_dir, tmp_path):
     shard.write_bytes(content)
     assert shards.damaged(tmp_path / "s") == [shard.name]
     page = inspection.write_page(tmp_path / "s", tmp_path / "page.html").read_text()
-    assert f"damaged, their checksums differ: {shard.name}" in page
+    assert f"damaged, their checksums differ: {shard.name}" in page and "None found" not in page
     shard.unlink()
     with pytest.raises(InputError, match="is missing"):
         cases_of(tmp_path / "s")

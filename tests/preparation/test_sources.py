@@ -12,7 +12,8 @@ from PIL import Image
 from benchmarks.prepare import HEADER as CHEXPERT
 from simclr_med.errors import InputError
 from simclr_med.preparation import sources
-from simclr_med.preparation.source_table import ROW, read_csv
+from simclr_med.preparation.csv_table import read_csv
+from simclr_med.preparation.source_table import ROW
 
 TABLES = SHARED / "tables"
 

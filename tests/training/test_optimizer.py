@@ -9,7 +9,7 @@ import reference
 import tensorflow as tf
 
 from simclr_med import compat, distribute
-from simclr_med.config import settings as config
+from simclr_med.config.making import make_config
 from simclr_med.encoders import heads
 from simclr_med.encoders.encoder import build_encoder
 from simclr_med.training import objective, optimizer, schedule
@@ -185,7 +185,7 @@ def test_lamb_takes_one_step_on_two_replicas_and_resumes(scaled):
         np.float32([[[1, 2, 3]], [[4, 5, 6]], [[7, 8, 0]]]),
     )
     given = {"data_dir": "a", "work_dir": "b", "strategy": "mirrored", "cpu_devices": 2}
-    settings = config.make_config("pretrain", given)
+    settings = make_config("pretrain", given)
     two = distribute.strategy_of(settings.distribute)
     whole = lamb_steps(one, scaled, gradients)
     state = lamb_steps(one, scaled, gradients[:2])

@@ -32,7 +32,7 @@ def current_name(name):
 
 
 def load(name):
-    """The module of the source `name`.
+    """Return the module of the source `name`.
 
     Raises:
       InputError: there is none.

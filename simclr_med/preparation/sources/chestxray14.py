@@ -5,15 +5,9 @@ import sys
 
 import pandas as pd
 
-from simclr_med.preparation.source_table import (
-    FILE,
-    ROW,
-    Records,
-    drop_rows,
-    find,
-    locate,
-    read_csv,
-)
+from simclr_med.preparation.csv_table import read_csv
+from simclr_med.preparation.source_files import find_file, locate
+from simclr_med.preparation.source_table import FILE, ROW, Records, drop_rows
 
 TITLE = "NIH ChestX-ray14 (Wang et al. 2017)"
 LOOKS_FOR = "Data_Entry_2017.csv or Data_Entry_2017_v2020.csv beside folders of the images"
@@ -36,9 +30,9 @@ HALVES = {("OriginalImage[Width", "Height]"), ("OriginalImagePixelSpacing[x", "y
 
 
 def read(folder, options):
-    """A case is an image: labels change over a patient's follow-ups."""
+    """Return the `Records`: a case is an image, for labels change over a patient's follow-ups."""
     names = ("Data_Entry_2017.csv", "Data_Entry_2017*.csv", "Data_Entry_2017*.csv.gz")
-    file = find(folder, names, sys.modules[__name__])
+    file = find_file(folder, names, sys.modules[__name__])
     wanted = ("Image Index", "Finding Labels", "Patient ID", "Patient Age", "Patient Gender",
               "View Position")  # fmt: skip
     rows = read_csv(file, wanted, rename=one_name_a_cell)
@@ -53,7 +47,7 @@ def read(folder, options):
     ages = {t: re.sub(r"^0*(\d+)Y$", r"\1", t) for t in pd.unique(rows["Patient Age"])}
     split, sizes = pd.Series("", rows.index), {}
     if options["official_split"] == "keep":
-        listed = find(folder, ("test_list.txt",), sys.modules[__name__]).read_text().split()
+        listed = find_file(folder, ("test_list.txt",), sys.modules[__name__]).read_text().split()
         split[rows["Image Index"].isin(set(listed))] = "test"
         sizes = {"train": 0.9, "validation": 0.1}
     table = pd.DataFrame(
@@ -89,7 +83,7 @@ def read(folder, options):
 
 
 def one_name_a_cell(header):
-    """The header with each pair of HALVES joined, as long as before: its last cells are empty."""
+    """Return the header with each pair of HALVES joined, as long as before, its end empty."""
     joined = []
     for cell in header:
         if joined and (joined[-1], cell) in HALVES:

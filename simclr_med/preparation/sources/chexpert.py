@@ -5,7 +5,9 @@ import sys
 import pandas as pd
 
 from simclr_med.errors import InputError
-from simclr_med.preparation.source_table import FILE, ROW, Records, drop_rows, find, read_csv
+from simclr_med.preparation.csv_table import read_csv
+from simclr_med.preparation.source_files import find_file
+from simclr_med.preparation.source_table import FILE, ROW, Records, drop_rows
 
 TITLE = "CheXpert (Irvin et al. 2019)"
 LOOKS_FOR = "train.csv (and valid.csv) beside train/patient*/study*/view*.jpg"
@@ -24,6 +26,7 @@ SPLITS = {
     "as_printed": {"train": 67_429, "validation": 22_240, "test": 33_745},
 }
 IMAGES = sum(SPLITS["full"].values())
+SHARES = {split: size / IMAGES for split, size in SPLITS["full"].items()}
 VALUES = {"1.0": "1", "0.0": "0", "-1.0": "-1", "1": "1", "0": "0", "-1": "-1", "": ""}
 PARTS = r"(?P<patient>patient\d+)/(?P<study>study\d+)/(?P<view>[^/]+)$"
 OPTIONS = {
@@ -46,35 +49,69 @@ OPTIONS = {
 
 
 def read(folder, options):
-    """Patient and study stand in the path alone."""
+    """Return the `Records`; patient and study stand in the path alone."""
     findings = _findings(options["findings"])
-    file = find(folder, ("train.csv",), sys.modules[__name__])
+    rows, whole = _rows(folder, options)
+    problems = []
+    rows = _sound_rows(rows, findings, problems)
+    if options["views"] != "both":
+        rows = rows[rows["Frontal/Lateral"].str.lower() == options["views"]]
+        rows = rows.reset_index(drop=True)
+    whole = whole and options["views"] == "both" and not problems
+    notes = [
+        "The paper re-splits the official training file into 67,429, 22,240 and 33,745 images "
+        "as printed; with 167,429 they fill it, which --splits=full takes for meant.",
+        f"Views: {options['views']}. A case is {options['case']}.",
+    ]
+    if not whole:
+        notes.append("Not the whole training file: its shares were used, not its numbers.")
+    return Records(
+        name="CheXpert",
+        task="multilabel",
+        table=_table(folder, rows, findings, options["case"]),
+        image_root=folder,
+        findings=findings,
+        groups=("sex", "view"),
+        sizes=SPLITS["full"] if whole else SHARES,
+        unit="images",
+        licence="Stanford University School of Medicine CheXpert Dataset Research Use Agreement",
+        source=TITLE,
+        notes=notes,
+        problems=problems,
+    )
+
+
+def _rows(folder, options):
+    """Return the rows with a split of their own or "", and whether train.csv is the whole one."""
+    source = sys.modules[__name__]
+    file = find_file(folder, ("train.csv",), source)
     parts = [read_csv(file, HEADER).assign(split="")]
     if options["official_validation"] == "external":
-        valid = find(file.parent, ("valid.csv",), sys.modules[__name__])
+        valid = find_file(file.parent, ("valid.csv",), source)
         parts.append(read_csv(valid, HEADER).assign(split="external"))
-    rows = pd.concat(parts, ignore_index=True)
-    whole = len(parts[0]) == IMAGES
-    problems = []
-    place = rows["Path"].str.extract(PARTS)
-    bad = place["patient"].isna()
+    return pd.concat(parts, ignore_index=True), len(parts[0]) == IMAGES
+
+
+def _sound_rows(rows, findings, problems):
+    bad = rows["Path"].str.extract(PARTS)["patient"].isna()
     rows = drop_rows(rows, bad, "Path", "has no patient and study", problems)
     for name in findings:
         bad = ~rows[name].isin(VALUES)
         rows = drop_rows(rows, bad, name, "is not 1.0, 0.0, -1.0 or empty", problems)
-    kind = rows["Frontal/Lateral"]
-    rows = drop_rows(
-        rows, ~kind.isin(("Frontal", "Lateral")), "Frontal/Lateral", "is not one of them", problems
-    )
-    if options["views"] != "both":
-        rows = rows[rows["Frontal/Lateral"].str.lower() == options["views"]]
-        rows = rows.reset_index(drop=True)
+    bad = ~rows["Frontal/Lateral"].isin(("Frontal", "Lateral"))
+    return drop_rows(rows, bad, "Frontal/Lateral", "is not one of them", problems)
+
+
+def _table(folder, rows, findings, case):
     place = rows["Path"].str.extract(PARTS)
-    image = _paths(folder, rows["Path"])
-    table = pd.DataFrame(
+    # The official validation counts its patients anew from 64541 on, so that ids do not meet.
+    case_id = place["patient"] + "_" + place["study"]
+    if case == "image":
+        case_id += "_" + place["view"].str.rpartition(".")[0]
+    return pd.DataFrame(
         {
-            "image": image,
-            "case_id": place["patient"] + "_" + place["study"],
+            "image": _paths(folder, rows["Path"]),
+            "case_id": case_id,
             "patient_id": place["patient"],
             "split": rows["split"],
             **{name: rows[name].map(VALUES) for name in findings},
@@ -85,33 +122,6 @@ def read(folder, options):
             ROW: rows[ROW],
         }
     )
-    # The official validation counts its patients anew from 64541 on, so that ids do not meet.
-    if options["case"] == "image":
-        table["case_id"] += "_" + place["view"].str.rpartition(".")[0]
-    sizes = SPLITS["full"] if whole and options["views"] == "both" and not problems else SHARES
-    return Records(
-        name="CheXpert",
-        task="multilabel",
-        table=table,
-        image_root=folder,
-        findings=findings,
-        groups=("sex", "view"),
-        sizes=sizes,
-        unit="images",
-        licence="Stanford University School of Medicine CheXpert Dataset Research Use Agreement",
-        source=TITLE,
-        notes=[
-            "The paper re-splits the official training file into 67,429, 22,240 and 33,745 images "
-            "as printed; with 167,429 they fill it, which --splits=full takes for meant.",
-            f"Views: {options['views']}. A case is {options['case']}.",
-        ]
-        + ["Not the whole training file: its shares were used, not its numbers."]
-        * (sizes is SHARES),
-        problems=problems,
-    )
-
-
-SHARES = {split: size / IMAGES for split, size in SPLITS["full"].items()}
 
 
 def _findings(text):
@@ -125,7 +135,7 @@ def _findings(text):
 
 
 def _paths(folder, paths):
-    """Paths below `folder`: the first part is its own name, or a batch's folder inside it."""
+    """Return paths below `folder`; their first part is its name, or a batch's folder in it."""
     first = paths.str.partition("/")[0]
     inside = {name: (folder / name).is_dir() for name in pd.unique(first)}
     return paths.where(first.map(inside), paths.str.partition("/")[2])

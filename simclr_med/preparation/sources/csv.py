@@ -6,15 +6,9 @@ import pathlib
 import pandas as pd
 
 from simclr_med.errors import InputError
-from simclr_med.preparation.source_table import (
-    FILE,
-    ROW,
-    Records,
-    drop_rows,
-    locate,
-    read_csv,
-    split_name,
-)
+from simclr_med.preparation.csv_table import read_csv
+from simclr_med.preparation.source_files import locate
+from simclr_med.preparation.source_table import FILE, ROW, Records, drop_rows, split_name
 
 TITLE = "A table of one's own"
 LOOKS_FOR = "a CSV file, or a folder that holds just one, with a row an image"
@@ -39,7 +33,7 @@ OPTIONS = {
 
 
 def read(folder, options):
-    """Every column that no flag names is left behind."""
+    """Return the `Records`; every column that no flag names is left behind."""
     file = _only_csv(folder)
     findings = _names(options["finding_columns"])
     groups = _names(options["group_columns"])
@@ -93,7 +87,7 @@ def _only_csv(path):
 
 
 def _image_root(given, file, image):
-    """The folder given; else what absolute paths have in common; else the table's."""
+    """Return the folder given; else what absolute paths have in common; else the table's."""
     absolute = [os.path.dirname(path) for path in image if os.path.isabs(path)]
     root = given or (os.path.commonpath(absolute) if absolute else file.parent)
     root = pathlib.Path(root).absolute()
@@ -107,7 +101,7 @@ def _names(text):
 
 
 def _joined(labels, separator):
-    """Labels with "|" between them, whatever stood there."""
+    """Return labels with "|" between them, whatever stood there."""
 
     def one(text):
         parts = text.split(separator) if separator else [text]

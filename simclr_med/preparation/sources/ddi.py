@@ -4,15 +4,9 @@ import sys
 
 import pandas as pd
 
-from simclr_med.preparation.source_table import (
-    FILE,
-    ROW,
-    Records,
-    drop_rows,
-    find,
-    locate,
-    read_csv,
-)
+from simclr_med.preparation.csv_table import read_csv
+from simclr_med.preparation.source_files import find_file, locate
+from simclr_med.preparation.source_table import FILE, ROW, Records, drop_rows
 
 TITLE = "DDI, Diverse Dermatology Images (Daneshjou et al. 2022)"
 LOOKS_FOR = "ddi_metadata.csv beside the images that its column DDI_file names"
@@ -28,8 +22,8 @@ TONES = {"12": "I-II", "34": "III-IV", "56": "V-VI"}
 
 
 def read(folder, options):
-    """All of it is external: a set of another site to test on."""
-    file = find(folder, ("ddi_metadata.csv",), sys.modules[__name__])
+    """Return the `Records`, all of them external: a set of another site to test on."""
+    file = find_file(folder, ("ddi_metadata.csv",), sys.modules[__name__])
     rows = read_csv(file, ("DDI_ID", "DDI_file", "skin_tone", "malignant", "disease"))
     problems = []
     rows = drop_rows(

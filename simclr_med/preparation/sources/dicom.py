@@ -11,7 +11,8 @@ import pandas as pd
 from simclr_med.data.problems import Problem
 from simclr_med.errors import InputError
 from simclr_med.preparation import dicom
-from simclr_med.preparation.source_table import FILE, ROW, Records, not_found
+from simclr_med.preparation.source_files import not_found
+from simclr_med.preparation.source_table import FILE, ROW, Records
 
 TITLE = "A tree of DICOM files"
 LOOKS_FOR = "DICOM files (.dcm, .dicom or without a suffix), single images"
@@ -35,68 +36,109 @@ PREAMBLE = 128
 
 
 def read(folder, options):
-    """A case is a study. Of the header, view and modality alone leave the file."""
-    pydicom = dicom.library()
+    """Return the `Records`: a case is a study; of the header, view and modality leave the file."""
     if bool(options["salt"]) == bool(options["plain_ids"]):
         raise InputError(
             "--source=dicom: give --salt=TEXT, with which ids of patients are hashed, or "
             "--plain_ids to keep them"
         )
-
-    def code(text):
-        return text if not text or options["plain_ids"] else hashed(text)
-
-    def hashed(text):
-        return hmac.new(options["salt"].encode(), text.encode(), hashlib.sha256).hexdigest()[:16]
-
+    ids = _Ids(options["salt"])
     wanted = {name for name in options["modality"].split(",") if name}
-    rows, problems, place, other, unwanted = [], [], {}, 0, 0
-    for path in sorted(file for file in folder.rglob("*") if file.is_file()):
-        inside = path.relative_to(folder).as_posix()
-        if path.suffix.lower() not in SUFFIXES or not _is_dicom(path):
-            other += 1
-            continue
-        try:
-            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(TAGS))
-            patient, study, image, view, modality = (str(header.get(t) or "") for t in TAGS)
-        except Exception as error:  # a damaged header raises errors of many kinds
-            problems.append(Problem(str(folder), None, "file", inside, f"cannot be read: {error}"))
-            continue
-        if wanted and modality not in wanted:
-            unwanted += 1
-            continue
-        if not study:
-            where = (str(folder), None, "StudyInstanceUID", inside)
-            problems.append(Problem(*where, "is empty: a case is a study"))
-            continue
-        # Names of files may hold names of patients: an image is called by its id, plain only
-        # where that is a DICOM UID's digits and dots, else hashed.
-        name = f"{code(image) if UID.fullmatch(image) else hashed(image or inside)}.png"
-        if name in place:
-            reason = f"is the same image as {place[name].relative_to(folder)}"
-            problems.append(Problem(str(folder), None, "SOPInstanceUID", inside, reason))
-            continue
-        place[name] = path
-        rows.append((name, code(study), code(patient), view, modality, inside, 0))
-    if not rows and not problems:
+    tree = _Tree(folder, ids, wanted)
+    if not tree.rows and not tree.problems:
         raise not_found(folder, sys.modules[__name__])
     columns = ["image", "case_id", "patient_id", "view", "modality", FILE, ROW]
-    table = pd.DataFrame(rows, columns=columns)
+    table = pd.DataFrame(tree.rows, columns=columns)
     return Records(
         name=pathlib.Path(folder).name,
         task="multiclass",
         table=table.assign(split="unlabelled", labels=""),
         image_root=folder,
         groups=("view", "modality"),
-        notes=[
-            "Ids of patients and studies are "
-            + ("as in the files." if options["plain_ids"] else "hashed with a salt (HMAC-SHA-256).")
-        ]
-        + [f"{other} files are not DICOM and were passed over."] * (other > 0)
-        + [f"{unwanted} images of other modalities were left out."] * (unwanted > 0),
-        problems=problems,
-        render=lambda name: dicom.render(place[name]),
+        notes=[ids.note, *tree.notes()],
+        problems=tree.problems,
+        render=lambda name: dicom.render(tree.place[name]),
     )
+
+
+class _Ids:
+    """What patients, studies and images are called: as in the files, or hashed with a salt."""
+
+    def __init__(self, salt):
+        self.salt = salt
+        how = "hashed with a salt (HMAC-SHA-256)." if salt else "as in the files."
+        self.note = f"Ids of patients and studies are {how}"
+
+    def code(self, text):
+        """Return the id that stands for `text`; "" stays, for it is unknown."""
+        return self._hashed(text) if text and self.salt else text
+
+    def image_name(self, uid, inside):
+        """Return the name of the image with that SOPInstanceUID, in the file `inside` the folder.
+
+        Names of files may hold names of patients: an image is called by its id, plain only where
+        that is a DICOM UID's digits and dots, else hashed.
+        """
+        return f"{self.code(uid) if UID.fullmatch(uid) else self._hashed(uid or inside)}.png"
+
+    def _hashed(self, text):
+        return hmac.new(self.salt.encode(), text.encode(), hashlib.sha256).hexdigest()[:16]
+
+
+class _Tree:
+    """The DICOM files below a folder.
+
+    Attributes:
+      rows: of the table of images.
+      place: name of an image to its file.
+      problems: files that cannot be used.
+    """
+
+    def __init__(self, folder, ids, wanted):
+        self.folder, self.ids, self.wanted = folder, ids, wanted
+        self.rows, self.place, self.problems = [], {}, []
+        self.other = self.unwanted = 0
+        pydicom = dicom.library()
+        for path in sorted(file for file in folder.rglob("*") if file.is_file()):
+            if path.suffix.lower() not in SUFFIXES or not _is_dicom(path):
+                self.other += 1
+                continue
+            try:
+                header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(TAGS))
+                values = [str(header.get(tag) or "") for tag in TAGS]
+            except Exception as error:  # a damaged header raises errors of many kinds
+                self._refuse("file", path, f"cannot be read: {error}")
+                continue
+            self._add(path, *values)
+
+    def notes(self):
+        """Return sentences on the files that were passed over."""
+        said = {
+            f"{self.other} files are not DICOM and were passed over.": self.other,
+            f"{self.unwanted} images of other modalities were left out.": self.unwanted,
+        }
+        return [sentence for sentence, number in said.items() if number]
+
+    def _add(self, path, patient, study, image, view, modality):
+        if self.wanted and modality not in self.wanted:
+            self.unwanted += 1
+            return
+        if not study:
+            self._refuse("StudyInstanceUID", path, "is empty: a case is a study")
+            return
+        inside = path.relative_to(self.folder).as_posix()
+        name = self.ids.image_name(image, inside)
+        if name in self.place:
+            earlier = self.place[name].relative_to(self.folder)
+            self._refuse("SOPInstanceUID", path, f"is the same image as {earlier}")
+            return
+        self.place[name] = path
+        code = self.ids.code
+        self.rows.append((name, code(study), code(patient), view, modality, inside, 0))
+
+    def _refuse(self, column, path, reason):
+        inside = path.relative_to(self.folder).as_posix()
+        self.problems.append(Problem(str(self.folder), None, column, inside, reason))
 
 
 def _is_dicom(path):

@@ -4,7 +4,9 @@ import sys
 
 import pandas as pd
 
-from simclr_med.preparation.source_table import FILE, ROW, Records, find, locate, read_csv
+from simclr_med.preparation.csv_table import read_csv
+from simclr_med.preparation.source_files import find_file, locate
+from simclr_med.preparation.source_table import FILE, ROW, Records
 
 TITLE = "Fitzpatrick17k (Groh et al. 2021)"
 LOOKS_FOR = "fitzpatrick17k.csv beside a folder of <md5hash>.jpg"
@@ -20,9 +22,9 @@ OPTIONS = {
 
 
 def read(folder, options):
-    """A case is an image; skin type -1 is unknown."""
+    """Return the `Records`: a case is an image; skin type -1 is unknown."""
     names = ("fitzpatrick17k.csv", "fitzpatrick17k.csv.gz")
-    file = find(folder, names, sys.modules[__name__])
+    file = find_file(folder, names, sys.modules[__name__])
     rows = read_csv(file, ("md5hash", "fitzpatrick_scale", *LABELS))
     table = pd.DataFrame(
         {

@@ -2,19 +2,14 @@
 
 import os
 import re
+import sys
 
 import pandas as pd
 
 from simclr_med.data.problems import Problem
 from simclr_med.errors import InputError
-from simclr_med.preparation.source_table import (
-    FILE,
-    ROW,
-    Records,
-    image_files,
-    not_found,
-    split_name,
-)
+from simclr_med.preparation.source_files import image_files, not_found
+from simclr_med.preparation.source_table import FILE, ROW, Records, split_name
 
 TITLE = "A folder of images of one's own"
 LOOKS_FOR = "images in CLASS/, in SPLIT/CLASS/, or directly in the folder (without labels)"
@@ -29,38 +24,20 @@ OPTIONS = {
 
 
 def read(folder, options):
-    """The names of folders are splits and classes; what is no image is counted."""
-    import sys
-
+    """Return the `Records`: folders are splits and classes; what is no image is counted."""
     found = image_files(folder) if folder.is_dir() else []
     if not found:
         raise not_found(folder, sys.modules[__name__])
     pattern = _compiled(options["path_pattern"])
     rows, problems = [], []
     for path in found:
-        *parents, _ = path.split("/")
-        split = split_name(parents[0]) if parents else None
-        parents = parents[1:] if split else parents
         match = pattern.search(path) if pattern else None
         if pattern and not match:
             reason = f"does not match --path_pattern={options['path_pattern']}"
             problems.append(Problem(str(folder), None, "image", path, reason))
-            continue
-        names = match.groupdict() if match else {}
-        label = parents[0] if parents else ""
-        rows.append(
-            {
-                "image": path,
-                "case_id": names.get("case") or names.get("patient") or path,
-                "patient_id": names.get("patient") or "",
-                "split": "" if split == "unlabelled" or not split else split,
-                "labels": "" if split == "unlabelled" else label.replace("|", "/"),
-                FILE: str(folder),
-                ROW: 0,
-            }
-        )
-        if split == "unlabelled":
-            rows[-1]["split"] = split
+        else:
+            names = match.groupdict() if match else {}
+            rows.append(_row(path, names) | {FILE: str(folder), ROW: 0})
     columns = ("image", "case_id", "patient_id", "split", "labels", FILE, ROW)
     table = pd.DataFrame(rows, columns=columns)
     other = sum(len(files) for _, _, files in os.walk(folder)) - len(found)
@@ -75,6 +52,26 @@ def read(folder, options):
         notes=notes,
         problems=problems,
     )
+
+
+def _row(path, names):
+    """Return what a path says of its image.
+
+    Args:
+      path: SPLIT/CLASS/..., CLASS/... or less, relative to the folder.
+      names: what a pattern found for "case" and "patient".
+    """
+    *parents, _ = path.split("/")
+    split = split_name(parents[0]) if parents else None
+    parents = parents[1:] if split else parents
+    label = parents[0] if parents and split != "unlabelled" else ""
+    return {
+        "image": path,
+        "case_id": names.get("case") or names.get("patient") or path,
+        "patient_id": names.get("patient") or "",
+        "split": split or "",
+        "labels": label.replace("|", "/"),
+    }
 
 
 def _compiled(text):

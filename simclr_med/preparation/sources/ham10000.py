@@ -4,16 +4,9 @@ import sys
 
 import pandas as pd
 
-from simclr_med.preparation.source_table import (
-    FILE,
-    ROW,
-    Records,
-    find,
-    known,
-    locate,
-    read_csv,
-    whole_numbers,
-)
+from simclr_med.preparation.csv_table import read_csv
+from simclr_med.preparation.source_files import find_file, locate
+from simclr_med.preparation.source_table import FILE, ROW, Records, blank_unknown, whole_numbers
 
 TITLE = "HAM10000 (Tschandl et al. 2018)"
 LOOKS_FOR = "HAM10000_metadata.csv beside folders of <image_id>.jpg"
@@ -22,8 +15,8 @@ OPTIONS = {}
 
 
 def read(folder, options):
-    """A case is a lesion; the set names no patients."""
-    file = find(folder, ("HAM10000_metadata.csv", "HAM10000_metadata"), sys.modules[__name__])
+    """Return the `Records`: a case is a lesion; the set names no patients."""
+    file = find_file(folder, ("HAM10000_metadata.csv", "HAM10000_metadata"), sys.modules[__name__])
     rows = read_csv(file, ("lesion_id", "image_id", "dx", "age", "sex", "localization"))
     table = pd.DataFrame(
         {
@@ -32,9 +25,9 @@ def read(folder, options):
             "patient_id": "",
             "split": "",
             "labels": rows["dx"],
-            "sex": known(rows["sex"]),
-            "age": whole_numbers(known(rows["age"])),
-            "localization": known(rows["localization"]),
+            "sex": blank_unknown(rows["sex"]),
+            "age": whole_numbers(blank_unknown(rows["age"])),
+            "localization": blank_unknown(rows["localization"]),
             FILE: rows[FILE],
             ROW: rows[ROW],
         }

@@ -4,16 +4,9 @@ import sys
 
 import pandas as pd
 
-from simclr_med.preparation.source_table import (
-    FILE,
-    ROW,
-    Records,
-    find,
-    known,
-    locate,
-    read_csv,
-    whole_numbers,
-)
+from simclr_med.preparation.csv_table import read_csv
+from simclr_med.preparation.source_files import find_file, locate
+from simclr_med.preparation.source_table import FILE, ROW, Records, blank_unknown, whole_numbers
 
 TITLE = "ISIC 2020 (Rotemberg et al. 2021)"
 LOOKS_FOR = "train.csv (or ISIC_2020_train.csv) beside a folder of <image_name>.jpg"
@@ -28,10 +21,10 @@ OPTIONS = {
 
 
 def read(folder, options):
-    """A case is an image: the set does not say which images show one lesion."""
+    """Return the `Records`: a case is an image, for lesions are not told apart."""
     names = ("train.csv", "ISIC_2020_train*.csv", "ISIC_2020_Training_GroundTruth*.csv")
     names += tuple(f"{name}.gz" for name in names)
-    file = find(folder, names, sys.modules[__name__])
+    file = find_file(folder, names, sys.modules[__name__])
     site = "anatom_site_general_challenge"
     wanted = ("image_name", "patient_id", "sex", "age_approx", site, "diagnosis")
     rows = read_csv(file, (*wanted, "benign_malignant", "target"))
@@ -42,10 +35,10 @@ def read(folder, options):
             "case_id": rows["image_name"],
             "patient_id": rows["patient_id"],
             "split": "",
-            "labels": labels if options["labels"] == "benign_malignant" else known(labels),
-            "sex": known(rows["sex"]),
-            "age": whole_numbers(known(rows["age_approx"])),
-            "site": known(rows[site]),
+            "labels": labels if options["labels"] == "benign_malignant" else blank_unknown(labels),
+            "sex": blank_unknown(rows["sex"]),
+            "age": whole_numbers(blank_unknown(rows["age_approx"])),
+            "site": blank_unknown(rows[site]),
             FILE: rows[FILE],
             ROW: rows[ROW],
         }

@@ -30,7 +30,7 @@ CLASSES = {
 
 
 def read(folder, options):
-    """A case is an image; its splits are kept."""
+    """Return the `Records`: a case is an image; its splits are kept."""
     file = _only_file(folder)
     parts = _arrays(file)
     width = next(iter(parts.values()))[1].shape[1]
@@ -82,7 +82,7 @@ def _only_file(path):
 
 
 def _arrays(file):
-    """Part to (images, labels), checked."""
+    """Return part to (images, labels), checked."""
     try:
         with np.load(file, allow_pickle=False) as content:
             arrays = {name: content[name] for name in content.files}

@@ -4,16 +4,9 @@ import sys
 
 import pandas as pd
 
-from simclr_med.preparation.source_table import (
-    FILE,
-    ROW,
-    Records,
-    find,
-    known,
-    locate,
-    read_csv,
-    whole_numbers,
-)
+from simclr_med.preparation.csv_table import read_csv
+from simclr_med.preparation.source_files import find_file, locate
+from simclr_med.preparation.source_table import FILE, ROW, Records, blank_unknown, whole_numbers
 
 TITLE = "PAD-UFES-20 (Pacheco et al. 2020)"
 LOOKS_FOR = "metadata.csv beside folders of the images that its column img_id names"
@@ -22,9 +15,12 @@ OPTIONS = {}
 
 
 def read(folder, options):
-    """A case is a patient's lesion: numbers of lesions are used for two patients 250 times."""
+    """Return the `Records`: a case is a patient's lesion.
+
+    Numbers of lesions are used for two patients 250 times.
+    """
     names = ("metadata.csv", "PAD-UFES-20_metadata.csv")
-    file = find(folder, names, sys.modules[__name__])
+    file = find_file(folder, names, sys.modules[__name__])
     rows = read_csv(file, ("patient_id", "lesion_id", "fitspatrick", "diagnostic", "img_id"))
     table = pd.DataFrame(
         {
@@ -33,11 +29,11 @@ def read(folder, options):
             "patient_id": rows["patient_id"],
             "split": "",
             "labels": rows["diagnostic"],
-            "skin_type": whole_numbers(known(rows["fitspatrick"])),
+            "skin_type": whole_numbers(blank_unknown(rows["fitspatrick"])),
         }
     )
     for name in ("gender", "age", "region", "biopsed"):
-        table[name] = known(rows[name]) if name in rows else ""
+        table[name] = blank_unknown(rows[name]) if name in rows else ""
     return Records(
         name="PAD-UFES-20",
         task="multiclass",

@@ -8,7 +8,9 @@ import sys
 import pandas as pd
 
 from simclr_med.data.problems import DataError, Problem
-from simclr_med.preparation.source_table import FILE, ROW, Records, find, locate, read_csv
+from simclr_med.preparation.csv_table import read_csv
+from simclr_med.preparation.source_files import find_file, locate
+from simclr_med.preparation.source_table import FILE, ROW, Records
 
 TITLE = "SCIN, the Skin Condition Image Network (Ward et al. 2024)"
 LOOKS_FOR = "scin_cases.csv and scin_labels.csv beside images/"
@@ -24,49 +26,10 @@ TIE = 1e-6
 
 
 def read(folder, options):
-    """A case has up to three images; its primary diagnoses are those of the largest weight."""
-    source = sys.modules[__name__]
-    cases = read_csv(
-        find(folder, ("scin_cases.csv",), source), ("case_id", "fitzpatrick_skin_type", *IMAGES)
-    )
-    labels = read_csv(find(folder, ("scin_labels.csv",), source), ("case_id", WEIGHTED))
-    for table in (cases, labels):
-        twice = table["case_id"].duplicated()
-        if twice.any():
-            row = table[twice].iloc[0]
-            reason = "stands in an earlier row already"
-            raise DataError([Problem(row[FILE], row[ROW], "case_id", row["case_id"], reason)])
+    """Return the `Records`: a case has up to three images, and the diagnoses of most weight."""
+    cases, labels = _tables(folder)
     problems = []
-    by_case = {row["case_id"]: row for row in labels.to_dict("records")}
-    rows = []
-    for case in cases.to_dict("records"):
-        label = by_case.get(case["case_id"], {})
-        try:
-            primary = primary_diagnoses(label.get(WEIGHTED, ""))
-        except ValueError as error:
-            where = (label[FILE], label[ROW], WEIGHTED, label[WEIGHTED])
-            problems.append(Problem(*where, str(error)))
-            continue
-        images = [case[name] for name in IMAGES if case[name]]
-        if not images:
-            where = (case[FILE], case[ROW], IMAGES[0], "")
-            problems.append(Problem(*where, "is empty: a case has an image"))
-        rows += [
-            {
-                "image": image,
-                "case_id": case["case_id"],
-                "patient_id": "",
-                "split": "",
-                "labels": "|".join(primary),
-                "skin_type": skin_group(case, label),
-                "age_group": case.get("age_group", ""),
-                "sex": case.get("sex_at_birth", ""),
-                FILE: case[FILE],
-                ROW: case[ROW],
-            }
-            for image in images
-        ]
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame(list(_rows(cases, labels, problems)))
     repeated = table["image"].duplicated()
     table = table[~repeated].reset_index(drop=True)
     table["image"] = locate(folder, table["image"].str.removeprefix("dataset/"))
@@ -90,8 +53,53 @@ def read(folder, options):
     )
 
 
+def _tables(folder):
+    """Return the tables of cases and of labels, a row a case."""
+    source = sys.modules[__name__]
+    file = find_file(folder, ("scin_cases.csv",), source)
+    cases = read_csv(file, ("case_id", "fitzpatrick_skin_type", *IMAGES))
+    labels = read_csv(find_file(folder, ("scin_labels.csv",), source), ("case_id", WEIGHTED))
+    for table in (cases, labels):
+        twice = table["case_id"].duplicated()
+        if twice.any():
+            row = table[twice].iloc[0]
+            reason = "stands in an earlier row already"
+            raise DataError([Problem(row[FILE], row[ROW], "case_id", row["case_id"], reason)])
+    return cases, labels
+
+
+def _rows(cases, labels, problems):
+    """Yield a row of `Records.table` for each image; what is wrong goes to `problems`."""
+    by_case = {row["case_id"]: row for row in labels.to_dict("records")}
+    for case in cases.to_dict("records"):
+        label = by_case.get(case["case_id"], {})
+        try:
+            primary = primary_diagnoses(label.get(WEIGHTED, ""))
+        except ValueError as error:
+            where = (label[FILE], label[ROW], WEIGHTED, label[WEIGHTED])
+            problems.append(Problem(*where, str(error)))
+            continue
+        images = [case[name] for name in IMAGES if case[name]]
+        if not images:
+            where = (case[FILE], case[ROW], IMAGES[0], "")
+            problems.append(Problem(*where, "is empty: a case has an image"))
+        for image in images:
+            yield {
+                "image": image,
+                "case_id": case["case_id"],
+                "patient_id": "",
+                "split": "",
+                "labels": "|".join(primary),
+                "skin_type": skin_group(case, label),
+                "age_group": case.get("age_group", ""),
+                "sex": case.get("sex_at_birth", ""),
+                FILE: case[FILE],
+                ROW: case[ROW],
+            }
+
+
 def primary_diagnoses(text):
-    """The conditions of the largest weight in the text of a Python dict, name to weight.
+    """Return the conditions of the largest weight in the text of a Python dict, name to weight.
 
     Raises:
       ValueError: it is something else.
@@ -115,7 +123,7 @@ def primary_diagnoses(text):
 
 
 def skin_group(case, label):
-    """The group of a case's skin: of the dermatologists' median type, else the self-report."""
+    """Return the group of a case's skin: the dermatologists' median type's, else as reported."""
     types = [_fitzpatrick(label.get(name, "")) for name in DERMATOLOGISTS]
     types = [number for number in types if number]
     if types:

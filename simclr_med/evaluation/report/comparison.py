@@ -1,0 +1,138 @@
+"""Runs compared on one split: each one's metrics, each pair's differences, and what chance does."""
+
+import dataclasses
+import itertools
+
+from simclr_med.evaluation import metrics
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """One metric's difference between two runs, as a sentence."""
+
+    sentence: str
+    significant: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Multiplicity:
+    """What many comparisons at once mean for their significance.
+
+    Attributes:
+      count: of the comparisons whose difference is defined.
+      by_chance: how many would come out significant if nothing differed.
+      level: of significance divided by `count` (Bonferroni).
+      remaining: how many are significant at that level.
+      reachable: whether the bootstrap's replicates suffice for a p-value so small.
+    """
+
+    count: int
+    by_chance: float
+    level: float
+    remaining: int
+    reachable: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """Runs on one split.
+
+    Attributes:
+      split: its name.
+      results: name of a run to what `metrics.evaluate` returns.
+      pairs: triples (name, name, what `metrics.compare` returns).
+      bootstrap: replicates, confidence, unit and seed.
+    """
+
+    split: str
+    results: dict
+    pairs: list
+    bootstrap: dict
+
+    @property
+    def cases(self):
+        """Number of cases, the same in all runs."""
+        return self._first["cases"]
+
+    @property
+    def columns(self):
+        """The metrics to show, each to how it is written in a sentence."""
+        return {name: metrics.label(name) for name in metrics.main_metrics(self._first)}
+
+    @property
+    def first_label(self):
+        """How the metric that is shown by group is written."""
+        return next(iter(self.columns.values()))
+
+    @property
+    def percent(self):
+        """The level of confidence as text."""
+        return f"{100 * self.bootstrap['confidence']:g} %"
+
+    @property
+    def groups(self):
+        """Group to level to number of cases."""
+        return {
+            group: {level: part["cases"] for level, part in levels.items()}
+            for group, levels in self._first["groups"].items()
+        }
+
+    @property
+    def findings(self):
+        """A `Finding` for each pair of runs and metric that is shown."""
+        return [
+            Finding(metrics.statement(metric, row, a, b), row["significant"])
+            for a, b, metric, row in self._rows()
+        ]
+
+    def best(self, metric):
+        """Return the highest value of a metric among the runs, None where none is defined."""
+        values = [result["metrics"][metric]["value"] for result in self.results.values()]
+        return max((value for value in values if value is not None), default=None)
+
+    def in_group(self, name, group, level):
+        """Return a run's first metric, with its interval, within a level of a group."""
+        part = self.results[name]["groups"][group][level]
+        return part["metrics"][next(iter(self.columns))]
+
+    def multiplicity(self):
+        """Return the `Multiplicity` of all differences that are shown."""
+        rows = [row for *_, row in self._rows()]
+        count = sum(row["difference"] is not None for row in rows)
+        alpha = 1 - self.bootstrap["confidence"]
+        level = alpha / max(1, count)
+        return Multiplicity(
+            count=count,
+            by_chance=count * alpha,
+            level=level,
+            remaining=sum(r["p_value"] is not None and r["p_value"] <= level for r in rows),
+            reachable=2 / (self.bootstrap["replicates"] + 1) <= level,
+        )
+
+    @property
+    def _first(self):
+        return next(iter(self.results.values()))
+
+    def _rows(self):
+        for a, b, result in self.pairs:
+            for metric in metrics.main_metrics(result):
+                yield a, b, metric, result["metrics"][metric]
+
+
+def compare_runs(split, by_run, bootstrap):
+    """Return the `Comparison` of runs on one split.
+
+    Args:
+      split: its name.
+      by_run: name to `Predictions`, of the same cases.
+      bootstrap: replicates, confidence, unit and seed, see `metrics.compare`.
+
+    Raises:
+      InputError: the runs differ in cases, classes or truth.
+    """
+    results = {name: metrics.evaluate(made, **bootstrap) for name, made in by_run.items()}
+    pairs = [
+        (a, b, metrics.compare(by_run[a], by_run[b], **bootstrap, names=(a, b)))
+        for a, b in itertools.combinations(by_run, 2)
+    ]
+    return Comparison(split, results, pairs, bootstrap)

@@ -1,0 +1,58 @@
+"""What differs between runs in their settings, pretraining's with them, and what does not."""
+
+import dataclasses
+import pathlib
+
+from simclr_med.config.fields import FIELDS
+from simclr_med.config.storage import load_config
+
+
+@dataclasses.dataclass(frozen=True)
+class SettingsTable:
+    """The settings of several runs.
+
+    Attributes:
+      differing: setting to its text in each run, None where a run has no such setting.
+      same: setting to its text.
+      without_pretraining: names of the runs that began at random.
+    """
+
+    differing: dict
+    same: dict
+    without_pretraining: list
+
+
+def compare_settings(config, origins):
+    """Return the `SettingsTable` of runs; what one run alone has is the same in all that have it.
+
+    Args:
+      config: name to `Config`.
+      origins: name to the work folder of its pretraining, or None.
+    """
+    described = {name: _described(config[name], origins[name]) for name in config}
+    differing, same = {}, {}
+    for key in dict.fromkeys(key for settings in described.values() for key in settings):
+        values = [settings.get(key) for settings in described.values()]
+        there = [value for value in values if value is not None]
+        if len(set(there)) > 1:
+            differing[key] = values
+        else:
+            same[key] = there[0]
+    without = [name for name in config if config[name].head.init == "random"]
+    return SettingsTable(differing, same, without)
+
+
+def _described(config, origin):
+    """Return every setting that acts, name to text; the pretraining's with its name before."""
+    described = {"mode": config.mode, "seed": str(config.seed)}
+    for name, (section, field) in FIELDS.items():
+        if config.mode in field.metadata["modes"] and field.metadata["identity"]:
+            value = getattr(getattr(config, section), name)
+            described[name] = ", ".join(value) if isinstance(value, tuple) else str(value)
+    kind, _, path = config.head.init.partition(":")
+    if path:  # whole, it would say more of the machine than of the run
+        described["init"] = f"{kind}:{pathlib.Path(path).name}"
+    if origin is not None:
+        before = _described(load_config(origin), None)
+        described |= {f"pretraining: {key}": value for key, value in before.items()}
+    return described

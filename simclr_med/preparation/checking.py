@@ -1,0 +1,145 @@
+"""Rows that cannot stay: found in the images and in the table, listed, left out or refused."""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+import pandas as pd
+
+from simclr_med.data import splitting
+from simclr_med.data.info import escapes
+from simclr_med.data.problems import Problem
+from simclr_med.errors import InputError
+from simclr_med.preparation import folder_writer
+from simclr_med.preparation.images.checks import (
+    files_decoded,
+    files_there,
+    images_rendered,
+    not_looked_at,
+)
+from simclr_med.preparation.images.judges import judge_for_rewriting, judge_for_training
+from simclr_med.preparation.images.near_duplicates import difference_hash, near_pairs
+from simclr_med.preparation.settings import LABELLED
+from simclr_med.preparation.source_table import FILE, NEAR, ROOT, ROW, SHA256
+
+LISTED = 20  # problems in a message
+
+
+def keep_sound_rows(records, settings, progress):
+    """Look at every image; keep the records' sound rows, with SHA256 and NEAR.
+
+    Args:
+      records: `Records`, whose table has ROOT.
+      settings: with check_images, near_duplicates and shortest_side.
+      progress: called with (what, done, all), or None.
+
+    Returns:
+      A `Problem` for each row that was left out, those that the source found first.
+    """
+    seen = _looked_at(records, settings, progress)
+    wrong = _wrong_rows(records, seen["problem"])
+    sound = ~records.table.index.isin(list(wrong))
+    table = records.table.assign(**{SHA256: seen["sha256"], NEAR: ""})[sound]
+    records.table, seen = table.reset_index(drop=True), seen[sound]
+    records.notes += [f"{n} images: {kind}." for kind, n in seen["note"].value_counts().items()
+                      if kind]  # fmt: skip
+    if settings.check_images == "none":
+        records.notes.append(
+            "Images were not looked at: neither missing nor identical ones were sought."
+        )
+    if settings.near_duplicates is not None:
+        _group_near(records, seen["perceptual"].tolist(), settings.near_duplicates)
+    return records.problems + list(wrong.values())
+
+
+def refuse_problems(problems, allowed, output):
+    """Raise `InputError` where there are more than are allowed, which then stand beside `output`.
+
+    Args:
+      problems: of `Problem`.
+      allowed: how many rows may be left out.
+      output: the folder that would be made.
+    """
+    if len(problems) <= allowed:
+        return
+    beside = output.with_name(f"{output.name}.problems.csv")
+    folder_writer.write_table(beside, problem_table(problems))
+    lines = [str(problem) for problem in problems[:LISTED]]
+    lines.append(
+        f"{len(problems)} rows are wrong, all listed in {beside}; nothing else was written. "
+        f"--allow_problems={len(problems)} leaves them out"
+    )
+    raise InputError("\n".join(lines))
+
+
+def problem_table(problems):
+    """Return a table of problems, a row each."""
+    rows = [dataclasses.astuple(problem) for problem in problems]
+    columns = ["file", "row", "column", "value", "reason"]
+    return pd.DataFrame(rows, columns=columns).astype({"row": "Int64"})
+
+
+def _looked_at(records, settings, progress):
+    """Return what can be said of each row's image, a table as of `images.checks`."""
+    parts = []
+    for root, rows in records.table.groupby(ROOT, sort=False):
+        names = rows["image"].tolist()
+        rendered = records.render is not None and root == str(records.image_root)
+        render = records.render if rendered else None
+        parts.append(_look(root, names, render, settings, progress).set_axis(rows.index))
+    return pd.concat(parts).sort_index()
+
+
+def _look(root, names, render, settings, progress):
+    fingerprint = None if settings.near_duplicates is None else difference_hash
+    if settings.check_images == "none" or (render and settings.check_images == "exists"):
+        return not_looked_at(names)
+    if render:
+        return images_rendered(render, names, fingerprint=fingerprint, progress=progress)
+    if settings.check_images == "exists":
+        return files_there(root, names)
+    judge = judge_for_training if settings.shortest_side is None else judge_for_rewriting
+    return files_decoded(
+        pathlib.Path(root), names, judge, fingerprint=fingerprint, progress=progress
+    )
+
+
+def _group_near(records, hashes, distance):
+    pairs = near_pairs(hashes, distance)
+    if pairs:
+        group = splitting.linked([[""] * len(hashes)], pairs)
+        records.table[NEAR] = group.astype(str)
+    records.notes.append(
+        f"{len(pairs)} pairs of nearly the same image, by a 256-bit difference hash within "
+        f"{distance} bits."
+    )
+
+
+def _wrong_rows(records, image_problems):
+    """Return position to `Problem`, of all rows that cannot stay; a row's first one counts."""
+    table, found = records.table, {}
+    for bad, column, reasons in _complaints(records, image_problems):
+        for i in np.flatnonzero(np.asarray(bad)):
+            row = table.iloc[i]
+            reason = reasons if isinstance(reasons, str) else reasons.iloc[i]
+            number = int(row[ROW]) or None
+            found.setdefault(i, Problem(row[FILE], number, column, str(row[column]), reason))
+    return dict(sorted(found.items()))
+
+
+def _complaints(records, image_problems):
+    """Yield (bool `[N]`, column, the reason of all or of each)."""
+    table = records.table
+    yield image_problems != "", "image", image_problems
+    yield table["image"] == "", "image", "is empty"
+    yield table["image"].map(escapes), "image", "leads out of the folder of images"
+    yield table.duplicated([ROOT, "image"]), "image", "stands in an earlier row already"
+    yield table["case_id"] == "", "case_id", "is empty"
+    if records.task == "multiclass":
+        unlabelled = (table["labels"] == "") & table["split"].isin(LABELLED)
+        yield unlabelled, "labels", "is empty in a labelled split"
+    for name in records.findings:
+        yield ~table[name].isin(("1", "0", "-1", "")), name, "is not 1, 0, -1 or empty"
+    for name in ("patient_id", "split", *(records.findings or ("labels",))):
+        first = table.groupby("case_id", sort=False)[name].transform("first")
+        yield table[name] != first, name, "differs from '" + first + "' in this case's first row"

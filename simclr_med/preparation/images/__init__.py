@@ -1,0 +1,7 @@
+"""Image files as they lie on disk: checked, judged, compared, and rewritten for training.
+
+    seen = files_decoded(root, names, judge_for_training)  # checks, by a judge of judges
+    content, suffix = rewrite(path, shortest_side=256)
+
+near_duplicates finds those that look nearly the same.
+"""

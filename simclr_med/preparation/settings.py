@@ -1,0 +1,124 @@
+"""How a data set is prepared: the settings, and which of them make no sense together."""
+
+import dataclasses
+
+from simclr_med.config.splits import LABELLED
+from simclr_med.data import splitting
+from simclr_med.errors import InputError
+
+CHECKS = ("none", "exists", "decode")
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How a data set is prepared; `tools/prepare_data.py` has a flag for each.
+
+    Attributes:
+      splits: "" for the source's own, a name in the source's SPLITS, or "train=0.7,test=0.3".
+      seed: of the splits.
+      check_images: how far images are looked at, "none", "exists" or "decode".
+      allow_problems: rows that may be left out because something is wrong with them.
+      on_leak: "refuse", or "drop": the cases on the side that is worth less (see `leaks.WORTH`).
+      near_duplicates: images whose 256-bit hashes differ in so many bits or less belong together;
+        None to look at identical bytes alone.
+      top_conditions: keep so many conditions of the highest prevalence in train, 0 for all.
+      min_cases: each with so many training cases at least.
+      other: the class of the rest; "" leaves cases of no class out.
+      classes: "paper" or a file: these and no others.
+      mapping: a file that renames conditions or findings.
+      map_to: a data set folder whose classes these cases are given; all of them are external.
+      uncertain: what -1 means: a policy, or "Edema:ones,Atelectasis:ignore".
+      not_mentioned: what an empty finding means.
+      unlabelled: folders whose images join the unlabelled split.
+      shortest_side: None leaves images where and as they are; a number rewrites them at most so
+        large, 0 at their own size.
+      shards: number of TFRecord shards, 0 for files.
+      beam_options: of Apache Beam, which writes the shards.
+    """
+
+    splits: str = ""
+    seed: int = 0
+    check_images: str = "decode"
+    allow_problems: int = 0
+    on_leak: str = "refuse"
+    near_duplicates: int | None = None
+    top_conditions: int = 0
+    min_cases: int = 1
+    other: str = "Other"
+    classes: str = ""
+    mapping: str = ""
+    map_to: str = ""
+    uncertain: str = ""
+    not_mentioned: str = "negative"
+    unlabelled: tuple = ()
+    shortest_side: int | None = None
+    shards: int = 0
+    beam_options: tuple = ()
+
+
+def refuse_impossible(settings):
+    """Raise `InputError` where settings contradict each other whatever the data."""
+    if settings.check_images not in CHECKS:
+        raise InputError(f"--check_images={settings.check_images}: give one of {', '.join(CHECKS)}")
+    if settings.near_duplicates is not None and settings.check_images != "decode":
+        raise InputError("--near_duplicates needs --check_images=decode")
+
+
+def refuse_idle(settings, records, target):
+    """Raise `InputError` where a setting would change nothing.
+
+    Args:
+      settings: `Settings`.
+      records: `Records`, of which the task counts.
+      target: whether the classes are those of another data set; its description, or None.
+    """
+    if records.task == "multilabel":
+        why = "conditions are gathered into classes; this set has findings"
+        _refuse_set(settings, ("top_conditions", "min_cases", "other", "classes"), why)
+    else:
+        why = "is of findings; this set has conditions"
+        _refuse_set(settings, ("uncertain", "not_mentioned"), why)
+    if target:
+        why = f"the classes are those of --map_to={settings.map_to}, and all cases external"
+        _refuse_set(settings, ("top_conditions", "min_cases", "other", "classes", "splits"), why)
+    if settings.classes:
+        why = f"--classes={settings.classes} says which to keep"
+        _refuse_set(settings, ("top_conditions", "min_cases"), why)
+
+
+def _refuse_set(settings, names, why):
+    for name in names:
+        if getattr(settings, name) != getattr(Settings, name):
+            raise InputError(f"--{name}={getattr(settings, name)}: {why}")
+
+
+def split_sizes(text, source, records):
+    """Return split to its share (float) or number (int) of the records' units.
+
+    Args:
+      text: of `Settings.splits`.
+      source: the module that read `records`; its SPLITS are named ones.
+      records: `Records`, whose sizes count where `text` is empty.
+
+    Raises:
+      InputError: it is not understood.
+    """
+    if not text:
+        return records.sizes or splitting.SHARES
+    named = getattr(source, "SPLITS", {})
+    if text in named:
+        return named[text]
+    sizes = {}
+    for part in text.split(","):
+        split, _, size = part.partition("=")
+        if split not in LABELLED or not size or split in sizes:
+            also = "".join(f"{name}, " for name in named)
+            raise InputError(
+                f"--splits={text}: {part!r} is not understood; give {also}or shares or numbers of "
+                f"{records.unit} such as train=0.7,validation=0.1,test=0.2"
+            )
+        try:
+            sizes[split] = float(size) if "." in size else int(size)
+        except ValueError:
+            raise InputError(f"--splits={text}: {size!r} is not a number") from None
+    return sizes

@@ -1,0 +1,29 @@
+"""Where an image's file lies: by itself, or as a part of a shard; read as bytes, in Python.
+
+A place is a text: a path, or SHARD@OFFSET+LENGTH/SIZE, so many bytes of a shard of that size.
+views/decode.py reads the same places as TensorFlow ops.
+"""
+
+import pathlib
+import re
+
+IN_SHARD = r"(.*)@(\d+)\+(\d+)/(\d+)"
+
+
+def is_in_shard(place):
+    """Return whether a place is a part of a shard, and no file of its own."""
+    return re.fullmatch(IN_SHARD, place) is not None
+
+
+def read_bytes(place):
+    """Return the bytes of the image's file at a place.
+
+    Raises:
+      OSError: it is missing or cannot be read.
+    """
+    part = re.fullmatch(IN_SHARD, place)
+    if not part:
+        return pathlib.Path(place).read_bytes()
+    with open(part[1], "rb") as shard:
+        shard.seek(int(part[2]))
+        return shard.read(int(part[3]))

@@ -1,0 +1,27 @@
+"""Predictions for tests, of a model that does not exist."""
+
+import dataclasses
+
+import numpy as np
+
+from simclr_med.evaluation.predictions import Predictions
+
+
+def fake(cases=60, classes=5, task="multiclass", seed=0, skill=1.0, patients=None, **changes):
+    """Predictions with some skill, coarse enough in their scores to hold ties."""
+    random = np.random.default_rng(seed)
+    if task == "multiclass":
+        truth = np.eye(classes, dtype=np.float32)[random.integers(classes, size=cases)]
+    else:
+        truth = random.choice([0, 1, np.nan], (cases, classes), p=[0.5, 0.3, 0.2])
+    scores = skill * np.nan_to_num(truth) + random.normal(size=(cases, classes))
+    ids = np.arange(cases)
+    predictions = Predictions(
+        case_ids=np.array([f"c{i}" for i in ids]),
+        patient_ids=np.array([f"p{i}" for i in ids % (patients or cases)]),
+        truth=truth.astype(np.float32),
+        probabilities=np.round(1 / (1 + np.exp(-scores)), 1).astype(np.float32),
+        classes=tuple(f"k{k}" for k in range(classes)),
+        task=task,
+    )
+    return dataclasses.replace(predictions, **changes)

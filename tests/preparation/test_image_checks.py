@@ -1,0 +1,85 @@
+"""Images as they lie on disk: what training could not read is said."""
+
+import numpy as np
+import pytest
+from pictures import names_of, write_pictures
+from PIL import Image
+
+from simclr_med.preparation.images import checks
+from simclr_med.preparation.images.judges import judge_for_rewriting, judge_for_training
+from simclr_med.preparation.images.rewriting import rewrite
+from simclr_med.views.decode import read
+
+MISSING = "missing.jpg"
+PROBLEMS = {
+    "deep.png": "16-bit", "scan.tif": "is TIFF", "deep.tif": "is TIFF", "web.webp": "is WEBP",
+    "tiny.png": "7 x 30", "cut.jpg": "truncated", "text.jpg": "no image", "empty.jpg": "empty file",
+    "missing.jpg": "is missing", "palette.bmp": "misreads", "bits.bmp": "misreads", "cut.gif": "",
+}  # fmt: skip
+NOTES = {
+    "named.png": "another suffix", "turned.jpg": "EXIF rotation", "clear.png": "transparent",
+    "moving.gif": "animated",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write_pictures(tmp_path_factory.mktemp("images"))
+
+
+def test_problems_and_notes(folder):
+    names = [*names_of(folder), MISSING]
+    seen = checks.files_decoded(folder, names, judge_for_training).set_index(np.array(names))
+    for name, row in seen.iterrows():
+        assert bool(row["problem"]) == (name in PROBLEMS), (name, row["problem"])
+        assert PROBLEMS.get(name, "") in row["problem"] and NOTES.get(name, "") in row["note"]
+        assert bool(row["note"]) == (name in NOTES), (name, row["note"])
+    assert tuple(seen.loc["plain.jpg", ["width", "height"]]) == (64, 48)
+    same = seen["sha256"] == seen.loc["plain.jpg", "sha256"]
+    assert list(seen.index[same]) == ["copy.jpg", "plain.jpg"]
+
+
+def test_what_is_rewritten_may_be_deep_or_of_another_format(folder):
+    names = [*names_of(folder), MISSING]
+    seen = checks.files_decoded(folder, names, judge_for_rewriting)
+    left = {name for name, problem in zip(names, seen["problem"], strict=True) if problem}
+    assert left == {"tiny.png", "cut.gif", "cut.jpg", "text.jpg", "empty.jpg", "missing.jpg"}
+
+
+def test_a_light_look_finds_what_is_missing_and_what_is_the_same(folder):
+    names = [*names_of(folder), MISSING]
+    seen = checks.files_there(folder, names).set_index(np.array(names))
+    assert set(seen.index[seen["problem"] != ""]) == {"missing.jpg", "empty.jpg"}
+    assert seen.loc["plain.jpg", "sha256"] == seen.loc["copy.jpg", "sha256"] != ""
+    nothing = checks.not_looked_at(names)
+    assert (nothing["problem"] == "").all() and len(nothing) == len(names)
+
+
+def test_training_reads_what_has_no_problem_as_pillow_does(folder):
+    for name in sorted(set(names_of(folder)) - set(PROBLEMS) - {"turned.jpg", "clear.png"}):
+        ours = read(str(folder / name)).numpy().astype(int)
+        with Image.open(folder / name) as image:
+            pillow = np.asarray(image.convert("RGB"), int)
+        apart = np.abs(ours - pillow)
+        if image.format == "JPEG":  # TensorFlow's decoder takes the fast, less exact way
+            assert apart.mean() <= 3 and apart.max() <= 20, name
+        else:
+            assert apart.max() == 0, name
+
+
+def test_a_damaged_file_of_any_format_is_a_problem_and_no_crash(folder, tmp_path):
+    rng = np.random.default_rng(1)
+    names = []
+    for name in ("moving.gif", "plain.jpg", "palette.png", "windows.bmp", "scan.tif", "web.webp"):
+        content = np.frombuffer((folder / name).read_bytes(), np.uint8)
+        for number in range(40):
+            hurt = content[: rng.integers(9, len(content))].copy()
+            hurt[rng.integers(4, len(hurt), 5)] = rng.integers(0, 256, 5)
+            names.append(f"{number}{name}")
+            (tmp_path / names[-1]).write_bytes(hurt.tobytes())
+    seen = checks.files_decoded(tmp_path, names, judge_for_rewriting)
+    assert (seen["problem"] != "").sum() > 60
+    for name, problem in zip(names, seen["problem"], strict=True):
+        if problem and "a side below" not in problem:
+            with pytest.raises(ValueError):
+                rewrite(tmp_path / name, 0)
