@@ -16,7 +16,7 @@ from simclr_med.preparation import phantom
 
 
 def main():
-    """Reads the command line and generates."""
+    """Read the command line and generate."""
     import tqdm
 
     parser = argparse.ArgumentParser(

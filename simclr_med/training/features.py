@@ -6,7 +6,7 @@ import tqdm
 
 from simclr_med.data.batches import evaluation_batches
 from simclr_med.data.cases import label_fraction
-from simclr_med.data.unreadable import naming
+from simclr_med.data.unreadable import naming_unreadable
 from simclr_med.evaluation import metrics, predictions
 
 NEIGHBOURS, SHARPNESS = 20, 1 / 0.07  # Wu et al. 2018, section 3.4, but for fewer neighbours
@@ -50,7 +50,7 @@ def outputs_of_images(infer, paths, config, batch_size=64, label="features"):
     )
     total = -(-len(paths) // batch_size)
     bar = tqdm.tqdm(images, label, total, unit="batch", leave=False, mininterval=1)
-    with naming(paths):
+    with naming_unreadable(paths):
         return np.concatenate([infer(batch).numpy() for batch in bar])
 
 
