@@ -50,20 +50,11 @@ def read(folder, options):
     root = _image_root(options["image_root"], file, image)
     image = image.map(lambda path: path.removeprefix(f"{root}/"))
     table = _table(root, rows, image, column)
-    if findings:
-        table = table.assign(
-            **{
-                name: rows[name].replace({"1.0": "1", "0.0": "0", "-1.0": "-1"})
-                for name in findings
-            }
-        )
-    else:
-        labels = _cells(rows, column["label"])
-        table["labels"] = _joined(labels, options["label_separator"])
+    labels = _labels(rows, findings, column["label"], options["label_separator"])
     return Records(
         name=file.name.split(".")[0],
         task="multilabel" if findings else "multiclass",
-        table=table.assign(**{name: rows[name] for name in groups}),
+        table=table.assign(**labels | {name: rows[name] for name in groups}),
         image_root=root,
         findings=findings,
         groups=groups,
@@ -90,6 +81,13 @@ def _table(root, rows, image, column):
             "split": split.map({text: split_name(text) or "" for text in pd.unique(split)}),
         }
     )
+
+
+def _labels(rows, findings, column, separator):
+    """Return the columns of findings, by name, or that of labels."""
+    if findings:
+        return {n: rows[n].replace({"1.0": "1", "0.0": "0", "-1.0": "-1"}) for n in findings}
+    return {"labels": _joined(_cells(rows, column), separator)}
 
 
 def _cells(rows, column):
