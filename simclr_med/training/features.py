@@ -100,7 +100,7 @@ def knn_monitor(encoder, data, config):
     def monitor():
         found, known = (outputs_of_images(infer, part.paths, config) for part in (watched, bank))
         by_image = neighbours_vote(found, known, labels)
-        predicted = predictions.of_images(watched, by_image, data.info)
+        predicted = predictions.average_over_images(watched, by_image, data.info)
         scores = metrics.score(predicted, np.ones(len(watched)))
         return {f"knn_{name}": float(v) for name, v in scores.items() if ":" not in name}
 
