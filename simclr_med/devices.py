@@ -5,9 +5,11 @@ DEFAULTS[kind_of_device(config.distribute)].source
 """
 
 import dataclasses
+import os
 import pathlib
 import re
 
+from simclr_med import onednn
 from simclr_med.config.storage import load_config
 
 # Linux's names of what multiplies bfloat16 itself.
@@ -55,7 +57,9 @@ def kind_of_device(settings):
         return "TPU"
     if tf.config.list_physical_devices("GPU") and settings.cpu_devices == 1:
         return "GPU"
-    return "CPU that multiplies bfloat16" if MULTIPLIES_BFLOAT16 & cpu_flags() else "CPU"
+    through_onednn = os.environ.get(onednn.VARIABLE) != "0"  # TensorFlow itself imitates bfloat16
+    multiplies = MULTIPLIES_BFLOAT16 & cpu_flags() and through_onednn
+    return "CPU that multiplies bfloat16" if multiplies else "CPU"
 
 
 def cpu_flags():

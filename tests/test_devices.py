@@ -31,6 +31,12 @@ def test_a_cpu_takes_bfloat16_only_where_it_multiplies_it(monkeypatch, flags, pr
     assert devices.with_defaults(config).train.precision == precision
 
 
+def test_without_onednn_bfloat16_is_imitated(monkeypatch):
+    monkeypatch.setattr(devices, "cpu_flags", lambda: {"avx512_bf16"})
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    assert devices.kind_of_device(DistributeConfig()) == "CPU"
+
+
 def test_a_tpu_is_one_and_xla_is_for_it_alone():
     kind = devices.kind_of_device(DistributeConfig(strategy="tpu"))
     assert kind == "TPU"
