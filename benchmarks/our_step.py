@@ -1,5 +1,6 @@
 """A pretraining step of ours on images that are in memory, as a run makes it."""
 
+import simclr_med  # noqa: F401, isort: skip  # before TensorFlow: it turns oneDNN on
 import numpy as np
 import tensorflow as tf
 
