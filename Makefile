@@ -8,10 +8,10 @@ RUN := .venv/bin/python
 demo: .venv/ready
 	@$(RUN) tools/demo.py --work_dir=work/demo $(DEMO_FLAGS)
 
-test: .venv/ready lint
+test: .venv/ready-test lint
 	@$(RUN) -m pytest -n 2 --dist worksteal $(TEST_FLAGS)
 
-lint: .venv/ready
+lint: .venv/ready-test
 	@.venv/bin/ruff check -q . && .venv/bin/ruff format -q --check .
 
 benchmarks: .venv/ready
@@ -27,8 +27,13 @@ peers: .venv-peers/ready
 
 .venv/ready: requirements.lock setup.cfg
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v <= (3, 11) else "simclr_med needs Python 3.10 or 3.11, found %d.%d: install one, or give PYTHON=/path/to/python3.11" % v)'
-	@echo "installing into .venv (once, a minute or two)"
+	@echo "installing into .venv (once, about a minute)"
 	@$(PYTHON) -m venv .venv
 	@$(RUN) -m pip install -qq --disable-pip-version-check -r requirements.lock
 	@$(RUN) -m pip install -qq --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+# What tests need comes on top of what runs need.
+.venv/ready-test: .venv/ready requirements-test.lock
+	@$(RUN) -m pip install -qq --disable-pip-version-check -r requirements-test.lock
 	@touch $@

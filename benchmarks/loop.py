@@ -14,8 +14,6 @@ nothing but the reading there; a device of its own would stand still meanwhile.
   saving, waiting the same, where the step waits until it is written
 """
 
-import argparse
-import json
 import os
 import pathlib
 import statistics
@@ -26,9 +24,11 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import simclr_med  # noqa: F401, isort: skip  # before TensorFlow: it turns oneDNN on
 import keras
 import tensorflow as tf
 
+from benchmarks.verdict import at_most, command_line, conclude, shown
 from simclr_med.config.making import make_config
 from simclr_med.config.recipes import Recipe
 from simclr_med.training import pretrain, run_log, trainer
@@ -36,6 +36,11 @@ from simclr_med.training.callbacks import RefuseDivergence
 from simclr_med.training.checkpoints import Checkpoints
 from simclr_med.training.train_step import compiled_step
 
+GOALS = (
+    shown("fit / loop, processor's time"),
+    at_most("saving / loop, processor's time", 1.1),
+    shown("saving, waiting / loop, processor's time"),
+)
 ARMS = ("loop", "loop, waiting", "fit", "fit, waiting", "saving", "saving, waiting")
 EVERY = 10  # steps between readings, and between saves
 
@@ -46,7 +51,7 @@ class Arms:
     def __init__(self, options):
         given = {"encoder": "resnet18", "width": options.width, "image_size": options.image_size}
         given |= {"data_dir": "none", "work_dir": "none", "batch_size": options.batch_size}
-        config = make_config("pretrain", given | {"learning_rate": 1e-6})
+        config = make_config("pretrain", given | {"learning_rate": 1e-6, "precision": "float32"})
         self.model, _ = pretrain.model_of(config, Recipe.of(config.augment))
         self.step = compiled_step(self.model, tf.distribute.get_strategy())
         shape = [options.batch_size, options.image_size, options.image_size, 3]
@@ -88,15 +93,12 @@ def callbacks_of(arm, folder):
 
 def main():
     """Measures and prints."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__)
     parser.add_argument("--batch_size", type=int, default=16, help="cases, of two views each")
     parser.add_argument("--image_size", type=int, default=32)
     parser.add_argument("--width", type=float, default=0.25)
     parser.add_argument("--steps", type=int, default=50, help="of each turn")
     parser.add_argument("--repeats", type=int, default=5, help="turns of each arm, after a first")
-    parser.add_argument("--json", type=pathlib.Path)
     options = parser.parse_args()
     arms = Arms(options)
     times = {arm: [] for arm in ARMS}
@@ -116,9 +118,9 @@ def main():
             f"{arm:16} {1e3 * wall:8.2f} ms a step, {1e3 * processor:8.2f} of a processor's; "
             f"ratio to loop {ratio:5.3f}"
         )
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=1))
+    ratios = {f"{arm} / loop, processor's time": row["ratio"] for arm, row in rows.items()}
+    return conclude(options, GOALS, ratios, arms=rows)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

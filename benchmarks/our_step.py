@@ -1,5 +1,6 @@
 """A pretraining step of ours on images that are in memory, as a run makes it."""
 
+import simclr_med  # noqa: F401, isort: skip  # before TensorFlow: it turns oneDNN on
 import numpy as np
 import tensorflow as tf
 
@@ -16,11 +17,12 @@ def pretraining_step(**given):
     Args:
       given: settings of the pretraining by name; `batch_size`, `image_size`, `encoder` ...
     """
-    config = make_config("pretrain", {"data_dir": "none", "work_dir": "none", **given})
+    given = {"data_dir": "none", "work_dir": "none", "precision": "float32", **given}
+    config = make_config("pretrain", given)
     model, _ = pretrain.model_of(config, Recipe.of(config.augment))
     strategy = tf.distribute.get_strategy()
     parts = distribute.micro_batches(config, strategy)
-    step = compiled_step(model, strategy, parts)
+    step = compiled_step(model, strategy, parts, config.train.jit_compile)
     side, draw = config.augment.image_size, np.random.default_rng(0)
     shape = [config.train.batch_size // parts, side, side, 3]
     batches = [

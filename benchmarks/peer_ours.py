@@ -1,7 +1,7 @@
 """Our side of peers.py; the counterpart of peer_torch.py.
 
 python benchmarks/peer_ours.py step --network=resnet18 --image_size=64 --batch_size=64
-python benchmarks/peer_ours.py times --output=WORK_DIR
+python benchmarks/peer_ours.py run -- --mode=pretrain ...
 python benchmarks/peer_ours.py pipeline --images=IMAGES
 """
 
@@ -44,16 +44,25 @@ def step(options):
     serve(one)
 
 
-def times(options):
-    """Print when each step of a run ended, from its TensorBoard files."""
-    import tensorflow as tf
+def run(options):
+    """Run the command of ours with `options.flags`; then print when each step ended."""
+    from simclr_med import run as command
+    from simclr_med.training import trainer
+    from simclr_med.training.callbacks import StepCallback
 
     ended = {}
-    for file in sorted((pathlib.Path(options.output) / "tensorboard").glob("events*")):
-        for event in tf.compat.v1.train.summary_iterator(str(file)):
-            if event.step:
-                ended.setdefault(event.step, event.wall_time)
-    print(json.dumps({"times": list(ended.values()), "steps": list(ended)}))
+
+    class Clock(StepCallback):
+        def after_step(self, step, logs):
+            ended[step] = time.perf_counter()
+
+    callbacks_of = trainer.callbacks_of
+    trainer.callbacks_of = lambda *given: [*callbacks_of(*given), Clock()]
+    sys.argv[1:] = options.flags
+    try:
+        command.entry_point()
+    finally:
+        print(json.dumps({"times": list(ended.values()), "steps": list(ended)}))
 
 
 def pipeline(options):
@@ -61,7 +70,8 @@ def pipeline(options):
     from benchmarks import input_pipeline
 
     paths = sorted(str(path) for path in pathlib.Path(options.images).glob("*.jpg"))
-    batches = input_pipeline.ours(input_pipeline.cases_of(paths), threads=0, augment_on="host")
+    cases = input_pipeline.cases_of(paths)
+    batches = input_pipeline.ours(cases, threads=0, augment_on="host", keep=options.keep)
 
     def one():
         return {"rate": input_pipeline.rate(batches)}
@@ -70,7 +80,7 @@ def pipeline(options):
     serve(one)
 
 
-PARTS = {"step": step, "times": times, "pipeline": pipeline}
+PARTS = {"step": step, "run": run, "pipeline": pipeline}
 
 
 def main():
@@ -83,7 +93,8 @@ def main():
     parser.add_argument("--image_size", type=int, default=64)
     parser.add_argument("--batch_size", type=int, default=64)
     parser.add_argument("--images", help="a folder")
-    parser.add_argument("--output", help="a run's work folder")
+    parser.add_argument("--keep", action="store_true", help="decoded images in memory, as a run")
+    parser.add_argument("flags", nargs="*", help="of the command, after --")
     options = parser.parse_args()
     PARTS[options.part](options)
 

@@ -12,7 +12,8 @@ over the pairs of a round. Parts:
             HAM10000 images: images a second from the second step on, and peak memory of all its
             processes (a page that two of them share counts once)
   pipeline  two views of 224 pixels of generated 640 x 480 JPEGs beside lightly-train's loader with
-            two workers: images a second from the first batch on
+            two workers: images a second from the first batch on; ours as a run has it, with
+            decoded images kept in memory, and as it is with --cache=none, like lightly-train's
 What differs: lightly-train resizes by areas (ours bicubically), normalises by ImageNet's mean,
 makes its colours on 8 bits and its contrast about the grey mean, sizes its blur's kernel by sigma,
 has AdamW where ours is Adam, and logs every so many steps, not each. Views are otherwise its

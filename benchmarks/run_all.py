@@ -30,6 +30,8 @@ BENCHMARKS = {
     "peers_run": ("peers", "--parts=run"),
     "peers_pipeline": ("peers", "--parts=pipeline"),
     "input_pipeline": ("input_pipeline",),
+    "precision": ("precision",),
+    "loop": ("loop",),
     "startup": ("startup",),
     "phantom": ("phantom",),
     "prepare": ("prepare",),

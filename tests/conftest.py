@@ -10,6 +10,7 @@ import simclr_med  # noqa: F401, isort: skip  # before TensorFlow: it turns oneD
 import pytest
 import tensorflow as tf
 
+from simclr_med import devices
 from simclr_med.config import architectures
 from simclr_med.preparation import phantom
 
@@ -20,6 +21,14 @@ tf.config.set_logical_device_configuration(
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_cpu():
+    """A processor without bfloat16, whose default precision the tests' tolerances are made for."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(devices, "cpu_flags", set)
+        yield
 
 
 @pytest.fixture(scope="module")

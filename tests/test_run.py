@@ -94,8 +94,8 @@ def test_flagfiles_parse_and_hold_only_differences(file):
 
 
 def test_flags_are_read_in_run_alone():
-    for file in (ROOT / "simclr_med").glob("*.py"):
-        if file.name != "run.py":
+    for file in (ROOT / "simclr_med").rglob("*.py"):
+        if file != ROOT / "simclr_med" / "run.py":
             assert "absl" not in file.read_text(), file
 
 
@@ -119,6 +119,11 @@ def test_flags_are_read_in_run_alone():
             "train_step",
             ["--width=0.125", "--image_size=64", "--batch_size=2", "--repeats=1"],
             marks=pytest.mark.slow,  # it builds and traces a dozen networks
+        ),
+        pytest.param(
+            "precision",
+            ["--width=0.125", "--image_size=32", "--batch_size=2", "--rounds=1"],
+            marks=pytest.mark.slow,  # it traces a network three times
         ),
         pytest.param(
             "loop",

@@ -12,7 +12,17 @@ import re
 import grimp
 
 PAGE = pathlib.Path(__file__).resolve().parent.parent / "docs" / "architecture.md"
-SHARED = ("addresses", "compat", "distribute", "errors", "files", "html", "onednn", "quiet")
+SHARED = (
+    "addresses",
+    "compat",
+    "devices",
+    "distribute",
+    "errors",
+    "files",
+    "html",
+    "onednn",
+    "quiet",
+)
 PICTURE = re.compile(r"```mermaid\n.*?```", re.DOTALL)
 
 

@@ -257,13 +257,15 @@ class TrainConfig:
     )
     precision: str = setting(
         "float32",
-        "of the encoder's products; weights, normalisation, loss and optimizer are float32",
-        ("float32", "mixed_bfloat16", "mixed_float16"),
+        "of the encoder's products; weights, normalisation, loss and optimizer are float32; auto "
+        "is mixed_bfloat16 on a CPU that multiplies it itself, else float32, see devices.py",
+        ("auto", "float32", "mixed_bfloat16", "mixed_float16"),
         modes=AUGMENTING,
+        by_mode=dict.fromkeys(AUGMENTING, "auto"),
     )
     jit_compile: bool = setting(
         False,
-        "compile the step by XLA (a TPU always does); for one GPU, since on a CPU it is slower",
+        "compile the step by XLA (a TPU always does); on a CPU it is slower, see devices.py",
         modes=AUGMENTING,
         identity=False,
     )

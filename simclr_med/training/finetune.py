@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from simclr_med import compat, distribute
+from simclr_med import compat, devices, distribute
 from simclr_med.config.recipes import Recipe
 from simclr_med.config.work_folder import claimed_work_dir, identity
 from simclr_med.data import manifest
@@ -35,6 +35,7 @@ def run(config):
       InputError: flags, data or work folder are wrong.
       RunError, LostError, SystemExit: see `trainer.train`.
     """
+    config = devices.with_defaults(config)
     data = manifest.read(config.data.data_dir)
     cases = data.cases(config.data.splits)
     cases = label_fraction(cases, config.data.label_fraction, config.seed)

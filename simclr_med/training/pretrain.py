@@ -6,7 +6,7 @@ run(make_config("pretrain", {"data_dir": "my_data", "work_dir": "work/micle", ..
 import contextlib
 import functools
 
-from simclr_med import compat, distribute
+from simclr_med import compat, devices, distribute
 from simclr_med.config.recipes import Recipe
 from simclr_med.config.work_folder import claimed_work_dir, identity
 from simclr_med.data import manifest
@@ -60,6 +60,7 @@ def run(config):
       InputError: flags, data or work folder are wrong.
       RunError, LostError, SystemExit: see `trainer.train`.
     """
+    config = devices.with_defaults(config)
     data = manifest.read(config.data.data_dir)
     cases = data.cases(config.data.splits or data.pretraining_splits())
     strategy = distribute.strategy_of(config.distribute)
@@ -105,7 +106,7 @@ def model_of(config, recipe):
     """Return a compiled `ContrastiveModel` and its `Networks`; in a strategy's scope.
 
     Args:
-      config: a `Config`.
+      config: a `Config` of a definite precision, see `devices.with_defaults`.
       recipe: its `Recipe`.
     """
     with compat.precision(config.train.precision):

@@ -75,7 +75,7 @@ def train(
     micro_batches = distribute.micro_batches(config, strategy)
     step = compiled_step(model, strategy, micro_batches, config.train.jit_compile)
     stop = StopOnSigterm()
-    callbacks = [*callbacks, *_callbacks(config, variables, monitor, stop)]
+    callbacks = [*callbacks, *callbacks_of(config, variables, monitor, stop)]
     loop = Loop(model, step, callbacks, micro_batches)
     done = loop.run(batches_from, done, config.train.steps, recovered)
     if stop.stopped:
@@ -84,7 +84,7 @@ def train(
         raise SystemExit(EXIT_TERMINATED)
 
 
-def _callbacks(config, variables, monitor, stop):
+def callbacks_of(config, variables, monitor, stop):
     """Return the callbacks of every run, in the order in which they must hear of a step."""
     work_dir, settings, watch = pathlib.Path(config.work_dir), config.train, config.watch
     board = Board(work_dir / "tensorboard")

@@ -101,3 +101,15 @@ def test_a_full_disk_is_named(paths, tmp_path, monkeypatch):
     monkeypatch.setattr("builtins.open", full)
     with pytest.raises(RunError, match=r"kept cannot be written: No space left.*--cache=none"):
         originals.keep_on_disk(paths, ALL, tmp_path / "kept")
+
+
+def test_tensorflow_shares_the_buffer(tmp_path):
+    """A gigabyte is not to be there twice."""
+    file = tmp_path / "values"
+    file.write_bytes(bytes(range(12)))
+    buffer = np.memmap(file, np.uint8, "r+")
+    kept = originals.Kept(np.array(["unread.png"]), [(2, 2)], buffer)
+    shared = np.asarray(memoryview(kept.values.read_value()))
+    assert shared.ctypes.data == buffer.ctypes.data
+    buffer[0] = 99
+    assert int(kept.values[0]) == 99

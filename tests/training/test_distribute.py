@@ -33,7 +33,7 @@ def start(data_dir, work_dir, *flags, **environment):
     command = [
         sys.executable, "-c", COMMAND, "--mode=pretrain", f"--data_dir={data_dir}",
         f"--work_dir={work_dir}", f"--steps={STEPS}", "--encoder=resnet18", "--width=0.125",
-        "--image_size=40", "--batch_size=16", "--temperature=0.5", *flags,
+        "--image_size=40", "--batch_size=16", "--temperature=0.5", "--precision=float32", *flags,
     ]  # fmt: skip
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

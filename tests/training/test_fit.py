@@ -34,7 +34,7 @@ def test_five_steps_by_fit_and_by_the_command_end_with_the_same_weights(
     given = {
         "data_dir": str(data_dir), "work_dir": str(tmp_path / "command"), "encoder": "resnet18",
         "width": 0.125, "image_size": 32, "batch_size": 8, "steps": STEPS, "positives": "case",
-        "augment_on": augment_on,
+        "augment_on": augment_on, "precision": "float32",
     }  # fmt: skip
     config = make_config("pretrain", given)
     pretrain.run(config)

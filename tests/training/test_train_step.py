@@ -26,7 +26,7 @@ SIZE, BATCH, STEPS = 40, 16, 5
 GIVEN = {
     "data_dir": "unused", "work_dir": "unused", "encoder": "resnet18", "width": 0.125,
     "image_size": SIZE, "batch_size": BATCH, "steps": 20, "temperature": 0.5,
-    "learning_rate": 1.0,
+    "learning_rate": 1.0, "precision": "float32",
 }  # fmt: skip
 
 

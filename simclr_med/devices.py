@@ -1,0 +1,88 @@
+"""Kinds of devices, and the precision and compilation that were measured to be fastest on each.
+
+config = with_defaults(config)  # what "auto" is here; or as the run was begun
+DEFAULTS[kind_of_device(config.distribute)].source
+"""
+
+import dataclasses
+import os
+import pathlib
+import re
+
+from simclr_med import onednn
+from simclr_med.config.storage import load_config
+
+# Linux's names of what multiplies bfloat16 itself.
+MULTIPLIES_BFLOAT16 = {"avx512_bf16", "amx_bf16"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Defaults:
+    """What a training takes on a kind of device where nothing else is asked for.
+
+    Attributes:
+      precision: of the encoder's products; what `--precision=auto` is.
+      jit_compile: whether XLA compiles the step; `--jit_compile` asks for it elsewhere.
+      source: how it is known.
+    """
+
+    precision: str
+    jit_compile: bool
+    source: str
+
+
+DEFAULTS = {
+    "TPU": Defaults("float32", True, "not measured: a TPU runs nothing but what XLA has compiled"),
+    "GPU": Defaults("float32", False, "not measured: none was at hand"),
+    "CPU that multiplies bfloat16": Defaults(
+        "mixed_bfloat16",
+        False,
+        "benchmarks/precision.py with AVX512_BF16: bfloat16 has 1.2 (ResNet-18, 64 pixels) to 1.5 "
+        "times (ResNet-50, 224) the speed of float32, XLA 0.1; with AMX bfloat16 has 1.8",
+    ),
+    "CPU": Defaults(
+        "float32",
+        False,
+        "on AVX2 bfloat16 is imitated, at a tenth of the rate of a matrix product in float32; XLA "
+        "has 0.1 to 0.7 of the speed without",
+    ),
+}
+
+
+def kind_of_device(settings):
+    """Return the key of `DEFAULTS` that a training with a `DistributeConfig` computes on."""
+    import tensorflow as tf
+
+    if settings.strategy == "tpu":
+        return "TPU"
+    if tf.config.list_physical_devices("GPU") and settings.cpu_devices == 1:
+        return "GPU"
+    through_onednn = os.environ.get(onednn.VARIABLE) != "0"  # TensorFlow itself imitates bfloat16
+    multiplies = MULTIPLIES_BFLOAT16 & cpu_flags() and through_onednn
+    return "CPU that multiplies bfloat16" if multiplies else "CPU"
+
+
+def cpu_flags():
+    """Return Linux's names of what this processor can do, a set; empty elsewhere."""
+    file = pathlib.Path("/proc/cpuinfo")
+    found = re.search(r"^(flags|Features)\s*: (.*)$", _text(file), re.MULTILINE)
+    return set(found[2].split()) if found else set()
+
+
+def _text(file):
+    return file.read_text() if file.exists() else ""
+
+
+def with_defaults(config):
+    """Return a `Config` whose precision is a definite one.
+
+    "auto" is that of the run which the work folder holds, wherever it goes on, and in a new one the
+    device's own.
+    """
+    if config.train.precision != "auto":
+        return config
+    if (pathlib.Path(config.work_dir) / "config.json").exists():
+        precision = load_config(config.work_dir).train.precision
+    else:
+        precision = DEFAULTS[kind_of_device(config.distribute)].precision
+    return dataclasses.replace(config, train=dataclasses.replace(config.train, precision=precision))

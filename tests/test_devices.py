@@ -1,0 +1,63 @@
+"""What a training takes on each kind of device where nothing else is asked for."""
+
+import pytest
+from kill_runs import same, weights
+
+from simclr_med import devices
+from simclr_med.config.fields import DistributeConfig
+from simclr_med.config.making import make_config
+from simclr_med.config.storage import load_config
+from simclr_med.errors import InputError
+from simclr_med.training import pretrain
+
+SMALL = {"encoder": "resnet18", "width": 0.125, "image_size": 32, "steps": 2, "batch_size": 8}
+pytestmark = pytest.mark.usefixtures("short_encoders")
+
+
+@pytest.mark.parametrize(
+    ("flags", "precision"),
+    [
+        ({"avx2"}, "float32"),  # it would imitate bfloat16
+        ({"avx2", "avx512f", "avx512_vnni"}, "float32"),
+        ({"avx2", "avx512f", "avx512_bf16"}, "mixed_bfloat16"),
+        ({"avx512f", "amx_tile", "amx_bf16"}, "mixed_bfloat16"),
+        (set(), "float32"),  # no /proc tells
+    ],
+)
+def test_a_cpu_takes_bfloat16_only_where_it_multiplies_it(monkeypatch, flags, precision):
+    monkeypatch.setattr(devices, "cpu_flags", lambda: flags)
+    config = make_config("pretrain", {"data_dir": "d", "work_dir": "nowhere"})
+    assert config.train.precision == "auto"
+    assert devices.with_defaults(config).train.precision == precision
+
+
+def test_without_onednn_bfloat16_is_imitated(monkeypatch):
+    monkeypatch.setattr(devices, "cpu_flags", lambda: {"avx512_bf16"})
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    assert devices.kind_of_device(DistributeConfig()) == "CPU"
+
+
+def test_a_tpu_is_one_and_xla_is_for_it_alone():
+    kind = devices.kind_of_device(DistributeConfig(strategy="tpu"))
+    assert kind == "TPU"
+    assert [kind for kind, row in devices.DEFAULTS.items() if row.jit_compile] == ["TPU"]
+
+
+def test_what_is_asked_for_holds(monkeypatch):
+    monkeypatch.setattr(devices, "cpu_flags", lambda: {"amx_bf16"})
+    given = {"data_dir": "d", "work_dir": "nowhere", "precision": "float32"}
+    assert devices.with_defaults(make_config("pretrain", given)).train.precision == "float32"
+
+
+def test_a_run_keeps_its_precision_wherever_it_goes_on(data_dir, tmp_path, monkeypatch):
+    given = {"data_dir": str(data_dir), "work_dir": str(tmp_path / "run"), **SMALL}
+    monkeypatch.setattr(devices, "cpu_flags", lambda: {"avx512_bf16"})
+    pretrain.run(make_config("pretrain", given))
+    assert load_config(tmp_path / "run").train.precision == "mixed_bfloat16"
+    monkeypatch.setattr(devices, "cpu_flags", set)
+    pretrain.run(make_config("pretrain", given))  # its steps are done: nothing is refused
+    with pytest.raises(InputError, match="--precision: there mixed_bfloat16, now float32"):
+        pretrain.run(make_config("pretrain", given | {"precision": "float32"}))
+    pretrain.run(make_config("pretrain", given | {"work_dir": str(tmp_path / "plain")}))
+    assert load_config(tmp_path / "plain").train.precision == "float32"
+    assert not same(weights(tmp_path / "run"), weights(tmp_path / "plain"))
