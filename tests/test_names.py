@@ -86,11 +86,38 @@ def missing(text):
     return names + files
 
 
+def missing_imports(text):
+    """What a module's text imports from the package, within functions too, that is not there."""
+    found = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("simclr_med"):
+            parts = tuple(node.module.split(".")[1:])
+            for name in (alias.name for alias in node.names):
+                if (*parts, name) not in MODULES and name not in MODULES.get(parts, ()):
+                    found.append(f"{node.module}.{name}")
+    return found
+
+
 def test_what_is_not_there_is_found():
     text = "`augment.nothing`, `views.augment.change`, `Cases.nothing`, `Cases.paths`, `tf.nothing`"
     assert missing(text) == ["augment.nothing", "Cases.nothing"]
     assert missing("`config.train.steps`, `config.train.nothing`") == ["config.train.nothing"]
     assert missing("views/augment.py, views/nothing.py, tools/compare.py") == ["views/nothing.py"]
+
+
+def test_an_import_that_fails_is_found():
+    text = "def late():\n    from simclr_med.data import nothing, manifest\n"
+    assert missing_imports(text) == ["simclr_med.data.nothing"]
+    assert missing_imports("from simclr_med.views.augment import change") == []
+
+
+def test_what_modules_import_is_there():
+    found = {
+        str(path.relative_to(ROOT)): missing_imports(path.read_text(encoding="utf-8"))
+        for path in TEXTS
+        if path.suffix == ".py"
+    }
+    assert not {path: names for path, names in found.items() if names}
 
 
 def test_what_texts_name_is_there():
