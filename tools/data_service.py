@@ -48,10 +48,10 @@ def main():
     """Serves until SIGTERM or SIGINT."""
     flags = parse()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from simclr_med.data.data_service import check
+    from simclr_med.addresses import refuse_unanswered
 
     if flags.dispatcher:
-        check(flags.dispatcher)  # a worker would wait for an hour, deaf to signals
+        refuse_unanswered(flags.dispatcher, "dispatcher")  # a worker would wait for an hour, deaf to signals
     try:  # gRPC would share the port with whoever serves there
         with contextlib.closing(socket.socket()) as free:
             free.bind(("", flags.port))
