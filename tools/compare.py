@@ -145,11 +145,19 @@ def head(options, work, arm, fraction, percent):
     return folder
 
 
+def tables(page):
+    """Return the tables of a report, as text: an arm a row."""
+    lines = page.with_suffix(".md").read_text(encoding="utf-8").splitlines()
+    return "\n".join(line for line in lines if line.startswith(("#", "|", "95 %")))
+
+
 def main(options):
-    """Compares, and says where the reports are."""
+    """Compares, and shows what came out, and where the reports are."""
     start = time.monotonic()
     pages = compare(options)
-    print(f"\n{(time.monotonic() - start) / 60:.1f} minutes. The report:")
+    for page in pages:
+        print(f"\n{tables(page)}")
+    print(f"\n{(time.monotonic() - start) / 60:.1f} minutes. Which differences are significant:")
     for page in pages:
         print(page.absolute())
 

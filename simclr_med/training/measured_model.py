@@ -125,7 +125,11 @@ class MeasuredModel(keras.Model):
         Returns:
           The step's scalars, of all replicas: those given, the learning rate, the gradient's norm,
           for LARS its trust ratios, for float16 its loss scale.
+
+        Raises:
+          ValueError: the loss does not depend on a variable that is to be trained.
         """
+        self._refuse_untrained(gradients)
         gradients = compat.unscaled(self.optimizer, distribute.sum_of_replicas(gradients))
         variables = self.trainable_variables
         ratios = trust_ratios(compat.inner(self.optimizer), gradients, variables)
@@ -142,6 +146,15 @@ class MeasuredModel(keras.Model):
         }
         self.last_step.assign(scalars)
         return scalars
+
+    def _refuse_untrained(self, gradients):
+        pairs = zip(gradients, self.trainable_variables, strict=True)
+        untrained = [variable.name for gradient, variable in pairs if gradient is None]
+        if untrained:
+            raise ValueError(
+                f"the loss does not depend on {', '.join(untrained)}; set `trainable` to False on "
+                "the layers that hold them, or leave them out"
+            )
 
     def _measured_of_update(self):
         trust = ("trust_min", "trust_median", "trust_max")

@@ -87,8 +87,9 @@ def test_history_is_the_mean_of_the_steps_losses():
     np.testing.assert_allclose(history["loss"], [np.mean(each)], rtol=1e-5)
 
 
-def test_two_replicas_tell_what_one_does():
-    data = tf.data.Dataset.from_tensor_slices(tuple(pairs())).batch(BATCH)
+@pytest.mark.parametrize("batch", [BATCH, 7, 11])  # 12 pairs: all batches alike; 7, 5; 11, 1
+def test_two_replicas_tell_what_one_does(batch):
+    data = tf.data.Dataset.from_tensor_slices(tuple(pairs())).batch(batch)
     told = {}
     strategy = distribute.strategy_of(DistributeConfig(strategy="mirrored", cpu_devices=2))
     for name, chosen in (("one", tf.distribute.get_strategy()), ("two", strategy)):
@@ -100,6 +101,19 @@ def test_two_replicas_tell_what_one_does():
         assert one.keys() == two.keys()
         for key in one:
             np.testing.assert_allclose(one[key], two[key], rtol=1e-3, err_msg=key)
+
+
+def test_a_part_that_the_loss_does_not_reach_is_told():
+    class Unused(keras.layers.Dense):
+        def build(self, shape):
+            super().build(shape)
+            self.add_weight("unused", [2, 2])
+
+    projection = keras.Sequential([keras.Input([16]), Unused(4)])
+    trained = simclr_med.ContrastiveModel(model().encoder, projection)
+    trained.compile("sgd")
+    with pytest.raises(ValueError, match="the loss does not depend on .*unused"):
+        trained.fit(*pairs(), verbose=0)
 
 
 def test_a_saved_model_goes_on_as_if_it_had_not_been_saved(tmp_path):
