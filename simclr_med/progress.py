@@ -15,32 +15,44 @@ FIRST_LINE = 15  # seconds
 BETWEEN_LINES = 600  # seconds, at most
 
 
-def shown(label, unit, total=None, done=0, ends=True):
-    """Return a `Bar` where stderr is a terminal, and `Lines` elsewhere.
+def shown(label, unit, total=None, done=0):
+    """Return a `Bar` where stderr is a terminal, and `Lines` elsewhere; its end stays to be seen.
 
     Args:
       label: what is done.
       unit: what is counted, in the singular.
       total: how many there are; None where nobody knows yet.
       done: how many are done already.
-      ends: whether something of it stays at the end.
     """
-    kind = Bar if sys.stderr.isatty() else Lines
-    return kind(label, unit, total, done, ends)
+    return _kind()(label, unit, total, done)
+
+
+def shown_meanwhile(label, unit, total=None):
+    """Return the same of something small, or whose end is told elsewhere: nothing of it stays."""
+    return _kind()(label, unit, total, ends=False)
 
 
 def followed(items, label, unit, total):
-    """Yield `items`, and show how many were; see `shown`. Nothing stays at the end."""
-    with shown(label, unit, total, ends=False) as showing:
+    """Yield `items`, and show meanwhile how many were; see `shown`."""
+    with shown_meanwhile(label, unit, total) as showing:
         for done, item in enumerate(items, 1):
             yield item
             showing.to(done)
 
 
-class Bar:
-    """A bar on a terminal; arguments as of `shown`."""
+def _kind():
+    return Bar if sys.stderr.isatty() else Lines
 
-    def __init__(self, label, unit, total, done, ends):
+
+class Bar:
+    """A bar on a terminal.
+
+    Args:
+      label, unit, total, done: see `shown`.
+      ends: whether something of it stays at the end.
+    """
+
+    def __init__(self, label, unit, total, done=0, ends=True):
         self._bar = tqdm.tqdm(
             desc=label, unit=unit, total=total, initial=done, leave=ends, mininterval=0.5, delay=0.1
         )
@@ -71,14 +83,15 @@ class Bar:
 
 
 class Lines:
-    """A line after 15 seconds, then ever more seldom, and one at the end; arguments as of `shown`.
+    """A line after 15 seconds, then ever more seldom, and one at the end; arguments as of `Bar`.
 
     What ends sooner, and of which nothing stays, says nothing.
     """
 
-    def __init__(self, label, unit, total, done, ends):
+    def __init__(self, label, unit, total, done=0, ends=True):
         self.label, self.unit, self.total, self.ends = label, unit, total, ends
-        self.begun, self.done = done, done
+        self.begun = self.done = done
+        self._first = None  # when the first came, which may have taken its time to start
         self._begin = time.monotonic()
         self._next = self._begin + FIRST_LINE
 
@@ -86,16 +99,17 @@ class Lines:
 
     def to(self, done, total=None, note=None):
         """Count, and tell where it is time; see `Bar.to`."""
-        self.done, self.total = done, total or self.total
         now = time.monotonic()
+        self.done, self.total = done, total or self.total
+        self._first = self._first or (now, done)
         if now < self._next:
             return
         gone = now - self._begin
         self._next = now + min(max(FIRST_LINE, gone / 4), BETWEEN_LINES)
+        since, then = self._first
         left = ""
-        if self.total and done > self.begun:
-            left = (self.total - done) * gone / (done - self.begun)
-            left = f", {_clock(left)} left"
+        if self.total and done > then:
+            left = f", {_clock((self.total - done) * (now - since) / (done - then))} left"
         self._tell(note, f"{_clock(gone)} gone{left}")
 
     def close(self, note=None):

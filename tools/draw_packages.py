@@ -11,7 +11,10 @@ import re
 import grimp
 
 PAGE = pathlib.Path(__file__).resolve().parent.parent / "docs" / "architecture.md"
-SHARED = ("addresses", "compat", "distribute", "errors", "files", "html", "onednn", "quiet")
+SHARED = (
+    *("addresses", "compat", "distribute", "errors", "files", "html", "onednn", "progress"),
+    "quiet",
+)
 PICTURE = re.compile(r"```mermaid\n.*?```", re.DOTALL)
 
 

@@ -31,7 +31,7 @@ def main():
     output, workers = options.pop("output"), options.pop("workers")
     config = phantom.PhantomConfig(**options)
     start = time.monotonic()
-    with progress.shown("phantom", "image", ends=False) as shown:
+    with progress.shown_meanwhile("phantom", "image") as shown:
         images = phantom.generate(output, config, shown.to, workers)
     rate = images / (time.monotonic() - start)
     print(f"{output}: {images} images, {rate:.0f} a second")

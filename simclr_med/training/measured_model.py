@@ -29,7 +29,7 @@ class LastStep:
         )
 
     def assign(self, scalars):
-        """Notes `scalars`, a dict of this step's tensors by name; within the step's graph.
+        """Note `scalars`, a dict of this step's tensors by name; within the step's graph.
 
         Raises:
           ValueError: they are not those that were announced.
@@ -85,7 +85,7 @@ class MeasuredModel(keras.Model):
 
     @property
     def metrics(self):
-        """The epoch's means, and the metrics that `compile` was given."""
+        """Return the epoch's means, and the metrics that `compile` was given."""
         others = [metric for metric in super().metrics if metric.name not in self.objectives]
         return [*self.epoch_means.metrics, *others]
 

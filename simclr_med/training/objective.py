@@ -62,7 +62,9 @@ def as_rows(targets, classes, task):
       InvalidArgumentError: a number is none of a class, 0 to K - 1; where the batch is computed.
     """
     shape = targets.shape
-    if task == "multiclass" and classes > 1 and (len(shape) == 1 or shape[1:] == [1]):
+    vector = shape.rank == 1
+    column = shape.rank == 2 and shape[1] == 1
+    if task == "multiclass" and classes > 1 and (vector or column):
         numbers = tf.cast(tf.reshape(targets, [-1]), tf.int32)
         # Of another number no class would be right, and the loss not a number.
         within = tf.debugging.Assert(
@@ -71,9 +73,9 @@ def as_rows(targets, classes, task):
         )
         with tf.control_dependencies([within] if within is not None else []):
             return tf.one_hot(numbers, classes)
-    if len(shape) == 1 and classes == 1:
+    if vector and classes == 1:
         targets = targets[:, None]
-    if len(targets.shape) != 2 or targets.shape[1] not in (classes, None):
+    if targets.shape.rank != 2 or targets.shape[1] not in (classes, None):
         either = ", or class numbers [B]" if task == "multiclass" else ""
         raise ValueError(
             f"{task} targets are [B, {classes}]{either}, as the network has {classes} outputs; "

@@ -62,8 +62,9 @@ class Board:
 class RunLog(DeferredReader):
     """Writes each step's own scalars into log.csv and TensorBoard's files.
 
-    A row has what the step measured (see `DeferredReader`), and, where our loop tells it, "input_wait": the share of the
-    time between two readings of the device that was spent waiting for batches.
+    A row has what the step measured (see `DeferredReader`), and, where our loop tells it,
+    "input_wait": the share of the time between two readings of the device that was spent waiting
+    for batches.
 
     Args:
       work_dir: folder of the run.
