@@ -8,9 +8,10 @@ import tensorflow as tf
 
 from simclr_med import compat, distribute
 
-# Keras finds a layer within a saved network by its registration alone: who loads a model of ours
-# has to have those that encoders are made of.
+# Keras finds a layer within a saved network, and a schedule of an optimizer, by its registration
+# alone: who loads a model of ours has to have those that such models are made of.
 from simclr_med.encoders import bit, normalization  # noqa: F401
+from simclr_med.training import schedule  # noqa: F401
 from simclr_med.training.optimizer import LARS, trust_ratios
 
 
