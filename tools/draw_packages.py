@@ -12,14 +12,10 @@ import grimp
 
 PAGE = pathlib.Path(__file__).resolve().parent.parent / "docs" / "architecture.md"
 SHARED = (
-    "addresses",
-    "compat",
-    "devices",
-    "distribute",
-    "errors",
-    "files",
-    "html",
-    "onednn",
+SHARED = (
+    "addresses", "compat", "devices", "distribute", "errors", "files", "html", "onednn", "progress",
+    "quiet",
+)  # fmt: skip
     "quiet",
 )
 PICTURE = re.compile(r"```mermaid\n.*?```", re.DOTALL)
