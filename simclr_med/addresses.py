@@ -9,7 +9,7 @@ SECONDS = 10  # that an answer may take
 
 
 def refuse_unanswered(address, who):
-    """Raises `InputError` where nobody answers.
+    """Raise `InputError` where nobody answers.
 
     Args:
       address: grpc://HOST:PORT.

@@ -30,7 +30,7 @@ class LostError(RunError):
 
 
 def run_main(main, *args):
-    """Calls `main(*args)`; an `InputError` becomes its message and code 2, a `RunError` code 1.
+    """Call `main(*args)`; an `InputError` becomes its message and code 2, a `RunError` code 1.
 
     Returns:
       The exit code: what `main` returns, 0 where it returns nothing.

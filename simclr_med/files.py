@@ -9,7 +9,7 @@ import shutil
 
 @contextlib.contextmanager
 def replacing(path):
-    """Yields the name of a file beside `path` that replaces `path` when the block ends well."""
+    """Yield the name of a file beside `path` that replaces `path` when the block ends well."""
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -23,19 +23,19 @@ def replacing(path):
 
 
 def write_bytes(path, data):
-    """Writes `data` to `path` in one atomic step."""
+    """Write `data` to `path` in one atomic step."""
     with replacing(path) as beside:
         beside.write_bytes(data)
 
 
 def write_text(path, text):
-    """Writes `text` to `path` as UTF-8 in one atomic step."""
+    """Write `text` to `path` as UTF-8 in one atomic step."""
     write_bytes(path, text.encode("utf-8"))
 
 
 @contextlib.contextmanager
 def new_folder(path):
-    """Yields a temporary folder beside `path` that becomes `path` when the block ends well.
+    """Yield a temporary folder beside `path` that becomes `path` when the block ends well.
 
     Raises:
       FileExistsError: `path` is there already.
@@ -61,7 +61,7 @@ def new_folder(path):
 
 @contextlib.contextmanager
 def resumable_folder(path, key):
-    """Yields an unfinished folder beside `path` that becomes `path` when the block ends well.
+    """Yield an unfinished folder beside `path` that becomes `path` when the block ends well.
 
     What a block that did not end well wrote is there again the next time, if `key` is the same
     text; otherwise it is thrown away.
@@ -84,7 +84,7 @@ def resumable_folder(path, key):
 
 
 def remove_folder(path):
-    """Removes a folder and all in it, if it is there."""
+    """Remove a folder and all in it, if it is there."""
     shutil.rmtree(path, ignore_errors=True)
 
 

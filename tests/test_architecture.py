@@ -1,5 +1,6 @@
 """The order of the packages, and the Python that the package is for."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -53,3 +54,12 @@ def test_the_picture_shows_the_imports():
     picture = on(sys.executable, "-c", code)
     assert picture.stdout.strip() in (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     assert "training --> data" in picture.stdout, picture.stderr
+
+
+def test_the_table_of_rooms_has_every_part_of_the_package():
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rooms = page.partition("## The rooms")[2].partition("\n## ")[0]
+    parts = {path.stem for path in (ROOT / "simclr_med").iterdir() if path.suffix in ("", ".py")}
+    parts -= {"__init__", "__pycache__"}
+    assert {"data", "errors"} < parts
+    assert not [name for name in sorted(parts) if not re.search(rf"\b{name}\b", rooms)]

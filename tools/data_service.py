@@ -26,7 +26,7 @@ from simclr_med.errors import InputError, run_main
 
 
 def parse():
-    """The command line."""
+    """Return the command line's values."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -45,7 +45,7 @@ def parse():
 
 
 def main():
-    """Serves until SIGTERM or SIGINT."""
+    """Serve until SIGTERM or SIGINT."""
     flags = parse()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from simclr_med.addresses import refuse_unanswered
@@ -69,7 +69,7 @@ def main():
 
 
 def start(flags):
-    """The server, which serves from now on."""
+    """Return the server, which serves from now on."""
     from tensorflow.data.experimental import service
 
     if flags.role == "dispatcher":

@@ -77,7 +77,7 @@ def chosen(flags):
 
 
 def main():
-    """Prints a row for each encoder as it is measured."""
+    """Print a row for each encoder as it is measured."""
     flags = parse()
     rows = chosen(flags)
     from simclr_med.encoders.complexity import measure  # imports TensorFlow

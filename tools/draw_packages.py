@@ -5,6 +5,7 @@
 What all packages share is left out, and so is an arrow that a longer way implies.
 """
 
+import argparse
 import pathlib
 import re
 
@@ -12,12 +13,9 @@ import grimp
 
 PAGE = pathlib.Path(__file__).resolve().parent.parent / "docs" / "architecture.md"
 SHARED = (
-SHARED = (
     "addresses", "compat", "devices", "distribute", "errors", "files", "html", "onednn", "progress",
     "quiet",
 )  # fmt: skip
-    "quiet",
-)
 PICTURE = re.compile(r"```mermaid\n.*?```", re.DOTALL)
 
 
@@ -50,6 +48,9 @@ def _reached(edges, name):
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
     picture = mermaid(imports())
     text = PAGE.read_text(encoding="utf-8")
     PAGE.write_text(PICTURE.sub(lambda _: picture, text, count=1), encoding="utf-8")

@@ -24,7 +24,7 @@ SOURCES = {
 
 
 def main():
-    """Reads the command line and imports."""
+    """Read the command line and import."""
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -16,7 +16,7 @@ from simclr_med.preparation.inspection import write_page
 
 
 def main():
-    """Reads the command line and writes the page."""
+    """Read the command line and write the page."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -17,7 +17,7 @@ from simclr_med.preparation import phantom
 
 
 def main():
-    """Reads the command line and generates."""
+    """Read the command line and generate."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -86,7 +86,7 @@ def _count(text):
 
 
 def main():
-    """Reads the command line and prepares."""
+    """Read the command line and prepare."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.basicConfig(level=logging.ERROR)  # Beam has much to say
     # Its workers may be processes of their own, which find the package by this.

@@ -24,7 +24,7 @@ OTHERS = ("splits", "positives")
 
 
 def parse():
-    """The command line: the recipe's flags, and those of the picture."""
+    """Return the command line's values: the recipe's flags, and those of the picture."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -45,7 +45,7 @@ def parse():
 
 
 def main():
-    """Draws and writes."""
+    """Draw and write."""
     flags = vars(parse())
     rows, views, output = (flags.pop(name) for name in ("rows", "views", "output"))
     if not output.lower().endswith(".png"):
@@ -57,14 +57,14 @@ def main():
     from simclr_med import quiet
     from simclr_med.config.recipes import Recipe
     from simclr_med.data import manifest
-    from simclr_med.data.unreadable import naming
+    from simclr_med.data.unreadable import naming_unreadable
     from simclr_med.training import pretrain, view_sheet
 
     quiet.first_compilation()
     data = manifest.read(config.data.data_dir)
     cases = data.cases(config.data.splits or data.pretraining_splits())
     positions = pretrain.positions_of(config, cases)
-    with naming(cases.paths):
+    with naming_unreadable(cases.paths):
         picture = view_sheet.sheet(positions, Recipe.of(config.augment), rows, views // 2)
     view_sheet.save(output, picture)
     print(output)

@@ -79,5 +79,5 @@ ENCODERS = {
 
 
 def has_small_stem(name, image_size):
-    """Whether the encoder `name` for images of so many pixels has the stem for small ones."""
+    """Return whether the encoder `name` has the stem for small images at this size, in pixels."""
     return ENCODERS[name].family == "resnet" and image_size <= SMALL_IMAGE

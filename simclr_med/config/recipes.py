@@ -63,7 +63,7 @@ class Recipe:
 
     @classmethod
     def named(cls, name, size, **changes):
-        """The recipe `name` of `RECIPES`, with `changes` to its strengths.
+        """Return the recipe `name` of `RECIPES`, with `changes` to its strengths.
 
         Raises:
           ValueError: there is no recipe of that name.
@@ -74,7 +74,7 @@ class Recipe:
 
     @classmethod
     def of(cls, settings):
-        """The recipe of an `AugmentConfig`."""
+        """Return the recipe of an `AugmentConfig`."""
         return cls(
             RECIPES[settings.augmentation],
             settings.image_size,

@@ -19,8 +19,8 @@ class Cases:
 
     Attributes:
       case_ids, patient_ids: str `[N]`; an unknown patient is "".
-      paths: absolute, str `[M]`; rows of one case stand together, in the manifest's order. An
-        image in a shard is SHARD@OFFSET+LENGTH/SIZE, so many bytes of that file.
+      paths: absolute, str `[M]`; rows of one case stand together, in the manifest's order. A
+        path, or the place of an image in a shard, see `views.places`.
       offsets: int64 `[N + 1]`.
       targets: float32 `[N, K]`. Multiclass: 1 for each primary diagnosis. Multilabel: 1, 0, or
         NaN where the truth is unknown. All NaN for an unlabelled case.
@@ -67,7 +67,7 @@ class Cases:
 def label_fraction(cases, fraction, seed):
     """Return the part of `cases` whose labels may be used: stratified by first class, and nested.
 
-    The cases are put in `splitting.interleaved`'s order, whose beginnings are nested.
+    The cases are put in `splitting.interleaved_order`'s order, whose beginnings are nested.
 
     Args:
       cases: `Cases`, all of them labelled.
@@ -80,6 +80,6 @@ def label_fraction(cases, fraction, seed):
     if fraction >= 1:
         return cases
     first_class = np.argmax(np.nan_to_num(cases.targets), axis=1)
-    order = splitting.interleaved(cases.case_ids, first_class, seed)
+    order = splitting.interleaved_order(cases.case_ids, first_class, seed)
     kept = max(1, round(fraction * len(cases)))
     return cases.take(np.sort(order[:kept]))

@@ -47,7 +47,7 @@ def _label_columns(info):
 
 
 def _cell_checks(info, table):
-    """Yields (column, bool `[rows]` of the wrong ones, reason)."""
+    """Yield (column, bool `[rows]` of the wrong ones, reason)."""
     image = table["image"]
     yield "split", ~table["split"].isin(SPLITS), f"is not one of {', '.join(SPLITS)}"
     yield "case_id", table["case_id"].str.strip() == "", "is empty"
@@ -62,7 +62,7 @@ def _cell_checks(info, table):
 
 
 def _label_checks(info, table):
-    """Yields as `_cell_checks` does."""
+    """Yield as `_cell_checks` does."""
     if info.task == "multilabel":
         for finding in info.classes:
             number = pd.to_numeric(table[finding], errors="coerce")
@@ -78,7 +78,7 @@ def _label_checks(info, table):
 
 
 def _within_owners(info, table, file):
-    """Yields a `Problem` for each case, and each patient, whose rows contradict each other."""
+    """Yield a `Problem` for each case, and each patient, whose rows contradict each other."""
     for column, what in (
         ("split", "two splits"),
         ("patient_id", "two patients"),

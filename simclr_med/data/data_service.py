@@ -19,7 +19,7 @@ WAITING_BYTES, WAITING_BATCHES = 2**32, 8
 
 
 def distributed(batches, start_step, steps, address):
-    """The batches of the steps `start_step` to `steps`, made by the workers of a service.
+    """Return the batches of the steps `start_step` to `steps`, made by the workers of a service.
 
     What fails on a worker, and a batch that is lost with its worker, reaches the reader as
     `tf.errors.UnknownError`, the one that TensorFlow makes of all errors of a generator.

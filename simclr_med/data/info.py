@@ -72,7 +72,7 @@ def escapes(path):
 
 
 def _refuse(file, found):
-    """Raises the first of what a check found, (key, value, reason)."""
+    """Raise the first of what a check found, (key, value, reason)."""
     for key, value, reason in found:
         raise DataError([Problem(str(file), None, key, str(value), reason)])
 

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from simclr_med.data.problems import DataError, Problem
+from simclr_med.views import places
 
 
 def in_files(root, file, rows):
@@ -29,7 +30,7 @@ def in_files(root, file, rows):
 
 
 def in_shards(folder, file, rows):
-    """Return where each row's image lies in the shards of `folder`: SHARD@OFFSET+LENGTH/SIZE.
+    """Return the place of each row's image in the shards of `folder`, see `places.in_shard`.
 
     Args:
       folder: of the shards and their index.csv, a path.
@@ -57,5 +58,5 @@ def in_shards(folder, file, rows):
             problems.append(Problem(str(index_file), None, "shard", shard, "is missing"))
     if problems:
         raise DataError(problems)
-    places = index.loc[rows["image"], ["shard", "offset", "length"]].to_numpy()
-    return [f"{folder}/{name}@{start}+{length}/{sizes[name]}" for name, start, length in places]
+    parts = index.loc[rows["image"], ["shard", "offset", "length"]].to_numpy()
+    return [places.in_shard(f"{folder}/{s}", start, length, sizes[s]) for s, start, length in parts]

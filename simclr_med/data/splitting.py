@@ -1,7 +1,7 @@
 """Which patients go to which split: stratified, seeded, to the promised sizes.
 
-    group = linked([patient_ids, case_ids])
-    split = draw(keys, weights, strata, {"train": 0.7, "validation": 0.1, "test": 0.2}, seed=0)
+    group = linked_groups([patient_ids, case_ids])
+    split = draw_splits(keys, weights, strata, {"train": 0.8, "test": 0.2}, seed=0)
 
 What may not be torn apart is a group: a patient with all cases, and whoever shares an image with
 them. Groups of each stratum are put in the order of a seeded hash of their names, the orders are
@@ -19,7 +19,7 @@ from simclr_med.errors import InputError
 SHARES = {"train": 0.6, "validation": 0.1, "test": 0.3}
 
 
-def linked(columns, pairs=()):
+def linked_groups(columns, pairs=()):
     """Return the number of the group that each of N rows belongs to, int64 `[N]`.
 
     Groups are numbered in the order of their first rows.
@@ -44,8 +44,8 @@ def linked(columns, pairs=()):
     return pd.factorize(component)[0]
 
 
-def draw(keys, weights, strata, sizes, seed):
-    """The split of each of G groups, `[G]` of text, "" for those left out.
+def draw_splits(keys, weights, strata, sizes, seed):
+    """Return the split of each of G groups, `[G]` of text, "" for those left out.
 
     Args:
       keys: `[G]` different names.
@@ -62,7 +62,7 @@ def draw(keys, weights, strata, sizes, seed):
     wanted = _wanted(sizes, int(weights.sum()))
     exact = all(isinstance(size, int) for size in sizes.values())
     complete = sum(wanted.values()) == weights.sum()
-    free = interleaved(keys, strata, seed, weights)
+    free = interleaved_order(keys, strata, seed, weights)
     result = np.full(len(weights), "", object)
     for number, (split, target) in enumerate(wanted.items()):
         if complete and number == len(wanted) - 1:
@@ -74,10 +74,19 @@ def draw(keys, weights, strata, sizes, seed):
     return result
 
 
-def interleaved(keys, strata, seed, weights=None):
-    """An order of G groups, int `[G]`, of which any beginning holds the strata as the whole does.
+def interleaved_order(keys, strata, seed, weights=None):
+    """Return an order of G groups of which any beginning holds the strata as the whole does.
 
     Its beginnings lie inside each other: 10 % inside 50 %.
+
+    Args:
+      keys: `[G]` different names.
+      strata: `[G]` of text.
+      seed: int.
+      weights: int `[G]`, how much each counts; None for 1 each.
+
+    Returns:
+      The groups' numbers, int `[G]`.
     """
     table = pd.DataFrame({"stratum": np.asarray(strata)})
     table["digest"] = [hashlib.sha256(f"{seed}\n{key}".encode()).digest() for key in keys]
@@ -89,6 +98,7 @@ def interleaved(keys, strata, seed, weights=None):
 
 
 def _wanted(sizes, total):
+    """Return split to its size, int, of a whole of `total`."""
     if not sizes or any(size < 0 for size in sizes.values()):
         raise InputError(f"--splits: {sizes} must be sizes of 0 and above")
     if all(isinstance(size, int) for size in sizes.values()):
@@ -104,10 +114,10 @@ def _wanted(sizes, total):
 
 
 def _fill(weights, target, split):
-    """Which of `weights`, in order of preference, add up to `target`; bool `[n]`.
+    """Return which of `weights`, in order of preference, add up to `target`; bool `[n]`.
 
-    Takes whatever still fits. Where that does not reach the target and `split` names one that has
-    to be exact, takes back the last 1, 2, 4 ... and looks for any sum that does.
+    What still fits is taken. Where that does not reach the target and `split` names one that has to
+    be exact, the last ones taken are exchanged for any that do.
     """
     taken, left = np.zeros(len(weights), bool), target
     for i, weight in enumerate(weights.tolist()):
@@ -116,8 +126,11 @@ def _fill(weights, target, split):
             left -= weight
             if not left:
                 break
-    if split is None or not left:
-        return taken
+    return taken if split is None or not left else _exchanged(weights, taken, target, split)
+
+
+def _exchanged(weights, taken, target, split):
+    """Return as `_fill`, exactly: the last 1, 2, 4 ... of `taken` give way to any sum that fits."""
     chosen, back = np.flatnonzero(taken), 1
     while True:
         kept = chosen[: max(0, len(chosen) - back)]
@@ -137,7 +150,7 @@ def _fill(weights, target, split):
 
 
 def _subset(weights, target):
-    """Positions of weights that add up to `target`, or None; and the largest sum up to it."""
+    """Return positions of weights that add up to `target`, or None and the largest sum below it."""
     mask, reached, came_from = (1 << (target + 1)) - 1, 1, {}
     for i, weight in enumerate(weights):
         if weight == 0:

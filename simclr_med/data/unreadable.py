@@ -2,7 +2,7 @@
 
 Evaluation names them, since each image counts there:
 
-    with naming(cases.paths):
+    with naming_unreadable(cases.paths):
         ...
 
 Training may go on:
@@ -37,8 +37,8 @@ FILE = "skipped.csv"
 
 
 @contextlib.contextmanager
-def naming(paths):
-    """While images of `paths` are read: turns TensorFlow's error into one that names the file.
+def naming_unreadable(paths):
+    """Turn TensorFlow's error, while images of `paths` are read, into one that names the file.
 
     Raises:
       InputError: an image cannot be read or decoded.
@@ -54,7 +54,7 @@ def naming(paths):
 
 
 def why_unreadable(path):
-    """Why the image at `path` cannot be decoded, or "" if it can."""
+    """Return why the image at `path` cannot be decoded, or "" if it can."""
     try:
         read(path)
     except UNREADABLE as error:
@@ -92,7 +92,7 @@ class StandIns:
             self._substitute()
 
     def add(self, rows):
-        """Looks at images, by their rows of `cases.paths`; stands in for those that are unreadable.
+        """Look at images, by their rows of `cases.paths`; let others stand in for unreadable ones.
 
         Returns:
           Whether there were any.
@@ -109,13 +109,16 @@ class StandIns:
         self._substitute()
         for path, reason in found.items():
             print(f"skipped image {path}: {reason}", file=sys.stderr)
+        self._write()
+        return True
+
+    def _write(self):
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["image", "read_instead", "reason"])
         instead = dict(zip(self.cases.paths, self.cases.paths[self.substitutes], strict=True))
         writer.writerows([path, instead[path], why] for path, why in self.reasons.items())
         files.write_text(self.file, text.getvalue())
-        return True
 
     def _refuse_too_many(self):
         if len(self.reasons) > self.limit:

@@ -2,5 +2,5 @@
 
 May import: config, and what all packages share; never TensorFlow.
 
-    scores = metrics.evaluate(predictions.read("predictions/test.csv"), replicates=1000)
+    scores = bootstrap.evaluate(predictions.read("predictions/test.csv"), replicates=1000)
 """

@@ -4,7 +4,7 @@ import json
 import pathlib
 
 from simclr_med import files
-from simclr_med.evaluation import metrics, predictions
+from simclr_med.evaluation import bootstrap, predictions
 
 
 def write_evaluation(work_dir, splits, settings, seed, data_sha256):
@@ -18,13 +18,13 @@ def write_evaluation(work_dir, splits, settings, seed, data_sha256):
       data_sha256: the data set's fingerprint, for metrics.json.
 
     Returns:
-      The metrics of each split, by name, see `metrics.evaluate`.
+      The metrics of each split, by name, see `bootstrap.evaluate`.
     """
     work_dir = pathlib.Path(work_dir)
     results = {}
     for split, made in splits.items():
         predictions.write(work_dir / "predictions" / f"{split}.csv", made)
-        results[split] = {"data_sha256": data_sha256} | metrics.evaluate(
+        results[split] = {"data_sha256": data_sha256} | bootstrap.evaluate(
             made,
             replicates=settings.bootstrap_replicates,
             confidence=settings.confidence,

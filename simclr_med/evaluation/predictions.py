@@ -58,7 +58,7 @@ class Predictions:
         )
 
 
-def of_images(cases, by_image, task):
+def average_over_images(cases, by_image, task):
     """Return `Predictions` of cases: the mean over a case's images of their probabilities.
 
     Args:

@@ -107,7 +107,7 @@ def _look(root, names, render, settings, progress):
 def _group_near(records, hashes, distance):
     pairs = near_pairs(hashes, distance)
     if pairs:
-        group = splitting.linked([[""] * len(hashes)], pairs)
+        group = splitting.linked_groups([[""] * len(hashes)], pairs)
         records.table[NEAR] = group.astype(str)
     records.notes.append(
         f"{len(pairs)} pairs of nearly the same image, by a 256-bit difference hash within "

@@ -149,18 +149,7 @@ def _records(path, cases, shortest_side):
     with tf.io.TFRecordWriter(str(path)) as writer:
         for case in cases:
             contents = [_content(file, shortest_side) for file in case["path"]]
-            features = {
-                name: _texts([value] if isinstance(value, str) else value)
-                for name, value in case.items()
-                if name != "path"
-            }
-            features["encoded"] = tf.train.BytesList(value=contents)
-            example = tf.train.Example(
-                features=tf.train.Features(
-                    feature={n: tf.train.Feature(bytes_list=v) for n, v in features.items()}
-                )
-            )
-            data = example.SerializeToString(deterministic=True)
+            data = _example(case, contents).SerializeToString(deterministic=True)
             writer.write(data)
             place = 0
             for name, content in zip(case["image"], contents, strict=True):
@@ -180,10 +169,20 @@ def _content(path, shortest_side):
         raise ValueError(f"cannot read image {path}: {error}") from None
 
 
-def _texts(values):
+def _example(case, contents):
+    """Return a case and its images' files as a `tf.train.Example`."""
     import tensorflow as tf
 
-    return tf.train.BytesList(value=[text.encode() for text in values])
+    values = {
+        name: [text.encode() for text in ([value] if isinstance(value, str) else value)]
+        for name, value in case.items()
+        if name != "path"
+    }
+    features = {
+        name: tf.train.Feature(bytes_list=tf.train.BytesList(value=value))
+        for name, value in (values | {"encoded": contents}).items()
+    }
+    return tf.train.Example(features=tf.train.Features(feature=features))
 
 
 def _finish(work, source, paths):

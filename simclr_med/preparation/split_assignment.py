@@ -28,7 +28,7 @@ def assign_splits(records, sizes, settings, *, target):
     split = table["split"].to_numpy(object).copy()
     if target:
         split[split != "unlabelled"] = "external"
-    group = splitting.linked([table[c] for c in ("patient_id", "case_id", SHA256, NEAR)])
+    group = splitting.linked_groups([table[c] for c in ("patient_id", "case_id", SHA256, NEAR)])
     _follow_group(split, group)
     free = split == ""
     if settings.splits and not free.any():
@@ -67,7 +67,7 @@ def _drawn(records, table, group, sizes, seed):
         key=("owner", "min"), weight=("weight", "sum"), rarity=("rarity", "min")
     )
     strata = groups["rarity"].map(dict(enumerate(names)))
-    drawn = splitting.draw(groups["key"], groups["weight"], strata, sizes, seed)
+    drawn = splitting.draw_splits(groups["key"], groups["weight"], strata, sizes, seed)
     return pd.Series(drawn, groups.index).loc[group].to_numpy()
 
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 from simclr_med import progress
 from simclr_med.data.batches import evaluation_batches
 from simclr_med.data.cases import label_fraction
-from simclr_med.data.unreadable import naming
+from simclr_med.data.unreadable import naming_unreadable
 from simclr_med.evaluation import metrics, predictions
 
 NEIGHBOURS, SHARPNESS = 20, 1 / 0.07  # Wu et al. 2018, section 3.4, but for fewer neighbours
@@ -49,7 +49,7 @@ def outputs_of_images(infer, paths, config, batch_size=64, label="features"):
         threads=config.data.threads,
     )
     total = -(-len(paths) // batch_size)
-    with naming(paths):
+    with naming_unreadable(paths):
         batches = progress.followed(images, label, "batch", total)
         return np.concatenate([infer(batch).numpy() for batch in batches])
 
@@ -100,7 +100,7 @@ def knn_monitor(encoder, data, config):
     def monitor():
         found, known = (outputs_of_images(infer, part.paths, config) for part in (watched, bank))
         by_image = neighbours_vote(found, known, labels)
-        predicted = predictions.of_images(watched, by_image, data.info)
+        predicted = predictions.average_over_images(watched, by_image, data.info)
         scores = metrics.score(predicted, np.ones(len(watched)))
         return {f"knn_{name}": float(v) for name, v in scores.items() if ":" not in name}
 

@@ -64,4 +64,4 @@ def predict(config, task, nets, cases, batch_size, label):
         return objective.probabilities(nets.logits(batch), task.task)
 
     by_image = features.outputs_of_images(infer, cases.paths, config, batch_size, label)  # [M, K]
-    return predictions.of_images(cases, by_image, task)
+    return predictions.average_over_images(cases, by_image, task)

@@ -10,6 +10,17 @@ import re
 IN_SHARD = r"(.*)@(\d+)\+(\d+)/(\d+)"
 
 
+def in_shard(shard, offset, length, size):
+    """Return the place of an image in a shard.
+
+    Args:
+      shard: the shard's path.
+      offset, length: of the image's file in it, in bytes.
+      size: of the shard, in bytes.
+    """
+    return f"{shard}@{offset}+{length}/{size}"
+
+
 def is_in_shard(place):
     """Return whether a place is a part of a shard, and no file of its own."""
     return re.fullmatch(IN_SHARD, place) is not None

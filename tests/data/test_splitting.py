@@ -17,7 +17,7 @@ GROUPS = st.lists(st.tuples(st.integers(1, 9), st.sampled_from("abc")), min_size
 def draw(groups, sizes, seed=0):
     weights, strata = zip(*groups, strict=True)
     keys = [f"p{i}" for i in range(len(groups))]
-    return splitting.draw(keys, weights, strata, sizes, seed), np.array(weights)
+    return splitting.draw_splits(keys, weights, strata, sizes, seed), np.array(weights)
 
 
 @given(GROUPS, st.integers(0, 5))
@@ -36,7 +36,7 @@ def test_row_order_does_not_matter_and_the_seed_does_all(groups, seed, random):
     split, _ = draw(groups, SIZES, seed)
     places = list(range(len(groups)))
     random.shuffle(places)
-    again = splitting.draw(
+    again = splitting.draw_splits(
         [f"p{i}" for i in places],
         [groups[i][0] for i in places],
         [groups[i][1] for i in places],
@@ -110,7 +110,7 @@ def test_the_paper_s_counts_of_images_are_hit_with_patients_like_chexpert_s():
         {"train": 167_429, "validation": 22_240, "test": 33_745},
         {"train": 67_429, "validation": 22_240, "test": 33_745},
     ):
-        split = splitting.draw(keys, weights, np.array(["x"] * len(keys)), sizes, 0)
+        split = splitting.draw_splits(keys, weights, np.array(["x"] * len(keys)), sizes, 0)
         assert {name: weights[split == name].sum() for name in sizes} == sizes
 
 
@@ -130,5 +130,5 @@ def test_linked_rows_are_the_connected_ones(rows, data):
         reach[i, j] |= (i, j) in pairs or (j, i) in pairs
     for _ in rows:
         reach = reach @ reach
-    group = splitting.linked(list(zip(*rows, strict=True)), pairs)
+    group = splitting.linked_groups(list(zip(*rows, strict=True)), pairs)
     np.testing.assert_array_equal(group[:, None] == group[None, :], reach)

@@ -14,7 +14,7 @@ from simclr_med.config.recipes import Recipe
 from simclr_med.data.batches import contrastive_batches, evaluation_batches, labelled_batches
 from simclr_med.data.cases import Cases
 from simclr_med.data.positions import Positions
-from simclr_med.data.unreadable import StandIns, naming
+from simclr_med.data.unreadable import StandIns, naming_unreadable
 from simclr_med.errors import InputError
 from simclr_med.training import finetune, pretrain
 
@@ -39,12 +39,12 @@ def test_a_file_that_is_no_image_is_named(cases, tmp_path, content):
     bad = tmp_path / "bad.jpg"
     bad.write_bytes(content)
     paths = [*cases.paths[:2], str(bad)]
-    with pytest.raises(InputError, match="bad.jpg"), naming(paths):
+    with pytest.raises(InputError, match="bad.jpg"), naming_unreadable(paths):
         list(evaluation_batches(paths, batch_size=2, size=16))
 
 
 def test_what_is_no_fault_of_an_image_passes_through(cases):
-    with pytest.raises(tf.errors.InvalidArgumentError), naming(cases.paths[:2]):
+    with pytest.raises(tf.errors.InvalidArgumentError), naming_unreadable(cases.paths[:2]):
         tf.reshape(tf.range(4), [3])
 
 

@@ -14,7 +14,7 @@ from simclr_med import files
 from simclr_med.config.making import make_config
 from simclr_med.config.storage import to_json
 from simclr_med.errors import InputError
-from simclr_med.evaluation import metrics, predictions, report
+from simclr_med.evaluation import bootstrap, metrics, predictions, report
 
 TOOL = ROOT / "tools" / "bootstrap.py"
 SETTINGS = {"title": "A page", "replicates": 100, "confidence": 0.95, "unit": "case", "seed": 0}
@@ -45,7 +45,7 @@ def page_of(tmp_path, *runs, **changes):
 def test_numbers_are_those_of_metrics(tmp_path, folders):
     page = page_of(tmp_path, ("A", folders[0]), ("B", folders[1]))
     made = predictions.read(folders[0] / "predictions" / "test.csv")
-    auc = metrics.evaluate(made, replicates=100)["metrics"]["auc"]
+    auc = bootstrap.evaluate(made, replicates=100)["metrics"]["auc"]
     assert f"{auc['value']:.3f}<small>[{auc['low']:.3f}, {auc['high']:.3f}]" in page
     assert "A is better than B in AUC by" in page and ": significant" in page
     markdown = (tmp_path / "r.md").read_text()
@@ -100,7 +100,7 @@ def test_what_is_missing_is_said(tmp_path, folders):
 
 
 def test_markdown_table():
-    results = {name: metrics.evaluate(fake(), replicates=50) for name in ("A", "B")}
+    results = {name: bootstrap.evaluate(fake(), replicates=50) for name in ("A", "B")}
     lines = report.markdown_table(results, ["A", "B"]).splitlines()
     auc = results["A"]["metrics"]["auc"]
     assert lines[0].startswith("| | top-1 accuracy |") and len(lines) == 4
@@ -108,7 +108,7 @@ def test_markdown_table():
     assert {line.count("|") for line in lines} == {7}
 
 
-def bootstrap(*arguments):
+def tool(*arguments):
     return subprocess.run(
         [sys.executable, str(TOOL), *map(str, arguments)], capture_output=True, text=True
     )
@@ -116,23 +116,23 @@ def bootstrap(*arguments):
 
 def test_bootstrap_prints_the_paired_difference(tmp_path, folders):
     a, b = (folder / "predictions" / "test.csv" for folder in folders)
-    done = bootstrap(a, b, "--replicates=100", f"--json={tmp_path / 'out.json'}")
+    done = tool(a, b, "--replicates=100", f"--json={tmp_path / 'out.json'}")
     assert done.returncode == 0, done.stderr
-    expected = metrics.compare(predictions.read(a), predictions.read(b), replicates=100)
+    expected = bootstrap.compare(predictions.read(a), predictions.read(b), replicates=100)
     assert json.loads((tmp_path / "out.json").read_text()) == expected
     auc = expected["metrics"]["auc"]
     assert f"{auc['difference']:+.4f}   [{auc['low']:+.4f}, {auc['high']:+.4f}]" in done.stdout
     assert "A is better than B in AUC by" in done.stdout
-    other = bootstrap(a, b, "--replicates=100", "--seed=3", "--confidence=0.5", "--unit=patient")
+    other = tool(a, b, "--replicates=100", "--seed=3", "--confidence=0.5", "--unit=patient")
     assert "50 % intervals, patients resampled" in other.stdout and other.stdout != done.stdout
 
 
 def test_bootstrap_refuses_other_cases(tmp_path, folders):
     other = tmp_path / "other.csv"
     predictions.write(other, fake(cases=119))
-    done = bootstrap(folders[0] / "predictions" / "test.csv", other)
+    done = tool(folders[0] / "predictions" / "test.csv", other)
     assert done.returncode == 2 and "must hold the same cases" in done.stderr
     nan = dataclasses.replace(fake(), probabilities=np.full((60, 5), np.nan))
     predictions.write(other, nan)
-    done = bootstrap(other, other)
+    done = tool(other, other)
     assert done.returncode == 2 and "row 2, column probability:k0: 'nan'" in done.stderr

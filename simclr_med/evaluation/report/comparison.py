@@ -3,7 +3,8 @@
 import dataclasses
 import itertools
 
-from simclr_med.evaluation import metrics
+from simclr_med.evaluation import wording
+from simclr_med.evaluation.bootstrap import compare, evaluate
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,8 +40,8 @@ class Comparison:
 
     Attributes:
       split: its name.
-      results: name of a run to what `metrics.evaluate` returns.
-      pairs: triples (name, name, what `metrics.compare` returns).
+      results: name of a run to what `bootstrap.evaluate` returns.
+      pairs: triples (name, name, what `bootstrap.compare` returns).
       bootstrap: replicates, confidence, unit and seed.
     """
 
@@ -57,7 +58,7 @@ class Comparison:
     @property
     def columns(self):
         """The metrics to show, each to how it is written in a sentence."""
-        return {name: metrics.label(name) for name in metrics.main_metrics(self._first)}
+        return {name: wording.label(name) for name in wording.main_metrics(self._first)}
 
     @property
     def first_label(self):
@@ -81,7 +82,7 @@ class Comparison:
     def findings(self):
         """A `Finding` for each pair of runs and metric that is shown."""
         return [
-            Finding(metrics.statement(metric, row, a, b), row["significant"])
+            Finding(wording.statement(metric, row, a, b), row["significant"])
             for a, b, metric, row in self._rows()
         ]
 
@@ -115,7 +116,7 @@ class Comparison:
 
     def _rows(self):
         for a, b, result in self.pairs:
-            for metric in metrics.main_metrics(result):
+            for metric in wording.main_metrics(result):
                 yield a, b, metric, result["metrics"][metric]
 
 
@@ -125,14 +126,14 @@ def compare_runs(split, by_run, bootstrap):
     Args:
       split: its name.
       by_run: name to `Predictions`, of the same cases.
-      bootstrap: replicates, confidence, unit and seed, see `metrics.compare`.
+      bootstrap: replicates, confidence, unit and seed, see `bootstrap.compare`.
 
     Raises:
       InputError: the runs differ in cases, classes or truth.
     """
-    results = {name: metrics.evaluate(made, **bootstrap) for name, made in by_run.items()}
+    results = {name: evaluate(made, **bootstrap) for name, made in by_run.items()}
     pairs = [
-        (a, b, metrics.compare(by_run[a], by_run[b], **bootstrap, names=(a, b)))
+        (a, b, compare(by_run[a], by_run[b], **bootstrap, names=(a, b)))
         for a, b in itertools.combinations(by_run, 2)
     ]
     return Comparison(split, results, pairs, bootstrap)

@@ -1,6 +1,6 @@
 """The report's tables as Markdown, for where no page can be shown."""
 
-from simclr_med.evaluation import metrics
+from simclr_med.evaluation import wording
 
 
 def markdown_section(comparison):
@@ -27,11 +27,11 @@ def markdown_table(results, names):
     """Return a Markdown table, one run a row.
 
     Args:
-      results: name to what `metrics.evaluate` returns.
+      results: name to what `bootstrap.evaluate` returns.
       names: the runs to show, in this order.
     """
-    columns = metrics.main_metrics(next(iter(results.values())))
-    lines = ["| | " + " | ".join(metrics.label(c) for c in columns) + " |"]
+    columns = wording.main_metrics(next(iter(results.values())))
+    lines = ["| | " + " | ".join(wording.label(c) for c in columns) + " |"]
     lines.append("|---" * (len(columns) + 1) + "|")
     for name in names:
         values = [results[name]["metrics"][column] for column in columns]

@@ -21,7 +21,7 @@ def write_report(runs, output, *, title, replicates, confidence, unit, seed):
       runs: pairs (name, work folder of an evaluated head).
       output: the HTML file; the Markdown's name ends in .md.
       title: of the page.
-      replicates, confidence, unit, seed: of the bootstrap, see `metrics.compare`.
+      replicates, confidence, unit, seed: of the bootstrap, see `bootstrap.compare`.
 
     Raises:
       InputError: two runs of one name, or a folder that lacks what is compared.

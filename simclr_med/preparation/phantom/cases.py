@@ -101,26 +101,25 @@ def cases_of(config, split):
       split: one of `SPLITS`.
     """
     index, count = SPLITS.index(split), getattr(config, split)
-    numbers = class_counts(class_shares(split == "external"), count)
+    shares = external_class_shares() if split == "external" else class_shares()
+    numbers = class_counts(shares, count)
     order = generator(config.seed, Purpose.ORDER, index)
     labels = order.permutation(np.repeat(np.arange(len(CONDITIONS)), numbers))
     return [_case(config.seed, split, number, int(label)) for number, label in enumerate(labels)]
 
 
-def class_shares(external=False):
-    """Return the share of each of the 27 classes, `[27]`, summing to 1.
-
-    Args:
-      external: whether of the external split, half of whose cases are cancers.
-    """
+def class_shares():
+    """Return the share of each of the 27 classes, `[27]`, summing to 1."""
     middle = [c for c in CONDITIONS if c not in (*HEAD, *TAIL, OTHER)]
     falling = 0.93 ** np.arange(len(middle))
     shares = dict(zip(middle, 0.44 * falling / falling.sum(), strict=True))
     shares |= dict.fromkeys(HEAD, 0.11) | dict.fromkeys(TAIL, 0.02 / 3) | {OTHER: 0.21}
-    shares = np.array([shares[c] for c in CONDITIONS])
-    if external:
-        shares = 0.5 * shares + 0.5 * np.isin(CONDITIONS, CANCERS) / len(CANCERS)
-    return shares
+    return np.array([shares[c] for c in CONDITIONS])
+
+
+def external_class_shares():
+    """Return as `class_shares`, of the external split, half of whose cases are cancers."""
+    return 0.5 * class_shares() + 0.5 * np.isin(CONDITIONS, CANCERS) / len(CANCERS)
 
 
 def class_counts(shares, count):

@@ -76,7 +76,8 @@ def _description(config):
         "other_class": OTHER,
         "groups": ["skin_type"],
         "licence": "CC0-1.0 (generated)",
-        "source": f"simclr_med.preparation.phantom version {VERSION}; {sizes}",
+        # A name, no module: a run knows its data by the bytes of dataset.json.
+        "source": f"simclr_med.phantom version {VERSION}; {sizes}",
     }
 
 

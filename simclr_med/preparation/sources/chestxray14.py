@@ -35,22 +35,42 @@ def read(folder, options):
     file = find_file(folder, names, sys.modules[__name__])
     wanted = ("Image Index", "Finding Labels", "Patient ID", "Patient Age", "Patient Gender",
               "View Position")  # fmt: skip
-    rows = read_csv(file, wanted, rename=one_name_a_cell)
-    problems = []
-    allowed = {*FINDINGS, NOTHING}
-    sound = {t: set(t.split("|")) <= allowed for t in pd.unique(rows["Finding Labels"])}
-    reason = f"is not made of {', '.join(FINDINGS)} or {NOTHING}"
-    bad = ~rows["Finding Labels"].map(sound)
-    rows = drop_rows(rows, bad, "Finding Labels", reason, problems)
-    labels = rows["Finding Labels"]
-    present = {t: set(t.split("|")) for t in pd.unique(labels)}
-    ages = {t: re.sub(r"^0*(\d+)Y$", r"\1", t) for t in pd.unique(rows["Patient Age"])}
+    rows, problems = _sound_rows(read_csv(file, wanted, rename=one_name_a_cell))
     split, sizes = pd.Series("", rows.index), {}
     if options["official_split"] == "keep":
         listed = find_file(folder, ("test_list.txt",), sys.modules[__name__]).read_text().split()
         split[rows["Image Index"].isin(set(listed))] = "test"
         sizes = {"train": 0.9, "validation": 0.1}
-    table = pd.DataFrame(
+    return Records(
+        name="ChestX-ray14",
+        task="multilabel",
+        table=_table(folder, rows, split),
+        image_root=folder,
+        findings=FINDINGS,
+        groups=("sex", "view"),
+        sizes=sizes,
+        licence="no restrictions; the NIH asks to be named",
+        source=TITLE,
+        notes=["Findings that the report does not name are absent. Effusion is pleural effusion."],
+        problems=problems,
+    )
+
+
+def _sound_rows(rows):
+    """Return the rows whose findings are known, and the `Problem`s of the others."""
+    problems = []
+    allowed = {*FINDINGS, NOTHING}
+    sound = {t: set(t.split("|")) <= allowed for t in pd.unique(rows["Finding Labels"])}
+    reason = f"is not made of {', '.join(FINDINGS)} or {NOTHING}"
+    bad = ~rows["Finding Labels"].map(sound)
+    return drop_rows(rows, bad, "Finding Labels", reason, problems), problems
+
+
+def _table(folder, rows, split):
+    labels = rows["Finding Labels"]
+    present = {t: set(t.split("|")) for t in pd.unique(labels)}
+    ages = {t: re.sub(r"^0*(\d+)Y$", r"\1", t) for t in pd.unique(rows["Patient Age"])}
+    return pd.DataFrame(
         {
             "image": locate(folder, rows["Image Index"]),
             "case_id": rows["Image Index"].str.rpartition(".")[0],
@@ -66,19 +86,6 @@ def read(folder, options):
             FILE: rows[FILE],
             ROW: rows[ROW],
         }
-    )
-    return Records(
-        name="ChestX-ray14",
-        task="multilabel",
-        table=table,
-        image_root=folder,
-        findings=FINDINGS,
-        groups=("sex", "view"),
-        sizes=sizes,
-        licence="no restrictions; the NIH asks to be named",
-        source=TITLE,
-        notes=["Findings that the report does not name are absent. Effusion is pleural effusion."],
-        problems=problems,
     )
 
 

@@ -37,43 +37,62 @@ def read(folder, options):
     file = _only_csv(folder)
     findings = _names(options["finding_columns"])
     groups = _names(options["group_columns"])
-    single = {name: options[f"{name}_column"] for name in ("image", "case", "patient", "label")}
-    single["split"] = options["split_column"]
-    if findings and single["label"]:
+    column = {
+        name: options[f"{name}_column"] for name in ("image", "case", "patient", "label", "split")
+    }
+    if findings and column["label"]:
         raise InputError("--label_column and --finding_columns: give one of them")
-    wanted = [name for name in (*single.values(), *findings, *groups) if name]
-    rows = read_csv(file, dict.fromkeys(wanted))
-    problems = []
-    if single["split"]:
-        known = [name for name in pd.unique(rows[single["split"]]) if not name or split_name(name)]
-        bad = ~rows[single["split"]].isin(known)
-        rows = drop_rows(rows, bad, single["split"], "is not a split", problems)
-    image = rows[single["image"]].str.strip().str.replace("\\", "/", regex=False)
+    wanted = [name for name in (*column.values(), *findings, *groups) if name]
+    rows, problems = read_csv(file, dict.fromkeys(wanted)), []
+    if column["split"]:
+        rows = _with_known_split(rows, column["split"], problems)
+    image = rows[column["image"]].str.strip().str.replace("\\", "/", regex=False)
     root = _image_root(options["image_root"], file, image)
     image = image.map(lambda path: path.removeprefix(f"{root}/"))
-    table = pd.DataFrame({"image": locate(root, image), FILE: rows[FILE], ROW: rows[ROW]})
-    table["case_id"] = rows[single["case"]] if single["case"] else image
-    table["patient_id"] = rows[single["patient"]] if single["patient"] else ""
-    split = rows[single["split"]] if single["split"] else pd.Series("", rows.index)
-    table["split"] = split.map({text: split_name(text) or "" for text in pd.unique(split)})
-    if findings:
-        for name in findings:
-            table[name] = rows[name].replace({"1.0": "1", "0.0": "0", "-1.0": "-1"})
-    else:
-        labels = rows[single["label"]] if single["label"] else pd.Series("", rows.index)
-        table["labels"] = _joined(labels, options["label_separator"])
-    for name in groups:
-        table[name] = rows[name]
+    table = _table(root, rows, image, column)
+    labels = _labels(rows, findings, column["label"], options["label_separator"])
     return Records(
         name=file.name.split(".")[0],
         task="multilabel" if findings else "multiclass",
-        table=table,
+        table=table.assign(**labels | {name: rows[name] for name in groups}),
         image_root=root,
         findings=findings,
         groups=groups,
         problems=problems,
-        notes=[] if single["patient"] else ["Patients are not known: a case stands in for one."],
+        notes=[] if column["patient"] else ["Patients are not known: a case stands in for one."],
     )
+
+
+def _with_known_split(rows, column, problems):
+    known = [name for name in pd.unique(rows[column]) if not name or split_name(name)]
+    return drop_rows(rows, ~rows[column].isin(known), column, "is not a split", problems)
+
+
+def _table(root, rows, image, column):
+    """Return the table of `Records` without labels and groups; `column` holds their names or ""."""
+    split = _cells(rows, column["split"])
+    return pd.DataFrame(
+        {
+            "image": locate(root, image),
+            FILE: rows[FILE],
+            ROW: rows[ROW],
+            "case_id": rows[column["case"]] if column["case"] else image,
+            "patient_id": _cells(rows, column["patient"]),
+            "split": split.map({text: split_name(text) or "" for text in pd.unique(split)}),
+        }
+    )
+
+
+def _labels(rows, findings, column, separator):
+    """Return the columns of findings, by name, or that of labels."""
+    if findings:
+        return {n: rows[n].replace({"1.0": "1", "0.0": "0", "-1.0": "-1"}) for n in findings}
+    return {"labels": _joined(_cells(rows, column), separator)}
+
+
+def _cells(rows, column):
+    """Return a column's cells, empty ones where no column is named."""
+    return rows[column] if column else pd.Series("", rows.index)
 
 
 def _only_csv(path):

@@ -11,6 +11,7 @@ from simclr_med.preparation.source_table import FILE, ROW, Records, blank_unknow
 TITLE = "ISIC 2020 (Rotemberg et al. 2021)"
 LOOKS_FOR = "train.csv (or ISIC_2020_train.csv) beside a folder of <image_name>.jpg"
 WHERE = "the ISIC challenge of 2020, doi:10.34970/2020-ds01"
+SITE = "anatom_site_general_challenge"
 OPTIONS = {
     "labels": {
         "choices": ("benign_malignant", "diagnosis"),
@@ -25,32 +26,36 @@ def read(folder, options):
     names = ("train.csv", "ISIC_2020_train*.csv", "ISIC_2020_Training_GroundTruth*.csv")
     names += tuple(f"{name}.gz" for name in names)
     file = find_file(folder, names, sys.modules[__name__])
-    site = "anatom_site_general_challenge"
-    wanted = ("image_name", "patient_id", "sex", "age_approx", site, "diagnosis")
+    wanted = ("image_name", "patient_id", "sex", "age_approx", SITE, "diagnosis")
     rows = read_csv(file, (*wanted, "benign_malignant", "target"))
     labels = rows[options["labels"]]
-    table = pd.DataFrame(
-        {
-            "image": locate(folder, rows["image_name"] + ".jpg"),
-            "case_id": rows["image_name"],
-            "patient_id": rows["patient_id"],
-            "split": "",
-            "labels": labels if options["labels"] == "benign_malignant" else blank_unknown(labels),
-            "sex": blank_unknown(rows["sex"]),
-            "age": whole_numbers(blank_unknown(rows["age_approx"])),
-            "site": blank_unknown(rows[site]),
-            FILE: rows[FILE],
-            ROW: rows[ROW],
-        }
-    )
+    if options["labels"] != "benign_malignant":
+        labels = blank_unknown(labels)
     return Records(
         name="ISIC 2020",
         task="multiclass",
-        table=table,
+        table=_table(folder, rows, labels),
         image_root=folder,
         groups=("sex",),
         licence="CC BY-NC 4.0",
         source=TITLE,
         notes=["Images whose diagnosis is unknown are unlabelled where diagnoses are the labels."]
         * (options["labels"] == "diagnosis"),
+    )
+
+
+def _table(folder, rows, labels):
+    return pd.DataFrame(
+        {
+            "image": locate(folder, rows["image_name"] + ".jpg"),
+            "case_id": rows["image_name"],
+            "patient_id": rows["patient_id"],
+            "split": "",
+            "labels": labels,
+            "sex": blank_unknown(rows["sex"]),
+            "age": whole_numbers(blank_unknown(rows["age_approx"])),
+            "site": blank_unknown(rows[SITE]),
+            FILE: rows[FILE],
+            ROW: rows[ROW],
+        }
     )

@@ -37,28 +37,16 @@ def read(folder, options):
     found = CLASSES.get(file.name.split(".")[0].split("_")[0], ())
     number = width if width > 1 else 1 + int(max(labels.max() for _, labels in parts.values()))
     classes = found if len(found) >= number else [f"class {i}" for i in range(number)]
-    tables = []
-    for name, (images, labels) in parts.items():
-        ids = [f"{name}_{i:06d}" for i in range(len(images))]
-        table = pd.DataFrame({"image": [f"{i}.png" for i in ids], "case_id": ids})
-        table["split"] = PARTS[name]
-        if width > 1:
-            for column, finding in enumerate(classes):
-                table[finding] = labels[:, column].astype(int).astype(str)
-        else:
-            table["labels"] = [classes[i] for i in labels[:, 0]]
-        tables.append(table)
 
     def render(image):
         name, number = image.removesuffix(".png").split("_")
         return parts[name][0][int(number)]
 
-    table = pd.concat(tables, ignore_index=True)
     missing = [PARTS[name] for name in PARTS if name not in parts]
     return Records(
         name=file.stem,
         task="multilabel" if width > 1 else "multiclass",
-        table=table.assign(patient_id="", **{FILE: str(file), ROW: 0}),
+        table=_table(parts, classes).assign(patient_id="", **{FILE: str(file), ROW: 0}),
         image_root=file.parent,
         findings=tuple(classes) if width > 1 else (),
         licence="CC BY 4.0 (DermaMNIST: CC BY-NC 4.0)",
@@ -67,6 +55,22 @@ def read(folder, options):
         + [f"The file has no {name} part." for name in missing],
         render=render,
     )
+
+
+def _table(parts, classes):
+    """Return a row for each image of all parts: findings where labels are wide, else classes."""
+    tables = []
+    for name, (images, labels) in parts.items():
+        ids = [f"{name}_{i:06d}" for i in range(len(images))]
+        table = pd.DataFrame({"image": [f"{i}.png" for i in ids], "case_id": ids})
+        table["split"] = PARTS[name]
+        if labels.shape[1] > 1:
+            for column, finding in enumerate(classes):
+                table[finding] = labels[:, column].astype(int).astype(str)
+        else:
+            table["labels"] = [classes[i] for i in labels[:, 0]]
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
 
 
 def _only_file(path):
