@@ -131,6 +131,15 @@ def test_colours(tmp_path):
     index = rgb[..., 0]
     ours = dicom.render(write(tmp_path / "c", index, 8, "PALETTE COLOR", **tables))
     np.testing.assert_array_equal(ours[..., 1], colours["Green"][index] >> 8)
+    for c, entries in colours.items():  # entries of 8 bits in words of 16
+        tables[f"{c}PaletteColorLookupTableDescriptor"] = [256, 0, 8]
+        tables[f"{c}PaletteColorLookupTableData"] = (entries >> 8).astype("<u2").tobytes()
+    again = dicom.render(write(tmp_path / "d", index, 8, "PALETTE COLOR", **tables))
+    np.testing.assert_array_equal(again, ours)
+    deep = rgb.astype(np.uint16) * 16 + 7
+    np.testing.assert_array_equal(dicom.render(write(tmp_path / "e", deep, 12, "RGB")), rgb)
+    with pytest.raises(dicom.NotShownError, match="MONOCHROME2 of 3 samples"):
+        dicom.render(write(tmp_path / "f", rgb, 8, "MONOCHROME2"))
 
 
 def test_run_length_encoding(tmp_path):
