@@ -5,6 +5,7 @@
 Greys as `dicom_greys` has them, 0 to 255; colours as they are, of more bits the highest 8.
 """
 
+import functools
 import logging
 import warnings
 
@@ -21,6 +22,7 @@ class NotShownError(ValueError):
     """Why a DICOM file's image cannot be shown; quotes nothing that may name a person."""
 
 
+@functools.cache
 def library():
     """Return the module pydicom, which from then on does not warn of odd values: it quotes them.
 

@@ -137,9 +137,12 @@ def test_deep_colours_that_would_lose_bits_are_refused(name, tmp_path):
 
 def test_what_is_not_finite_sets_no_range(tmp_path):
     values = np.array([[0, 1, 2, np.inf], [3, 4, np.nan, -np.inf]] * 4, np.float32)
+    values = np.tile(values, 2)
     Image.fromarray(values).save(tmp_path / "a.tif")
     shown = np.asarray(Image.open(io.BytesIO(rewrite(tmp_path / "a.tif", None)[0])))
-    assert shown[:2].tolist() == [[0, 64, 128, 255], [191, 255, 0, 0]]
+    assert shown[:2, :4].tolist() == [[0, 64, 128, 255], [191, 255, 0, 0]]
     Image.fromarray(np.full((9, 9), np.nan, np.float32)).save(tmp_path / "b.tif")
+    seen = checks.files_decoded(tmp_path, ["a.tif", "b.tif"], judge_for_rewriting)
+    assert seen["problem"].tolist() == ["", "holds no value that is finite"]
     with pytest.raises(ValueError, match="no value that is finite"):
         rewrite(tmp_path / "b.tif", None)

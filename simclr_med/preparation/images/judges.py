@@ -11,20 +11,19 @@ import os
 
 import numpy as np
 
-from simclr_med.preparation.images.depth import DEEP, declared_bits
+from simclr_med.preparation.images.depth import declared_bits
 from simclr_med.preparation.images.rewriting import EXIF_ORIENTATION, plain_image
 
 READ_BY_TRAINING = ("JPEG", "MPO", "PNG", "GIF", "BMP")
 SMALLEST_SIDE = 8
-APART = 16  # of 255, in the mean: decoders of JPEG differ by a few, another reading by many
+APART = 8  # of 255, in the mean: decoders of JPEG differ by 2 at most, even on noise
 SUFFIXES = {"JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"), "PNG": (".png",)}
 
 
 def judge_for_training(image, content, path):
     """Return problem and note of an image that training is to read as it is."""
-    problem = (
-        _too_small(image) or _misread(image, content) or _misread_by_its_decoder(image, content)
-    )
+    problem = _too_small(image)
+    problem = problem or _of_another_kind(image, content) or _seen_otherwise(image, content)
     if problem:
         return problem, ""
     turned = image.getexif().get(EXIF_ORIENTATION, 1) != 1
@@ -35,8 +34,8 @@ def judge_for_training(image, content, path):
 def judge_for_rewriting(image, content, path):
     """Return problem and note of an image that `rewriting.rewrite` will make into another."""
     problem = _too_small(image)
-    if not problem and image.mode not in DEEP and declared_bits(image, content) > 8:
-        plain_image(image, content)  # raises where it is of a kind that is not handled
+    if not problem and declared_bits(image, content) > 8:
+        plain_image(image, content)  # raises where its values cannot be shown in 8 bits
     return problem, "" if problem else "; ".join(_notes(image, path))
 
 
@@ -46,8 +45,8 @@ def _too_small(image):
     return ""
 
 
-def _misread(image, content):
-    """Return why training would fail on the image or misread it, or ""."""
+def _of_another_kind(image, content):
+    """Return of what format or depth the image is that training does not read, or ""."""
     if image.format not in READ_BY_TRAINING:
         return (
             f"is {image.format}: training reads JPEG, PNG, GIF and BMP; --shortest_side rewrites it"
@@ -58,7 +57,7 @@ def _misread(image, content):
     return ""
 
 
-def _misread_by_its_decoder(image, content):
+def _seen_otherwise(image, content):
     """Return why training's decoder refuses the file or sees another image in it, or ""."""
     from simclr_med.data.unreadable import decoded_or_why  # TensorFlow's start is seconds long
 
