@@ -59,13 +59,10 @@ def windowed(values, centre, width, function):
 
 def _padding(pixels, header):
     """Return which pixels are padding: of the padding value, or between it and its limit."""
-    ends = [
-        _as_stored(int(number), header)
-        for name in ("PixelPaddingValue", "PixelPaddingRangeLimit")
-        for number in _numbers(header, name)[:1]
-        if number is not None
-    ]
-    if not _numbers(header, "PixelPaddingValue") or None in ends:
+    value = _first_number(header, "PixelPaddingValue", None)
+    limit = _first_number(header, "PixelPaddingRangeLimit", value)
+    ends = [] if value is None else [_as_stored(int(end), header) for end in (value, limit)]
+    if not ends or None in ends:
         return np.zeros(pixels.shape, bool)
     return (pixels >= min(ends)) & (pixels <= max(ends))
 
@@ -76,12 +73,11 @@ def _as_stored(number, header):
     It may have been written as unsigned where pixels are signed, or the reverse, and with its sign
     in the bits beyond those stored, which pixels do not keep.
     """
-    bits = header.BitsStored
+    bits = min(header.BitsStored, 16)
     beyond = (number & (WORD - 1)) >> bits
     if beyond not in (0, (WORD - 1) >> bits):
         return None
-    number &= 2**bits - 1 if bits < 16 else WORD - 1
-    top = 2 ** (min(bits, 16) - 1)
+    number, top = number & (2**bits - 1), 2 ** (bits - 1)
     return number - 2 * top if header.PixelRepresentation and number >= top else number
 
 

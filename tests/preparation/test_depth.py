@@ -15,6 +15,8 @@ from simclr_med.preparation.images.rewriting import rewrite
 RNG = np.random.default_rng(3)
 TWELVE = RNG.integers(16, 4096, (12, 10, 4), dtype=np.uint16)  # 12 bits in files of 16
 TWELVE[0, :2, 3], TWELVE[1:, :, 3] = 0, 65535
+TWELVE[0, 0, :3], TWELVE[0, 1, :3] = 0, 60000  # beyond the rest, and wholly transparent
+TWELVE[2, 2, :3] = 9, 4000, 4095
 COLOURS, GREYS = TWELVE[..., :3], TWELVE[..., 0]
 
 

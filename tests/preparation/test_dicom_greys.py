@@ -17,6 +17,7 @@ X = STORED.astype(float)
 SIGNED = np.array([[-1024, -1000, -1, 0, 1, 40, 500, 2000, 3071, 12]], np.int16)
 S = SIGNED.astype(float)
 WITH_AIR = np.array([[65535, 65535, 100, 200, 1100, 2100, 4095, 65535]], np.uint16)
+LOWEST = np.array([[-32768, -10, 30]], np.int16)
 NATIVE = np.array([[0, 0, 1, 1, 1, 1, 1, 0]], bool)
 
 
@@ -110,6 +111,19 @@ CASES = {
     "VOI table from 40000, written signed": (
         STORED * 16, {"VOILUTSequence": [item([4, 40000 - 65536, 8], [0, 1, 2, 255], "SS")]},
         np.where(16 * X >= 40003, 255, 0) / 255),
+    "VOI table, after a rescale that rounds": (
+        STORED, {"RescaleSlope": 0.57, "RescaleIntercept": 0, "VOILUTSequence": [
+            item([4096, 0, 12], SQUARES.tobytes())]},
+        SQUARES[np.rint(X * 0.57).astype(int)] / 4095),
+    "VOI table from 40000, after a rescale that lifts": (
+        SIGNED, {"RescaleSlope": 1, "RescaleIntercept": 40000, "VOILUTSequence": [
+            item([4096, 40000, 12], SQUARES.tobytes())]},
+        SQUARES[np.clip(SIGNED, 0, None)] / 4095),
+    "VOI table from 40000, after a modality table": (
+        STORED, {"ModalityLUTSequence": [item([4096, 0, 16], np.arange(40000, 44096)
+                                              .astype("<u2").tobytes(), kind="US")],
+                 "VOILUTSequence": [item([4096, 40000, 12], SQUARES.tobytes())]},
+        SQUARES[STORED] / 4095),
     "modality table": (STORED, {"ModalityLUTSequence": [
         item([4096, 0, 16], np.arange(4096)[::-1].astype("<u2").tobytes(), kind="US")]} | WINDOW,
         linear(4095 - X, 1500, 1800)),
@@ -136,6 +150,8 @@ CASES = {
                                   "RescaleIntercept": 10}, stretched(S, S > -1024)),
     "padding written as unsigned": (SIGNED, {"PixelPaddingValue": pydicom.DataElement(
         "PixelPaddingValue", "US", 65536 - 1024)}, stretched(S, S > -1024)),
+    "padding of the lowest number": (LOWEST, {"PixelPaddingValue": -32768},
+                                     stretched(LOWEST.astype(float), LOWEST > -32768)),
     "padding written as signed": (WITH_AIR, {"PixelPaddingValue": pydicom.DataElement(
         "PixelPaddingValue", "SS", -1)}, stretched(WITH_AIR.astype(float), NATIVE)),
     "padding alone": (STORED[:, :1], {"PixelPaddingValue": 0}, np.zeros((1, 1))),
@@ -144,7 +160,7 @@ PADDING = {
     "padding": ~NATIVE, "padding, window": ~NATIVE, "padding written as signed": ~NATIVE,
     "padding range": X <= 3, "padding range from above": X >= 2000, "limit empty": X == 0,
     "padding, rescale": S == -1024, "padding written as unsigned": S == -1024,
-    "padding alone": [[True]],
+    "padding alone": [[True]], "padding of the lowest number": [[True, False, False]],
 }  # fmt: skip
 
 
@@ -214,6 +230,7 @@ def test_what_the_standard_does_not_allow_is_named(header, named, tmp_path):
         dicom.render(write(tmp_path / "a.dcm", STORED, bits=16, **header))
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
 def test_pydicom_s_own_files_are_shown_or_refused_by_name():
     folder = pathlib.Path(pydicom.__file__).parent / "data" / "test_files"
     shown = 0

@@ -129,6 +129,13 @@ def test_a_gif_smaller_than_its_canvas_is_a_problem_that_rewriting_mends(canvas,
         assert image.size == canvas[:2]
 
 
+def test_a_transparent_gif_is_noted_whatever_lies_below(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 2, (40, 40, 3), dtype=np.uint8) * 255
+    Image.fromarray(pixels).quantize(8).save(tmp_path / "a.gif", transparency=7)
+    seen = checks.files_decoded(tmp_path, ["a.gif"], judge_for_training)
+    assert seen["problem"][0] == "" and "transparent" in seen["note"][0]
+
+
 def test_a_damaged_file_of_any_format_is_a_problem_and_no_crash(folder, tmp_path):
     rng = np.random.default_rng(1)
     names = []
