@@ -113,8 +113,7 @@ CASES = {
         np.where(16 * X >= 40003, 255, 0) / 255),
     "VOI table, after a rescale that rounds": (
         STORED, {"RescaleSlope": 0.57, "RescaleIntercept": 0, "VOILUTSequence": [
-            item([4096, 0, 12], SQUARES.tobytes())]},
-        SQUARES[np.rint(X * 0.57).astype(int)] / 4095),
+            item([4096, 0, 8], [0, 255] * 2048)]}, np.rint(X * 0.57) % 2),
     "VOI table from 40000, after a rescale that lifts": (
         SIGNED, {"RescaleSlope": 1, "RescaleIntercept": 40000, "VOILUTSequence": [
             item([4096, 40000, 12], SQUARES.tobytes())]},
