@@ -51,7 +51,9 @@ def main():
     from simclr_med.addresses import refuse_unanswered
 
     if flags.dispatcher:
-        refuse_unanswered(flags.dispatcher, "dispatcher")  # a worker would wait for an hour, deaf to signals
+        refuse_unanswered(
+            flags.dispatcher, "dispatcher"
+        )  # a worker would wait for an hour, deaf to signals
     try:  # gRPC would share the port with whoever serves there
         with contextlib.closing(socket.socket()) as free:
             free.bind(("", flags.port))
