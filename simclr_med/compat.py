@@ -11,7 +11,7 @@ from tensorflow.python.util import _pywrap_util_port
 
 @contextlib.contextmanager
 def precision(policy):
-    """Layers that are built within compute in `policy`, as `mixed_bfloat16`."""
+    """Have layers that are built within compute in `policy`, such as "mixed_bfloat16"."""
     before = keras.mixed_precision.global_policy()
     keras.mixed_precision.set_global_policy(policy)
     try:
@@ -51,7 +51,7 @@ class SlotOptimizer(keras.optimizers.Optimizer):
             self._built = True
 
     def update_step(self, gradient, variable):
-        """Keras's name for one step of one variable: `step`, with the variable's slots."""
+        """Take one step of one variable, under Keras's name: `step`, with the variable's slots."""
         place = self._index_dict[self._var_key(variable)]
         rate = tf.cast(self.learning_rate, variable.dtype)
         slots = [slot[place] for slot in self._slots]
@@ -199,6 +199,6 @@ def draw_from(layer, generator):
 
 
 def unallocated_variable(create, **settings):
-    """A variable creator: with a shape and no memory."""
+    """Return a variable with a shape and no memory; for `tf.variable_creator_scope`."""
     kept = {key: settings[key] for key in ("shape", "dtype", "trainable", "name")}
     return UninitializedVariable(**kept)

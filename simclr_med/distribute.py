@@ -213,10 +213,16 @@ def _reduced(operation, values):
     return tf.distribute.get_replica_context().all_reduce(operation, values)
 
 
-def replica_number():
-    """Return the number of the replica that computes, int32 scalar."""
-    context = tf.distribute.get_replica_context()
-    return tf.convert_to_tensor(context.replica_id_in_sync_group)
+def rows_before(count):
+    """Return how many rows the replicas before this one have, int32 scalar.
+
+    Args:
+      count: of this replica's rows, int32 scalar; each may have another.
+    """
+    if replicas() == 1:
+        return tf.constant(0)
+    number = tf.distribute.get_replica_context().replica_id_in_sync_group
+    return tf.reduce_sum(gather(tf.reshape(count, [1]))[:number])
 
 
 def compiled(function, strategy, jit_compile=False):

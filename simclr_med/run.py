@@ -25,7 +25,7 @@ DEFINE = {
 
 
 def define_flags():
-    """One flag a field; unset means the mode's default, which the help states."""
+    """Define one flag a field; unset means the mode's default, which the help states."""
     flags.DEFINE_enum("mode", None, MODES, "what to do")
     flags.DEFINE_string("work_dir", None, "folder of the run: everything is written there")
     flags.DEFINE_integer("seed", None, "of all that is random (default 0)")
@@ -54,14 +54,18 @@ def _help(field):
 
 
 def given_flags():
-    """The explicitly given values, by flat name."""
+    """Return the explicitly given values, by flat name."""
     names = ["work_dir", "seed", *FIELDS]
     given = {name: FLAGS[name].value for name in names if FLAGS[name].value is not None}
     return {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
 
 
 def dispatch(arguments):
-    """Runs the mode; TensorFlow is imported here and not before."""
+    """Run the mode; TensorFlow is imported here and not before.
+
+    Raises:
+      InputError: flags are missing or wrong; see also the modes' `run`.
+    """
     if len(arguments) > 1:
         raise InputError(f"unexpected {arguments[1]!r}: flags begin with --")
     mode, given = FLAGS.mode, given_flags()
@@ -142,7 +146,7 @@ def _parse(arguments):
 
 
 def entry_point():
-    """The console command `simclr-med`."""
+    """Run the console command `simclr-med`."""
     if "mode" not in FLAGS:
         define_flags()
     app.run(lambda arguments: sys.exit(run_main(dispatch, arguments)), flags_parser=_parse)

@@ -21,8 +21,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 ARMS = {"Random": None, "SimCLR": "augmentation", "MICLe": "case"}  # and what a positive pair is
 
 
-def fractions(text):
-    """Comma-separated label fractions, as given; checked here, before anything is trained."""
+def label_fractions(text):
+    """Return comma-separated label fractions as given; checked here, before anything is trained."""
     try:
         if not all(0 < float(part) <= 1 for part in text.split(",")):
             raise ValueError
@@ -32,14 +32,14 @@ def fractions(text):
 
 
 def labelled_splits(text):
-    """Comma-separated labelled splits."""
+    """Return comma-separated labelled splits as given, checked."""
     if not set(text.split(",")) <= set(LABELLED):
         raise argparse.ArgumentTypeError(f"{text!r}: expected {', '.join(LABELLED)}")
     return text
 
 
 def parse(arguments=None):
-    """The command line."""
+    """Return the options of a command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -62,7 +62,7 @@ def parse(arguments=None):
     add("--head_steps", default="500")
     add("--head_batch_size", default="128")
     add("--head_learning_rate", default="0.1")
-    add("--label_fractions", default="1.0", type=fractions, help="such as 0.1,1.0")
+    add("--label_fractions", default="1.0", type=label_fractions, help="such as 0.1,1.0")
     add("--splits", default="", help="to pretrain on; train and, where there is one, unlabelled")
     add("--eval_splits", default="test", type=labelled_splits)
     add("--seed", default="0")
@@ -70,7 +70,7 @@ def parse(arguments=None):
 
 
 def simclr_med(mode, work_dir, **flags):
-    """One run of the program, in a process of its own; its failure is ours."""
+    """Run the program in a process of its own; where it fails, so does this one."""
     command = [sys.executable, "-m", "simclr_med.run", f"--mode={mode}", f"--work_dir={work_dir}"]
     command += [f"--{name}={value}" for name, value in flags.items()]
     paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
@@ -86,7 +86,7 @@ def simclr_med(mode, work_dir, **flags):
 
 
 def compare(options):
-    """Runs every arm, then a report for each label fraction; returns the reports' paths."""
+    """Run every arm, then a report for each label fraction; return the reports' paths."""
     work = pathlib.Path(options.work_dir)
     pretrain(options, work)
     pages = []
@@ -102,12 +102,12 @@ def compare(options):
 
 
 def network(options):
-    """The flags of the encoder's shape."""
+    """Return the flags of the encoder's shape."""
     return {name: getattr(options, name) for name in ("encoder", "width", "image_size")}
 
 
 def pretrain(options, work):
-    """Pretrains every arm that is."""
+    """Pretrain every arm that is."""
     same = ("data_dir", "seed", "splits", "batch_size", "optimizer", "learning_rate")
     same += ("learning_rate_scaling", "color_strength", "crop_min_area")
     for arm, positives in ARMS.items():
@@ -123,7 +123,7 @@ def pretrain(options, work):
 
 
 def head(options, work, arm, fraction, percent):
-    """Trains and evaluates an arm's head; returns its work folder."""
+    """Train and evaluate an arm's head; return its work folder."""
     folder = work / f"{options.head}_{arm.lower()}_{percent}"
     if ARMS[arm]:
         start = {"init": f"run:{work / f'pretrain_{arm.lower()}'}"}
@@ -145,11 +145,20 @@ def head(options, work, arm, fraction, percent):
     return folder
 
 
+def tables(page):
+    """Return the tables of a report, as text: a split each, an arm a row."""
+    lines = page.with_suffix(".md").read_text(encoding="utf-8").splitlines()
+    shown = [line for line in lines if line.startswith(("#", "|")) and not line.startswith("|--")]
+    return "\n".join(line.replace("## ", "\n") for line in shown)
+
+
 def main(options):
-    """Compares, and says where the reports are."""
+    """Compare, and show what came out, and where the reports are."""
     start = time.monotonic()
     pages = compare(options)
-    print(f"\n{(time.monotonic() - start) / 60:.1f} minutes. The report:")
+    for page in pages:
+        print(tables(page))
+    print(f"\n{(time.monotonic() - start) / 60:.1f} minutes. Which differences are significant:")
     for page in pages:
         print(page.absolute())
 

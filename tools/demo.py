@@ -21,7 +21,7 @@ STEPS = {
 
 
 def main():
-    """Runs the demo."""
+    """Run the demo."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work_dir", default="work/demo")
     parser.add_argument("--short", action="store_true", help="a minute, to see that it works")

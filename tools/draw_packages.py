@@ -13,16 +13,9 @@ import grimp
 
 PAGE = pathlib.Path(__file__).resolve().parent.parent / "docs" / "architecture.md"
 SHARED = (
-    "addresses",
-    "compat",
-    "devices",
-    "distribute",
-    "errors",
-    "files",
-    "html",
-    "onednn",
+    "addresses", "compat", "devices", "distribute", "errors", "files", "html", "onednn", "progress",
     "quiet",
-)
+)  # fmt: skip
 PICTURE = re.compile(r"```mermaid\n.*?```", re.DOTALL)
 
 

@@ -11,14 +11,13 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
+from simclr_med import progress
 from simclr_med.errors import run_main
 from simclr_med.preparation import phantom
 
 
 def main():
     """Read the command line and generate."""
-    import tqdm
-
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -32,13 +31,8 @@ def main():
     output, workers = options.pop("output"), options.pop("workers")
     config = phantom.PhantomConfig(**options)
     start = time.monotonic()
-    with tqdm.tqdm(desc="phantom", unit="image", mininterval=0.5, delay=0.1) as bar:
-
-        def progress(done, total):
-            bar.total = total
-            bar.update(done - bar.n)
-
-        images = phantom.generate(output, config, progress, workers)
+    with progress.shown_meanwhile("phantom", "image") as shown:
+        images = phantom.generate(output, config, shown.to, workers)
     rate = images / (time.monotonic() - start)
     print(f"{output}: {images} images, {rate:.0f} a second")
 

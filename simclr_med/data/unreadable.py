@@ -24,7 +24,7 @@ import tensorflow as tf
 
 from simclr_med import files
 from simclr_med.errors import InputError
-from simclr_med.views.decode import read
+from simclr_med.views.decode import decode, read
 
 UNREADABLE = (
     tf.errors.InvalidArgumentError,
@@ -55,11 +55,19 @@ def naming_unreadable(paths):
 
 def why_unreadable(path):
     """Return why the image at `path` cannot be decoded, or "" if it can."""
+    return _tried(read, path)[1]
+
+
+def decoded_or_why(content):
+    """Return (the image in a file's bytes, uint8 `[H, W, 3]`, ""), or (None, why there is none)."""
+    return _tried(decode, content)
+
+
+def _tried(function, argument):
     try:
-        read(path)
+        return function(argument), ""
     except UNREADABLE as error:
-        return re.sub(r"\{\{.*?\}\} | \[Op:.*", "", error.message.splitlines()[0])
-    return ""
+        return None, re.sub(r"\{\{.*?\}\} | \[Op:.*", "", error.message.splitlines()[0])
 
 
 class StandIns:

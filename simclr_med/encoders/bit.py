@@ -21,7 +21,7 @@ class StandardizedConv2D(keras.layers.Conv2D):
     """A convolution whose kernel has mean 0 and variance 1 over each filter (Qiao et al. 2019)."""
 
     def convolution_op(self, inputs, kernel):
-        """Convolves with the standardised kernel, computed in float32."""
+        """Return the convolution with the standardised kernel, computed in float32."""
         exact = tf.cast(kernel, tf.float32)
         mean, variance = tf.nn.moments(exact, [0, 1, 2], keepdims=True)
         exact = (exact - mean) * tf.math.rsqrt(variance + KERNEL_EPSILON)
@@ -33,7 +33,7 @@ class GroupNormalization(keras.layers.GroupNormalization):
     """Keras's, of `[B, H, W, C]` over the last axis, in a fraction of its operations."""
 
     def call(self, inputs):
-        """Normalises in float32 and returns `inputs`' type."""
+        """Return `inputs` `[B, H, W, C]` normalised in float32, in their own type."""
         batch, height, width = tf.unstack(tf.shape(inputs)[:3])
         in_groups = [batch, height * width, self.groups, inputs.shape[-1] // self.groups]
         x = tf.reshape(tf.cast(inputs, tf.float32), in_groups)
@@ -48,7 +48,7 @@ class GroupNormalization(keras.layers.GroupNormalization):
 
 
 def build(x, row, width):
-    """The activated output `[B, H / 32, W / 32, D]` from pixels `x`.
+    """Return the activated output `[B, H / 32, W / 32, D]` from pixels `x`.
 
     Args:
       row: an `Architecture`.

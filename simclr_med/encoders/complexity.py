@@ -37,7 +37,7 @@ class Cost:
     outputs: tuple
 
     def kept(self, recompute="none"):
-        """Values kept for the backward pass; with "stages" or "blocks", at its peak."""
+        """Return how many values are kept for the backward pass; recomputing, at its peak."""
         if recompute == "none":
             return sum(values for _, values in self.outputs)
         boundaries, segment, largest = 0, 0, 0
@@ -49,20 +49,20 @@ class Cost:
         return boundaries + max(largest, segment)
 
     def memory(self, images, bytes_a_value=4, recompute="none"):
-        """Bytes of a training step on `images` images: weights, gradients, momenta, activations.
+        """Return the bytes of a step on `images` images: weights, gradients, momenta, activations.
 
         An estimate: what the kernels need for themselves comes on top.
         """
         return 4 * COPIES * self.parameters + images * bytes_a_value * self.kept(recompute)
 
     def step_flops(self, images, recompute="none"):
-        """Floating-point operations of a training step, a multiply-add being two."""
+        """Return the floating-point operations of a training step, a multiply-add being two."""
         passes = TRAINING + (recompute != "none")
         return 2 * passes * images * self.multiply_adds
 
 
 def measure(name, width=1.0, image_size=224, **settings):
-    """The `Cost` of an encoder on one image; `settings` are `build_encoder`'s."""
+    """Return the `Cost` of an encoder on one image; `settings` are `build_encoder`'s."""
     with tf.variable_creator_scope(compat.unallocated_variable):
         encoder = build_encoder(name, width, image_size, **settings)
     images = tf.TensorSpec([1, image_size, image_size, 3])

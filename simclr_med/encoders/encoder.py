@@ -21,7 +21,7 @@ def build_encoder(
     selective_kernels=False,
     zero_init=True,
 ):
-    """A functional Keras model from images `[B, H, W, 3]` in [0, 1] to float32 features `[B, D]`.
+    """Return a functional model, images `[B, H, W, 3]` in [0, 1] to float32 features `[B, D]`.
 
     Its first layer makes of the images what the architecture's published weights expect. The
     outputs of the stages are the layers "stage1" to "stage4", those of the blocks before a stage's

@@ -7,10 +7,16 @@ from simclr_med.encoders.resnet import EPSILON
 
 
 def build_projection_head(input_dim, layers=2, dim=128, bn_momentum=0.9):
-    """Features `[B, D]` to projections `[B, P]`: dense layers with batch normalisation.
+    """Return a model of features `[B, D]` to projections `[B, P]` (SimCLR, section 4).
 
-    Hidden layers are as wide as the input, with ReLU; the last has `dim` outputs, no ReLU and no
-    offset. The outputs of the layers are "projection1", "projection2" ...
+    Dense layers with batch normalisation: hidden ones are as wide as the input, with ReLU; the last
+    has no ReLU and no offset. The outputs of the layers are "projection1", "projection2" ...
+
+    Args:
+      input_dim: D.
+      layers: how many, 1 or more.
+      dim: P.
+      bn_momentum: decay of the moving statistics.
     """
     x = features = keras.Input([input_dim], name="projection_input")
     for i in range(1, layers + 1):
@@ -29,9 +35,10 @@ def build_projection_head(input_dim, layers=2, dim=128, bn_momentum=0.9):
 
 
 def build_head_input(encoder, projection, head_input):
-    """A model from images to what the head reads, `[B, D]`; it shares the layers' weights.
+    """Return a model of images to what the head reads, `[B, D]`; it shares the layers' weights.
 
     Args:
+      encoder, projection: functional Keras models, see `build_encoder`, `build_projection_head`.
       head_input: "encoder", "stage1" ... "stage3" (averaged over positions) or "projection1" ...
     """
     images = encoder.inputs[0]
@@ -47,9 +54,12 @@ def build_head_input(encoder, projection, head_input):
 
 
 def build_classifier(input_dim, classes, normalise=False):
-    """`[B, D]` to logits `[B, K]`; zero at the start. `normalise` standardises its input first.
+    """Return a linear model of `[B, D]` to logits `[B, K]`; zero at the start.
 
-    The statistics of "normalization" are set by its `adapt`.
+    Args:
+      input_dim: D.
+      classes: K.
+      normalise: whether the layer "normalization", whose statistics its `adapt` sets, stands first.
     """
     x = inputs = keras.Input([input_dim], name="head_inputs")
     if normalise:

@@ -36,26 +36,30 @@ class Contract:
     offset: tuple
 
     def save(self, folder):
-        """Writes input.json."""
+        """Write input.json."""
         content = {"channels": "RGB", "value_range": [0, 1], **dataclasses.asdict(self)}
         files.write_text(pathlib.Path(folder) / FILE, json.dumps(content, indent=1))
 
 
 def of_run(config):
-    """The `Contract` of a run of ours, from its `Config`."""
+    """Return the `Contract` of a run of ours, from its `Config`."""
     # crops.evaluation_view's interpolation.
     return make(config, "trained by simclr_med", "bicubic")
 
 
 def make(config, source, interpolation):
-    """The `Contract` of the encoder, image size and crop of a `Config`."""
+    """Return the `Contract` of the encoder, image size and crop of a `Config`."""
     scale, offset = ENCODERS[config.encoder.encoder].pixels
     size, crop = config.augment.image_size, config.augment.eval_crop
     return Contract(source, size, crop, interpolation, scale, offset)
 
 
 def load(folder):
-    """The `Contract` in a folder."""
+    """Return the `Contract` in a folder.
+
+    Raises:
+      InputError: it holds none, or a damaged one.
+    """
     file = pathlib.Path(folder) / FILE
     try:
         content = json.loads(file.read_text(encoding="utf-8"))

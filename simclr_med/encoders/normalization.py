@@ -22,7 +22,9 @@ def batch_norm(**settings):
 
 @keras.saving.register_keras_serializable("simclr_med")
 class CrossReplicaBatchNormalization(keras.layers.BatchNormalization):
-    """Normalises by the mean and variance of the images of all replicas, each having as many.
+    """Normalises by the mean and variance of the images of all replicas, each image counting alike.
+
+    A replica may have fewer than others, or none, as in the last batch of Keras's `fit`.
 
     Its moving variance is what Keras's layer on one replica would have, which is the fused
     kernel's unbiased one for images and the biased one for vectors. (Keras's `synchronized=True`
@@ -38,10 +40,14 @@ class CrossReplicaBatchNormalization(keras.layers.BatchNormalization):
         # Differences from the moving mean, which all replicas share: a mean of squares less a
         # square of means cancels where the mean is far from 0.
         away = mean - self.moving_mean
-        means = distribute.mean_of_replicas(tf.stack([away, variance + away**2]))
+        here = tf.cast(tf.size(x) // x.shape[-1], tf.float32)
+        sums = here * tf.stack([away, variance + away**2, tf.ones_like(away)])
+        # The moments of no image are NaN, and add nothing.
+        sums = distribute.sum_of_replicas(tf.where(here > 0, sums, 0.0))
+        means = sums[:2] / sums[2]
         mean = self.moving_mean + means[0]
         variance = means[1] - means[0] ** 2
-        self._move(mean, variance, distribute.replicas() * (tf.size(x) // x.shape[-1]))
+        self._move(mean, variance, sums[2, 0])
         y = tf.nn.batch_normalization(x, mean, variance, self.beta, self.gamma, self.epsilon)
         return tf.cast(y, self.compute_dtype)
 
@@ -49,7 +55,7 @@ class CrossReplicaBatchNormalization(keras.layers.BatchNormalization):
         if getattr(_kept, "depth", 0):
             return
         if self.fused:
-            variance *= tf.cast(n, tf.float32) / tf.cast(n - 1, tf.float32)
+            variance *= n / (n - 1)
         for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
             moving.assign(self.momentum * moving + (1 - self.momentum) * value)
 

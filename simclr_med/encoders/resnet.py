@@ -15,7 +15,7 @@ ATTENTION_MIN = 32  # which has this many units at least (SimCLRv2)
 
 
 def build(x, row, width, small, bn_momentum, resnet_d, selective_kernels, zero_init):
-    """The last stage's output `[B, H / 32, W / 32, D]` from pixels `x`.
+    """Return the last stage's output `[B, H / 32, W / 32, D]` from pixels `x`.
 
     Args:
       row: an `Architecture`.
@@ -102,7 +102,7 @@ class _Builder:
         return keras.layers.ReLU(name=name)(x)
 
     def conv_relu(self, x, filters, size, stride, prefix, which):
-        """A convolution, its norm and ReLU; `which` is 1, 2 ... or a path's 2a, 2b."""
+        """Return a convolution, its norm and ReLU, of x; `which` is 1, 2 ... or a path's 2a, 2b."""
         x = self.norm(
             self.conv(x, filters, size, stride, f"{prefix}_conv{which}"), f"{prefix}_bn{which}"
         )

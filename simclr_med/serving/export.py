@@ -35,7 +35,11 @@ class Server(tf.Module):
 
 
 def run(config):
-    """Writes export/<version>/ into the work folder of a trained head; prints where."""
+    """Write export/<version>/ into the work folder of a trained head, and print where.
+
+    Raises:
+      InputError: the folder has no head that is trained to the end, or that version already.
+    """
     trained, task, nets = networks.load_trained(config.work_dir)
     folder = pathlib.Path(config.work_dir) / "export"
     taken = [int(path.name) for path in folder.glob("*") if path.name.isdigit()]

@@ -10,12 +10,10 @@ device at each.
 
 import math
 import signal
-import sys
 
 import tensorflow as tf
-import tqdm
 
-from simclr_med import compat, distribute
+from simclr_med import compat, distribute, progress
 from simclr_med.errors import RunError
 
 READ_EVERY = 10  # steps between two readings of the device
@@ -33,7 +31,8 @@ class StepCallback(compat.AsynchronousCallback):
     def on_train_begin(self, logs=None):
         """Count from the step on that our loop or the optimizer is at."""
         start = self.params.get("start_step")
-        self.done = int(self.model.optimizer.iterations) if start is None else start
+        self.done = int(self.model.optimizer.iterations.numpy()) if start is None else start
+        self._executed = 0
 
     def on_train_batch_begin(self, batch, logs=None):
         """Note where an execution begins: with `steps_per_execution` it has several steps."""
@@ -41,8 +40,13 @@ class StepCallback(compat.AsynchronousCallback):
 
     def on_train_batch_end(self, batch, logs=None):
         """Count the steps of an execution."""
-        self.done += batch - self._begun + 1
+        self._executed = batch - self._begun + 1
+        self.done += self._executed
         self.after_step(self.done, logs or {})
+
+    def reached(self, every):
+        """Return whether the execution just done had a step that is a multiple of `every`."""
+        return self.done // every > (self.done - self._executed) // every
 
     def on_train_end(self, logs=None):
         """Close; a training that fails closes without it."""
@@ -62,6 +66,9 @@ class StepCallback(compat.AsynchronousCallback):
 class DeferredReader(StepCallback):
     """A callback that keeps steps' measurements on the device, and reads many at once.
 
+    Of a `MeasuredModel` they are the step's own, of another Keras model what Keras tells of it: the
+    epoch's means so far.
+
     A subclass has `take(step, scalars)`, called in order, some steps late; `read` makes up leeway.
 
     Args:
@@ -72,20 +79,32 @@ class DeferredReader(StepCallback):
         super().__init__()
         self.read_every, self._kept = read_every, []
 
+    def on_train_begin(self, logs=None):
+        """Begin anew; a training that failed may have left steps."""
+        super().on_train_begin(logs)
+        self._kept = []
+
     def after_step(self, step, logs):
         """Keep the step; read when it is time."""
-        self._kept.append((step, self.model.last_step.tensor()))
-        if step % self.read_every == 0:
+        self._kept.append((step, *self._measured(logs)))
+        if self.reached(self.read_every):
             self.read()
+
+    def _measured(self, logs):
+        """Return names, and their values as a tensor that is not waited for."""
+        own = getattr(self.model, "last_step", None)
+        if own is not None:
+            return own.names, own.tensor()
+        return tuple(logs), tf.stack([tf.cast(value, tf.float32) for value in logs.values()])
 
     def read(self):
         """Take all steps that are kept; waits for the device."""
         if not self._kept:
             return
-        steps, tensors = zip(*self._kept, strict=True)
+        steps, names, tensors = zip(*self._kept, strict=True)
         self._kept = []
-        for step, values in zip(steps, tf.stack(tensors).numpy(), strict=True):
-            self.take(step, self.model.last_step.scalars(values))
+        for step, own, values in zip(steps, names, tf.stack(tensors).numpy(), strict=True):
+            self.take(step, dict(zip(own, values.tolist(), strict=True)))
 
     def on_train_end(self, logs=None):
         """Read what is left."""
@@ -108,7 +127,7 @@ class RefuseDivergence(DeferredReader):
         # A step whose gradients overflow in float16 is skipped, and the scale lowered.
         watched = ("loss",) if "loss_scale" in scalars else ("loss", "gradient_norm")
         for name in watched:
-            if not math.isfinite(scalars[name]):
+            if not math.isfinite(scalars.get(name, 0.0)):  # only ours tell of gradients
                 raise RunError(
                     f"the {name} is {scalars[name]} at step {step}; checkpoints before it are "
                     "kept. A smaller --learning_rate or longer warm-up may help"
@@ -124,11 +143,12 @@ class StopOnSigterm(StepCallback):
       stopped: whether training was stopped so.
     """
 
-    stopped = False
+    stopped, _previous = False, None
 
     def on_train_begin(self, logs=None):
         """Take the signal over."""
         super().on_train_begin(logs)
+        self.close()  # a training that failed may have left it
         self.stopped = self._asked = False
         self._previous = signal.signal(signal.SIGTERM, self._ask)
 
@@ -181,7 +201,7 @@ class Profile(StepCallback):
 
 
 class Progress(StepCallback):
-    """A bar on stderr: steps done of all, and a loss; sparse where nobody watches.
+    """Shows on stderr how many steps of all are done, and a loss; see progress.py.
 
     Args:
       label: stands before it.
@@ -190,26 +210,29 @@ class Progress(StepCallback):
 
     def __init__(self, label, steps):
         super().__init__()
-        self.label, self.steps = label, steps
+        self.label, self.steps, self._shown = label, steps, None
 
     def on_train_begin(self, logs=None):
-        """Show the bar."""
+        """Begin to show them, on one of the machines."""
         super().on_train_begin(logs)
-        self._bar = tqdm.tqdm(
-            desc=self.label,
-            initial=self.done,
-            total=self.steps,
-            unit="step",
-            mininterval=0.5 if sys.stderr.isatty() else 15,
-            disable=not self.writes(),
-        )
+        if self.writes():
+            self._shown = progress.shown(self.label, "step", self.steps, self.done)
 
     def after_step(self, step, logs):
-        """Move the bar; the loss is read where it is shown."""
-        if self._bar.update():
-            loss = self.model.last_step.scalars()["loss"]
-            self._bar.set_postfix(loss=f"{loss:.3f}")
+        """Show the step; the loss is read where it is shown."""
+        if self._shown:
+            self._shown.to(step, note=self._loss)
+
+    def on_train_end(self, logs=None):
+        """Show the last step."""
+        if self._shown:
+            self._shown.close(note=self._loss)
+        super().on_train_end(logs)
+
+    def _loss(self):
+        return f"loss {self.model.last_step.scalars()['loss']:.3f}"
 
     def close(self):
-        """End the bar."""
-        self._bar.close()
+        """Show no more."""
+        if self._shown:
+            self._shown.close()

@@ -8,7 +8,7 @@ import concurrent.futures
 import pathlib
 
 from simclr_med.encoders import checkpoint
-from simclr_med.errors import UNWRITABLE, RunError
+from simclr_med.errors import UNWRITABLE, InputError, RunError
 from simclr_med.training.callbacks import StepCallback
 
 
@@ -18,7 +18,7 @@ class Checkpoints(StepCallback):
     A save that cannot be written is told at the next step, or at the end, which waits for it.
 
     Args:
-      work_dir: folder of the run; checkpoints/ in it must not hold another model's.
+      work_dir: folder of the run.
       every: steps from one checkpoint to the next.
       keep: how many are kept.
       variables: name to variable; by default all weights of the model and of its optimizer.
@@ -26,8 +26,11 @@ class Checkpoints(StepCallback):
         log beyond the newest checkpoint are dropped when a run goes on, so none may be missing.
 
     Raises:
+      InputError: at the begin, the folder holds a checkpoint of more steps than are done.
       RunError: a checkpoint cannot be written; those before it stay.
     """
+
+    _writer = None
 
     def __init__(self, work_dir, every=200, keep=2, variables=None, before_save=()):
         super().__init__()
@@ -37,14 +40,25 @@ class Checkpoints(StepCallback):
     def on_train_begin(self, logs=None):
         """Find the variables."""
         super().on_train_begin(logs)
+        if self.writes():
+            self._refuse_newer()
+        self.close()  # a training that failed may have left it
         self._saved, self._writer = self.done, BackgroundWriter(self.work_dir, self.keep)
-        if self.variables is None:
-            self.variables = checkpoint.named_training_variables(self.model)
+        self._found = self.variables or checkpoint.named_training_variables(self.model)
+
+    def _refuse_newer(self):
+        # The oldest are deleted: these would stay, and what is trained now be lost.
+        newest = max(checkpoint.steps(self.work_dir), default=0)
+        if newest > self.done:
+            raise InputError(
+                f"{self.work_dir} holds step {newest}, and training begins after step {self.done}: "
+                "give another folder, or go on with checkpoint.restore_latest"
+            )
 
     def after_step(self, step, logs):
         """Save when it is time."""
         self._writer.raise_failure()
-        if step % self.every == 0:
+        if self.reached(self.every):
             self._save(step)
 
     def on_train_end(self, logs=None):
@@ -58,7 +72,7 @@ class Checkpoints(StepCallback):
         for prepare in self.before_save:
             prepare()
         self._writer.wait()  # one copy of the weights at a time
-        values = checkpoint.values_of(self.variables)  # of all machines together
+        values = checkpoint.values_of(self._found)  # of all machines together
         if self.writes():
             self._writer.begin(values, step)
         self._saved = step
@@ -69,7 +83,8 @@ class Checkpoints(StepCallback):
 
     def close(self):
         """Wait for a write that is under way, whatever becomes of it."""
-        self._writer.close()
+        if self._writer is not None:
+            self._writer.close()
 
 
 class BackgroundWriter:

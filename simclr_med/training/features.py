@@ -2,8 +2,8 @@
 
 import numpy as np
 import tensorflow as tf
-import tqdm
 
+from simclr_med import progress
 from simclr_med.data.batches import evaluation_batches
 from simclr_med.data.cases import label_fraction
 from simclr_med.data.unreadable import naming_unreadable
@@ -36,7 +36,7 @@ def outputs_of_images(infer, paths, config, batch_size=64, label="features"):
       paths: M addresses of images.
       config: a `Config`.
       batch_size: b, but of the last.
-      label: stands before the progress bar.
+      label: says on stderr what is done.
 
     Raises:
       InputError: an image cannot be decoded; says which.
@@ -49,9 +49,9 @@ def outputs_of_images(infer, paths, config, batch_size=64, label="features"):
         threads=config.data.threads,
     )
     total = -(-len(paths) // batch_size)
-    bar = tqdm.tqdm(images, label, total, unit="batch", leave=False, mininterval=1)
     with naming_unreadable(paths):
-        return np.concatenate([infer(batch).numpy() for batch in bar])
+        batches = progress.followed(images, label, "batch", total)
+        return np.concatenate([infer(batch).numpy() for batch in batches])
 
 
 def neighbours_vote(features, bank, labels):

@@ -7,6 +7,11 @@ import keras
 import tensorflow as tf
 
 from simclr_med import compat, distribute
+
+# Keras finds a layer within a saved network, and a schedule of an optimizer, by its registration
+# alone: who loads a model of ours has to have those that such models are made of.
+from simclr_med.encoders import bit, normalization  # noqa: F401
+from simclr_med.training import schedule  # noqa: F401
 from simclr_med.training.optimizer import LARS, trust_ratios
 
 
@@ -29,7 +34,7 @@ class LastStep:
         )
 
     def assign(self, scalars):
-        """Notes `scalars`, a dict of this step's tensors by name; within the step's graph.
+        """Note `scalars`, a dict of this step's tensors by name; within the step's graph.
 
         Raises:
           ValueError: they are not those that were announced.
@@ -85,7 +90,7 @@ class MeasuredModel(keras.Model):
 
     @property
     def metrics(self):
-        """The epoch's means, and the metrics that `compile` was given."""
+        """Return the epoch's means, and the metrics that `compile` was given."""
         others = [metric for metric in super().metrics if metric.name not in self.objectives]
         return [*self.epoch_means.metrics, *others]
 
@@ -125,7 +130,11 @@ class MeasuredModel(keras.Model):
         Returns:
           The step's scalars, of all replicas: those given, the learning rate, the gradient's norm,
           for LARS its trust ratios, for float16 its loss scale.
+
+        Raises:
+          ValueError: the loss does not depend on a variable that is to be trained.
         """
+        self._refuse_untrained(gradients)
         gradients = compat.unscaled(self.optimizer, distribute.sum_of_replicas(gradients))
         variables = self.trainable_variables
         ratios = trust_ratios(compat.inner(self.optimizer), gradients, variables)
@@ -142,6 +151,15 @@ class MeasuredModel(keras.Model):
         }
         self.last_step.assign(scalars)
         return scalars
+
+    def _refuse_untrained(self, gradients):
+        pairs = zip(gradients, self.trainable_variables, strict=True)
+        untrained = [variable.name for gradient, variable in pairs if gradient is None]
+        if untrained:
+            raise ValueError(
+                f"the loss does not depend on {', '.join(untrained)}; set `trainable` to False on "
+                "the layers that hold them, or leave them out"
+            )
 
     def _measured_of_update(self):
         trust = ("trust_min", "trust_median", "trust_max")

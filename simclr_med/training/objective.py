@@ -11,12 +11,13 @@ TASKS = ("multiclass", "multilabel")
 def nt_xent(projections, temperature):
     """Return NT-Xent (Chen et al. 2020, equation 1), the mean over the 2B anchors of all replicas.
 
-    Each replica has R times fewer anchors, and all candidates: gradients reach those of the others.
+    Each replica has its own anchors, and all candidates: gradients reach those of the others. A
+    replica may have fewer pairs than others, or none, as in the last batch of Keras's `fit`.
     google-research/simclr reports the sum of two means over B: twice this.
 
     Args:
-      projections: `[2b, P]` of this replica, B = R b; row i and row b + i are a positive pair. Need
-        not have unit length.
+      projections: `[2b, P]` of this replica, B the sum of all b; row i and row b + i are a positive
+        pair. Need not have unit length.
       temperature: above 0.
 
     Returns:
@@ -27,7 +28,7 @@ def nt_xent(projections, temperature):
     first, second = tf.split(z, 2)
     candidates = tf.concat([distribute.gather(first), distribute.gather(second)], 0)  # [2B, P]
     here, pairs = tf.shape(first)[0], tf.shape(candidates)[0] // 2  # b, B
-    own = distribute.replica_number() * here + tf.range(here)  # of all pairs
+    own = distribute.rows_before(here) + tf.range(here)  # of all pairs
     anchors = tf.concat([own, pairs + own], 0)  # [2b], rows of candidates
     logits = tf.matmul(z, candidates, transpose_b=True) / temperature  # [2b, 2B]
     logits -= LARGE * tf.one_hot(anchors, 2 * pairs)  # an anchor is no candidate for itself
@@ -35,24 +36,65 @@ def nt_xent(projections, temperature):
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(positives, logits)
     across = logits[:here, pairs:]  # [b, B]
     chosen = tf.argmax(across, axis=1, output_type=tf.int32)
-    accuracy = tf.reduce_mean(tf.cast(tf.equal(chosen, own), tf.float32))
+    right = tf.reduce_sum(tf.cast(tf.equal(chosen, own), tf.float32))
     log_p = tf.nn.log_softmax(across)
-    entropy = -tf.reduce_mean(tf.reduce_sum(tf.exp(log_p) * log_p, axis=1))
-    share = 1 / distribute.replicas()
-    scalars = {"contrastive_accuracy": accuracy * share, "contrastive_entropy": entropy * share}
-    return tf.reduce_mean(losses) * share, scalars
+    entropies = -tf.reduce_sum(tf.exp(log_p) * log_p, axis=1)  # [b]
+    # Sums over what all have: a mean here would be of nothing where a replica has no pair.
+    count = tf.cast(pairs, tf.float32)
+    scalars = {
+        "contrastive_accuracy": right / count,
+        "contrastive_entropy": tf.reduce_sum(entropies) / count,
+    }
+    return tf.reduce_sum(losses) / (2 * count), scalars
+
+
+def as_rows(targets, classes, task):
+    """Return targets as float32 `[B, K]`.
+
+    Args:
+      targets: `[B, K]`; for "multiclass" also class numbers, `[B]` or `[B, 1]`; where K is 1 also
+        `[B]`.
+      classes: K.
+      task: one of `TASKS`.
+
+    Raises:
+      ValueError: they have another shape.
+      InvalidArgumentError: a number is none of a class, 0 to K - 1; where the batch is computed.
+    """
+    shape = targets.shape
+    vector = shape.rank == 1
+    column = shape.rank == 2 and shape[1] == 1
+    if task == "multiclass" and classes > 1 and (vector or column):
+        numbers = tf.cast(tf.reshape(targets, [-1]), tf.int32)
+        # Of another number no class would be right, and the loss not a number.
+        within = tf.debugging.Assert(
+            tf.reduce_all((numbers >= 0) & (numbers < classes)),
+            [f"class numbers are 0 to {classes - 1}; a batch has", numbers],
+        )
+        with tf.control_dependencies([within] if within is not None else []):
+            return tf.one_hot(numbers, classes)
+    if vector and classes == 1:
+        targets = targets[:, None]
+    if targets.shape.rank != 2 or targets.shape[1] not in (classes, None):
+        either = ", or class numbers [B]" if task == "multiclass" else ""
+        raise ValueError(
+            f"{task} targets are [B, {classes}]{either}, as the network has {classes} outputs; "
+            f"these are {shape}"
+        )
+    return tf.cast(targets, tf.float32)
 
 
 def labelled_count(targets, task):
     """Return what a supervised loss is a mean over: rows, or for "multilabel" known entries.
 
     Args:
-      targets: `[B, K]`; NaN is unknown.
+      targets: `[B, K]`, NaN unknown; or as `as_rows` takes them.
       task: one of `TASKS`.
     """
     if task == "multiclass":
         return tf.cast(tf.shape(targets)[0], tf.float32)
-    return tf.reduce_sum(tf.cast(tf.logical_not(tf.math.is_nan(targets)), tf.float32))
+    known = tf.logical_not(tf.math.is_nan(tf.cast(targets, tf.float32)))
+    return tf.reduce_sum(tf.cast(known, tf.float32))
 
 
 def summed_loss(targets, logits, task, sample_weight=None):

@@ -56,7 +56,7 @@ def predict(config, task, nets, cases, batch_size, label):
       nets: its `Networks`.
       cases: `Cases`.
       batch_size: images at a time.
-      label: stands before the progress bar.
+      label: says on stderr what is done.
     """
 
     @tf.function(reduce_retracing=True)

@@ -62,8 +62,9 @@ class Board:
 class RunLog(DeferredReader):
     """Writes each step's own scalars into log.csv and TensorBoard's files.
 
-    A row has what the step measured, and, where our loop tells it, "input_wait": the share of the
-    time between two readings of the device that was spent waiting for batches.
+    A row has what the step measured (see `DeferredReader`), and, where our loop tells it,
+    "input_wait": the share of the time between two readings of the device that was spent waiting
+    for batches.
 
     Args:
       work_dir: folder of the run.
@@ -80,7 +81,7 @@ class RunLog(DeferredReader):
     def on_train_begin(self, logs=None):
         """Show the view sheet, where there is one."""
         super().on_train_begin(logs)
-        self.table = Table(self.work_dir / "log.csv", self.done)
+        self.table, self._taken = Table(self.work_dir / "log.csv", self.done), self.done
         self._window = self._waited = self._share = None
         views = self.work_dir / "views.png"
         if views.exists() and self.writes():
@@ -108,7 +109,8 @@ class RunLog(DeferredReader):
 
     def take(self, step, scalars):
         """Note a step's row."""
-        if step % self.every or not self.writes():
+        before, self._taken = self._taken, step
+        if step // self.every == before // self.every or not self.writes():
             return
         if self._share is not None:
             scalars["input_wait"] = self._share
@@ -157,7 +159,7 @@ class Monitor(StepCallback):
 
     def after_step(self, step, logs):
         """Measure when it is time; a run that is being stopped is not kept waiting."""
-        if step % self.every == 0 and not self.model.stop_training:
+        if self.reached(self.every) and not self.model.stop_training:
             self._note(step)
 
     def on_train_end(self, logs=None):

@@ -20,8 +20,9 @@ class SupervisedModel(MeasuredModel):
 
     `fit` and `evaluate` take batches `(images, targets)`, `(images, targets, sample_weight)`, or
     dicts with "images" and "targets" and, with `change`, "draws". Targets are `[B, K]`, NaN where a
-    finding is unknown; for "multiclass" also class numbers `[B]`. Calling the model, and `predict`,
-    gives logits `[B, K]`; metrics that `compile` is given see probabilities.
+    finding is unknown; for "multiclass" also class numbers, `[B]` or `[B, 1]`; for a single finding
+    also `[B]`. Calling the model, and `predict`, gives logits `[B, K]`; metrics that `compile` is
+    given see probabilities, and the targets as they came.
 
     Args:
       network: a Keras model from images (or features) to logits `[B, K]`, trainable as a whole.
@@ -64,7 +65,7 @@ class SupervisedModel(MeasuredModel):
         return self.logits(inputs, training=training)
 
     def count(self, *targets):
-        """Return what the loss is a mean over, of all replicas; targets of batches `[b, K]`."""
+        """Return what the loss is a mean over, of all replicas, by the targets of batches."""
         counts = [objective.labelled_count(part, self.task) for part in targets]
         return distribute.sum_of_replicas(tf.add_n(counts))
 
@@ -72,7 +73,7 @@ class SupervisedModel(MeasuredModel):
         """Return gradients, this replica's share of the loss, and logits, of a part of a batch.
 
         Args:
-          batch: "images" and "targets" `[b, K]`; "sample_weight" where there is one; "draws" with
+          batch: "images" and "targets"; "sample_weight" where there is one; "draws" with
             `change`.
           count: of the whole batch, see `count`.
         """
@@ -87,9 +88,8 @@ class SupervisedModel(MeasuredModel):
 
     def loss_share(self, batch, logits, count):
         """Return what a part of a batch adds to the mean over `count`."""
-        summed = objective.summed_loss(
-            batch["targets"], logits, self.task, batch.get("sample_weight")
-        )
+        targets = objective.as_rows(batch["targets"], logits.shape[-1], self.task)
+        summed = objective.summed_loss(targets, logits, self.task, batch.get("sample_weight"))
         return tf.math.divide_no_nan(summed, count)
 
     def step(self, batch):
@@ -102,7 +102,8 @@ class SupervisedModel(MeasuredModel):
         batch = self.labelled(data)
         count = self.count(batch["targets"])
         gradients, loss, logits = self.gradients(batch, count)
-        return self._counted(batch, self.update(gradients, {"loss": loss}), count, logits)
+        scalars = self.update(gradients, {"loss": loss})
+        return self._counted(batch, scalars, count, logits)
 
     def test_step(self, data):
         """Measure a batch of `evaluate` in inference mode; return means and metrics so far."""
@@ -127,7 +128,7 @@ class SupervisedModel(MeasuredModel):
         )
 
     def labelled(self, data):
-        """Return a batch of `fit` as a dict with "images" and "targets" `[B, K]`.
+        """Return a batch of `fit` as a dict with "images" and "targets".
 
         Raises:
           ValueError: it has no targets.
@@ -135,16 +136,10 @@ class SupervisedModel(MeasuredModel):
         inputs, targets, weights = keras.utils.unpack_x_y_sample_weight(data)
         if targets is not None:
             batch = {"images": inputs, "targets": targets}
-            if weights is not None:
-                batch["sample_weight"] = weights
-        elif isinstance(inputs, dict) and {"images", "targets"} <= inputs.keys():
-            batch = dict(inputs)
-        else:
-            raise ValueError("a batch is (images, targets) or a dict with images and targets")
-        if self.task == "multiclass" and len(batch["targets"].shape) == 1:
-            batch["targets"] = tf.one_hot(batch["targets"], self.network.output_shape[-1])
-        batch["targets"] = tf.cast(batch["targets"], tf.float32)
-        return batch
+            return batch if weights is None else batch | {"sample_weight": weights}
+        if isinstance(inputs, dict) and {"images", "targets"} <= inputs.keys():
+            return inputs
+        raise ValueError("a batch is (images, targets) or a dict with images and targets")
 
     def get_config(self):
         """Return the constructor's arguments."""

@@ -27,13 +27,18 @@ LUMA = (0.2989, 0.5870, 0.1140)  # ITU-R 601, as tf.image has it
 
 
 def draw(seed, views):
-    """The uniform numbers of so many views: `[V, n]` that place them, `[V, m]` that change them."""
+    """Return uniform numbers in [0, 1) of views: `[V, n]` that place, `[V, m]` that change them.
+
+    Args:
+      seed: int32 `[2]`; the same seed gives the same numbers.
+      views: V.
+    """
     parts = [sum(PLACING_DRAWS.values()), sum(CHANGING_DRAWS.values())]
     return tf.split(tf.random.stateless_uniform([views, sum(parts)], seed), parts, axis=1)
 
 
 def change(crops, draws, recipe):
-    """Views of a batch of crops.
+    """Return the views of a batch of crops.
 
     Args:
       crops: `[B, S, S, 3]`, 0 to 255, with overshoot.
@@ -54,7 +59,7 @@ def change(crops, draws, recipe):
 
 
 def by_step(draws):
-    """The numbers `[B, m]` that change views, by step."""
+    """Return the numbers `[B, m]` that change views as a dict, step to `[B, n]`."""
     parts = tf.split(draws, [*CHANGING_DRAWS.values()], axis=1)
     return dict(zip(CHANGING_DRAWS, parts, strict=True))
 
@@ -96,10 +101,13 @@ def _compiled(function, recipe):
 
 
 def random_flip(planes, draws, recipe):
+    """Mirror, with probability 0.5."""
     return tf.where(_each(draws[:, 0]) < FLIP, flip(planes), planes)
 
 
 def random_jitter(planes, draws, recipe):
+    """Change the colour, with probability 0.8; see `colour_jitter`."""
+
     def jitter(planes):
         factors = jitter_factors(draws[:, 1:5], recipe.color_strength)
         return colour_jitter(planes, factors, jitter_order(draws[:, 5]))
@@ -108,10 +116,12 @@ def random_jitter(planes, draws, recipe):
 
 
 def random_grey(planes, draws, recipe):
+    """Take the colour away, with probability 0.2."""
     return tf.where(_each(draws[:, 0]) < GREY, greyscale(planes), planes)
 
 
 def random_blur(planes, draws, recipe):
+    """Blur, with probability 0.5."""
     taps = blur_taps(planes.shape[-1])
     return sometimes(
         draws[:, 0] < BLUR, lambda planes: blur(planes, blur_sigma(draws[:, 1]), taps), planes
@@ -119,12 +129,12 @@ def random_blur(planes, draws, recipe):
 
 
 def random_brightness(planes, draws, recipe):
-    """Azizi et al. A.2: one value is added to all channels."""
+    """Add one value to all channels (Azizi et al. A.2)."""
     return shift_brightness(planes, recipe.brightness * (2 * draws[:, 0] - 1))
 
 
 def random_contrast(planes, draws, recipe):
-    """Azizi et al. A.2, see `Recipe.contrast_reading`; clipped, as the last step there."""
+    """Stretch the contrast, and clip, as the last step (Azizi et al. A.2; `contrast_reading`)."""
     factors = recipe.contrast * (2 * draws[:, 0] - 1)
     if recipe.contrast_reading == "around_one":
         factors += 1
@@ -142,15 +152,16 @@ STEPS = {
 
 
 def sometimes(applied, function, planes):
-    """`function(planes)` for the images where `applied` `[B]` is true; for what is worth a branch.
+    """Return planes, with `function` applied to the images where `applied` `[B]` is true.
 
-    What is not, such as a flip, is computed for all and selected: compiled, that is one pass.
+    For what is worth a branch. What is not, such as a flip, is computed for all and selected:
+    compiled, that is one pass.
     """
     return choose(tf.cast(applied, tf.int32), [lambda planes: planes, function], planes)
 
 
 def choose(which, functions, planes):
-    """`functions[which[b]]` of each image b. Of a single image only that one is computed."""
+    """Return `functions[which[b]]` of each image b. Of a single image only that one is computed."""
     if planes.shape[0] == 1:
         # The identity keeps a branch that returns its input an output of its own.
         branches = [lambda f=f: tf.identity(f(planes)) for f in functions]
@@ -162,7 +173,7 @@ def choose(which, functions, planes):
 
 
 def flip(planes):
-    """Left to right."""
+    """Return `planes` mirrored, left to right."""
     return planes[..., ::-1]
 
 
@@ -170,9 +181,10 @@ def flip(planes):
 
 
 def jitter_factors(draws, strength):
-    """Brightness, contrast and saturation factors and a turn of the hue: `[B, 4]` from `[B, 4]`.
+    """Return factors of brightness, contrast, saturation, and a turn of the hue: `[B, 4]`.
 
-    The factors are uniform in [max(0, 1 - 0.8 s), 1 + 0.8 s], the turn in [-0.2 s, 0.2 s] circles.
+    Of uniform numbers `[B, 4]`, factors uniform in [max(0, 1 - 0.8 s), 1 + 0.8 s] for a strength s,
+    and a turn in [-0.2 s, 0.2 s] circles.
     """
     low, high = max(0.0, 1 - 0.8 * strength), 1 + 0.8 * strength
     factors = low + (high - low) * draws[:, :3]
@@ -180,13 +192,15 @@ def jitter_factors(draws, strength):
 
 
 def jitter_order(draws):
-    """One of the 24 orders of the four changes, int32 `[B, 4]`, from uniform numbers `[B]`."""
+    """Return one of the 24 orders of four changes, int32 `[B, 4]`, by uniform numbers `[B]`."""
     index = tf.cast(draws * len(JITTER_ORDERS), tf.int32)
     return tf.gather(tf.constant(JITTER_ORDERS), index)
 
 
 def colour_jitter(planes, factors, order):
-    """Changes brightness (0), contrast (1), saturation (2), hue (3) in `order`, clipping each.
+    """Return planes with brightness (0), contrast (1), saturation (2), hue (3) changed in `order`.
+
+    After each change values are clipped to [0, 1].
 
     Args:
       planes: `[B, 3, H, W]`.
@@ -210,23 +224,26 @@ def colour_jitter(planes, factors, order):
 
 
 def brightness(planes, factors):
-    """Multiplies (SimCLR's second version, which its released code always runs)."""
+    """Return `planes` times `factors` `[B]` (SimCLR's second version, which its code runs)."""
     return planes * _each(factors)
 
 
 def shift_brightness(planes, shifts):
-    """Adds."""
+    """Return `planes` plus `shifts` `[B]`."""
     return planes + _each(shifts)
 
 
 def contrast(planes, factors):
-    """Stretches each channel about its own mean, as tf.image; torchvision takes the grey mean."""
+    """Return planes stretched by `factors` `[B]` about each channel's own mean, as tf.image.
+
+    (torchvision takes the mean of the grey image.)
+    """
     mean = tf.reduce_mean(planes, axis=[2, 3], keepdims=True)
     return mean + _each(factors) * (planes - mean)
 
 
 def saturation(planes, factors):
-    """Multiplies the S of HSV, at most up to 1."""
+    """Return planes with the S of HSV times `factors` `[B]`, at most 1."""
     red, green, blue = tf.unstack(planes, axis=1)
     value = tf.maximum(tf.maximum(red, green), blue)  # [B, H, W]
     chroma = value - tf.minimum(tf.minimum(red, green), blue)
@@ -237,7 +254,7 @@ def saturation(planes, factors):
 
 
 def hue(planes, turns):
-    """Adds `turns`, in whole circles, to the H of HSV."""
+    """Return planes with `turns` `[B]`, in whole circles, added to the H of HSV."""
     red, green, blue = tf.unstack(planes, axis=1)
     value = tf.maximum(tf.maximum(red, green), blue)  # [B, H, W]
     low = tf.minimum(tf.minimum(red, green), blue)
@@ -261,7 +278,7 @@ def hue(planes, turns):
 
 
 def greyscale(planes):
-    """ITU-R 601 luma in all three channels."""
+    """Return planes with the ITU-R 601 luma in all three channels."""
     luma = tf.reduce_sum(planes * tf.constant(LUMA)[:, None, None], axis=1, keepdims=True)
     return tf.broadcast_to(luma, tf.shape(planes))
 
@@ -273,18 +290,18 @@ TINY = 1e-12  # a grey pixel's chroma is 0, and so is what it is multiplied with
 
 
 def blur_sigma(draws):
-    """Uniform in [0.1, 2) pixels."""
+    """Return standard deviations, uniform in [0.1, 2) pixels, of uniform numbers `[B]`."""
     low, high = SIGMAS
     return low + (high - low) * draws
 
 
 def blur_taps(size):
-    """Length of SimCLR's Gaussian kernel for views of `size`: 23 at 224."""
+    """Return the length of SimCLR's Gaussian kernel for views of `size`: 23 at 224."""
     return 2 * int((size // 10) / 2) + 1
 
 
 def blur(planes, sigmas, taps):
-    """Gaussian blur; the kernel is cut and renormalised at the borders.
+    """Return planes with Gaussian blur; the kernel is cut and renormalised at the borders.
 
     Args:
       planes: `[B, C, S, S]`, square.
@@ -324,6 +341,7 @@ def blur(planes, sigmas, taps):
 
 
 def clip(images):
+    """Return values clipped to [0, 1]."""
     return tf.clip_by_value(images, 0.0, 1.0)
 
 

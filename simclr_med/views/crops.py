@@ -96,7 +96,7 @@ def _cut(image, parts, draws, recipe):
 
 
 def crop_parts(draws, sides, recipe):
-    """The share of the image's height and width that each crop has.
+    """Return the share of the image's height and width that each crop has.
 
     A "crop" is the first of ten attempts that lies inside the image, else the whole image. Its area
     is uniform in [min_area, 1] of the image's, its aspect uniform in 3/4 to 4/3 (in pixels: a view
@@ -130,10 +130,10 @@ def crop_parts(draws, sides, recipe):
 
 
 def boxes_in(parts, places, sides):
-    """Boxes `[V, 4]` of a share `parts` `[V, 2]` of the image, uniformly placed inside it.
+    """Return boxes `[V, 4]` (top, left, height, width), uniformly placed inside the image.
 
     Args:
-      parts: of height and width.
+      parts: shares `[V, 2]` of the image's height and width.
       places: uniform numbers `[V, 2]`.
       sides: of the image, int32 `[2]`.
     """
@@ -144,18 +144,18 @@ def boxes_in(parts, places, sides):
 
 
 def crop_and_resize(image, box, size):
-    """The box's pixels, bicubically resized without antialiasing, as SimCLR's: `[S, S, 3]`."""
+    """Return the box's pixels `[S, S, 3]`, resized bicubically, not antialiased, as SimCLR's."""
     crop = tf.slice(image, tf.pad(box[:2], [[0, 1]]), tf.concat([box[2:], [3]], axis=0))
     return tf.ensure_shape(tf.image.resize(crop, [size, size], "bicubic"), [size, size, 3])
 
 
 def angles(draws, degrees):
-    """Angles in radians, uniform in -degrees to degrees, from uniform numbers of any shape."""
+    """Return radians, uniform in -degrees to degrees, by uniform numbers of any shape."""
     return math.radians(degrees) * (2 * draws - 1)
 
 
 def crop_rotated(image, boxes, radians, size):
-    """Boxes of the image turned about its centre, resized: one bilinear resampling.
+    """Return boxes of the image turned about its centre, resized: one bilinear resampling.
 
     The image keeps its sides as it turns; what comes from outside is black.
 
@@ -181,7 +181,7 @@ def crop_rotated(image, boxes, radians, size):
 
 
 def rotate(images, radians):
-    """Images `[B, H, W, C]` turned about their centres, counter-clockwise; corners are black.
+    """Return images `[B, H, W, C]` turned about their centres, counter-clockwise; corners black.
 
     Args:
       images: float32.
@@ -221,9 +221,14 @@ def _resample(images, corners, scales, radians, sides):
 
 
 def evaluation_view(image, size, proportion=CROP_PROPORTION):
-    """The central square of `proportion` of the short side, `[size, size, 3]`; no randomness.
+    """Return the central square of an image, float32 `[size, size, 3]` in its value range.
 
-    Bicubic with antialiasing, which random crops have not: float32 in the image's value range.
+    Bicubic with antialiasing, which random crops have not.
+
+    Args:
+      image: `[H, W, 3]`.
+      size: pixels.
+      proportion: side of the square, as a share of the short side, in (0, 1].
     """
     shape = tf.shape(image)[:2]
     side = tf.cast(tf.round(proportion * tf.cast(tf.reduce_min(shape), tf.float32)), tf.int32)

@@ -8,18 +8,18 @@ from simclr_med.views.places import IN_SHARD
 
 
 def read(path):
-    """The image at `path`, a string scalar as in `Cases.paths`: uint8 `[H, W, 3]`."""
+    """Return the image at `path`, a string scalar as in `Cases.paths`: uint8 `[H, W, 3]`."""
     return decode(content(path))
 
 
 def content(path):
-    """The encoded image at `path`, a string scalar as in `Cases.paths`: a string scalar."""
+    """Return the encoded image at `path`, a string scalar as in `Cases.paths`: a string scalar."""
     in_shard = tf.strings.regex_full_match(path, IN_SHARD)
     return tf.cond(in_shard, lambda: _part(path), lambda: tf.io.read_file(path))
 
 
 def reader(paths):
-    """A function as `content` for the paths of one data set: all files, or all parts of shards."""
+    """Return a function as `content` for a data set's paths: all files, or all parts of shards."""
     return _part if re.fullmatch(IN_SHARD, str(paths[0])) else tf.io.read_file
 
 
@@ -33,6 +33,9 @@ def _part(path):
 
 
 def decode(content):
-    """JPEG, PNG, GIF or BMP bytes, a string scalar, to uint8 `[H, W, 3]`; a GIF's first frame."""
+    """Return JPEG, PNG, GIF or BMP bytes, a string scalar, as uint8 `[H, W, 3]`.
+
+    Of a GIF it is the first frame.
+    """
     image = tf.io.decode_image(content, channels=3, expand_animations=False)
     return tf.ensure_shape(image, [None, None, 3])

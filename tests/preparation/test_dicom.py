@@ -1,5 +1,8 @@
 """DICOM against pydicom and the formulas of the standard; ids and headers stay inside."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -128,6 +131,15 @@ def test_colours(tmp_path):
     index = rgb[..., 0]
     ours = dicom.render(write(tmp_path / "c", index, 8, "PALETTE COLOR", **tables))
     np.testing.assert_array_equal(ours[..., 1], colours["Green"][index] >> 8)
+    for c, entries in colours.items():  # entries of 8 bits in words of 16
+        tables[f"{c}PaletteColorLookupTableDescriptor"] = [256, 0, 8]
+        tables[f"{c}PaletteColorLookupTableData"] = (entries >> 8).astype("<u2").tobytes()
+    again = dicom.render(write(tmp_path / "d", index, 8, "PALETTE COLOR", **tables))
+    np.testing.assert_array_equal(again, ours)
+    deep = rgb.astype(np.uint16) * 16 + 7
+    np.testing.assert_array_equal(dicom.render(write(tmp_path / "e", deep, 12, "RGB")), rgb)
+    with pytest.raises(dicom.NotShownError, match="MONOCHROME2 of 3 samples"):
+        dicom.render(write(tmp_path / "f", rgb, 8, "MONOCHROME2"))
 
 
 def test_run_length_encoding(tmp_path):
@@ -224,7 +236,7 @@ def test_a_file_that_cannot_be_shown_is_a_problem(tmp_path):
     tree(tmp_path / "in")
     write(tmp_path / "in" / "cine.dcm", NumberOfFrames=2, PixelData=PIXELS.tobytes() * 2)
     with pytest.raises(InputError, match="2 frames"):
-        make(tmp_path / "in", tmp_path / "d", salt="s")
+        make(tmp_path / "in", tmp_path / "d", plain_ids=True)
     listed = pd.read_csv(tmp_path / "d.problems.csv")
     assert listed["file"].tolist() == ["cine.dcm"]
     assert len(make(tmp_path / "in", tmp_path / "d", allow=1, salt="s").table) == 6
@@ -232,7 +244,7 @@ def test_a_file_that_cannot_be_shown_is_a_problem(tmp_path):
 
 @pytest.mark.parametrize(
     "lost",
-    ["BitsStored", "Rows", "PixelRepresentation", "WindowCenter", "PhotometricInterpretation"],
+    ["BitsStored", "Rows", "PixelRepresentation", "PhotometricInterpretation"],
 )
 def test_a_header_that_lacks_something_is_no_crash(tmp_path, lost):
     path = write(tmp_path / "a.dcm", WindowCenter=1500, WindowWidth=1800)
@@ -268,6 +280,76 @@ def test_names_of_files_never_become_names_of_images(tmp_path):
     names = sorted(make(tmp_path / "in", tmp_path / "d", plain_ids=True).table["image"])
     assert "1.2.3.png" in names and len(names) == 3
     assert all(set(name.removesuffix(".png")) <= set("0123456789abcdef.") for name in names)
+
+
+def hurt(path, **values):
+    """Set elements of a DICOM file to bytes that are not of their kind."""
+    header = pydicom.dcmread(write(path))
+    for name, value in values.items():
+        raw = header[name]
+        raw = pydicom.dataelem.RawDataElement(raw.tag, raw.VR, len(value), value, 0, False, True)
+        dict.__setitem__(header._dict, raw.tag, raw)
+    header.save_as(path)
+
+
+def damaged_tree(folder):
+    """A tree in which all that can go wrong with a file does, each time beside a name."""
+    tree(folder)
+    rest = folder / "Mueller^Anna"
+    first = write(rest / "Anna first.dcm", SOPInstanceUID="1.2.77", StudyInstanceUID="1.2.7")
+    (rest / "Anna again.dcm").write_bytes(first.read_bytes())
+    write(rest / "Anna no study.dcm", StudyInstanceUID="")
+    write(rest / "Anna cine.dcm", NumberOfFrames=2, PixelData=PIXELS.tobytes() * 2)
+    write(rest / "Anna short.dcm", PixelData=b"\0\0")
+    write(rest / "Anna bad window.dcm", WindowCenter=5, WindowWidth=0)
+    hurt(rest / "Anna text.dcm", Rows=b"Mueller^Anna")
+    (rest / "Anna cut.dcm").write_bytes(first.read_bytes()[:200])
+    (rest / "Anna head.dcm").write_bytes(bytes(128) + b"DICMMueller^Anna")
+    for number, name in enumerate(("WindowCenter", "BitsStored", "PixelPaddingValue")):
+        path = rest / f"Anna {number}.dcm"
+        header = pydicom.dcmread(write(path))
+        header.add(pydicom.DataElement(name, "LO", "Mueller^Anna"))
+        header.save_as(path)
+
+
+SECRETS = ("Müller", "M\\u00fcller", "Mueller", "Anna", "anna", "P-0", "P-1", "1.2.77", "no study")
+
+
+def test_with_a_salt_no_name_gets_out_by_any_way(tmp_path):
+    damaged_tree(tmp_path / "in")
+    said = []
+    for more in ((), ("--allow_problems=20",)):
+        done = subprocess.run(
+            [sys.executable, "tools/prepare_data.py", "--source=dicom", "--salt=s",
+             f"--input={tmp_path / 'in'}", f"--output={tmp_path / 'd'}", *more],
+            capture_output=True, text=True,
+        )  # fmt: skip
+        said.append(done.stdout + done.stderr)
+        assert done.returncode == (0 if more else 2), done.stderr
+        assert "Traceback" not in done.stderr
+    listed = pd.read_csv(tmp_path / "d.problems.csv")
+    assert len(listed) >= 9 and (listed["file"] + listed["value"]).str.contains("plain_ids").all()
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    for path in written:
+        if tmp_path / "in" not in path.parents:
+            said += [str(path.relative_to(tmp_path)), path.read_bytes().decode("latin-1")]
+            said.append(path.read_bytes().decode("utf-8", "replace"))
+    for secret in SECRETS:
+        assert not [text[:300] for text in said if secret in text], secret
+
+
+def test_an_unknown_patient_is_no_person_under_a_salt_either(tmp_path):
+    for number, patient in enumerate(("Unknown", "unknown", "", "P-1")):
+        write(tmp_path / "in" / str(number), PatientID=patient, StudyInstanceUID=f"1.{number}")
+    found = make(tmp_path / "in", tmp_path / "d", salt="s").table
+    assert sorted(found["patient_id"] == "") == [False, True, True, True]
+
+
+def test_burned_in_text_is_said(tmp_path):
+    write(tmp_path / "in" / "a", BurnedInAnnotation="YES")
+    write(tmp_path / "in" / "b", BurnedInAnnotation="NO")
+    make(tmp_path / "in", tmp_path / "d", salt="s")
+    assert "1 images say that text is burned" in (tmp_path / "d" / "card.md").read_text()
 
 
 def test_where_there_is_no_dicom(tmp_path):

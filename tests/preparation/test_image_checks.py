@@ -1,5 +1,8 @@
 """Images as they lie on disk: what training could not read is said."""
 
+import io
+import struct
+
 import numpy as np
 import pytest
 from pictures import names_of, write_pictures
@@ -14,7 +17,8 @@ MISSING = "missing.jpg"
 PROBLEMS = {
     "deep.png": "16-bit", "scan.tif": "is TIFF", "deep.tif": "is TIFF", "web.webp": "is WEBP",
     "tiny.png": "7 x 30", "cut.jpg": "truncated", "text.jpg": "no image", "empty.jpg": "empty file",
-    "missing.jpg": "is missing", "palette.bmp": "misreads", "bits.bmp": "misreads", "cut.gif": "",
+    "missing.jpg": "is missing", "palette.bmp": "misread", "bits.bmp": "cannot be read by training",
+    "cut.gif": "",
 }  # fmt: skip
 NOTES = {
     "named.png": "another suffix", "turned.jpg": "EXIF rotation", "clear.png": "transparent",
@@ -65,6 +69,71 @@ def test_training_reads_what_has_no_problem_as_pillow_does(folder):
             assert apart.mean() <= 3 and apart.max() <= 20, name
         else:
             assert apart.max() == 0, name
+
+
+def damaged(content):
+    """Yield (what was done, the bytes after it)."""
+    for number in range(1, 21):
+        yield f"cut by {number}", content[:-number]
+    half = len(content) // 2
+    yield "second half zeroed", content[:half] + bytes(len(content) - half)
+    yield "middle zeroed", content[:half] + bytes(40) + content[half + 40 :]
+    yield "a bit turned", content[:half] + bytes([content[half] ^ 1]) + content[half + 1 :]
+    yield "more at the end", content + b"more"
+
+
+@pytest.mark.parametrize(
+    "name", ["plain.jpg", "grey.png", "palette.png", "clear.png", "picture.gif", "windows.bmp"]
+)
+def test_training_reads_every_damaged_file_that_has_no_problem(name, folder, tmp_path):
+    hurt = dict(damaged((folder / name).read_bytes()))
+    for what, content in hurt.items():
+        (tmp_path / what).write_bytes(content)
+    seen = checks.files_decoded(tmp_path, list(hurt), judge_for_training)
+    for what, problem, width, height in zip(
+        hurt, seen["problem"], seen["width"], seen["height"], strict=True
+    ):
+        if not problem:
+            assert read(str(tmp_path / what)).shape == (height, width, 3)
+    if name.endswith(".png"):
+        cut = seen["problem"][:20]
+        assert (cut != "").all() and cut.str.contains("--shortest_side").sum() >= 12
+
+
+def test_what_lacks_but_its_end_is_rewritten_whole(folder, tmp_path):
+    content = (folder / "clear.png").read_bytes()
+    expected = rewrite(folder / "clear.png", None)
+    for number in range(1, 13):
+        (tmp_path / "a.png").write_bytes(content[:-number])
+        assert rewrite(tmp_path / "a.png", None) == expected
+
+
+def gif_on_a_canvas(width, height, left=0, top=0):
+    """A GIF whose one frame of 40 x 30 lies on a canvas of another size."""
+    buffer = io.BytesIO()
+    Image.fromarray(np.arange(1200, dtype=np.uint8).reshape(30, 40)).save(buffer, "GIF")
+    content = bytearray(buffer.getvalue())
+    content[6:10] = struct.pack("<HH", width, height)
+    place = content.index(b",\0\0\0\0" + struct.pack("<HH", 40, 30))
+    content[place + 1 : place + 5] = struct.pack("<HH", left, top)
+    return bytes(content)
+
+
+@pytest.mark.parametrize("canvas", [(60, 50), (40, 31), (60, 50, 7, 9), (50, 30, 10, 0)])
+def test_a_gif_smaller_than_its_canvas_is_a_problem_that_rewriting_mends(canvas, tmp_path):
+    (tmp_path / "a.gif").write_bytes(gif_on_a_canvas(*canvas))
+    problem = checks.files_decoded(tmp_path, ["a.gif"], judge_for_training)["problem"][0]
+    assert "training" in problem and "--shortest_side" in problem
+    assert checks.files_decoded(tmp_path, ["a.gif"], judge_for_rewriting)["problem"][0] == ""
+    with Image.open(io.BytesIO(rewrite(tmp_path / "a.gif", None)[0])) as image:
+        assert image.size == canvas[:2]
+
+
+def test_a_transparent_gif_is_noted_whatever_lies_below(tmp_path):
+    white = Image.fromarray(np.full((40, 40), 255, np.uint8)).quantize(2)
+    white.save(tmp_path / "a.gif", transparency=white.getpixel((0, 0)))
+    seen = checks.files_decoded(tmp_path, ["a.gif"], judge_for_training)
+    assert seen["problem"][0] == "" and "transparent" in seen["note"][0]
 
 
 def test_a_damaged_file_of_any_format_is_a_problem_and_no_crash(folder, tmp_path):

@@ -4,8 +4,8 @@ import io
 
 import numpy as np
 import pytest
-from pictures import DEEP, SMOOTH, names_of, write_pictures
-from PIL import Image
+from pictures import DEEP, SMOOTH, exif, names_of, write_pictures
+from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
 from simclr_med.preparation.images.rewriting import rewrite
 
@@ -42,6 +42,58 @@ def test_rewriting_is_upright_on_white_and_stretched(folder):
     for name in ("deep.png", "deep.tif"):
         expected = np.round(255.0 * (DEEP - DEEP.min()) / span)
         np.testing.assert_array_equal(np.asarray(rewritten(folder / name)[0]), expected)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_all_orientations_are_made_upright(orientation, tmp_path):
+    SMOOTH.save(tmp_path / "a.png", exif=exif(orientation))
+    with Image.open(tmp_path / "a.png") as image:
+        upright = np.asarray(ImageOps.exif_transpose(image))
+    np.testing.assert_array_equal(np.asarray(rewritten(tmp_path / "a.png")[0]), upright)
+
+
+SECRET = "Anna Mueller"
+
+
+def told_everywhere(folder):
+    """Write pictures whose metadata name a person in every place that a format has."""
+    tags = exif(3)
+    tags[0x010E] = tags[0x013B] = SECRET  # description, artist
+    text = PngImagePlugin.PngInfo()
+    text.add_text("Patient", SECRET)
+    text.add_text("Comment", SECRET, zip=True)
+    text.add_itxt("Author", SECRET)
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes() + SECRET.encode()
+    xmp = f"<x>{SECRET}</x>".encode()
+    clear = Image.merge("RGBA", (*SMOOTH.split(), SMOOTH.convert("L")))
+    pictures = {"L": SMOOTH.convert("L"), "RGB": SMOOTH, "P": SMOOTH.quantize(9), "RGBA": clear,
+                "I;16": Image.fromarray(DEEP)}  # fmt: skip
+    for mode, picture in pictures.items():
+        name = mode.replace(";", "")
+        picture.save(folder / f"{name}.png", pnginfo=text, exif=tags, icc_profile=profile)
+        picture.save(folder / f"{name}.tif", exif=tags, icc_profile=profile)
+        if mode in ("L", "RGB"):
+            picture.save(folder / f"{name}.jpg", exif=tags, comment=SECRET, icc_profile=profile,
+                         xmp=xmp)  # fmt: skip
+        if mode in ("P", "L"):
+            picture.save(folder / f"{name}.gif", comment=SECRET)
+        if mode in ("RGB", "RGBA"):
+            picture.save(folder / f"{name}.webp", exif=tags, icc_profile=profile, xmp=xmp)
+    return sorted(folder.iterdir())
+
+
+@pytest.mark.parametrize("side", [None, 24])
+def test_nothing_but_pixels_is_rewritten(side, tmp_path):
+    for path in told_everywhere(tmp_path):
+        told = path.read_bytes()
+        with Image.open(path) as image:
+            told += repr(image.info).encode()  # what a file has packed
+        assert SECRET.encode() in told, path.name
+        content, _ = rewrite(path, side)
+        with Image.open(io.BytesIO(content)) as image:
+            image.load()
+            left = {name for name in image.info if not name.startswith("jfif")}
+            assert SECRET.encode() not in content and not image.getexif() and not left
 
 
 def test_a_shortest_side_shrinks_and_never_enlarges(folder):

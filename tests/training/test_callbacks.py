@@ -9,11 +9,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from kill_runs import weights
+from kill_runs import same, weights
 
 import simclr_med
+from simclr_med import distribute
+from simclr_med.config.fields import DistributeConfig
 from simclr_med.encoders import checkpoint
-from simclr_med.errors import RunError
+from simclr_med.errors import InputError, RunError
 from simclr_med.training import callbacks, checkpoints
 
 STEPS = 7
@@ -101,9 +103,67 @@ def test_the_device_is_read_every_so_many_steps():
 def test_steps_are_counted_within_executions(tmp_path):
     trained = model()
     trained.compile("sgd", steps_per_execution=2)
-    saves = simclr_med.Checkpoints(tmp_path, every=100)
-    trained.fit(batches().take(6), verbose=0, callbacks=[saves])
-    assert checkpoint.steps(tmp_path) == [6] and int(trained.optimizer.iterations) == 6
+    made = [
+        simclr_med.RunLog(tmp_path, every=3),
+        simclr_med.Monitor(tmp_path, lambda: {"number": 1.0}, every=3),
+        simclr_med.Checkpoints(tmp_path, every=3, keep=9),
+    ]
+    trained.fit(batches().take(6), verbose=0, callbacks=made)
+    # Of the multiples of 3 one lies within an execution, which is told when it is done.
+    assert checkpoint.steps(tmp_path) == [4, 6] and int(trained.optimizer.iterations) == 6
+    for file in ("log.csv", "monitor.csv"):
+        assert [row["step"] for row in rows(tmp_path / file)] == ["4", "6"]
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_callbacks_work_in_the_fit_of_any_model(replicas, tmp_path):
+    settings = DistributeConfig(strategy="mirrored" if replicas > 1 else "one", cpu_devices=2)
+    with distribute.strategy_of(settings).scope():
+        other = keras.Sequential([keras.Input([4]), keras.layers.Dense(3, activation="softmax")])
+        other.compile("sgd", "categorical_crossentropy", metrics=["accuracy"])
+    log, divergence = simclr_med.RunLog(tmp_path, read_every=3), simclr_med.RefuseDivergence()
+    monitor = simclr_med.Monitor(tmp_path, lambda: {"number": 1.0}, every=5)
+    saves = simclr_med.Checkpoints(tmp_path, 4, before_save=(log.write, divergence.read))
+    made = [log, divergence, simclr_med.StopOnSigterm(), monitor, saves]
+    for _ in range(2):
+        history = other.fit(batches(), verbose=0, callbacks=made).history
+    found = rows(tmp_path / "log.csv")
+    assert [row["step"] for row in found] == [f"{step}" for step in range(1, 2 * STEPS + 1)]
+    np.testing.assert_allclose(float(found[-1]["loss"]), history["loss"][0], rtol=1e-4)
+    assert [row["step"] for row in rows(tmp_path / "monitor.csv")] == ["5", "7", "10", "14"]
+    assert checkpoint.steps(tmp_path) == [12, 14]
+    with pytest.raises(RunError, match="the loss is nan at step 17"):
+        other.fit(batches(broken=3), verbose=0, callbacks=made)
+    saves.close()
+    assert checkpoint.steps(tmp_path) == [14, 16]
+
+
+def test_a_folder_of_a_longer_training_is_refused_and_stays(tmp_path):
+    model().fit(batches(), verbose=0, callbacks=[simclr_med.Checkpoints(tmp_path, every=2)])
+    before = weights(tmp_path)
+    with pytest.raises(InputError, match=f"holds step {STEPS}, and training begins after step 0"):
+        model().fit(batches(), verbose=0, callbacks=[simclr_med.Checkpoints(tmp_path, every=2)])
+    assert same(before, weights(tmp_path)) and checkpoint.steps(tmp_path) == [6, STEPS]
+
+
+def test_callbacks_serve_another_training_after_one_that_failed(tmp_path):
+    before = signal.getsignal(signal.SIGTERM)
+    stop, saves = simclr_med.StopOnSigterm(), simclr_med.Checkpoints(tmp_path / "a", every=2)
+
+    def fail():
+        raise KeyboardInterrupt
+
+    divergence = simclr_med.RefuseDivergence(read_every=100)
+    made = [divergence, stop, saves]
+    with pytest.raises(KeyboardInterrupt):
+        model().fit(batches(broken=1), verbose=0, callbacks=[*made, at_step(1, fail)])
+    another = model()
+    another.fit(batches().take(3), verbose=0, callbacks=made)
+    assert signal.getsignal(signal.SIGTERM) == before
+    variables = checkpoint.named_training_variables(another)
+    assert checkpoint.steps(tmp_path / "a") == [2, 3]
+    for name, value in weights(tmp_path / "a").items():
+        np.testing.assert_array_equal(value, variables[name].numpy(), err_msg=name)
 
 
 def test_divergence_names_its_step_and_is_never_saved(tmp_path):

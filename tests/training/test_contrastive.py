@@ -1,16 +1,21 @@
 """The contrastive model as a Keras model: `fit`, `evaluate`, `predict`, saving, two replicas."""
 
+import os
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
 import reference
 import tensorflow as tf
+from conftest import ROOT
 
 import simclr_med
 from simclr_med import distribute
 from simclr_med.config.fields import DistributeConfig
 from simclr_med.config.recipes import Recipe
-from simclr_med.encoders import heads
+from simclr_med.encoders import bit, heads
 from simclr_med.training import contrastive
 from simclr_med.views import augment
 from simclr_med.views.changing import ChangeView
@@ -87,8 +92,9 @@ def test_history_is_the_mean_of_the_steps_losses():
     np.testing.assert_allclose(history["loss"], [np.mean(each)], rtol=1e-5)
 
 
-def test_two_replicas_tell_what_one_does():
-    data = tf.data.Dataset.from_tensor_slices(tuple(pairs())).batch(BATCH)
+@pytest.mark.parametrize("batch", [BATCH, 7, 11])  # 12 pairs: all batches alike; 7, 5; 11, 1
+def test_two_replicas_tell_what_one_does(batch):
+    data = tf.data.Dataset.from_tensor_slices(tuple(pairs())).batch(batch)
     told = {}
     strategy = distribute.strategy_of(DistributeConfig(strategy="mirrored", cpu_devices=2))
     for name, chosen in (("one", tf.distribute.get_strategy()), ("two", strategy)):
@@ -100,6 +106,19 @@ def test_two_replicas_tell_what_one_does():
         assert one.keys() == two.keys()
         for key in one:
             np.testing.assert_allclose(one[key], two[key], rtol=1e-3, err_msg=key)
+
+
+def test_a_part_that_the_loss_does_not_reach_is_told():
+    class Unused(keras.layers.Dense):
+        def build(self, shape):
+            super().build(shape)
+            self.add_weight("unused", [2, 2])
+
+    projection = keras.Sequential([keras.Input([16]), Unused(4)])
+    trained = simclr_med.ContrastiveModel(model().encoder, projection)
+    trained.compile("sgd")
+    with pytest.raises(ValueError, match="the loss does not depend on .*unused"):
+        trained.fit(*pairs(), verbose=0)
 
 
 def test_a_saved_model_goes_on_as_if_it_had_not_been_saved(tmp_path):
@@ -116,6 +135,29 @@ def test_a_saved_model_goes_on_as_if_it_had_not_been_saved(tmp_path):
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
     for a, b in zip(weights(trained), weights(loaded), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+
+
+def test_a_saved_model_of_our_own_layers_loads_in_another_process(tmp_path):
+    images = keras.Input([SIZE, SIZE, 3])
+    x = bit.StandardizedConv2D(8, 3)(images)
+    x = bit.GroupNormalization(4)(x)
+    encoder = keras.Model(images, keras.layers.GlobalAveragePooling2D()(x))
+    trained = simclr_med.ContrastiveModel(encoder, heads.build_projection_head(8, 2, 4))
+    trained.compile(optimizer=simclr_med.LARS(simclr_med.WarmUpCosine(0.3, 2, 10)))
+    one, two = pairs()
+    trained.fit(one, two, batch_size=BATCH, verbose=0)
+    trained.save(tmp_path / "a.keras")
+    np.save(tmp_path / "images.npy", one)
+    code = (
+        "import keras, numpy as np\n"
+        "loaded = keras.models.load_model('a.keras')\n"
+        "assert loaded.optimizer.iterations.numpy() == 3\n"
+        "np.save('projections.npy', loaded.predict(np.load('images.npy'), verbose=0))\n"
+    )
+    paths = {"PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, env=os.environ | paths)
+    found = np.load(tmp_path / "projections.npy")
+    np.testing.assert_allclose(found, trained.predict(one, verbose=0), rtol=1e-4, atol=1e-5)
 
 
 def test_a_model_that_makes_its_views_is_saved_with_that_layer(tmp_path):

@@ -154,7 +154,7 @@ def test_an_output_does_not_depend_on_the_rest_of_the_batch(data_dir, tmp_path):
 
 
 def test_restore_lists_what_differs(data_dir, tmp_path, pretrained):
-    config = pretraining(data_dir, tmp_path / "x", width=0.125)
+    config = pretraining(data_dir, tmp_path / "x", width=0.25)
     with pytest.raises(InputError, match="encoder/stem_conv/kernel.* in the checkpoint"):
         networks.initialise(networks.build(config), f"run:{pretrained}")
 

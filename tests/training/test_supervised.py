@@ -64,14 +64,51 @@ def test_fit_and_evaluate_are_those_of_keras_with_its_loss(task, weighted):
 def test_a_dict_and_class_numbers_train_the_same():
     x, y, _ = examples("multiclass")
     numbers = y.argmax(1)
-    trained = [model(), model()]
+    trained = [model(), model(), model()]
     settings = {"batch_size": BATCH, "shuffle": False, "verbose": 0}
     trained[0].fit({"images": x, "targets": y}, **settings)
     trained[1].fit(x, numbers, **settings)
-    for a, b in zip(*[each.get_weights() for each in trained], strict=True):
+    trained[2].fit(x, numbers[:, None].astype(np.uint8), **settings)
+    for a, b, c in zip(*[each.get_weights() for each in trained], strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-6)
+        np.testing.assert_array_equal(b, c)
     with pytest.raises(ValueError, match="a batch is .images, targets. or a dict"):
         trained[0].fit({"images": x}, **settings)
+
+
+def test_a_single_finding_may_be_a_vector():
+    x, y, _ = examples("multilabel")
+    losses = []
+    for part in (y[:, 0], y[:, :1]):
+        keras.utils.set_random_seed(0)
+        one = keras.Sequential([keras.Input([D]), keras.layers.Dense(1)])
+        trained = simclr_med.SupervisedModel(one, task="multilabel")
+        trained.compile("sgd")
+        losses.append(trained.evaluate(x, part, verbose=0))
+    assert losses[0] == losses[1]
+
+
+@pytest.mark.parametrize(
+    ("task", "targets", "problem"),
+    [
+        ("multiclass", np.eye(K + 1)[[0] * N], r"targets are \[B, 3\], or class numbers \[B\]"),
+        ("multilabel", np.ones(N), r"multilabel targets are \[B, 3\], as the network has 3"),
+        ("multiclass", np.full(N, K), "class numbers are 0 to 2; a batch has"),
+        ("multiclass", np.full(N, -1), "class numbers are 0 to 2; a batch has"),
+    ],
+)
+def test_targets_that_do_not_fit_the_network_are_told(task, targets, problem):
+    with pytest.raises((ValueError, tf.errors.InvalidArgumentError), match=problem):
+        model(task).fit(examples(task)[0], targets, verbose=0)
+
+
+def test_metrics_of_class_numbers_see_class_numbers():
+    x, y, _ = examples("multiclass")
+    trained = model(metrics=["sparse_categorical_accuracy", "accuracy"])
+    found = trained.evaluate(x, y.argmax(1), return_dict=True, verbose=0)
+    hits = trained.predict(x, verbose=0).argmax(1) == y.argmax(1)
+    for name in ("sparse_categorical_accuracy", "accuracy"):
+        np.testing.assert_allclose(found[name], hits.mean(), rtol=1e-6)
 
 
 def test_unknown_findings_count_nowhere():

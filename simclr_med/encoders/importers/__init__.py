@@ -51,12 +51,12 @@ class Imported:
 
 
 def load(source):
-    """The module of a source: "simclr", "bit", "keras" or "run"."""
+    """Return the module of a source: "simclr", "bit", "keras" or "run"."""
     return importlib.import_module(f"{__name__}.{source}")
 
 
 def write(imported, folder):
-    """Writes the folder of an `Imported`: config.json, input.json, checkpoints/0.
+    """Write the folder of an `Imported`: config.json, input.json, checkpoints/0.
 
     Raises:
       InputError: `folder` is there already; a variable has no counterpart or another shape, or
@@ -88,7 +88,7 @@ def write(imported, folder):
 
 
 def refuse_unknown(path, names, project):
-    """Raises `InputError` where a file has variables that are not known in its format."""
+    """Raise `InputError` where a file has variables that are not known in its format."""
     if names:
         listed = "\n  ".join(sorted(names)[: checkpoint.LISTED])
         raise InputError(f"{path} has variables that {project} does not have:\n  {listed}")

@@ -31,7 +31,7 @@ TOP_NAMES = {
 
 
 def read(path):
-    """The `Imported` of a file; its classifier is left out."""
+    """Return the `Imported` of a file; its classifier is left out."""
     arrays = _arrays(path)
     names = {name: _ours(name) for name in arrays if name not in HEAD}
     refuse_unknown(path, [name for name, ours in names.items() if ours is None], PROJECT)

@@ -27,7 +27,7 @@ HEAD = tuple(f"{layer}/{weight}" for layer in HEADS for weight in ("kernel", "bi
 
 
 def read(path):
-    """The `Imported` of a file; its classifier is left out."""
+    """Return the `Imported` of a file; its classifier is left out."""
     arrays = _arrays(path)
     left_out = tuple(name for name in HEAD if arrays.pop(name, None) is not None)
     names = {name: _ours(name) for name in arrays}

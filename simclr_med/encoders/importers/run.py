@@ -6,7 +6,7 @@ from simclr_med.encoders.importers import Imported
 
 
 def read(path):
-    """The `Imported` of the work folder of a run that has ended."""
+    """Return the `Imported` of the work folder of a run that has ended."""
     config = load_config(path)
     nets = networks.build(config)
     folder = networks.last_checkpoint(path)

@@ -79,7 +79,7 @@ class _Parts:
 
 
 def read(path):
-    """The `Imported` of a checkpoint, by prefix (.../model.ckpt-250228) or folder; a SavedModel."""
+    """Return the `Imported` of a SavedModel or checkpoint (.../model.ckpt-250228, or folder)."""
     prefix = _prefix(path)
     try:
         reader = tf.train.load_checkpoint(prefix)

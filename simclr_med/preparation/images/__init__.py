@@ -3,5 +3,5 @@
     seen = files_decoded(root, names, judge_for_training)  # checks, by a judge of judges
     content, suffix = rewrite(path, shortest_side=256)
 
-near_duplicates finds those that look nearly the same.
+depth says how many bits a sample has; near_duplicates finds those that look nearly the same.
 """

@@ -16,6 +16,7 @@ import pandas as pd
 from PIL import Image
 
 from simclr_med import files
+from simclr_med.preparation.images.rewriting import plain_image
 
 COLUMNS = ("width", "height", "sha256", "perceptual", "problem", "note")
 UNKNOWN = (0, 0, "", "", "", "")
@@ -48,7 +49,8 @@ def files_decoded(root, names, judge, *, fingerprint=None, workers=0, progress=N
     Args:
       root, names: the folder, and paths below it.
       judge: of `judges`, says what is wrong with a decoded image.
-      fingerprint: a function from a Pillow image to the text in the column perceptual, or None.
+      fingerprint: a function from a plain Pillow image to the text in the column perceptual, or
+        None.
       workers: threads, 0 for one a core.
       progress: called with (what, done, all), or None.
     """
@@ -103,7 +105,9 @@ def _decoded(path, judge, fingerprint):
         with Image.open(io.BytesIO(content)) as image:
             image.load()
             problem, note = judge(image, content, path)
-            looks = fingerprint(image) if fingerprint and not problem else ""
+            looks = ""
+            if fingerprint and not problem:
+                looks = fingerprint(plain_image(image, content))
             return *image.size, digest, looks, problem, note
     except Exception as error:  # damaged files raise whatever their format's reader meets
         # Pillow names its own buffer where it knows no format.

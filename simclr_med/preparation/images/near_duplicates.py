@@ -6,8 +6,6 @@ pairs = near_pairs([difference_hash(image) for image in images], distance=12)
 import numpy as np
 from PIL import Image
 
-from simclr_med.preparation.images.rewriting import plain_image
-
 BITS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).sum(axis=1)  # set in a byte
 
 
@@ -15,9 +13,9 @@ def difference_hash(image):
     """Return 256 bits in hexadecimal: whether each of 16 x 16 places is darker than its right.
 
     Args:
-      image: a Pillow image.
+      image: a Pillow image of 8 bits, such as `rewriting.plain_image` returns.
     """
-    small = plain_image(image).convert("L").resize((17, 16), Image.Resampling.BOX)
+    small = image.convert("L").resize((17, 16), Image.Resampling.BOX)
     values = np.asarray(small, np.int16)
     return np.packbits(values[:, 1:] > values[:, :-1]).tobytes().hex()
 

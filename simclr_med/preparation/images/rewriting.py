@@ -4,11 +4,18 @@ content, suffix = rewrite("images/a.tif", shortest_side=256)
 """
 
 import io
+import pathlib
 
-import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
-DEEP = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")  # Pillow's modes beyond 8 bits
+from simclr_med.preparation.images.depth import declared_bits, plain_from_deep
+
+EXIF_ORIENTATION = 0x0112
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90,
+}  # fmt: skip
 LOSSY = ("JPEG", "MPO")
 QUALITY = 95
 
@@ -16,8 +23,8 @@ QUALITY = 95
 def rewrite(path, shortest_side):
     """Return an image's file as training reads it best.
 
-    16-bit and float greyscale is stretched from its own least to its own largest value; what is
-    transparent lies on white; CMYK and palettes become RGB.
+    What has more than 8 bits is stretched from its own least to its own largest value; what is
+    transparent lies on white; CMYK and palettes become RGB. Pixels alone stay: no EXIF, no text.
 
     Args:
       path: of an image that Pillow opens.
@@ -31,9 +38,12 @@ def rewrite(path, shortest_side):
       ValueError: it cannot be read; says why.
     """
     try:
-        with Image.open(path) as image:
+        content = pathlib.Path(path).read_bytes()
+        with Image.open(io.BytesIO(content)) as image:
             lossy = image.format in LOSSY
-            plain = plain_image(ImageOps.exif_transpose(image))
+            turn = UPRIGHT.get(image.getexif().get(EXIF_ORIENTATION))
+            plain = plain_image(image, content)
+        plain = plain if turn is None else plain.transpose(turn)
     except Exception as error:  # damaged files raise whatever their format's reader meets
         raise ValueError(str(error) or type(error).__name__) from None
     if shortest_side and min(plain.size) > shortest_side:
@@ -68,13 +78,17 @@ def png(pixels):
     return buffer.getvalue()
 
 
-def plain_image(image):
-    """Return a Pillow image as "L" or "RGB", without what its file says beyond the pixels."""
-    if image.mode in DEEP:
-        values = np.asarray(image, np.float64)
-        low, high = np.nanmin(values), np.nanmax(values)
-        scaled = (values - low) * (255 / (high - low) if high > low else 0)
-        return Image.fromarray(np.round(np.nan_to_num(scaled)).astype(np.uint8))
+def plain_image(image, content):
+    """Return a Pillow image as "L" or "RGB", without what its file says beyond the pixels.
+
+    Args:
+      image: Pillow's, of the bytes `content`.
+
+    Raises:
+      ValueError: it has more than 8 bits of a kind that is not handled.
+    """
+    if declared_bits(image, content) > 8:
+        return plain_from_deep(image, content)
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         over = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", over.size, "white"), over).convert("RGB")

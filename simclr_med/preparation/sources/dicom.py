@@ -12,7 +12,7 @@ from simclr_med.data.problems import Problem
 from simclr_med.errors import InputError
 from simclr_med.preparation import dicom
 from simclr_med.preparation.source_files import not_found
-from simclr_med.preparation.source_table import FILE, ROW, Records
+from simclr_med.preparation.source_table import FILE, ROW, Records, blank_unknown
 
 TITLE = "A tree of DICOM files"
 LOOKS_FOR = "DICOM files (.dcm, .dicom or without a suffix), single images"
@@ -29,7 +29,8 @@ OPTIONS = {
         "help": "of CR, DX, XC, ES, DMS ...: those to keep, commas between; none: all",
     },
 }
-TAGS = ("PatientID", "StudyInstanceUID", "SOPInstanceUID", "ViewPosition", "Modality")
+TAGS = ("PatientID", "StudyInstanceUID", "SOPInstanceUID", "ViewPosition", "Modality",
+        "BurnedInAnnotation")  # fmt: skip
 UID = re.compile(r"[0-9]+(\.[0-9]+)*")
 SUFFIXES = (".dcm", ".dicom", "")
 PREAMBLE = 128
@@ -49,8 +50,10 @@ def read(folder, options):
         raise not_found(folder, sys.modules[__name__])
     columns = ["image", "case_id", "patient_id", "view", "modality", FILE, ROW]
     table = pd.DataFrame(tree.rows, columns=columns)
+    # Before they are hashed: after it no one sees that an id only says that it is unknown.
+    table["patient_id"] = blank_unknown(table["patient_id"].astype(str)).map(ids.code)
     return Records(
-        name=pathlib.Path(folder).name,
+        name="dicom" if ids.salt else pathlib.Path(folder).name,
         task="multiclass",
         table=table.assign(split="unlabelled", labels=""),
         image_root=folder,
@@ -66,12 +69,19 @@ class _Ids:
 
     def __init__(self, salt):
         self.salt = salt
-        how = "hashed with a salt (HMAC-SHA-256)." if salt else "as in the files."
-        self.note = f"Ids of patients and studies are {how}"
+        how = "hashed with a salt (HMAC-SHA-256)" if salt else "as in the files"
+        self.note = f"Ids of patients and studies are {how}."
 
     def code(self, text):
         """Return the id that stands for `text`; "" stays, for it is unknown."""
         return self._hashed(text) if text and self.salt else text
+
+    def file(self, inside):
+        """Return what the file `inside` the folder is called in tables and messages.
+
+        Its name may hold a patient's, so that with a salt it is hashed.
+        """
+        return f"{self._hashed(inside)} (--plain_ids names it)" if self.salt else inside
 
     def image_name(self, uid, inside):
         """Return the name of the image with that SOPInstanceUID, in the file `inside` the folder.
@@ -97,48 +107,56 @@ class _Tree:
     def __init__(self, folder, ids, wanted):
         self.folder, self.ids, self.wanted = folder, ids, wanted
         self.rows, self.place, self.problems = [], {}, []
-        self.other = self.unwanted = 0
-        pydicom = dicom.library()
+        self.other = self.unwanted = self.burned_in = 0
+        dicom.library()
         for path in sorted(file for file in folder.rglob("*") if file.is_file()):
             if path.suffix.lower() not in SUFFIXES or not _is_dicom(path):
                 self.other += 1
                 continue
             try:
-                header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(TAGS))
+                header = dicom.read_header(path, stop_before_pixels=True, specific_tags=list(TAGS))
                 values = [str(header.get(tag) or "") for tag in TAGS]
-            except Exception as error:  # a damaged header raises errors of many kinds
-                self._refuse("file", path, f"cannot be read: {error}")
-                continue
-            self._add(path, *values)
+            except dicom.NotShownError as error:
+                self._refuse("file", path, str(error))
+            except Exception as error:  # a value's own, which quotes it
+                self._refuse("file", path, f"has a damaged header ({type(error).__name__})")
+            else:
+                self._add(path, *values)
 
     def notes(self):
         """Return sentences on the files that were passed over."""
         said = {
             f"{self.other} files are not DICOM and were passed over.": self.other,
             f"{self.unwanted} images of other modalities were left out.": self.unwanted,
+            f"{self.burned_in} images say that text is burned into their pixels, which may name "
+            "the patient (BurnedInAnnotation).": self.burned_in,
         }
         return [sentence for sentence, number in said.items() if number]
 
-    def _add(self, path, patient, study, image, view, modality):
+    def _add(self, path, patient, study, image, view, modality, burned_in):
         if self.wanted and modality not in self.wanted:
             self.unwanted += 1
             return
         if not study:
             self._refuse("StudyInstanceUID", path, "is empty: a case is a study")
             return
-        inside = path.relative_to(self.folder).as_posix()
-        name = self.ids.image_name(image, inside)
+        name = self.ids.image_name(image, self._inside(path))
         if name in self.place:
-            earlier = self.place[name].relative_to(self.folder)
+            earlier = self.ids.file(self._inside(self.place[name]))
             self._refuse("SOPInstanceUID", path, f"is the same image as {earlier}")
             return
         self.place[name] = path
-        code = self.ids.code
-        self.rows.append((name, code(study), code(patient), view, modality, inside, 0))
+        self.burned_in += burned_in.upper() == "YES"
+        study, file = self.ids.code(study), self.ids.file(self._inside(path))
+        self.rows.append((name, study, patient, view, modality, file, 0))
 
     def _refuse(self, column, path, reason):
-        inside = path.relative_to(self.folder).as_posix()
-        self.problems.append(Problem(str(self.folder), None, column, inside, reason))
+        tree = "--input" if self.ids.salt else str(self.folder)
+        file = self.ids.file(self._inside(path))
+        self.problems.append(Problem(tree, None, column, file, reason))
+
+    def _inside(self, path):
+        return path.relative_to(self.folder).as_posix()
 
 
 def _is_dicom(path):
