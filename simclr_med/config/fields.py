@@ -77,7 +77,7 @@ class DataConfig:
         identity=False,
     )
     cache_gib: float = setting(
-        1.0,
+        0.25,
         "GiB that they may take, at most half of the memory; the first images that fit are kept",
         POSITIVE,
         modes=AUGMENTING,
