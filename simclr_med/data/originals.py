@@ -42,7 +42,9 @@ def originals_of(config, paths, worker=0):
     elif config.data.cache == "memory":
         yield keep_in_memory(paths, room)
     else:
-        file = pathlib.Path(config.work_dir) / f"decoded-{worker}.cache"
+        # Another machine's claim may come later: it looks for the folder, and past hidden files.
+        file = pathlib.Path(config.work_dir) / f".decoded-{worker}.cache"
+        file.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield keep_on_disk(paths, room, file)
         finally:

@@ -87,8 +87,8 @@ def test_an_unreadable_image_is_met_by_its_visitor(tmp_path):
 
 
 def test_the_file_goes_with_the_run(paths, tmp_path):
-    file = tmp_path / "decoded-3.cache"
-    given = {"data_dir": "none", "work_dir": str(tmp_path), "cache": "disk"}
+    file = tmp_path / "run" / ".decoded-3.cache"
+    given = {"data_dir": "none", "work_dir": str(tmp_path / "run"), "cache": "disk"}
     with originals.originals_of(make_config("pretrain", given), paths, worker=3) as kept:
         assert file.stat().st_size == kept.sizes.sum() + 1 > 1
     assert not file.exists()
