@@ -21,6 +21,7 @@ else:
 AsynchronousCallback = _stack.AsynchronousCallback
 BatchNormalization = _stack.BatchNormalization
 SlotOptimizer = _stack.SlotOptimizer
+adamw = _stack.adamw
 apply_sums = _stack.apply_sums
 build_optimizer = _stack.build_optimizer
 inner = _stack.inner
@@ -29,6 +30,7 @@ learning_rate = _stack.learning_rate
 loss_scale = _stack.loss_scale
 loss_scaling = _stack.loss_scaling
 optimizer_variables = _stack.optimizer_variables
+path = _stack.path
 precision = _stack.precision
 scaled = _stack.scaled
 unallocated_variable = _stack.unallocated_variable
@@ -38,6 +40,7 @@ __all__ = [
     "AsynchronousCallback",
     "BatchNormalization",
     "SlotOptimizer",
+    "adamw",
     "apply_sums",
     "build_optimizer",
     "draw_from",
@@ -49,6 +52,7 @@ __all__ = [
     "loss_scaling",
     "onednn_is_on",
     "optimizer_variables",
+    "path",
     "precision",
     "random_seed",
     "scaled",

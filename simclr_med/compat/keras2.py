@@ -81,6 +81,13 @@ def lamb(learning_rate, beta_1, weight_decay, excluded):
     )
 
 
+def adamw(learning_rate, beta_1, weight_decay, excluded):
+    """Return Keras's Adam with decoupled decay; the arguments are `lamb`'s."""
+    made = keras.optimizers.AdamW(learning_rate, weight_decay, beta_1=beta_1, jit_compile=False)
+    made.exclude_from_weight_decay(var_names=excluded)
+    return made
+
+
 def _is_legacy(optimizer):
     return isinstance(inner(optimizer), keras.optimizers.legacy.Optimizer)
 
@@ -163,6 +170,11 @@ def loss_scale(optimizer):
 
 
 # Layers
+
+
+def path(variable):
+    """Return a weight's name with its layer's, such as "stem_conv/kernel"."""
+    return variable.name.split(":")[0]
 
 
 class AsynchronousCallback(keras.callbacks.Callback):

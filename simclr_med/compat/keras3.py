@@ -26,6 +26,13 @@ def precision(policy):
 # Optimizers
 
 
+def adamw(learning_rate, beta_1, weight_decay, excluded):
+    """Return Keras's Adam with decoupled decay; the arguments are `lamb`'s."""
+    made = keras.optimizers.AdamW(learning_rate, weight_decay, beta_1=beta_1)
+    made.exclude_from_weight_decay(var_names=excluded)
+    return made
+
+
 def build_optimizer(optimizer, variables):
     """Create what `optimizer` keeps beside `variables`, if it has not; in the strategy's scope."""
     if not optimizer.built:
@@ -96,6 +103,11 @@ def loss_scale(optimizer):
 
 
 # Layers
+
+
+def path(variable):
+    """Return a weight's name with its layer's, such as "stem_conv/kernel"."""
+    return variable.path
 
 
 def unallocated_variable(create, **settings):
