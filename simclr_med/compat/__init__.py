@@ -10,7 +10,6 @@ from simclr_med.compat.common import (
     layers_within,
     onednn_is_on,
     random_seed,
-    versions,
 )
 
 if keras.__version__.startswith("2."):
@@ -58,5 +57,4 @@ __all__ = [
     "scaled",
     "unallocated_variable",
     "unscaled",
-    "versions",
 ]

@@ -1,18 +1,6 @@
 """What has no public name, and is the same in both versions of Keras."""
 
-import platform
-
-import keras
-import tensorflow as tf
 from tensorflow.python.util import _pywrap_util_port
-
-
-def versions():
-    """Return the versions that decide a run's numbers: a line, such as "Python 3.12.1, ..."."""
-    return (
-        f"Python {platform.python_version()}, TensorFlow {tf.__version__}, "
-        f"Keras {keras.__version__}"
-    )
 
 
 def onednn_is_on():
