@@ -19,9 +19,10 @@ if not (3, 10) <= sys.version_info[:2] <= (3, 13):
         name=__name__,
     )
 
-from simclr_med import onednn  # noqa: E402
+from simclr_med import onednn, quiet  # noqa: E402
 
 onednn.switch_on()
+quiet.when_tensorflow_is_imported()
 
 __version__ = "0.1.0"
 
