@@ -9,11 +9,10 @@ import collections
 import csv
 import dataclasses
 import io
-import pathlib
 
 import numpy as np
 
-from simclr_med import files
+from simclr_med import files, paths
 from simclr_med.errors import InputError
 
 SEPARATOR = "|"
@@ -81,7 +80,12 @@ def average_over_images(cases, by_image, task):
 
 
 def write(path, predictions):
-    """Write `predictions` as CSV in one atomic step; probabilities keep all their bits."""
+    """Write `predictions` as CSV in one atomic step."""
+    files.write_text(path, to_csv(predictions))
+
+
+def to_csv(predictions):
+    """Return `Predictions` as the text of a CSV file; probabilities keep all their bits."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     multilabel = predictions.task == "multilabel"
@@ -99,7 +103,7 @@ def write(path, predictions):
     # A float32 as text has the fewest digits that give the same float32 back.
     columns += np.asarray(predictions.probabilities, np.float32).astype(str).T.tolist()
     writer.writerows(zip(*columns, strict=True))
-    files.write_text(path, text.getvalue())
+    return text.getvalue()
 
 
 def read(path, other_class=DEFAULT_OTHER):
@@ -167,7 +171,7 @@ def _truth(path, column, classes):
 def _read_table(path):
     """Return the header and the rows of a CSV file, all of one length, at least one row."""
     try:
-        text = pathlib.Path(path).read_bytes().decode("utf-8-sig")
+        text = paths.file_to_read(path).read_bytes().decode("utf-8-sig")
         header, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; expected a file of predictions") from None

@@ -18,7 +18,8 @@ from simclr_med.preparation.images.checks import (
     not_looked_at,
 )
 from simclr_med.preparation.images.judges import judge_for_rewriting, judge_for_training
-from simclr_med.preparation.images.near_duplicates import difference_hash, near_pairs
+from simclr_med.preparation.images.near_duplicates import LEVELS, coarse, near_pairs
+from simclr_med.preparation.images.rewriting import plain_image, upright_image
 from simclr_med.preparation.settings import LABELLED
 from simclr_med.preparation.source_table import FILE, NEAR, ROOT, ROW, SHA256
 
@@ -47,7 +48,7 @@ def keep_sound_rows(records, settings, progress):
         records.notes.append(
             "Images were not looked at: neither missing nor identical ones were sought."
         )
-    if settings.near_duplicates is not None:
+    if settings.near_duplicates and settings.check_images == "decode":
         _group_near(records, seen["perceptual"].tolist(), settings.near_duplicates)
     return records.problems + list(wrong.values())
 
@@ -91,28 +92,30 @@ def _looked_at(records, settings, progress):
 
 
 def _look(root, names, render, settings, progress):
-    fingerprint = None if settings.near_duplicates is None else difference_hash
+    fingerprint = coarse if settings.near_duplicates else None
     if settings.check_images == "none" or (render and settings.check_images == "exists"):
         return not_looked_at(names)
     if render:
         return images_rendered(render, names, fingerprint=fingerprint, progress=progress)
     if settings.check_images == "exists":
         return files_there(root, names)
-    judge = judge_for_training if settings.shortest_side is None else judge_for_rewriting
+    judge, shown = judge_for_training, plain_image
+    if settings.shortest_side is not None:
+        judge, shown = judge_for_rewriting, upright_image
     return files_decoded(
-        pathlib.Path(root), names, judge, fingerprint=fingerprint, progress=progress
+        pathlib.Path(root), names, judge, shown, fingerprint=fingerprint, progress=progress
     )
 
 
-def _group_near(records, hashes, distance):
-    pairs = near_pairs(hashes, distance)
+def _group_near(records, looks, distance):
+    pairs = near_pairs(looks, distance)
     if pairs:
-        group = splitting.linked_groups([[""] * len(hashes)], pairs)
+        group = splitting.linked_groups([[""] * len(looks)], pairs)
         records.table[NEAR] = group.astype(str)
-    records.notes.append(
-        f"{len(pairs)} pairs of nearly the same image, by a 256-bit difference hash within "
-        f"{distance} bits."
-    )
+        records.notes.append(
+            f"{len(pairs)} pairs of nearly the same image (256-bit difference hashes within "
+            f"{distance} bits, and greys within {LEVELS} levels)."
+        )
 
 
 def _wrong_rows(records, image_problems):

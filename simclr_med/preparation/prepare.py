@@ -9,6 +9,7 @@ become classes; and the folder is written.
 
 import pathlib
 
+from simclr_med import files, paths
 from simclr_med.data.info import read_info
 from simclr_med.errors import InputError
 from simclr_med.preparation import (
@@ -38,8 +39,14 @@ def prepare(source_name, folder, output, settings, options, progress=None):
         rows; these also stand in OUTPUT.problems.csv then, and nothing else is written.
     """
     folder, output = pathlib.Path(folder).absolute(), pathlib.Path(output).absolute()
-    _refuse_paths(folder, output)
+    _refuse_paths(folder, output, settings)
     refuse_impossible(settings)
+    with files.locked(output.with_name(f".{output.name}.lock"), output):
+        paths.new_folder(output, "--output")  # another process may just have made it
+        return _prepared(source_name, folder, output, settings, options, progress)
+
+
+def _prepared(source_name, folder, output, settings, options, progress):
     source = sources.load(source_name)
     records = source.read(folder, options)
     sizes = split_sizes(settings.splits, source, records)
@@ -65,11 +72,19 @@ def prepare(source_name, folder, output, settings, options, progress=None):
     return [f"{output}: {len(records.table)} images of {cases} cases", *records.notes]
 
 
-def _refuse_paths(folder, output):
-    if output.exists():
-        raise InputError(f"--output={output} is there already")
-    if not folder.exists():
-        raise InputError(f"--input={folder} not found")
+def _refuse_paths(folder, output, settings):
+    paths.new_folder(output, "--output")
+    if paths.to_read(folder, "--input").is_dir():
+        paths.refuse_inside(output, "--output", folder, "--input")
+    for pool in settings.unlabelled:
+        paths.folder_to_read(pool, "--unlabelled")
+        paths.refuse_inside(output, "--output", pool, "--unlabelled")
+    if settings.map_to:
+        paths.folder_to_read(settings.map_to, "--map_to")
+    if settings.mapping:
+        paths.file_to_read(settings.mapping, "--mapping")
+    if settings.classes not in ("", "paper"):
+        paths.file_to_read(settings.classes, "--classes")
 
 
 def _target(folder, task):
