@@ -96,8 +96,11 @@ def _expect(path, flag, kinds, expected):
     path = pathlib.Path(path)
     kind = _kind(path, flag)
     if kind not in kinds:
-        found = "not found" if kind == NOTHING else f"is {kind}"
-        raise InputError(f"{_named(path, flag)}: {found}; {expected}")
+        if kind != NOTHING:
+            raise InputError(f"{_named(path, flag)} is {kind}; {expected}")
+        if FILE in kinds:
+            raise InputError(f"{_named(path, flag)} not found; {expected}")
+        raise InputError(f"{_named(path, flag)}: no such folder")
     return path
 
 

@@ -49,22 +49,23 @@ def keep_sound_rows(records, settings, progress):
             "Images were not looked at: neither missing nor identical ones were sought."
         )
     if settings.near_duplicates and settings.check_images == "decode":
-        _group_near(records, seen["perceptual"].tolist(), settings.near_duplicates)
+        _group_near(records, seen, settings.near_duplicates)
     return records.problems + list(wrong.values())
 
 
-def refuse_problems(problems, allowed, output):
+def refuse_problems(problems, allowed, folder, output):
     """Raise `InputError` where there are more than are allowed, which then stand beside `output`.
 
     Args:
       problems: of `Problem`.
       allowed: how many rows may be left out.
+      folder: --input, see `problem_table`.
       output: the folder that would be made.
     """
     if len(problems) <= allowed:
         return
     beside = output.with_name(f"{output.name}.problems.csv")
-    folder_writer.write_table(beside, problem_table(problems))
+    folder_writer.write_table(beside, problem_table(problems, folder))
     lines = [str(problem) for problem in problems[:LISTED]]
     lines.append(
         f"{len(problems)} rows are wrong, all listed in {beside}; nothing else was written. "
@@ -73,11 +74,30 @@ def refuse_problems(problems, allowed, output):
     raise InputError("\n".join(lines))
 
 
-def problem_table(problems):
-    """Return a table of problems, a row each."""
+def problem_table(problems, folder):
+    """Return a table of problems, a row each, whose files are called as of `without_place`."""
     rows = [dataclasses.astuple(problem) for problem in problems]
     columns = ["file", "row", "column", "value", "reason"]
-    return pd.DataFrame(rows, columns=columns).astype({"row": "Int64"})
+    table = pd.DataFrame(rows, columns=columns).astype({"row": "Int64"})
+    return table.assign(file=without_place(table["file"], folder))
+
+
+def without_place(named, folder):
+    """Return files' names as a finished data set has them: where they lie says who keeps them.
+
+    Args:
+      named: a column of paths.
+      folder: --input; what lies in it is named by its path below, and what does not by its name.
+    """
+    folder = pathlib.Path(folder)
+
+    def short(text):
+        path = pathlib.Path(text)
+        if folder in path.parents:
+            return path.relative_to(folder).as_posix()
+        return "--input" if path == folder and folder.is_dir() else path.name
+
+    return named.map({text: short(text) for text in pd.unique(named)})
 
 
 def _looked_at(records, settings, progress):
@@ -107,10 +127,12 @@ def _look(root, names, render, settings, progress):
     )
 
 
-def _group_near(records, looks, distance):
-    pairs = near_pairs(looks, distance)
+def _group_near(records, seen, distance):
+    digest = seen["sha256"].tolist()  # those of the same pixels belong together anyway
+    found = near_pairs(seen["perceptual"].tolist(), distance)
+    pairs = [(i, j) for i, j in found if digest[i] != digest[j]]
     if pairs:
-        group = splitting.linked_groups([[""] * len(looks)], pairs)
+        group = splitting.linked_groups([[""] * len(digest)], pairs)
         records.table[NEAR] = group.astype(str)
         records.notes.append(
             f"{len(pairs)} pairs of nearly the same image (256-bit difference hashes within "

@@ -26,6 +26,7 @@ from simclr_med import files, stored
 from simclr_med.data import manifest
 from simclr_med.errors import InputError
 from simclr_med.preparation.images.rewriting import rewrite
+from simclr_med.preparation.images.stripping import without_metadata
 
 FOLDER, INDEX, CHECKSUMS = "shards", "index.csv", "checksums.json"
 REMEDY = "make the data set again"
@@ -41,7 +42,8 @@ def write(folder, output, count, *, shortest_side=None, beam_options=()):
       folder: a data set folder of files.
       output: the new one.
       count: number of shards.
-      shortest_side: None leaves the files' bytes; otherwise see `rewriting.rewrite`.
+      shortest_side: None leaves the pixels as they are, see `stripping.without_metadata`;
+        otherwise see `rewriting.rewrite`.
       beam_options: flags of Apache Beam; without a --runner, threads of this machine.
 
     Raises:
@@ -178,9 +180,9 @@ def _records(path, cases, shortest_side):
 
 
 def _content(path, shortest_side):
-    if shortest_side is None:
-        return pathlib.Path(path).read_bytes()
     try:
+        if shortest_side is None:
+            return without_metadata(pathlib.Path(path).read_bytes())
         return rewrite(path, shortest_side)[0]
     except ValueError as error:
         raise ValueError(f"cannot read image {path}: {error}") from None

@@ -126,7 +126,7 @@ def test_the_command_and_pretraining_on_what_it_made(mine, tmp_path):
     ("flags", "named"),
     [
         (["--source=tabel"], "tabel"),
-        (["--source=csv", "--input=/nowhere", "--output=o"], "--input=/nowhere: not found"),
+        (["--source=csv", "--input=/nowhere", "--output=o"], "--input=/nowhere not found"),
         (["--source=pad_ufes", f"--input={ROOT}", "--output=o"], "metadata.csv"),
         (["--source=csv", f"--input={ROOT}", "--output=o", "--splits=train=1"], "--input"),
         (["--source=csv", f"--input={ROOT}", "--output=o", "--tpyo=1"], "--tpyo=1"),
