@@ -70,7 +70,7 @@ def new_folder(path, flag=""):
       InputError: something lies there, or no folder can be made there.
     """
     path = pathlib.Path(path)
-    if os.path.lexists(_sound(path, flag)):
+    if _kind(path, flag) != NOTHING or os.path.lexists(path):
         raise InputError(
             f"{_named(path, flag)} is there already; expected the name of a new folder"
         )

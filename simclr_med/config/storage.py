@@ -2,8 +2,10 @@
 
 import dataclasses
 import json
+import os
+import pathlib
 
-from simclr_med import paths, stored
+from simclr_med import stored
 from simclr_med.config.fields import SECTIONS, Config
 from simclr_med.errors import InputError
 
@@ -55,8 +57,7 @@ def load_config(work_dir):
     """
     if not work_dir:
         raise InputError("--work_dir is missing: the folder of the run")
-    folder = paths.folder_to_read(work_dir)
-    file = folder / "config.json"
-    if not file.exists():
+    file = pathlib.Path(work_dir) / "config.json"
+    if not os.path.lexists(file):
         raise InputError(f"{work_dir} is not the work folder of a run: no config.json")
     return from_json(stored.read_text(file, REMEDY), work_dir, file)

@@ -9,6 +9,8 @@ import collections
 import csv
 import dataclasses
 import io
+import os
+import pathlib
 
 import numpy as np
 
@@ -170,8 +172,10 @@ def _truth(path, column, classes):
 
 def _read_table(path):
     """Return the header and the rows of a CSV file, all of one length, at least one row."""
+    if os.path.lexists(path):
+        paths.file_to_read(path)
     try:
-        text = paths.file_to_read(path).read_bytes().decode("utf-8-sig")
+        text = pathlib.Path(path).read_bytes().decode("utf-8-sig")
         header, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; expected a file of predictions") from None
