@@ -29,15 +29,10 @@ def write_evaluation(work_dir, splits, settings, seed, data_sha256):
     """
     work_dir = pathlib.Path(work_dir)
     before, results, texts = former_results(work_dir), {}, {}
+    drawn = bootstrap.settings_of(settings, seed)
     for split, made in splits.items():
         texts[work_dir / "predictions" / f"{split}.csv"] = predictions.to_csv(made)
-        results[split] = {"data_sha256": data_sha256} | bootstrap.evaluate(
-            made,
-            replicates=settings.bootstrap_replicates,
-            confidence=settings.confidence,
-            unit=settings.bootstrap_unit,
-            seed=seed,
-        )
+        results[split] = {"data_sha256": data_sha256} | bootstrap.evaluate(made, drawn)
     texts[work_dir / METRICS] = json.dumps({"splits": {**before, **results}}, indent=1)
     files.write_texts(texts)
     return results
