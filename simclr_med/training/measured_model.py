@@ -106,7 +106,8 @@ class MeasuredModel(keras.Model):
         """
         if settings.get("loss") is not None:
             raise ValueError(f"{type(self).__name__} has its own loss: compile it without one")
-        super().compile(optimizer=optimizer, **settings)
+        # Keras 3 would compile by XLA wherever it can, on a CPU too, where that is slower.
+        super().compile(optimizer=optimizer, **{"jit_compile": False} | settings)
         if all(part.built for part in self.parts().values()):
             compat.build_optimizer(self.optimizer, self.trainable_variables)
         self.last_step = LastStep(self.objectives + self._measured_of_update())
