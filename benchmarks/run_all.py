@@ -33,6 +33,7 @@ BENCHMARKS = {
     "precision": ("precision",),
     "loop": ("loop",),
     "startup": ("startup",),
+    "stacks": ("stacks",),
     "phantom": ("phantom",),
     "prepare": ("prepare",),
     "train_step": ("train_step",),
