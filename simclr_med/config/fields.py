@@ -339,7 +339,18 @@ class EvaluateConfig:
     confidence: float = setting(
         0.95, "of the intervals", ("between 0 and 1", lambda value: 0 < value < 1), modes=REPORT
     )
-    bootstrap_unit: str = setting("case", "what is resampled", ("case", "patient"), modes=REPORT)
+    bootstrap_unit: str = setting(
+        "auto",
+        "what is resampled; auto: patients where one has several cases",
+        ("auto", "case", "patient"),
+        modes=REPORT,
+    )
+    bootstrap_interval: str = setting(
+        "auto",
+        "kind of interval, see docs/statistics.md",
+        ("auto", "percentile", "bca", "stratified"),
+        modes=REPORT,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -347,9 +358,27 @@ class ReportConfig:
     """The page."""
 
     runs: tuple = setting(
-        (), "work folders, PATH or NAME=PATH", ("work folders", bool), ("report",)
+        (), "work folders or files of predictions, PATH or NAME=PATH", ("work folders", bool), ("report",)
     )
     title: str = setting("Comparison of runs", "heading", ("words", bool), ("report",))
+    baseline: str = setting(
+        "", "name of the run that the others are compared with; the first by default", None,
+        ("report",),
+    )
+    format: tuple = setting(
+        ("html", "markdown"),
+        "what is written: html, the page; markdown and latex, its tables",
+        some_of(("html", "markdown", "latex")),
+        ("report",),
+    )
+    margin: float = setting(
+        0.0, "what a run may lose against the baseline and still count as non-inferior; 0 for none",
+        UP_TO_ONE, ("report",),
+    )
+    errors_shown: int = setting(
+        8, "most confident errors of each run on the page, with pictures; 0 for none",
+        NOT_NEGATIVE, ("report",),
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,53 @@
+"""What was run: checksums of the data and of the predictions, seeds, versions."""
+
+import json
+import pathlib
+from typing import NamedTuple
+
+from simclr_med import files
+
+
+class Origin(NamedTuple):
+    """Where one run's numbers are from.
+
+    Attributes:
+      name: of the run.
+      seed: of its training, None where it was trained elsewhere.
+      data: SHA-256 of the data set that it was trained on, "" where unknown.
+      predictions: split to the SHA-256 of its CSV file.
+      versions: package to version, as they were when it was trained; empty where unknown.
+    """
+
+    name: str
+    seed: int | None
+    data: str
+    predictions: dict
+    versions: dict
+
+
+def origins(runs):
+    """Return the `Origin` of each `Run`."""
+    return [
+        Origin(
+            run.name,
+            None if run.config is None else run.config.seed,
+            _text_of(run.path / "data.sha256"),
+            {split: files.sha256(file) for split, file in run.files.items()},
+            _versions(run.path / "versions.json"),
+        )
+        for run in runs
+    ]
+
+
+def _text_of(file):
+    return file.read_text(encoding="utf-8").strip() if file.is_file() else ""
+
+
+def _versions(file: pathlib.Path):
+    if not file.is_file():
+        return {}
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
