@@ -28,7 +28,7 @@ def parse():
     parser.add_argument("--format", choices=FORMATS, default="text")
     parser.add_argument("--output", help="file to write; the terminal by default")
     parser.add_argument(
-        "--only", help='such as B.3,B.6; all tables and figures by default', default=""
+        "--only", help="such as B.3,B.6; all tables and figures by default", default=""
     )
     parser.add_argument(
         "--group", default="skin_type", help="column of the skin types of figure B.7"

@@ -77,8 +77,9 @@ class DataConfig:
         identity=False,
     )
     cache_gib: float = setting(
-        0.25,
-        "GiB that they may take, at most half of the memory; the first images that fit are kept",
+        0.125,
+        "GiB that they may take, at most half of the memory; the first images that fit are kept, "
+        "none where under a quarter of them would",
         POSITIVE,
         modes=AUGMENTING,
         identity=False,
@@ -358,11 +359,16 @@ class ReportConfig:
     """The page."""
 
     runs: tuple = setting(
-        (), "work folders or files of predictions, PATH or NAME=PATH", ("work folders", bool), ("report",)
+        (),
+        "work folders or files of predictions, PATH or NAME=PATH",
+        ("work folders", bool),
+        ("report",),
     )
     title: str = setting("Comparison of runs", "heading", ("words", bool), ("report",))
     baseline: str = setting(
-        "", "name of the run that the others are compared with; the first by default", None,
+        "",
+        "name of the run that the others are compared with; the first by default",
+        None,
         ("report",),
     )
     format: tuple = setting(
@@ -372,12 +378,16 @@ class ReportConfig:
         ("report",),
     )
     margin: float = setting(
-        0.0, "what a run may lose against the baseline and still count as non-inferior; 0 for none",
-        UP_TO_ONE, ("report",),
+        0.0,
+        "what a run may lose against the baseline and still count as non-inferior; 0 for none",
+        UP_TO_ONE,
+        ("report",),
     )
     errors_shown: int = setting(
-        8, "most confident errors of each run on the page, with pictures; 0 for none",
-        NOT_NEGATIVE, ("report",),
+        8,
+        "most confident errors of each run on the page, with pictures; 0 for none",
+        NOT_NEGATIVE,
+        ("report",),
     )
 
 

@@ -53,4 +53,3 @@ def mean_roc(predictions):
     if not heights:
         return None
     return np.linspace(0, 1, POINTS), np.mean(heights, axis=0)
-

@@ -60,7 +60,9 @@ def test_means_of_the_radiographs_aucs(architecture, method, mean):
 
 
 def described(folder, made=None, mode="finetune", **given):
-    return paper.describe(read_run(folder.name, head_folder(folder, made or fake(), mode=mode, **given)))
+    return paper.describe(
+        read_run(folder.name, head_folder(folder, made or fake(), mode=mode, **given))
+    )
 
 
 def test_a_run_is_named_as_in_the_paper(tmp_path):
@@ -107,7 +109,9 @@ def test_seeds_share_a_row_beside_the_papers(tmp_path):
         described(tmp_path / f"r{seed}", each, encoder="resnet50", seed=seed)
         for seed, each in enumerate(made)
     ]
-    cell = cells_of(paper.lay_tables(runs), "B.3", ("ResNet-50 (1×)", "Random Initialization"))["AUC"]
+    cell = cells_of(paper.lay_tables(runs), "B.3", ("ResNet-50 (1×)", "Random Initialization"))[
+        "AUC"
+    ]
     values = [replicate(each, Settings(replicates=2)).values["auc"] for each in made]
     assert cell.ours == f"{np.mean(values):.4f}±{np.std(values, ddof=1):.4f}"
     assert cell.paper == "0.9147±0.0019" and cell.words == f"{cell.ours} ({cell.paper})"
@@ -135,7 +139,9 @@ def test_the_best_model_is_chosen_on_validation(tmp_path):
 def test_label_fractions_and_skin_types_are_drawn(tmp_path):
     skin = np.array(["white", "brown"] * 50)
     runs = [
-        described(tmp_path / f"f{share}", fake(100, groups={"skin_type": skin}), label_fraction=share)
+        described(
+            tmp_path / f"f{share}", fake(100, groups={"skin_type": skin}), label_fraction=share
+        )
         for share in (0.1, 0.5, 1.0)
     ]
     figures = paper.lay_figures(runs)

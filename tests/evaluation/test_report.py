@@ -56,7 +56,9 @@ def test_differences_are_each_run_minus_the_baseline(tmp_path, folders):
     strips = [chart for chart in charts_of(page) if chart[0].text == "B minus A, AUC"]
     assert [strip[1].text for strip in strips] == [f"{shown}."]
     other = words_of(page_of(tmp_path, ("A", a), ("B", b), baseline="B"))
-    (back,) = [r for r in comparing.compare(models, DRAWN, "B")["differences"] if r["metric"] == "auc"]
+    (back,) = [
+        r for r in comparing.compare(models, DRAWN, "B")["differences"] if r["metric"] == "auc"
+    ]
     assert "{difference:+.3f} [{low:+.3f}, {high:+.3f}]".format(**back) in other
     assert back["difference"] < 0
 
@@ -94,7 +96,13 @@ def test_non_inferiority_is_said_where_a_margin_is_given(tmp_path, folders):
 def test_the_page_needs_no_network_and_no_script(tmp_path, folders):
     page = page_of(tmp_path, ("A", folders[0]), ("B", folders[1]))
     assert "http" not in page and "<script" not in page and "url(" not in page
-    assert set(re.findall(r'(?:src|href)="([^"]{1,5})', page)) <= {"#verd", "#test", "#trai", "#sett", "#orig"}
+    assert set(re.findall(r'(?:src|href)="([^"]{1,5})', page)) <= {
+        "#verd",
+        "#test",
+        "#trai",
+        "#sett",
+        "#orig",
+    }
     anchors = set(re.findall(r'href="#([^"]+)"', page))
     assert anchors <= set(re.findall(r'id="([^"]+)"', page))
 
@@ -106,7 +114,12 @@ def test_every_chart_has_a_name_and_says_what_it_shows(tmp_path, folders):
         assert [child.tag for child in chart[:2]] == ["title", "desc"]
         assert chart[0].text and chart[1].text and chart.get("role") == "img"
     names = [chart[0].text for chart in charts]
-    for begun in ("ROC, mean over classes", "Reliability", "Confusion matrix of A", "Head: training"):
+    for begun in (
+        "ROC, mean over classes",
+        "Reliability",
+        "Confusion matrix of A",
+        "Head: training",
+    ):
         assert any(name.startswith(begun) for name in names)
 
 
@@ -178,7 +191,9 @@ def test_label_efficiency_has_one_kind_of_band(tmp_path):
         for seed in (0, 1):
             folder = tmp_path / f"{share}_{seed}"
             made = fake(cases=120, skill=4 * share, probabilities=None)
-            made = dataclasses.replace(made, probabilities=fake(120, skill=share + 1 + seed).probabilities)
+            made = dataclasses.replace(
+                made, probabilities=fake(120, skill=share + 1 + seed).probabilities
+            )
             head_folder(folder, made, label_fraction=share, seed=seed)
             runs.append((folder.name, folder))
     assert "one standard deviation over runs of several seeds" in page_of(tmp_path, *runs)
@@ -191,7 +206,9 @@ def test_findings_have_rates_at_thresholds_from_validation(tmp_path):
     made = fake(cases=120, task="multilabel")
     folder = head_folder(tmp_path / "a", made)
     assert "specificity of k0" not in page_of(tmp_path, ("A", folder))
-    predictions.write(folder / "predictions" / "validation.csv", fake(90, task="multilabel", seed=3))
+    predictions.write(
+        folder / "predictions" / "validation.csv", fake(90, task="multilabel", seed=3)
+    )
     page = page_of(tmp_path, ("A", folder))
     assert "specificity of k0" in page and "Confusion" not in page and "AUC of k0" in page
 
@@ -236,7 +253,9 @@ def test_the_most_confident_errors_are_shown_with_their_images(tmp_path):
     assert [(m.case_id, m.truth, m.said) for m in found.mistakes] == [
         ("c2", "k0", "k2"), ("c3", "k1", "k2"),
     ]  # fmt: skip
-    assert all(m.pictures[0].startswith(b"\xff\xd8") and len(m.pictures[0]) < 4000 for m in found.mistakes)
+    assert all(
+        m.pictures[0].startswith(b"\xff\xd8") and len(m.pictures[0]) < 4000 for m in found.mistakes
+    )
     assert page_of(tmp_path, ("A", folder), errors_shown=2).count("data:image/jpeg") == 2
     assert "data:image" not in page_of(tmp_path, ("A", folder), errors_shown=0)
     (data / "images" / "c2.png").unlink()

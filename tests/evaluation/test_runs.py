@@ -35,7 +35,8 @@ def test_predictions_made_elsewhere_are_a_run(tmp_path):
 
 
 def test_names_are_given_or_the_paths():
-    assert named(["a=work/x", "work/y/", "b=c=d"]) == [("a", "work/x"), ("y", "work/y/"), ("b=c", "d")]  # fmt: skip
+    found = named(["a=work/x", "work/y/", "b=c=d"])
+    assert found == [("a", "work/x"), ("y", "work/y/"), ("b=c", "d")]
 
 
 def test_what_is_no_run_is_refused(tmp_path):

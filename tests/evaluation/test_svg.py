@@ -18,12 +18,13 @@ def hostile_charts():
     rows = [Row(BAD, BAD, 0.1, -0.1, 0.2), Row("AUC", BAD, None, None, None)]
     scale = common_scale(rows, 160)
     axes = Axes(BAD, BAD)
+    bars = [Bar(BAD, 0.5, 0.4, 0.6), Bar("b", None, None, None)]
     return {
         "line": line_chart([Line(BAD, [0, 1], [0.2, 0.4], [0.1, 0.2], [0.3, 0.6])], axes, BAD, BAD),
         "forest": forest_plot(rows, BAD),
         "strip": strip(rows[0], scale, 1, BAD),
         "axis": strip_axis(scale, BAD),
-        "bars": bar_chart([(BAD, [Bar(BAD, 0.5, 0.4, 0.6), Bar("b", None, None, None)])], BAD, BAD, BAD),
+        "bars": bar_chart([(BAD, bars)], BAD, BAD, BAD),
         "matrix": confusion_chart([[3, 1], [0, 2.5]], (BAD, "b"), BAD),
     }  # fmt: skip
 
@@ -39,8 +40,14 @@ def test_a_chart_is_well_formed_named_and_its_texts_are_escaped(kind):
 
 
 def test_points_are_drawn_at_their_values():
-    chart = line_chart([Line("a", [0, 5, 10], [0, 1, 0.5])], Axes("x", "y", (0, 10), (0, 1)), "t", "d")
-    (curve,) = [e for e in ET.fromstring(str(chart)) if e.tag == "polyline" and len(e.get("points").split()) == 3]
+    chart = line_chart(
+        [Line("a", [0, 5, 10], [0, 1, 0.5])], Axes("x", "y", (0, 10), (0, 1)), "t", "d"
+    )
+    (curve,) = [
+        e
+        for e in ET.fromstring(str(chart))
+        if e.tag == "polyline" and len(e.get("points").split()) == 3
+    ]
     points = [tuple(map(float, pair.split(","))) for pair in curve.get("points").split()]
     (x0, y0), (x5, y1), (x10, half) = points
     assert x5 - x0 == pytest.approx(x10 - x5, abs=0.2)
@@ -51,7 +58,7 @@ def test_a_difference_stands_right_of_0_where_it_is_above():
     rows = [Row("AUC", "up", 0.1, 0.05, 0.15), Row("AUC", "down", -0.1, -0.15, -0.05)]
     scale = common_scale(rows, 160)
     assert scale(-0.15) < scale(-0.05) < scale(0) < scale(0.05) < scale(0.15)
-    assert 0 <= scale(-0.15) and scale(0.15) <= 160
+    assert scale(-0.15) >= 0 and scale(0.15) <= 160
     words = str(strip(rows[1], scale, 0, "down minus a"))
     assert "-0.100 [-0.150, -0.050]" in words
 

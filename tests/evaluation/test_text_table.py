@@ -24,7 +24,9 @@ def test_markdown_cells_hold_what_they_are_given():
 
 def test_latex_takes_nothing_for_a_command():
     words = TABLE.as_latex()
-    assert r"50 \% a|b \& \textless{}i\textgreater{} \_x\_ \$y\$ \{z\} \textbackslash{}cmd \#" in words
+    assert (
+        r"50 \% a|b \& \textless{}i\textgreater{} \_x\_ \$y\$ \{z\} \textbackslash{}cmd \#" in words
+    )
     assert r"0.91$\pm$0.02 \\" in words and words.count(r"\begin") == words.count(r"\end") == 2
 
 

@@ -149,9 +149,7 @@ def compare_runs(split, by_run, baseline, settings, margin=None):
     # By metric, so that the runs stand below each other.
     rows = [row for metric in shown for row in rows if row["metric"] == metric]
     level = 1 - settings.confidence
-    differences = [
-        Difference(row, row["significant"] and row["p_holm"] <= level) for row in rows
-    ]
+    differences = [Difference(row, row["significant"] and row["p_holm"] <= level) for row in rows]
     return Comparison(
         split, by_run, baseline, results, differences, settings, first.task, first.classes
     )

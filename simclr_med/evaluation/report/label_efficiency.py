@@ -8,7 +8,7 @@ from simclr_med.evaluation.report.charts import Axes, Line, line_chart
 
 BANDS = {
     "seeds": "Bands: one standard deviation over runs of several seeds, on the same test cases.",
-    "cases": "Bands: bootstrap intervals over test cases, of one run a point; seeds were not varied.",
+    "cases": "Bands: bootstrap intervals over test cases, of one run a point; no other seeds.",
     "none": "No bands: some points are of one run and some of several seeds.",
 }  # fmt: skip
 

@@ -56,5 +56,7 @@ def _described(counts, classes):
         if true != predicted and count
     ]
     shown = sorted(wrong, key=lambda entry: -entry[0])[:5]
-    words = "; ".join(f"{true} taken for {other}, {count:.3g} cases" for count, true, other in shown)
+    words = "; ".join(
+        f"{true} taken for {other}, {count:.3g} cases" for count, true, other in shown
+    )
     return f"Rows are true classes, columns predicted ones. Most often: {words or 'no error'}."

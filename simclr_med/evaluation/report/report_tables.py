@@ -73,9 +73,13 @@ def _group(comparison, group, by_run):
     first = next(iter(by_run.values()))
     header = ("Level", "Cases", *by_run)
     rows = [
-        (shown(name), str(level.cases), *(_level_text(found.levels[name]) for found in by_run.values()))
+        (
+            shown(name),
+            str(level.cases),
+            *(_level_text(found.levels[name]) for found in by_run.values()),
+        )
         for name, level in first.levels.items()
-    ]  # fmt: skip
+    ]
     gaps = tuple(gap_sentence(name, found) for name, found in by_run.items())
     return Table(f"{comparison.split}: {label} by {group}", header, rows, gaps)
 

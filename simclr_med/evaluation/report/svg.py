@@ -1,6 +1,6 @@
 """Pieces of inline SVG: elements, scales, axes, legends. Every text is escaped.
 
-    plot = Frame("ROC", Scale(0, 1, 40, 340), Scale(0, 1, 240, 10), "1 - specificity", "sensitivity")
+    plot = Frame(Scale(0, 1, 40, 340), Scale(0, 1, 240, 10), "1 − specificity", "sensitivity")
     drawing = figure(360, 280, "ROC of SimCLR", "Area 0.91.", plot.axes(), polyline(points))
 
 A figure is named by its title and told by its description. Colours are those of the page that
@@ -24,7 +24,7 @@ svg .soft{fill:var(--soft,#4c5965)}svg .strong{font-weight:600}
 svg .line{stroke:var(--line,#c9d2da);fill:none}svg .axis{stroke:var(--soft,#4c5965);fill:none}
 """
 ) + Markup("").join(
-    Markup("svg .s{0}{{stroke:var(--s{0},{1});fill:none}}svg .f{0}{{fill:var(--s{0},{1})}}\n").format(
+    Markup("svg .s{0}{{stroke:var(--s{0},{1});fill:none}}\nsvg .f{0}{{fill:var(--s{0},{1})}}\n").format(
         number, colour
     )
     for number, colour in enumerate(
