@@ -10,7 +10,8 @@ B.9 are printed as curves and bars alone.
 from simclr_med import html
 from simclr_med.evaluation.paper.figures import lay_figures
 from simclr_med.evaluation.paper.layout import lay_tables
-from simclr_med.evaluation.paper.protocol import describe
+from simclr_med.evaluation.protocol import describe
+from simclr_med.evaluation.report.svg import STYLE
 from simclr_med.evaluation.text_table import FORMS
 
 __all__ = ["describe", "in_form", "lay_figures", "lay_tables", "page"]
@@ -19,7 +20,9 @@ __all__ = ["describe", "in_form", "lay_figures", "lay_tables", "page"]
 def page(runs, parts):
     """Return the HTML page of `Laid` parts, filled from `Described` runs."""
     title = "The paper's tables and figures, and what was run"
-    return html.render("evaluation/paper/paper.html", title=title, runs=runs, parts=parts)
+    return html.render(
+        "evaluation/paper/paper.html", title=title, svg_style=STYLE, runs=runs, parts=parts
+    )
 
 
 def in_form(part, form):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from simclr_med.errors import InputError
-from simclr_med.evaluation.paper.protocol import describe
+from simclr_med.evaluation.protocol import describe
 from simclr_med.evaluation.report.charts import Axes, Line, line_chart
 
 BANDS = {

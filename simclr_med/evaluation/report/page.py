@@ -16,8 +16,9 @@ from simclr_med.evaluation.report.pictures import view_pictures
 from simclr_med.evaluation.report.report_tables import gap_sentence, tables_of
 from simclr_med.evaluation.report.run_settings import compare_settings
 from simclr_med.evaluation.report.sections import make_section
+from simclr_med.evaluation.report.svg import STYLE
 from simclr_med.evaluation.report.training import training_charts
-from simclr_med.evaluation.report.verdict import verdict
+from simclr_med.evaluation.report.conclusion import conclusion
 from simclr_med.evaluation.runs import read_runs
 from simclr_med.evaluation.shift import compare_splits
 
@@ -115,10 +116,11 @@ def _page(runs, sections, options):
     return html.render(
         "evaluation/report/report.html",
         title=options.title,
+        svg_style=STYLE,
         runs=runs,
         sections=sections,
         shifts=shifts,
-        verdict=verdict(comparisons, sections[0].groups, shifts),
+        verdict=conclusion(comparisons, sections[0].groups, shifts),
         gap_sentence=gap_sentence,
         labels=label_charts(runs, comparisons[0]),
         training=training_charts(runs),

@@ -14,23 +14,24 @@ import math
 
 from markupsafe import Markup, escape
 
-SERIES = 8  # colours before they repeat
 CHARACTER = 7.0  # width of a character of 12 px, as wide as common fonts have it
 DASHES = ("", "6 3", "2 3", "8 3 2 3")  # a second sign beside the colour, for eyes and printers
 
-STYLE = Markup(  # written once: page.html includes it, and so does a figure of its own
-    """svg text{font:12px system-ui,sans-serif;fill:var(--ink,#1c2733)}
-svg .soft{fill:var(--soft,#4c5965)}svg .strong{font-weight:600}
-svg .line{stroke:var(--line,#c9d2da);fill:none}svg .axis{stroke:var(--soft,#4c5965);fill:none}
-"""
-) + Markup("").join(
-    Markup("svg .s{0}{{stroke:var(--s{0},{1});fill:none}}\nsvg .f{0}{{fill:var(--s{0},{1})}}\n").format(
-        number, colour
-    )
-    for number, colour in enumerate(
-        ("#1f6f8b", "#c2571a", "#3a7d34", "#8a4fa3", "#a5303f", "#6b6b00", "#3b5bb5", "#7a5230")
-    )
+COLOURS = (  # on white; page.html has those for dark
+    "#1f6f8b", "#c2571a", "#3a7d34", "#8a4fa3", "#a5303f", "#6b6b00", "#3b5bb5", "#7a5230",
 )  # fmt: skip
+# Of a page that holds charts, and of a chart that stands alone: then what var() falls back on.
+STYLE = Markup("\n").join([
+    Markup("svg text{font:12px system-ui,sans-serif;fill:var(--ink,#1c2733)}"),
+    Markup("svg .soft{fill:var(--soft,#4c5965)} svg .strong{font-weight:600}"),
+    Markup("svg .line{stroke:var(--line,#d3dbe2);fill:none}"),
+    Markup("svg .axis{stroke:var(--soft,#4c5965);fill:none}"),
+    *(
+        Markup("svg .s{0}{{stroke:var(--s{0},{1});fill:none}} svg .f{0}{{fill:var(--s{0},{1})}}")
+        .format(number, colour)
+        for number, colour in enumerate(COLOURS)
+    ),
+])  # fmt: skip
 
 
 def element(name, *children, **attributes):
@@ -77,12 +78,12 @@ def document(drawing):
 
 def series_class(number):
     """Return the class of a line of the series `number`, counted from 0."""
-    return f"s{number % SERIES}"
+    return f"s{number % len(COLOURS)}"
 
 
 def fill_class(number):
     """Return the class of what is filled with the colour of the series `number`."""
-    return f"f{number % SERIES}"
+    return f"f{number % len(COLOURS)}"
 
 
 def text(x, y, words, anchor="start", class_=None, **attributes):

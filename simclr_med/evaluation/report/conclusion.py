@@ -4,7 +4,7 @@ from simclr_med.evaluation import verdicts
 from simclr_med.evaluation.levels import shown
 
 
-def verdict(comparisons, groups, shifts):
+def conclusion(comparisons, groups, shifts):
     """Return the three lines at the top of the page.
 
     Args:
