@@ -10,18 +10,25 @@ SIDE = 96  # pixels; twice as wide at most
 UNREADABLE = (OSError, ValueError, Image.DecompressionBombError)
 
 
-def thumbnail(path):
-    """Return an image as a small JPEG, None where it cannot be read.
+def thumbnail(path, plain=None):
+    """Return an image as a small JPEG without its file's comments, None where it cannot be read.
 
     Args:
       path: of a file, or the place of an image in a shard, see `views.places`.
+      plain: what makes a Pillow image of 8 bits from one and its bytes; by default Pillow's own
+        conversion, which suits what can be trained on.
     """
     try:
-        with Image.open(io.BytesIO(places.read_bytes(path))) as image:
-            small = image.convert("RGB" if image.mode not in ("L", "1") else "L")
-            small = ImageOps.contain(small, (2 * SIDE, SIDE))
+        content = places.read_bytes(path)
+        with Image.open(io.BytesIO(content)) as image:
+            small = ImageOps.contain((plain or _plain)(image, content), (2 * SIDE, SIDE))
     except UNREADABLE:
         return None
+    small.info = {}  # a JPEG would have a comment from there
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=80)
     return buffer.getvalue()
+
+
+def _plain(image, _):
+    return image.convert("L" if image.mode in ("L", "1") else "RGB")

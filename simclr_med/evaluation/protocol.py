@@ -1,9 +1,9 @@
 """What a run is in the paper's words: its architecture, its method, its share of the labels."""
 
 import dataclasses
-import json
 import re
 
+from simclr_med import stored
 from simclr_med.config.setting import IMPORTED
 from simclr_med.errors import InputError
 from simclr_med.evaluation.runs import Run
@@ -105,8 +105,6 @@ def _on_imagenet(stage):
 
 def _source(folder):
     """Return what an imported folder says of where its weights are from."""
-    file = folder / "input.json"
-    try:
-        return str(json.loads(file.read_text(encoding="utf-8"))["source"])
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{file} does not say where the weights are from: {error}") from None
+    return stored.read_json(folder / "input.json", {"source": str}, "import the weights again")[
+        "source"
+    ]

@@ -7,9 +7,9 @@ A work folder, a folder of predictions made elsewhere, or one CSV file of them a
 """
 
 import dataclasses
-import json
 import pathlib
 
+from simclr_med import paths, stored
 from simclr_med.config.fields import Config
 from simclr_med.config.setting import IMPORTED
 from simclr_med.config.splits import SPLITS
@@ -88,7 +88,7 @@ def read_run(name, path):
     Raises:
       InputError: nothing of the kind is there, or a file is damaged.
     """
-    path = pathlib.Path(path)
+    path = paths.to_read(path)
     if path.is_file():
         split = path.stem if path.stem in SPLITS else "test"
         return Run(name, path, {split: path}, {split: predictions.read(path)})
@@ -102,8 +102,6 @@ def read_run(name, path):
 
 
 def _prediction_files(folder):
-    if not folder.is_dir():
-        raise InputError(f"{folder}: not the work folder of a run, nor a file of predictions")
     found = sorted((folder / "predictions").glob("*.csv"))
     if not found and not (folder / "config.json").exists():
         found = sorted(file for file in folder.glob("*.csv") if file.stem in SPLITS)
@@ -120,10 +118,8 @@ def _other_class(folder):
     file = folder / "task.json"
     if not file.exists():
         return predictions.DEFAULT_OTHER
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))["other_class"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{file} is damaged ({error}); expected the head's task") from None
+    kinds = {"other_class": (str, type(None))}
+    return stored.read_json(file, kinds, "put back a copy of it")["other_class"]
 
 
 def _stages(config):

@@ -11,6 +11,7 @@ from simclr_med.evaluation import thresholds
 from simclr_med.evaluation.bootstrap import Settings
 from simclr_med.evaluation.report import provenance
 from simclr_med.evaluation.report.comparison import compare_runs
+from simclr_med.evaluation.report.conclusion import conclusion
 from simclr_med.evaluation.report.label_efficiency import label_charts
 from simclr_med.evaluation.report.pictures import view_pictures
 from simclr_med.evaluation.report.report_tables import gap_sentence, tables_of
@@ -18,7 +19,6 @@ from simclr_med.evaluation.report.run_settings import compare_settings
 from simclr_med.evaluation.report.sections import make_section
 from simclr_med.evaluation.report.svg import STYLE
 from simclr_med.evaluation.report.training import training_charts
-from simclr_med.evaluation.report.conclusion import conclusion
 from simclr_med.evaluation.runs import read_runs
 from simclr_med.evaluation.shift import compare_splits
 
@@ -63,11 +63,10 @@ def write_report(runs, folder, options):
     texts = {"markdown": _tables(sections, "as_markdown"), "latex": _tables(sections, "as_latex")}
     if "html" in options.formats:
         texts["html"] = _page(found, sections, options)
-    paths = []
-    for form in options.formats:
-        paths.append(pathlib.Path(folder) / f"report{FORMATS[form]}")
-        files.write_text(paths[-1], texts[form])
-    return paths
+    folder = pathlib.Path(folder)
+    written = {folder / f"report{FORMATS[form]}": texts[form] for form in options.formats}
+    files.write_texts(written)
+    return list(written)
 
 
 def _sections(runs, options):

@@ -1,10 +1,8 @@
 """What was run: checksums of the data and of the predictions, seeds, versions."""
 
-import json
-import pathlib
 from typing import NamedTuple
 
-from simclr_med import files
+from simclr_med import files, stored
 
 
 class Origin(NamedTuple):
@@ -40,14 +38,8 @@ def origins(runs):
 
 
 def _text_of(file):
-    return file.read_text(encoding="utf-8").strip() if file.is_file() else ""
+    return stored.read_text(file, "put back a copy of it").strip() if file.is_file() else ""
 
 
-def _versions(file: pathlib.Path):
-    if not file.is_file():
-        return {}
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+def _versions(file):
+    return stored.read_json(file, {}, "delete it") if file.is_file() else {}

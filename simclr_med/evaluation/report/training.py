@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from simclr_med.errors import InputError
+from simclr_med import stored
 from simclr_med.evaluation.report.charts import Axes, Line, line_chart
 
 POINTS = 150  # drawn of a curve: each the mean of its stretch
@@ -15,6 +15,7 @@ PAIRS = (
 )
 # Columns of log.csv that are shown, beside those that begin with validation.
 LOSS = "loss"
+REMEDY = "delete it: no curve is drawn then"
 
 
 def training_charts(runs):
@@ -63,22 +64,21 @@ def _chart(title, folders, file, column, caption):
 def _header(path):
     if not path.exists():
         return []
-    with open(path, newline="", encoding="utf-8") as file:
-        return next(csv.reader(file), [])
+    return next(csv.reader(stored.read_text(path, REMEDY).splitlines()), [])
 
 
 def _read(path, column):
     """Return the steps and finite values of a column; none where it is not there."""
     if column not in _header(path):
         return [], []
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = [(row["step"], row[column]) for row in csv.DictReader(file) if row[column]]
-    try:
-        points = [(int(step), float(value)) for step, value in rows]
-    except ValueError as error:
-        raise InputError(f"{path} is damaged: {error}; expected numbers in {column}") from None
-    points = [(step, value) for step, value in points if math.isfinite(value)]
+    rows = stored.read_log(path, {"step": int, column: _number}, REMEDY)
+    points = [(row["step"], row[column]) for row in rows if math.isfinite(row[column])]
     return tuple(zip(*points, strict=True)) or ([], [])
+
+
+def _number(cell):
+    """Return a cell's number, NaN where nothing was measured at that step."""
+    return float(cell or "nan")
 
 
 def _thinned(x, y):

@@ -4,6 +4,7 @@ import hashlib
 from typing import NamedTuple
 
 from simclr_med.data.thumbnails import thumbnail
+from simclr_med.preparation.images.rewriting import plain_image
 from simclr_med.preparation.inspection.labels import has_label
 
 IMAGES_A_CASE = 4
@@ -56,5 +57,7 @@ def _cases_shown(rows, thumbnails, seed):
 
 def _picture_case(case, rows):
     names, paths = rows["image"][:IMAGES_A_CASE], rows["path"][:IMAGES_A_CASE]
-    pictures = [(name, thumbnail(path)) for name, path in zip(names, paths, strict=True)]
+    pictures = [
+        (name, thumbnail(path, plain_image)) for name, path in zip(names, paths, strict=True)
+    ]
     return PictureCase(case, len(rows), pictures)
