@@ -368,7 +368,7 @@ def test_report(head, data_dir, tmp_path):
     for changes in (
         {}, {"title": "A & B"}, {"bootstrap_replicates": 50}, {"confidence": 0.5},
         {"bootstrap_unit": "case"}, {"bootstrap_interval": "bca"}, {"seed": 7},
-        {"runs": (f"Mine={copy}",)}, {"baseline": "Same"}, {"margin": 0.1}, {"errors_shown": 1},
+        {"runs": (f"Mine={copy}",)}, {"baseline": "Same"}, {"errors_shown": 1},
     ):  # fmt: skip
         run._report(make_config("report", {"bootstrap_replicates": 40, **base, **changes}))
         pages[str(changes)] = (tmp_path / "page" / "report.html").read_text()

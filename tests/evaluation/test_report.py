@@ -11,7 +11,8 @@ from PIL import Image
 from predictions_made import fake
 from runs_made import head_folder, run_folder
 
-from simclr_med import files
+from simclr_med import files, run
+from simclr_med.config.making import make_config
 from simclr_med.errors import InputError
 from simclr_med.evaluation import bootstrap, comparing, predictions, report
 from simclr_med.evaluation.bootstrap import Settings
@@ -89,6 +90,9 @@ def test_non_inferiority_is_said_where_a_margin_is_given(tmp_path, folders):
     a, b = folders
     assert "non-inferior" not in page_of(tmp_path, ("A", a), ("B", b))
     assert "non-inferior" in page_of(tmp_path, ("A", a), ("B", b), margin=0.1)
+    given = {"runs": (f"A={a}", f"B={b}"), "work_dir": str(tmp_path / "flag"), "margin": 0.1}
+    run._report(make_config("report", given))
+    assert "non-inferior" in (tmp_path / "flag" / "report.html").read_text(encoding="utf-8")
     worse = page_of(tmp_path, ("A", a), ("B", b), margin=0.1, baseline="B")
     assert "not shown to be non-inferior" in worse
 
