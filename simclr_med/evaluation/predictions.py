@@ -82,7 +82,12 @@ def average_over_images(cases, by_image, task):
 
 
 def write(path, predictions):
-    """Write `predictions` as CSV in one atomic step; probabilities keep all their bits."""
+    """Write `predictions` as CSV in one atomic step."""
+    files.write_text(path, to_csv(predictions))
+
+
+def to_csv(predictions):
+    """Return `Predictions` as the text of a CSV file; probabilities keep all their bits."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     multilabel = predictions.task == "multilabel"
@@ -100,7 +105,7 @@ def write(path, predictions):
     # A float32 as text has the fewest digits that give the same float32 back.
     columns += np.asarray(predictions.probabilities, np.float32).astype(str).T.tolist()
     writer.writerows(zip(*columns, strict=True))
-    files.write_text(path, text.getvalue())
+    return text.getvalue()
 
 
 def read(path, other_class=DEFAULT_OTHER):

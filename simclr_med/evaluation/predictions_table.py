@@ -4,10 +4,12 @@ import collections
 import csv
 import dataclasses
 import io
+import os
 import pathlib
 
 import numpy as np
 
+from simclr_med import paths
 from simclr_med.errors import InputError
 
 REQUIRED = ("case_id", "patient_id", "truth")
@@ -80,6 +82,8 @@ def clean(text):
 
 
 def _cells(path):
+    if os.path.lexists(path):
+        paths.file_to_read(path)
     try:
         text = pathlib.Path(path).read_bytes().decode("utf-8-sig")
         header, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
