@@ -2,13 +2,11 @@
 
 import contextlib
 import dataclasses
-import json
 import pathlib
 import shutil
 
-from simclr_med import files, stored
+from simclr_med import files, stored, versions
 from simclr_med.config.fields import FIELDS
-from simclr_med.config.software import installed_versions
 from simclr_med.config.storage import load_config, to_json
 from simclr_med.errors import InputError, RunError
 
@@ -60,7 +58,7 @@ def _begin(folder, config, data_fingerprint):
     if there:
         raise InputError(f"--work_dir={folder} holds {there[0]} and is no run's: give a new folder")
     files.write_text(folder / "data.sha256", data_fingerprint + "\n")
-    files.write_text(folder / "versions.json", json.dumps(installed_versions(), indent=1))
+    files.write_text(folder / "versions.txt", versions.installed() + "\n")
     files.write_text(folder / "config.json", to_json(config))
 
 

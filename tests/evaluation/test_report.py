@@ -137,9 +137,9 @@ def test_what_differs_and_what_was_run(tmp_path, folders):
 
 
 def test_versions_of_the_training_are_shown_where_they_were_kept(tmp_path, folders):
-    files.write_text(folders[0] / "versions.json", json.dumps({"tensorflow": "2.15.9"}))
+    files.write_text(folders[0] / "versions.txt", "Python 3.11, TensorFlow 2.15.9\n")
     words = words_of(page_of(tmp_path, ("A", folders[0]), ("B", folders[1])))
-    assert "tensorflow 2.15.9" in words and words.count("not recorded") == 1
+    assert "Python 3.11, TensorFlow 2.15.9" in words and words.count("not recorded") == 1
 
 
 def test_a_model_trained_elsewhere_is_reported_like_ours(tmp_path, folders):
@@ -148,6 +148,14 @@ def test_a_model_trained_elsewhere_is_reported_like_ours(tmp_path, folders):
     assert "Theirs is better than A" in page and files.sha256(theirs) in page
     theirs = folders[0] / "predictions" / "test.csv"
     assert "no pictures: the run was trained elsewhere" in page_of(tmp_path, ("Theirs", theirs))
+
+
+def test_the_page_names_the_versions_that_made_it(tmp_path, folders):
+    import keras
+    import tensorflow as tf
+
+    page = page_of(tmp_path, ("A", folders[0]))
+    assert f"TensorFlow {tf.__version__}, Keras {keras.__version__}, NumPy {np.__version__}" in page
 
 
 def test_the_class_left_out_is_the_data_sets(tmp_path):
@@ -249,7 +257,9 @@ def data_folder(folder, cases):
 def test_the_most_confident_errors_are_shown_with_their_images(tmp_path):
     truth = np.eye(5, dtype=np.float32)[[0, 0, 0, 1]]
     scores = np.full((4, 5), 0.01, np.float32)
-    scores[[0, 1, 2, 3], [0, 1, 2, 2]] = [0.9, 0.6, 0.8, 0.7]
+    scores[[0, 1, 2, 3], [0, 1, 2, 2]] = [0.96, 0.96, 0.96, 0.96]
+    scores[[1, 3], 4] = [0.11, 0.06]
+    scores[[1, 3], [1, 2]] = [0.86, 0.91]
     made = fake(4, truth=truth, probabilities=scores)
     data = data_folder(tmp_path / "data", 4)
     folder = head_folder(tmp_path / "a", made, data_dir=str(data))
@@ -264,7 +274,7 @@ def test_the_most_confident_errors_are_shown_with_their_images(tmp_path):
     assert "data:image" not in page_of(tmp_path, ("A", folder), errors_shown=0)
     (data / "images" / "c2.png").unlink()
     words = words_of(page_of(tmp_path, ("A", folder)))
-    assert "no pictures" in words and "k2 , 0.80 is k0" in words
+    assert "no pictures" in words and "k2 , 0.96 is k0" in words
 
 
 def test_confident_errors_of_findings_are_of_either_kind(tmp_path):

@@ -3,8 +3,7 @@
 import dataclasses
 import pathlib
 
-from simclr_med import files, html
-from simclr_med.config.software import installed_versions
+from simclr_med import files, html, versions
 from simclr_med.config.splits import SPLITS
 from simclr_med.errors import InputError
 from simclr_med.evaluation import thresholds
@@ -126,7 +125,7 @@ def _page(runs, sections, options):
         pictures=view_pictures(runs),
         settings=compare_settings(runs),
         origins=provenance.origins(runs),
-        versions=installed_versions(),
+        versions=versions.installed(),
     )
 
 

@@ -13,14 +13,14 @@ class Origin(NamedTuple):
       seed: of its training, None where it was trained elsewhere.
       data: SHA-256 of the data set that it was trained on, "" where unknown.
       predictions: split to the SHA-256 of its CSV file.
-      versions: package to version, as they were when it was trained; empty where unknown.
+      versions: of what it was trained with, as one line, "" where unknown.
     """
 
     name: str
     seed: int | None
     data: str
     predictions: dict
-    versions: dict
+    versions: str
 
 
 def origins(runs):
@@ -31,7 +31,7 @@ def origins(runs):
             None if run.config is None else run.config.seed,
             _text_of(run.path / "data.sha256"),
             {split: files.sha256(file) for split, file in run.files.items()},
-            _versions(run.path / "versions.json"),
+            _text_of(run.path / "versions.txt"),
         )
         for run in runs
     ]
@@ -39,7 +39,3 @@ def origins(runs):
 
 def _text_of(file):
     return stored.read_text(file, "put back a copy of it").strip() if file.is_file() else ""
-
-
-def _versions(file):
-    return stored.read_json(file, {}, "delete it") if file.is_file() else {}
