@@ -79,7 +79,7 @@ def _refuse(file, found):
 
 def _read_object(file):
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(file.read_bytes())  # UTF-8, 16 or 32, with or without a mark
     except FileNotFoundError:
         reason = "not found: a data set folder holds dataset.json and manifest.csv"
         raise DataError([Problem(str(file), None, None, "dataset.json", reason)]) from None

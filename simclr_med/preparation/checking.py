@@ -1,5 +1,6 @@
 """Rows that cannot stay: found in the images and in the table, listed, left out or refused."""
 
+import contextlib
 import dataclasses
 import pathlib
 
@@ -60,16 +61,49 @@ def refuse_problems(problems, allowed, output):
       allowed: how many rows may be left out.
       output: the folder that would be made.
     """
-    if len(problems) <= allowed:
-        return
+    if len(problems) > allowed:
+        more = f"--allow_problems={len(problems)} leaves them out"
+        raise _refusal(problems, f"{len(problems)} rows are wrong", more, output)
+
+
+def refuse_nothing_left(records, problems, output):
+    """Raise `InputError`, and list what was left out beside `output`, where no row is left.
+
+    Args:
+      records: `Records`.
+      problems: of `Problem`, why rows were left out; [] where it is known of none.
+      output: the folder that would be made.
+    """
+    if not len(records.table):
+        nothing = Problem(str(records.image_root), None, None, records.name, "holds nothing to use")
+        said = " ".join(["no image is left to make a data set of.", *records.notes])
+        raise _refusal(problems or [nothing], said, "", output)
+
+
+@contextlib.contextmanager
+def something_left(records, problems, reason, output):
+    """Run a block that leaves out rows; where it leaves none, list them and raise `InputError`.
+
+    Args:
+      records: `Records`, whose table the block replaces.
+      problems: of `Problem`, of the rows that were left out before.
+      reason: why this block leaves rows out, to follow the name of an image.
+      output: the folder that would be made.
+    """
+    before = records.table
+    yield
+    places = before[[FILE, ROW, "image"]].itertuples(index=False) if records.table.empty else ()
+    lost = [Problem(file, int(row) or None, "image", name, reason) for file, row, name in places]
+    refuse_nothing_left(records, problems + lost, output)
+
+
+def _refusal(problems, said, more, output):
+    """Write all problems beside `output`; return the error that shows the first of them."""
     beside = output.with_name(f"{output.name}.problems.csv")
     folder_writer.write_table(beside, problem_table(problems))
     lines = [str(problem) for problem in problems[:LISTED]]
-    lines.append(
-        f"{len(problems)} rows are wrong, all listed in {beside}; nothing else was written. "
-        f"--allow_problems={len(problems)} leaves them out"
-    )
-    raise InputError("\n".join(lines))
+    lines.append(f"{said}, all listed in {beside}; nothing else was written. {more}".rstrip())
+    return InputError("\n".join(lines))
 
 
 def problem_table(problems):

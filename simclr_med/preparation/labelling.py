@@ -10,8 +10,19 @@ from simclr_med.config.splits import SPLITS
 from simclr_med.data.info import UNCERTAIN
 from simclr_med.errors import InputError
 from simclr_med.preparation import conditions
+from simclr_med.preparation.source_table import FILE
 
 MEANING = {"1": "present", "0": "absent", "-1": "uncertain", "": "not_mentioned"}
+
+
+def refuse_without_labels(records):
+    """Raise `InputError` where a source that has labels gives none at all."""
+    columns = list(records.findings) or ["labels"]
+    if records.labels_from and not (records.table[columns] != "").to_numpy().any():
+        raise InputError(
+            f"{records.table[FILE].iloc[0]}: no row has a label ({records.labels_from}): all are "
+            "empty or unknown"
+        )
 
 
 def make_classes(records, settings, target):
@@ -49,7 +60,7 @@ def make_classes(records, settings, target):
 
 def _gather(records, settings, counts, labels):
     """Put the conditions that are not kept under "other"; return the classes and that name."""
-    kept, other = _kept(settings, counts, labels), settings.other or None
+    kept, other = _kept(records, settings, counts, labels), settings.other or None
     table = records.table
     changed = conditions.relabelled(table["labels"], {name: name for name in kept}, other)
     out = (changed == "") & (table["split"] != "unlabelled")
@@ -67,12 +78,14 @@ def _judge_classes(records, classes):
     records.notes += [f"No case of: {', '.join(empty)}."] * bool(empty)
 
 
-def _kept(settings, counts, labels):
+def _kept(records, settings, counts, labels):
     if settings.classes:
         return conditions.forced_classes(settings.classes)
+    kept = conditions.distinct(labels)
     if settings.top_conditions or settings.min_cases > 1:
-        return conditions.most_frequent(counts, settings.top_conditions, settings.min_cases)
-    return conditions.distinct(labels)
+        kept = conditions.most_frequent(counts, settings.top_conditions, settings.min_cases)
+        return [name for name in records.classes if name in kept] or kept
+    return list(dict.fromkeys([*records.classes, *kept]))
 
 
 def _policies(text, findings):

@@ -46,15 +46,19 @@ def prepare(source_name, folder, output, settings, options, progress=None):
     target = _target(settings.map_to, records.task)
     refuse_idle(settings, records, target)
 
+    checking.refuse_nothing_left(records, records.problems, output)
+    labelling.refuse_without_labels(records)
     pools.join_pools(records, settings.unlabelled)
     problems = checking.keep_sound_rows(records, settings, progress)
     checking.refuse_problems(problems, settings.allow_problems, output)
-    unmapped = rename_labels(records, settings, target)
-    assign_splits(records, sizes, settings, target=target)
-    leaks.remove_leaks(records, settings.on_leak)
-    info, prevalence = labelling.make_classes(records, settings, target)
-    if not len(records.table):
-        raise InputError(f"--input={folder}: no image is left to make a data set of")
+    checking.refuse_nothing_left(records, problems, output)
+    with checking.something_left(records, problems, "has no label that maps", output):
+        unmapped = rename_labels(records, settings, target)
+    with checking.something_left(records, problems, "is in no split", output):
+        assign_splits(records, sizes, settings, target=target)
+        leaks.remove_leaks(records, settings.on_leak)
+    with checking.something_left(records, problems, "is of no class that is kept", output):
+        info, prevalence = labelling.make_classes(records, settings, target)
     tables = {
         "problems.csv": checking.problem_table(problems),
         "prevalence.csv": prevalence,
