@@ -9,6 +9,7 @@ Every cell is text: an id that looks like a number stays as it was written.
 import csv
 import dataclasses
 import io
+import pathlib
 import re
 
 import pandas as pd
@@ -69,7 +70,7 @@ def read_table(file, columns, *, encoding="", separator="", rename=None):
     table = pd.DataFrame(cells, index=[i - 1 for i in filled[1:]], columns=header, dtype=object)
     said = [assumed] * bool(assumed)
     if not chosen and used != ",":
-        said.append(f"{file}: {used!r} was taken for what separates its columns")
+        said.append(f"{pathlib.Path(file).name}: {used!r} was taken for what separates its columns")
     return TextTable(table.loc[:, [bool(name) for name in header]], tuple(said))
 
 

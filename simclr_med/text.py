@@ -19,6 +19,7 @@ MARKS = {
 }
 WORKBOOKS = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"  # Excel's, now and before 2007
 GZIP = b"\x1f\x8b"
+SHOWN = 8  # signs in a sentence
 SAMPLE = 65_536  # bytes that an encoding is judged by
 NOT_ASCII = re.compile(rb"[\x80-\xff]+")
 CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
@@ -30,7 +31,7 @@ def read_text(file, encoding=""):
     """Return the text of a file, and a sentence on what was assumed of it, or "".
 
     UTF-8 and what has a byte order mark are certain. The encoding of anything else is a guess,
-    which the sentence says, with a word to judge it by.
+    which the sentence says, with some of the signs to judge it by.
 
     Args:
       file: its path; gzip is undone.
@@ -39,7 +40,8 @@ def read_text(file, encoding=""):
     Raises:
       InputError: no such file, or it holds no text of that encoding.
     """
-    data = _bytes(pathlib.Path(file))
+    file = pathlib.Path(file)
+    data = _bytes(file)
     if data.startswith(WORKBOOKS):
         raise InputError(f"{file} is a workbook or an archive: save the table as CSV (UTF-8)")
     known = encoding or _certain(data)
@@ -56,8 +58,9 @@ def read_text(file, encoding=""):
         raise InputError(f"{file}, line {line}: holds the byte {control[0]!r}, which is no text")
     if known:
         return text.removeprefix("\ufeff"), ""
-    word = re.search(r"\w*[^\x00-\x7f]\w*|$", text)[0]
-    return text, f"{file}: its encoding was taken for {found}" + f" ({word})" * bool(word)
+    signs = ", ".join(sorted(set(re.findall(r"[^\x00-\x7f]", text)))[:SHOWN])
+    said = f"{file.name}: its encoding was taken for {found}"
+    return text, f"{said}, with {signs}" if signs else said
 
 
 def _bytes(path):

@@ -63,7 +63,7 @@ def refuse_problems(problems, allowed, output):
     """
     if len(problems) > allowed:
         more = f"--allow_problems={len(problems)} leaves them out"
-        raise _refusal(problems, f"{len(problems)} rows are wrong", more, output)
+        raise _refusal(problems, f"{len(problems)} rows are wrong, all", more, output)
 
 
 def refuse_nothing_left(records, problems, output):
@@ -76,8 +76,25 @@ def refuse_nothing_left(records, problems, output):
     """
     if not len(records.table):
         nothing = Problem(str(records.image_root), None, None, records.name, "holds nothing to use")
-        said = " ".join(["no image is left to make a data set of.", *records.notes])
-        raise _refusal(problems or [nothing], said, "", output)
+        said = "no image is left to make a data set of: what was left out is"
+        raise _refusal(problems or [nothing], said, " ".join(records.notes), output)
+
+
+def refuse_without_labels(records, output):
+    """Raise `InputError`, and list the rows beside `output`, where labels are looked for in vain.
+
+    Args:
+      records: `Records`.
+      output: the folder that would be made.
+    """
+    columns = list(records.findings) or ["labels"]
+    if records.labels_from and not (records.table[columns] != "").to_numpy().any():
+        reason = "is empty or unknown, as in all rows"
+        problems = [
+            Problem(file, int(row) or None, records.labels_from, "", reason)
+            for file, row in records.table[[FILE, ROW]].itertuples(index=False)
+        ]
+        raise _refusal(problems, "no row has a label: all rows are", "", output)
 
 
 @contextlib.contextmanager
@@ -102,7 +119,7 @@ def _refusal(problems, said, more, output):
     beside = output.with_name(f"{output.name}.problems.csv")
     folder_writer.write_table(beside, problem_table(problems))
     lines = [str(problem) for problem in problems[:LISTED]]
-    lines.append(f"{said}, all listed in {beside}; nothing else was written. {more}".rstrip())
+    lines.append(f"{said} listed in {beside}; nothing else was written. {more}".rstrip())
     return InputError("\n".join(lines))
 
 

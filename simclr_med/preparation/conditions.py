@@ -87,8 +87,8 @@ def forced_classes(text):
             f"--classes={text}: neither 'paper' nor a readable file: {error}"
         ) from None
     names = [line.strip() for line in lines if line.strip()]
-    if len(set(names)) < len(names) or not names:
-        raise InputError(f"{text}: must hold one or more different names, one a line")
+    if len(set(names)) < len(names) or not names or SEPARATOR in "".join(names):
+        raise InputError(f"{text}: must hold one or more different names, one a line, without a |")
     return names
 
 

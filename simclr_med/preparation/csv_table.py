@@ -1,5 +1,7 @@
 """A source's tables, read as its flags say, with each row's file and number."""
 
+import pathlib
+
 from simclr_med.preparation.source_table import FILE, ROW, UNKNOWN_FLAG, unknown_words
 from simclr_med.tables import SEPARATORS, blank_unknown, read_table
 
@@ -53,5 +55,7 @@ def _blanked(file, rows, columns, words, notes):
         said = before[(rows[name] == "") & (before.str.strip() != "")]
         if name in columns and len(said):
             kinds = ", ".join(f"{text!r} {n}" for text, n in said.value_counts().items())
-            notes.append(f"{file}, column {name}: unknown, so taken as empty: {kinds}.")
+            notes.append(
+                f"{pathlib.Path(file).name}, column {name}: unknown, so taken as empty: {kinds}."
+            )
     return rows

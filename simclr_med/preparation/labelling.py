@@ -10,19 +10,8 @@ from simclr_med.config.splits import SPLITS
 from simclr_med.data.info import UNCERTAIN
 from simclr_med.errors import InputError
 from simclr_med.preparation import conditions
-from simclr_med.preparation.source_table import FILE
 
 MEANING = {"1": "present", "0": "absent", "-1": "uncertain", "": "not_mentioned"}
-
-
-def refuse_without_labels(records):
-    """Raise `InputError` where a source that has labels gives none at all."""
-    columns = list(records.findings) or ["labels"]
-    if records.labels_from and not (records.table[columns] != "").to_numpy().any():
-        raise InputError(
-            f"{records.table[FILE].iloc[0]}: no row has a label ({records.labels_from}): all are "
-            "empty or unknown"
-        )
 
 
 def make_classes(records, settings, target):
@@ -53,7 +42,7 @@ def make_classes(records, settings, target):
         classes, other = list(target.classes), target.other_class
     else:
         classes, other = _gather(records, settings, counts, case["labels"])
-    _judge_classes(records, classes)
+    _judge_classes(records, classes, other)
     info |= {"classes": classes, "other_class": other if other in classes else None}
     return info, _prevalence(case, counts, len(training), classes, other)
 
@@ -70,11 +59,13 @@ def _gather(records, settings, counts, labels):
     return [*kept, *([other] if other in used and other not in kept else [])], other
 
 
-def _judge_classes(records, classes):
+def _judge_classes(records, classes, other):
     if len(classes) == 1:
         raise InputError(f"all cases are labelled {classes[0]!r}: a task needs two classes or more")
     used = conditions.distinct(records.table["labels"])
     empty = [name for name in classes if name not in used]
+    if used and not {*classes, other} - {*empty, other}:
+        raise InputError(f"no case is of one of the classes: {', '.join(empty)}")
     records.notes += [f"No case of: {', '.join(empty)}."] * bool(empty)
 
 

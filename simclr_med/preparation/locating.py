@@ -26,7 +26,7 @@ def locate(folder, names, notes):
     common with a file's path counts: first as it is written, then whatever the capitals, composed
     letters and %20, then whatever the suffix. A front of folders is left out of that only where it
     says nothing of the image: the front that all names share, or any where no two names end in the
-    same file name. A name without a file stays (what looks at the images will miss it).
+    same file name and no folder of a name is where the table says. A name without a file stays (what looks at the images will miss it).
 
     Args:
       folder: the folder of the images, absolute.
@@ -41,6 +41,16 @@ def locate(folder, names, notes):
     if missing:
         plain |= _by_ends(folder, missing, _droppable(plain), notes)
     return [plain[name] for name in names]
+
+
+def without_suffix(names):
+    """Return a column of names of files without what follows the last dot."""
+    return names.str.replace(r"\.[^.]*$", "", regex=True)
+
+
+def jpegs(ids):
+    """Return a column of the files' names of images that have ids; "" where one is unknown."""
+    return (ids + ".jpg").where(ids != "", "")
 
 
 def parts_of(name):
@@ -66,9 +76,13 @@ def _droppable(names):
     """Return a function that says whether the folders `front` of a name tell nothing of an image.
 
     Dropped without need they would make patient 3's missing image patient 9's.
+
+    Args:
+      names: name to the path of the file that it stands for as it is, or None.
     """
     parts = [path for path in map(parts_of, names) if path]
-    if len({path[-1] for path in parts}) == len(parts):
+    rooted = any(path and "/" in path for path in names.values())
+    if not rooted and len({path[-1] for path in parts}) == len(parts):
         return lambda front: True
     shared = os.path.commonprefix([path[:-1] for path in parts])
     return lambda front: front == shared[: len(front)]
@@ -79,7 +93,7 @@ def _by_ends(folder, names, droppable, notes):
     found = {name: "/".join(parts_of(name)) for name in names}
     files = walk(folder).images()
     fronts, respelt = collections.Counter(), {}
-    for spelling in (str, _loose, _without_suffix) if files else ():
+    for spelling in (str, _loose, _loose_stem) if files else ():
         ends = _ends(files, spelling)
         left = []
         for name in names:
@@ -127,7 +141,7 @@ def _loose(path):
     return unicodedata.normalize("NFC", urllib.parse.unquote(path)).casefold()
 
 
-def _without_suffix(path):
+def _loose_stem(path):
     return SUFFIX.sub("", _loose(path))
 
 

@@ -30,7 +30,8 @@ def prepare(source_name, folder, output, settings, options, progress=None):
     Args:
       source_name: a module of `sources`.
       folder: what the source reads.
-      settings, options: `Settings`, and the source's own options by name.
+      settings: `Settings`.
+      options: the source's own, by name; its defaults stand for those that are not given.
       progress: called with (what, done, all) during long work, or None.
 
     Raises:
@@ -41,13 +42,14 @@ def prepare(source_name, folder, output, settings, options, progress=None):
     _refuse_paths(folder, output)
     refuse_impossible(settings)
     source = sources.load(source_name)
-    records = source.read(folder, options)
+    defaults = {name: flag.get("default", False) for name, flag in source.OPTIONS.items()}
+    records = source.read(folder, defaults | options)
     sizes = split_sizes(settings.splits, source, records)
     target = _target(settings.map_to, records.task)
     refuse_idle(settings, records, target)
 
     checking.refuse_nothing_left(records, records.problems, output)
-    labelling.refuse_without_labels(records)
+    checking.refuse_without_labels(records, output)
     pools.join_pools(records, settings.unlabelled)
     problems = checking.keep_sound_rows(records, settings, progress)
     checking.refuse_problems(problems, settings.allow_problems, output)

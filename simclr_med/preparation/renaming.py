@@ -1,5 +1,7 @@
 """Labels renamed by a mapping, and mapped onto the classes of another data set."""
 
+import pathlib
+
 import pandas as pd
 
 from simclr_med.errors import InputError
@@ -42,7 +44,7 @@ def _judge_mapping(records, file, names):
             f"--mapping={file}: renames {', '.join(names)}; none of them is here, but "
             f"{', '.join(there)}"
         )
-    records.notes += [f"{file}: not here: {', '.join(unused)}."] * bool(unused)
+    records.notes += [f"{pathlib.Path(file).name}: not here: {', '.join(unused)}."] * bool(unused)
 
 
 def _refuse_strange(names, settings, target):
@@ -81,6 +83,12 @@ def _rename_findings(records, settings, target, names):
     twice = [name for name in found if found.count(name) > 1]
     if twice:
         raise InputError(f"--mapping={settings.mapping}: gives two findings one name, {twice[0]!r}")
+    if not found:
+        raise InputError(f"--mapping={settings.mapping}: leaves no finding")
+    kept = records.table.drop(columns=list(records.findings))
+    for name in found:
+        if name in (*kept.columns, "labels") or conditions.SEPARATOR in name:
+            raise InputError(f"--mapping={settings.mapping}: no finding can be called {name!r}")
     records.table = records.table.drop(columns=dropped).rename(columns=names)
     if target:
         others = [name for name in found if name not in target.classes]

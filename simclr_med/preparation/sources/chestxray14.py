@@ -7,7 +7,7 @@ import pandas as pd
 
 from simclr_med.errors import InputError
 from simclr_med.preparation.csv_table import TABLE_FLAGS, read_csv
-from simclr_med.preparation.locating import locate, parts_of
+from simclr_med.preparation.locating import locate, parts_of, without_suffix
 from simclr_med.preparation.source_files import find_file
 from simclr_med.preparation.source_table import FILE, ROW, Records, drop_rows, say_lost
 from simclr_med.tables import whole_numbers
@@ -100,7 +100,7 @@ def _table(folder, rows, split, notes):
     return pd.DataFrame(
         {
             "image": locate(folder, rows["Image Index"], notes),
-            "case_id": rows["Image Index"].str.rpartition(".")[0],
+            "case_id": without_suffix(rows["Image Index"]),
             "patient_id": rows["Patient ID"],
             "split": split,
             **{

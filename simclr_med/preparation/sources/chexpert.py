@@ -6,7 +6,7 @@ import pandas as pd
 
 from simclr_med.errors import InputError
 from simclr_med.preparation.csv_table import TABLE_FLAGS, read_csv
-from simclr_med.preparation.locating import locate, parts_of
+from simclr_med.preparation.locating import locate, parts_of, without_suffix
 from simclr_med.preparation.source_files import find_file
 from simclr_med.preparation.source_table import FILE, ROW, Records, drop_rows, listed_names
 from simclr_med.tables import whole_numbers
@@ -57,8 +57,9 @@ def read(folder, options):
     rows, whole = _rows(folder, options, notes)
     rows = _sound_rows(rows, findings, problems)
     if options["views"] != "both":
-        rows = rows[rows["Frontal/Lateral"].str.lower() == options["views"]]
-        rows = rows.reset_index(drop=True)
+        kept = rows["Frontal/Lateral"].str.lower() == options["views"]
+        notes.append(f"{int((~kept).sum())} images of other views were left out.")
+        rows = rows[kept].reset_index(drop=True)
     whole = whole and options["views"] == "both" and not problems
     notes += [
         "The paper re-splits the official training file into 67,429, 22,240 and 33,745 images "
@@ -123,7 +124,7 @@ def _table(rows, findings, case):
     # The official validation counts its patients anew from 64541 on, so that ids do not meet.
     case_id = place["patient"] + "_" + place["study"]
     if case == "image":
-        case_id += "_" + place["view"].str.rpartition(".")[0]
+        case_id += "_" + without_suffix(place["view"])
     return pd.DataFrame(
         {
             "image": rows["image"],

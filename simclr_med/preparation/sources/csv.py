@@ -29,6 +29,7 @@ def _column(help_text, default=""):
     return {"default": default, "help": help_text}
 
 
+PROBLEMS = ".problems.csv"  # ends of names of what an earlier attempt refused
 OPTIONS = {
     "image_column": _column("paths or names of the images", "image"),
     "case_column": _column("what one diagnosis belongs to; none: each image is a case"),
@@ -66,7 +67,7 @@ def read(folder, options):
     return Records(
         name=file.name.split(".")[0],
         task="multilabel" if findings else "multiclass",
-        table=table.assign(**labels | {name: rows[name] for name in groups}),
+        table=table.assign(**labels | {name: whole_numbers(rows[name]) for name in groups}),
         image_root=root,
         findings=findings,
         groups=groups,
@@ -113,6 +114,7 @@ def _only_csv(path):
     if path.is_file():
         return path
     found = sorted([*path.glob("*.csv"), *path.glob("*.csv.gz")])
+    found = [file for file in found if not file.name.endswith(PROBLEMS)]
     if len(found) != 1:
         there = f"holds {len(found)}" if found else "has none"
         raise InputError(f"--input={path}: not found: {LOOKS_FOR}; this folder {there}")

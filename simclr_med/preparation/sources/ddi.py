@@ -32,7 +32,7 @@ def read(folder, options):
     rows = read_csv(file, wanted, options, notes)
     rows["skin_tone"] = whole_numbers(rows["skin_tone"])
     rows = drop_rows(
-        rows, ~rows["skin_tone"].isin(TONES), "skin_tone", "is not 12, 34 or 56", problems
+        rows, ~rows["skin_tone"].isin(("", *TONES)), "skin_tone", "is not 12, 34 or 56", problems
     )
     malignant = whole_numbers(rows["malignant"].str.lower()).map(MALIGNANT)
     labels = malignant.fillna("") if options["labels"] == "malignant" else rows["disease"]
@@ -43,7 +43,7 @@ def read(folder, options):
             "patient_id": "",
             "split": "external",
             "labels": labels,
-            "skin_type": rows["skin_tone"].map(TONES),
+            "skin_type": rows["skin_tone"].map(TONES).fillna(""),
             FILE: rows[FILE],
             ROW: rows[ROW],
         }

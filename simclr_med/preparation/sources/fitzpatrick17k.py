@@ -5,7 +5,7 @@ import sys
 import pandas as pd
 
 from simclr_med.preparation.csv_table import TABLE_FLAGS, read_csv
-from simclr_med.preparation.locating import locate
+from simclr_med.preparation.locating import jpegs, locate
 from simclr_med.preparation.source_files import find_file
 from simclr_med.preparation.source_table import FILE, ROW, Records
 from simclr_med.tables import whole_numbers
@@ -31,7 +31,7 @@ def read(folder, options):
     rows = read_csv(file, ("md5hash", "fitzpatrick_scale", *LABELS), options, notes)
     table = pd.DataFrame(
         {
-            "image": locate(folder, rows["md5hash"] + ".jpg", notes),
+            "image": locate(folder, jpegs(rows["md5hash"]), notes),
             "case_id": rows["md5hash"],
             "patient_id": "",
             "split": "",

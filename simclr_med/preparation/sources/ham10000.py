@@ -5,7 +5,7 @@ import sys
 import pandas as pd
 
 from simclr_med.preparation.csv_table import TABLE_FLAGS, read_csv
-from simclr_med.preparation.locating import locate
+from simclr_med.preparation.locating import jpegs, locate
 from simclr_med.preparation.source_files import find_file
 from simclr_med.preparation.source_table import FILE, ROW, Records, case_names
 from simclr_med.tables import whole_numbers
@@ -23,7 +23,7 @@ def read(folder, options):
     rows = read_csv(file, wanted, options, notes)
     table = pd.DataFrame(
         {
-            "image": locate(folder, rows["image_id"] + ".jpg", notes),
+            "image": locate(folder, jpegs(rows["image_id"]), notes),
             "case_id": case_names(notes, rows["image_id"], rows["lesion_id"]),
             "patient_id": "",
             "split": "",

@@ -5,7 +5,7 @@ import sys
 import pandas as pd
 
 from simclr_med.preparation.csv_table import TABLE_FLAGS, read_csv
-from simclr_med.preparation.locating import locate
+from simclr_med.preparation.locating import jpegs, locate
 from simclr_med.preparation.source_files import find_file
 from simclr_med.preparation.source_table import FILE, ROW, Records
 from simclr_med.tables import whole_numbers
@@ -49,7 +49,7 @@ def read(folder, options):
 def _table(folder, rows, labels, notes):
     return pd.DataFrame(
         {
-            "image": locate(folder, rows["image_name"] + ".jpg", notes),
+            "image": locate(folder, jpegs(rows["image_name"]), notes),
             "case_id": rows["image_name"],
             "patient_id": rows["patient_id"],
             "split": "",

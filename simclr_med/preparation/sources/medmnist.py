@@ -1,6 +1,7 @@
 """MedMNIST+: small images of many kinds, in one file of arrays."""
 
 import zipfile
+import zlib
 
 import numpy as np
 import pandas as pd
@@ -93,14 +94,15 @@ def _arrays(file):
     try:
         with np.load(file, allow_pickle=False) as content:
             arrays = {name: content[name] for name in content.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise InputError(f"{file}: is not a file of plain NumPy arrays: {error}") from None
     parts = {}
     for name in PARTS:
         if f"{name}_images" not in arrays and f"{name}_labels" not in arrays:
             continue
         images, labels = arrays.get(f"{name}_images"), arrays.get(f"{name}_labels")
-        if images is None or labels is None or len(images) != len(labels):
+        sizes = [array.shape[:1] for array in (images, labels) if array is not None]
+        if len(sizes) < 2 or sizes[0] != sizes[1] or not sizes[0]:
             raise InputError(f"{file}: {name}_images and {name}_labels are not of one length")
         if images.dtype != np.uint8 or not (
             images.ndim == 3 or images.ndim == 4 and images.shape[-1] == 3
@@ -110,12 +112,20 @@ def _arrays(file):
                 "[N, H, W] or [N, H, W, 3]"
             )
         whole = np.issubdtype(labels.dtype, np.integer) and labels.min(initial=0) >= 0
-        if labels.ndim != 2 or not whole or labels.max(initial=0) >= MOST_CLASSES:
+        if (
+            labels.ndim != 2
+            or not labels.shape[1]
+            or not whole
+            or labels.max(initial=0) >= MOST_CLASSES
+        ):
             raise InputError(
                 f"{file}: {name}_labels is {labels.dtype} {list(labels.shape)}; expected whole "
                 f"numbers from 0 to {MOST_CLASSES - 1}, [N, 1] or [N, findings]"
             )
         parts[name] = images, labels
+    widths = {name: labels.shape[1] for name, (_, labels) in parts.items()}
+    if len(set(widths.values())) > 1:
+        raise InputError(f"{file}: its labels are of different widths: {widths}")
     if not parts:
         raise InputError(f"{file}: holds {', '.join(arrays)}; expected train_images and the like")
     return parts

@@ -37,6 +37,8 @@ def read(folder, options):
     cases, labels = _tables(folder, options, notes)
     table = pd.DataFrame(list(_rows(cases, labels, problems)), columns=COLUMNS)
     repeated = table["image"].duplicated()
+    what = "images named a second time were left out"
+    say_lost(notes, int(repeated.sum()), len(table), what)
     table = table[~repeated].reset_index(drop=True)
     table["image"] = locate(folder, table["image"].str.removeprefix("dataset/"), notes)
     return Records(
@@ -53,8 +55,7 @@ def read(folder, options):
             f"{WEIGHTED}; a case without one is unlabelled.",
             "skin_type is the median of the dermatologists' Fitzpatrick labels, else the "
             "self-report: I-II white, III beige, IV brown, V-VI dark brown (Liu et al. 2020).",
-            "The set names no patients: a case stands in for one. "
-            f"{int(repeated.sum())} images named a second time were left out.",
+            "The set names no patients: a case stands in for one.",
             *notes,
         ],
         problems=problems,
@@ -75,9 +76,11 @@ def _tables(folder, options, notes):
             row = table[twice].iloc[0]
             reason = "stands in an earlier row already"
             raise DataError([Problem(row[FILE], row[ROW], "case_id", row["case_id"], reason)])
-    unused, without = ~labels[KEY].isin(cases[KEY]), ~cases[KEY].isin(labels[KEY])
-    say_lost(notes, int(unused.sum()), len(labels), f"rows of {file} are of no case")
-    notes += [f"{without.sum()} cases have no row in {file}: unlabelled."] * bool(without.any())
+    unused = ~labels[KEY].isin(cases[KEY]) | (labels[KEY] == "")
+    without = ~cases[KEY].isin(labels[KEY])
+    say_lost(notes, int(unused.sum()), len(labels), f"rows of {file.name} are of no case")
+    if without.any():
+        notes.append(f"{without.sum()} cases have no row in {file.name}: unlabelled.")
     return cases, labels
 
 
