@@ -26,7 +26,8 @@ def locate(folder, names, notes):
     common with a file's path counts: first as it is written, then whatever the capitals, composed
     letters and %20, then whatever the suffix. A front of folders is left out of that only where it
     says nothing of the image: the front that all names share, or any where no two names end in the
-    same file name and no folder of a name is where the table says. A name without a file stays (what looks at the images will miss it).
+    same file name and no folder of a name is where the table says. A name without a file stays
+    (what looks at the images will miss it).
 
     Args:
       folder: the folder of the images, absolute.

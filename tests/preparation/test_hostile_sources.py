@@ -314,8 +314,11 @@ def test_folders_and_patterns_that_say_unknown(tmp_path):
 
 def test_one_s_own_word_for_unknown_stands_instead(tmp_path):
     change = {"p0": "0", "mel": "None"}
-    folder = put(tmp_path / "in", "csv",
-                 lambda row: {key: change.get(cell, cell) for key, cell in row.items()})  # fmt: skip
+    folder = put(
+        tmp_path / "in",
+        "csv",
+        lambda row: {key: change.get(text, text) for key, text in row.items()},
+    )
     table, _ = make("csv", folder, tmp_path / "d", {"unknown": "0, x"})
     assert set(table["patient_id"]) == {"", "p1", "p2", "p3", "p4", "p5"}
     assert set(table["labels"]) == {"None", "nv"}
