@@ -7,6 +7,7 @@ import zlib
 
 import charset_normalizer
 
+from simclr_med import paths
 from simclr_med.errors import InputError
 
 # By the file's first bytes; UTF-32's mark begins with UTF-16's.
@@ -65,9 +66,7 @@ def read_text(file, encoding=""):
 
 def _bytes(path):
     try:
-        if not path.is_file():
-            raise InputError(f"{path} " + ("is not a file" if path.exists() else "not found"))
-        data = path.read_bytes()
+        data = paths.file_to_read(path).read_bytes()
         return gzip.decompress(data) if data.startswith(GZIP) else data
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(f"{path} is a damaged gzip file: {error}") from None

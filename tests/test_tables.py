@@ -98,7 +98,7 @@ def test_all_rows_of_another_width_are_listed_the_first_twenty_by_name(tmp_path)
 
 
 def test_what_is_no_file_is_named(tmp_path):
-    for path, named in ((tmp_path, "is not a file"), (tmp_path / "x", "not found"),
+    for path, named in ((tmp_path, "is a folder; expected a file"), (tmp_path / "x", "not found"),
                         (tmp_path / ("x" * 300), "too long")):  # fmt: skip
         with pytest.raises(InputError, match=named):
             read_text(path)

@@ -51,8 +51,8 @@ def read(folder, options):
         source=TITLE,
         labels_from=options["labels"],
         notes=[
-            "The set names no patients: an image stands in for one. It holds near-duplicates: "
-            "--near_duplicates keeps them on one side.",
+            "The set names no patients: an image stands in for one. It holds near-duplicates, "
+            "which --near_duplicates keeps on one side.",
             *notes,
         ],
     )
