@@ -68,6 +68,11 @@ ONLY_WITH = (
         "--cache=memory or disk",
         lambda config: _reads_here(config) and config.data.cache != "none",
     ),
+    (
+        ("label_seed",),
+        "--label_fraction below 1",
+        lambda config: config.data.label_fraction < 1,
+    ),
     (("monitor_every",), "--monitor=knn", lambda config: config.watch.monitor != "none"),
     (("bn_statistics",), "--init other than random", lambda config: config.head.init != "random"),
 )

@@ -50,7 +50,15 @@ class DataConfig:
         any_of(SPLITS),
         by_mode=for_heads(("train",)),
     )
-    label_fraction: float = setting(1.0, "share of the labelled cases", FRACTION, modes=HEADS)
+    label_fraction: float = setting(
+        1.0,
+        "share of the labelled cases: stratified, and of one --label_seed the smaller in the larger",
+        FRACTION,
+        modes=HEADS,
+    )
+    label_seed: int = setting(
+        0, "which cases --label_fraction takes, whatever --seed is", NOT_NEGATIVE, modes=HEADS
+    )
     positives: str = setting(
         "augmentation",
         "a positive pair is two views of an image (augmentation: SimCLR) or of two images of a "

@@ -38,7 +38,7 @@ def run(config):
     config = devices.with_defaults(config)
     data = manifest.read(config.data.data_dir)
     cases = data.cases(config.data.splits)
-    cases = label_fraction(cases, config.data.label_fraction, config.seed)
+    cases = label_fraction(cases, config.data.label_fraction, config.data.label_seed)
     strategy = distribute.strategy_of(config.distribute)
     distribute.refuse_disagreement(strategy, "flags or data", (identity(config), data.fingerprint))
     train = _train_probe if config.mode == "linear_probe" else _train_all
