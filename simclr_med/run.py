@@ -99,8 +99,9 @@ def evaluate(config):
     from simclr_med.training.predict import predict_splits
 
     made = predict_splits(config)
+    print(f"{pathlib.Path(config.work_dir).name}: weights of {made.weights}")
     results = write_evaluation(
-        config.work_dir, made.splits, config.evaluate, config.seed, made.data_sha256
+        config.work_dir, made.splits, config.evaluate, config.seed, made.origin
     )
     for split, result in results.items():
         print(summary(pathlib.Path(config.work_dir).name, split, result))

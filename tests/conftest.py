@@ -3,8 +3,14 @@
 import dataclasses
 import os
 import pathlib
+import tempfile
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+# Matplotlib's fonts stay where they are; features are kept nowhere that outlives the tests.
+os.environ.setdefault("MPLCONFIGDIR", str(pathlib.Path.home() / ".cache" / "matplotlib"))
+_CACHE = tempfile.TemporaryDirectory(prefix="simclr_med_tests_")
+os.environ["XDG_CACHE_HOME"] = _CACHE.name
 
 import simclr_med  # noqa: F401, isort: skip  # before TensorFlow: it turns oneDNN on
 import pytest

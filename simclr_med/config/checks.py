@@ -73,6 +73,8 @@ ONLY_WITH = (
         "--label_fraction below 1",
         lambda config: config.data.label_fraction < 1,
     ),
+    (("keep",), "--validate_every above 0", lambda config: config.watch.validate_every > 0),
+    (("choose_by", "patience"), "--keep=best", lambda config: config.watch.keep == "best"),
     (("monitor_every",), "--monitor=knn", lambda config: config.watch.monitor != "none"),
     (("bn_statistics",), "--init other than random", lambda config: config.head.init != "random"),
 )

@@ -52,12 +52,26 @@ class DataConfig:
     )
     label_fraction: float = setting(
         1.0,
-        "share of the labelled cases: stratified, and of one --label_seed the smaller in the larger",
+        "share of the labelled cases: stratified, and the smaller within the larger",
         FRACTION,
         modes=HEADS,
     )
     label_seed: int = setting(
         0, "which cases --label_fraction takes, whatever --seed is", NOT_NEGATIVE, modes=HEADS
+    )
+    features_dir: str = setting(
+        "",
+        "folder that keeps a probe's features for other runs, and may be deleted; by default one "
+        "in the user's cache",
+        modes=("linear_probe",),
+        identity=False,
+    )
+    features_gib: float = setting(
+        2.0,
+        "GiB that they may take, beyond which the oldest go; 0 keeps none",
+        NOT_NEGATIVE,
+        modes=("linear_probe",),
+        identity=False,
     )
     positives: str = setting(
         "augmentation",
@@ -323,6 +337,38 @@ class WatchConfig:
     )
     monitor_every: int = setting(
         1000, "steps between two of the monitor's", POSITIVE, modes=("pretrain",), identity=False
+    )
+    validate_every: int = setting(
+        0,
+        "steps between two looks at the validation split, into log.csv, and one at the last step; "
+        "0 for none",
+        NOT_NEGATIVE,
+        modes=HEADS,
+    )
+    keep: str = setting(
+        "last",
+        "the step whose weights are evaluated and exported: last, or best on validation",
+        ("last", "best"),
+        modes=HEADS,
+    )
+    choose_by: str = setting(
+        "auc",
+        "what is best on validation",
+        (
+            "auc",
+            "loss",
+            "top1_accuracy",
+            "top3_accuracy",
+            "average_top1_sensitivity",
+            "average_top3_sensitivity",
+        ),
+        modes=HEADS,
+    )
+    patience: int = setting(
+        0,
+        "looks at validation without a better one that end the training; 0 for all its steps",
+        NOT_NEGATIVE,
+        modes=HEADS,
     )
     profile_steps: str = setting(
         "",

@@ -78,11 +78,13 @@ def label_fraction(cases, fraction, seed):
     Returns:
       `Cases`, one at least, in the order of `cases`.
     """
-    if fraction >= 1:
-        return cases
+    return cases if fraction >= 1 else cases.take(fraction_of(cases, fraction, seed))
+
+
+def fraction_of(cases, fraction, seed):
+    """Return which cases `label_fraction` takes, int `[n]`, ascending."""
     order = splitting.interleaved_order(cases.case_ids, strata(cases.targets), seed)
-    kept = max(1, round(fraction * len(cases)))
-    return cases.take(np.sort(order[:kept]))
+    return np.sort(order[: max(1, round(fraction * len(cases)))])
 
 
 def strata(targets):

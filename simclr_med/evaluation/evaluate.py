@@ -7,7 +7,7 @@ from simclr_med import files
 from simclr_med.evaluation import bootstrap, predictions
 
 
-def write_evaluation(work_dir, splits, settings, seed, data_sha256):
+def write_evaluation(work_dir, splits, settings, seed, origin):
     """Write predictions/<split>.csv and metrics.json, which keeps the splits of former evaluations.
 
     Args:
@@ -15,7 +15,7 @@ def write_evaluation(work_dir, splits, settings, seed, data_sha256):
       splits: name of a split to its `Predictions`.
       settings: an `EvaluateConfig`, how intervals are drawn.
       seed: of the bootstrap.
-      data_sha256: the data set's fingerprint, for metrics.json.
+      origin: what metrics.json says beside the metrics: of which data and weights they are.
 
     Returns:
       The metrics of each split, by name, see `bootstrap.evaluate`.
@@ -24,7 +24,7 @@ def write_evaluation(work_dir, splits, settings, seed, data_sha256):
     results = {}
     for split, made in splits.items():
         predictions.write(work_dir / "predictions" / f"{split}.csv", made)
-        results[split] = {"data_sha256": data_sha256} | bootstrap.evaluate(
+        results[split] = origin | bootstrap.evaluate(
             made,
             replicates=settings.bootstrap_replicates,
             confidence=settings.confidence,
