@@ -3,14 +3,8 @@
 import dataclasses
 import os
 import pathlib
-import tempfile
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-# Matplotlib's fonts stay where they are; features are kept nowhere that outlives the tests.
-os.environ.setdefault("MPLCONFIGDIR", str(pathlib.Path.home() / ".cache" / "matplotlib"))
-_CACHE = tempfile.TemporaryDirectory(prefix="simclr_med_tests_")
-os.environ["XDG_CACHE_HOME"] = _CACHE.name
 
 import simclr_med  # noqa: F401, isort: skip  # before TensorFlow: it turns oneDNN on
 import pytest
@@ -34,6 +28,15 @@ def plain_cpu():
     """A processor without bfloat16, whose default precision the tests' tolerances are made for."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(devices, "cpu_flags", set)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """Features are kept nowhere that outlives the tests; Matplotlib's fonts stay where they are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MPLCONFIGDIR", str(pathlib.Path.home() / ".cache" / "matplotlib"))
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
 
 
