@@ -99,7 +99,7 @@ class DataConfig:
         identity=False,
     )
     cache_gib: float = setting(
-        0.25,
+        0.125,
         "GiB that they may take, at most half of the memory; the first images that fit are kept, "
         "none where under a quarter of them would",
         POSITIVE,
