@@ -82,6 +82,8 @@ def dispatch(arguments):
         from simclr_med.training import pretrain as module
     elif mode in HEADS:
         from simclr_med.training import finetune as module
+    elif mode == "sweep":
+        from simclr_med.training import sweep as module
     elif mode == "evaluate":
         return evaluate(config)
     else:

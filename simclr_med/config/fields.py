@@ -19,12 +19,14 @@ from simclr_med.config.setting import (
     TRAINING,
     UP_TO_ONE,
     any_of,
+    each_number,
     for_heads,
     setting,
     some_of,
 )
 from simclr_med.config.splits import LABELLED, SPLITS
 
+SWEEP = ("sweep",)
 SERVICE = r"grpc://[^:]+:\d+"  # a tf.data service's address
 
 
@@ -379,7 +381,33 @@ class WatchConfig:
     )
 
 
-EVALUATE, REPORT = ("evaluate",), ("evaluate", "report")
+@dataclasses.dataclass(frozen=True)
+class SweepConfig:
+    """The grid of a sweep, and what is made of the setting that it chooses."""
+
+    head: str = setting("linear_probe", "what each run of a sweep is", HEADS, modes=SWEEP)
+    learning_rates: tuple = setting(
+        ("0.000316", "0.001", "0.00316", "0.01", "0.0316", "0.1", "0.316"),
+        "of the grid; by default the paper's, 10^-3.5 to 10^-0.5",
+        each_number(*POSITIVE),
+        modes=SWEEP,
+    )
+    weight_decays: tuple = setting(
+        ("0", "0.00001", "0.0001", "0.001"),
+        "of the grid; by default the paper's",
+        each_number(*NOT_NEGATIVE),
+        modes=SWEEP,
+    )
+    label_fractions: tuple = setting(
+        ("1",),
+        "shares of the labelled cases, each with a choice of its own",
+        each_number(*FRACTION),
+        modes=SWEEP,
+    )
+    seeds: int = setting(5, "runs of the chosen setting, of --seed and on", POSITIVE, modes=SWEEP)
+
+
+EVALUATE, REPORT = ("evaluate", "sweep"), ("evaluate", "sweep", "report")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -431,6 +459,7 @@ class Config:
     train: TrainConfig = TrainConfig()
     distribute: DistributeConfig = DistributeConfig()
     watch: WatchConfig = WatchConfig()
+    sweep: SweepConfig = SweepConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     report: ReportConfig = ReportConfig()
     export: ExportConfig = ExportConfig()

@@ -77,7 +77,11 @@ def standardise(head, features):
     A unit's deviation counts as `FLOOR` of the root mean square of all units' at least: one that
     is all but dead in training would have any other value blown up without bound.
     """
-    mean, variance = moments(features)
+    set_standardisation(head, *moments(features))
+
+
+def set_standardisation(head, mean, variance):
+    """Give a classifier's "normalization" a mean and variance, `[D]`."""
     layer = head.get_layer("normalization")
     layer.adapt_mean.assign(mean)
     layer.adapt_variance.assign(variance)

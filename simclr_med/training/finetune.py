@@ -51,9 +51,14 @@ def run(config):
     claim = claimed_work_dir(config, data.fingerprint) if chief else contextlib.nullcontext()
     with claim:
         if chief:
-            networks.Task.of(data.info).save(config.work_dir)
-            input_contract.of_run(config).save(config.work_dir)
+            describe_head(config, data.info)
         train(config, nets, cases, watched, data.info, strategy)
+
+
+def describe_head(config, info):
+    """Write beside a head what it is a head of: its task, and which images it expects."""
+    networks.Task.of(info).save(config.work_dir)
+    input_contract.of_run(config).save(config.work_dir)
 
 
 def _train_all(config, nets, cases, watched, info, strategy):

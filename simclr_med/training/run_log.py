@@ -118,11 +118,9 @@ class RunLog(DeferredReader):
         due = due or any(value is not None for value in beside.values())
         if not due or not self.writes():
             return
-        self.table.add(step, scalars | beside | self._wait())
-        self.board.scalars("train", step, scalars)
-
-    def _wait(self):
-        return {} if self._share is None else {"input_wait": self._share}
+        waited = {} if self._share is None else {"input_wait": self._share}
+        self.table.add(step, scalars | beside | waited)
+        self.board.scalars("train", step, scalars | waited)
 
     def write(self):
         """Write all rows up to the last step."""

@@ -67,6 +67,7 @@ ELSEWHERE = {
     "label_seed",  # below
     "validate_every", "keep", "choose_by", "patience",  # test_validation
     "features_dir", "features_gib",  # test_kept_features
+    "head", "learning_rates", "weight_decays", "label_fractions", "seeds",  # test_sweep
 }  # fmt: skip
 LATER = {
     "eval_splits", "eval_batch", "bootstrap_replicates", "confidence", "bootstrap_unit",
