@@ -13,7 +13,7 @@ import tqdm
 
 from simclr_med.encoders import checkpoint, kept_step
 from simclr_med.errors import InputError
-from simclr_med.evaluation import metrics, predictions
+from simclr_med.evaluation import predictions, scoring
 from simclr_med.training import objective
 from simclr_med.training.callbacks import StepCallback
 
@@ -49,7 +49,7 @@ class ValidationSplit:
         loss = objective.summed_loss(targets, logits, task) / count
         by_image = objective.probabilities(logits, task).numpy()
         predicted = predictions.average_over_images(cases, by_image, self.info)
-        scores = metrics.score(predicted, np.ones(len(cases)))
+        scores = scoring.score(predicted, np.ones(len(cases)))
         main = {name: float(value) for name, value in scores.items() if ":" not in name}
         return {"loss": float(loss)} | main
 
