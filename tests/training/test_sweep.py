@@ -7,8 +7,10 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import ROOT
 from kill_runs import weights
 
+from simclr_med.config.fields import FIELDS
 from simclr_med.config.making import for_existing_run, make_config
 from simclr_med.data import manifest
 from simclr_med.errors import InputError, RunError
@@ -242,3 +244,18 @@ def test_the_first_of_equal_settings_is_taken(tmp_path):
     done = {t: sweep.Outcome("done", 1, {"validation_loss": 0.5}) for t in trials}
     table.add("grid", done)
     assert len(trials) == 28 and SweepTable(tmp_path).best(trials, "loss") == trials[0]
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "flags").glob("sweep_*.cfg")), ids=lambda f: f.stem)
+def test_the_files_of_flags_are_sweeps_with_the_paper_s_grid(file):
+    lines = [line for line in file.read_text().splitlines() if line.startswith("--")]
+    text = dict(line[2:].split("=") for line in lines)
+    assert text.pop("mode") == "sweep"
+    given = {name: FIELDS[name][1].type(value) for name, value in text.items()}
+    config = make_config("sweep", {"data_dir": "a", "work_dir": "b"} | given)
+    assert config.train.steps == 30000 and config.train.batch_size == 256
+    grid = sweep.sweeping.grid(config)
+    rates = sorted({np.log10(trial.learning_rate) for trial in grid})
+    np.testing.assert_allclose(rates, np.linspace(-3.5, -0.5, 7), atol=0.001)
+    assert sorted({trial.weight_decay for trial in grid}) == [0, 1e-5, 1e-4, 1e-3]
+    assert config.optimizer.optimizer == "sgd" and config.optimizer.momentum == 0.9
