@@ -97,9 +97,10 @@ def evaluate(config):
     Raises:
       InputError: see `predict.predict_splits`; nothing is written then.
     """
-    from simclr_med.evaluation.evaluate import summary, write_evaluation
+    from simclr_med.evaluation.evaluate import former_results, summary, write_evaluation
     from simclr_med.training.predict import predict_splits
 
+    former_results(config.work_dir)  # a damaged file is told before the work
     made = predict_splits(config)
     print(f"{pathlib.Path(config.work_dir).name}: weights of {made.weights}")
     results = write_evaluation(

@@ -12,7 +12,7 @@ import pathlib
 
 import numpy as np
 
-from simclr_med import files
+from simclr_med import files, stored
 from simclr_med.errors import RunError
 
 RUN = ("stage", "label_fraction", "learning_rate", "weight_decay", "seed", "status", "step")
@@ -40,15 +40,19 @@ class SweepTable:
 
     Args:
       work_dir: of the sweep.
+
+    Raises:
+      DamagedError: the sweep.csv that is there is not what was written.
     """
 
     def __init__(self, work_dir):
         self.path = pathlib.Path(work_dir) / "sweep.csv"
         self.rows = {}  # (stage, trial as text) to a row of text
         if self.path.exists():
-            with open(self.path, newline="", encoding="utf-8") as file:
-                for row in csv.DictReader(file):
-                    self.rows[tuple(row[name] for name in RUN[:5])] = row
+            columns = dict.fromkeys(RUN, str)
+            for row in stored.read_table(self.path, columns, "delete it, and all is tried again"):
+                filled = {name: text for name, text in row.items() if text}
+                self.rows[tuple(row[name] for name in RUN[:5])] = filled
 
     def has(self, stage, trial):
         """Return whether a run of a stage is in the table."""

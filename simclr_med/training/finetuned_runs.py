@@ -1,11 +1,10 @@
 """The runs of a sweep of fine-tuning: one after the other, each an ordinary run."""
 
-import csv
 import pathlib
 
 import keras
 
-from simclr_med import files
+from simclr_med import files, stored
 from simclr_med.config import sweeping
 from simclr_med.data.cases import label_fraction
 from simclr_med.encoders import checkpoint
@@ -96,7 +95,7 @@ class FinetunedRuns:
 def outcome_of(folder):
     """Return the `Outcome` of a run that has ended, by the step that it keeps and its log."""
     step = kept_step(folder).step
-    with open(folder / "log.csv", newline="", encoding="utf-8") as file:
-        (row,) = (row for row in csv.DictReader(file) if int(row["step"]) == step)
+    rows = stored.read_log(folder / "log.csv", {"step": int}, "delete the folder")
+    (row,) = (row for row in rows if row["step"] == step)
     scalars = {name: float(v) for name, v in row.items() if name.startswith(_COLUMN)}
     return Outcome(DONE, step, scalars)
