@@ -47,24 +47,30 @@ def five_steps():
     }
 
 
+def batches(config):
+    """Return two batches of a run, by key and number: of views, or of crops and drawn numbers."""
+    from simclr_med.data import manifest
+    from simclr_med.training import pretrain
+
+    data = manifest.read(config.data.data_dir)
+    positions = pretrain.positions_of(config, data.cases(data.pretraining_splits()))
+    made = enumerate(pretrain.batches(config, positions).take(2))
+    return {f"{key}{i}": value.numpy() for i, batch in made for key, value in batch.items()}
+
+
 def write(data_dir, out, others):
     """Write batches, weights and their shapes, and a run, and go on with the `others`' run."""
     from simclr_med.config.making import make_config
     from simclr_med.config.recipes import Recipe
-    from simclr_med.data import manifest
     from simclr_med.training import pretrain
 
-    def config_of(folder):
-        given = {"data_dir": data_dir, "work_dir": str(folder), **SETTINGS, **RUN}
+    def config_of(folder, **more):
+        given = {"data_dir": data_dir, "work_dir": str(folder), **SETTINGS, **RUN, **more}
         return make_config("pretrain", given)
 
+    for place in ("host", "device"):
+        np.savez(out / f"{place}.npz", **batches(config_of(out, augment_on=place)))
     config = config_of(out / "run")
-    cases = manifest.read(data_dir)
-    positions = pretrain.positions_of(config, cases.cases(cases.pretraining_splits()))
-    batches = list(pretrain.batches(config, positions).take(2))
-    np.savez(
-        out / "batches.npz", **{f"{k}{i}": v for i, b in enumerate(batches) for k, v in b.items()}
-    )
     _, nets = pretrain.model_of(config, Recipe.of(config.augment))
     np.savez(out / "weights.npz", **{k: v.numpy() for k, v in nets.variables().items()})
     pretrain.run(config)
