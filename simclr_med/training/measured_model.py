@@ -68,8 +68,11 @@ class EpochMeans:
 
     def update(self, scalars, weight):
         """Add a batch: `scalars` by name, which are the means of `weight` examples."""
-        for metric in self.metrics:
-            metric.update_state(scalars[metric.name], sample_weight=weight)
+        # In `fit` a data set may end within the step, which then counts nowhere; a weight that is a
+        # constant needs no data.
+        with tf.control_dependencies([*scalars.values()]):
+            for metric in self.metrics:
+                metric.update_state(scalars[metric.name], sample_weight=weight)
 
 
 class MeasuredModel(keras.Model):
