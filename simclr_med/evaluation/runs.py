@@ -1,119 +1,134 @@
-"""Several seeds of one method: their spread, and two methods compared over seeds and cases.
+"""Runs as a reader finds them: predictions of splits, and how they came about where that is known.
 
-Two kinds of uncertainty, never mixed: the standard deviation over runs says what another training
-would give on these cases (the paper's +/- columns), an interval over cases what other cases would
-give these runs. `compare_methods` asks for both at once.
+    run = read_run("SimCLR", "work/probe")
+    run.predictions["test"], run.config.data.label_fraction
+
+A work folder, a folder of predictions made elsewhere, or one CSV file of them are all runs.
 """
 
-import numpy as np
+import dataclasses
+import pathlib
 
+from simclr_med import paths, stored
+from simclr_med.config.fields import Config
+from simclr_med.config.setting import IMPORTED
+from simclr_med.config.splits import SPLITS
+from simclr_med.config.storage import load_config
 from simclr_med.errors import InputError
-from simclr_med.evaluation import intervals
-from simclr_med.evaluation.alignment import aligned
-from simclr_med.evaluation.bootstrap import replicate
-from simclr_med.evaluation.enough import too_few
-from simclr_med.evaluation.scoring import higher_is_better, score
-from simclr_med.evaluation.verdicts import BETTER, NO_DIFFERENCE, UNDECIDED, UNDEFINED, WORSE
+from simclr_med.evaluation import predictions
 
 
-def over_runs(runs):
-    """Return metric -> {"mean", "sd", "runs"} of several runs; "sd" is None of a single one.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Stage:
+    """One training or import that a run started from: its folder, and its `Config`."""
 
-    Args:
-      runs: `Predictions`, one a seed, of the same cases.
+    folder: pathlib.Path
+    config: Config
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Run:
+    """One model's predictions.
+
+    Attributes:
+      name: in tables.
+      path: of the work folder, or of the one file.
+      files: name of a split to its CSV file, in the order of `splits.SPLITS`.
+      predictions: name of a split to `Predictions`.
+      config: of the head's training; None where it was trained elsewhere.
+      stages: what it started from, the nearest first; without what is no longer there.
+      lost: path of the first stage that is no longer there, or "".
     """
-    scored = [score(run, np.ones(len(run.case_ids))) for run in runs]
-    found = {}
-    for name in scored[0]:
-        values = np.array([float(values[name]) for values in scored])
-        values = values[~np.isnan(values)]
-        found[name] = {
-            "mean": float(values.mean()) if len(values) else None,
-            "sd": float(values.std(ddof=1)) if len(values) > 1 else None,
-            "runs": len(values),
-        }
-    return found
+
+    name: str
+    path: pathlib.Path
+    files: dict
+    predictions: dict
+    config: Config | None = None
+    stages: tuple = ()
+    lost: str = ""
+
+    @property
+    def pretraining(self):
+        """The nearest `Stage` that was a contrastive training, or None."""
+        return next((stage for stage in self.stages if stage.config.mode == "pretrain"), None)
 
 
-def compare_methods(methods, settings):
-    """Return metric -> row of the first method minus the second, over other seeds and other cases.
-
-    A replicate draws cases, the same for all runs, and of each method its runs: one less than it
-    has, since n drawn from n vary by (n - 1) / n of what they should. Student's t has the degrees
-    of freedom of the sum of both variances (Satterthwaite 1946): few where the seeds' is most.
-
-    Args:
-      methods: two names -> list of two or more `Predictions`, one a seed, all of the same cases.
-      settings: `bootstrap.Settings`.
-
-    Returns:
-      {metric: {"model", "baseline", "value", "baseline_value": means over runs, "difference",
-      "low", "high", "p_value", "verdict", "reason", "significant", "runs": their numbers}}.
+def read_runs(runs):
+    """Return the `Run`s of pairs (name, path).
 
     Raises:
-      InputError: not two methods, a method of one run, or runs of different cases.
+      InputError: two runs of one name, or see `read_run`.
     """
-    if len(methods) != 2:
-        raise InputError(f"{len(methods)} methods; expected two")
-    for name, runs in methods.items():
-        if len(runs) < 2:
-            raise InputError(f"{name} has {len(runs)} run; seeds are resampled from two or more")
-    named = {f"{m}, run {i + 1}": run for m in methods for i, run in enumerate(methods[m])}
-    made = [replicate(run, settings, name) for name, run in aligned(named).items()]
-    (a, first), (b, second) = methods.items()
-    groups = made[: len(first)], made[len(first) :]
-    random = np.random.default_rng([settings.seed, 2**32 + 2])
-    drawn = [random.integers(len(g), size=(settings.replicates, len(g) - 1)) for g in groups]
-    common = {"model": a, "baseline": b, "runs": [len(first), len(second)]}
-    return {name: common | _row(groups, drawn, name, settings) for name in made[0].values}
+    names = [name for name, _ in runs]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"two runs of one name: {twice}; use NAME=PATH")
+    return [read_run(name, path) for name, path in runs]
 
 
-def _row(groups, drawn, name, settings):
-    values = [np.array([run.values[name] for run in group]) for group in groups]
-    samples = [np.stack([run.samples[name] for run in group], axis=1) for group in groups]  # [R, n]
-    change = _mean_of(samples[0], drawn[0]) - _mean_of(samples[1], drawn[1])
-    change = change[~np.isnan(change)]
-    difference = values[0].mean() - values[1].mean()
-    row = {
-        "value": _number(values[0].mean()),
-        "baseline_value": _number(values[1].mean()),
-        "difference": _number(difference),
-    }
-    nothing = {"low": None, "high": None, "p_value": None, "significant": False}
-    if np.isnan(difference) or len(change) < 2:
-        return row | nothing | {"verdict": UNDEFINED, "reason": ""}
-    of_cases = np.nanvar(samples[0].mean(1) - samples[1].mean(1))
-    shape = intervals.Shape(df=_df(of_cases, values, groups[0][0].units.count))
-    low, high = intervals.interval(change, settings.confidence, shape)
-    p = intervals.p_value(change, shape)
-    reason = too_few(settings, groups[0][0].units)
-    significant = not reason and p <= 1 - settings.confidence and not low <= 0 <= high
-    verdict = UNDECIDED if reason else NO_DIFFERENCE
-    if significant:
-        verdict = BETTER if (low > 0) == higher_is_better(name) else WORSE
-    return row | {
-        "low": low,
-        "high": high,
-        "p_value": p,
-        "verdict": verdict,
-        "reason": reason,
-        "significant": significant,
-    }
+def named(texts):
+    """Return pairs (name, path) of texts PATH or NAME=PATH; a path's name is its last part."""
+    pairs = []
+    for text in texts:
+        name, _, path = text.rpartition("=")
+        pairs.append((name or pathlib.Path(path).stem, path))
+    return pairs
 
 
-def _mean_of(samples, drawn):
-    """Return `[R]`, the mean over the drawn runs `[R, n - 1]` of `samples` `[R, n]`."""
-    return np.take_along_axis(samples, drawn, axis=1).mean(1)
+def read_run(name, path):
+    """Return a `Run`.
+
+    Args:
+      name: in tables.
+      path: a work folder of an evaluated head; a folder that holds predictions/*split*.csv or
+        *split*.csv; or one CSV file, which is taken for the test split unless its name says
+        another. docs/predictions.md has the format.
+
+    Raises:
+      InputError: nothing of the kind is there, or a file is damaged.
+    """
+    path = paths.to_read(path)
+    if path.is_file():
+        split = path.stem if path.stem in SPLITS else "test"
+        return Run(name, path, {split: path}, {split: predictions.read(path)})
+    files = _prediction_files(path)
+    read = {split: predictions.read(file, _other_class(path)) for split, file in files.items()}
+    if not (path / "config.json").exists():
+        return Run(name, path, files, read)
+    config = load_config(path)
+    stages, lost = _stages(config)
+    return Run(name, path, files, read, config, stages, lost)
 
 
-def _df(of_cases, values, units):
-    """Return the degrees of freedom of the sum of the variances of cases and of both seeds."""
-    parts = [(of_cases, units - 1)]
-    parts += [(v.var(ddof=1) / len(v), len(v) - 1) for v in values]
-    total = sum(variance for variance, _ in parts)
-    below = sum(variance**2 / max(1, df) for variance, df in parts)
-    return float(total**2 / below) if below > 0 else np.inf
+def _prediction_files(folder):
+    found = sorted((folder / "predictions").glob("*.csv"))
+    if not found and not (folder / "config.json").exists():
+        found = sorted(file for file in folder.glob("*.csv") if file.stem in SPLITS)
+    if not found:
+        raise InputError(
+            f"{folder} has no predictions: run --mode=evaluate --work_dir={folder} first"
+        )
+    by_split = {file.stem: file for file in found}
+    return {split: by_split[split] for split in SPLITS if split in by_split}
 
 
-def _number(value):
-    return None if np.isnan(value) else float(value)
+def _other_class(folder):
+    """Return the class that task.json leaves out of sensitivities, where there is such a file."""
+    file = folder / "task.json"
+    if not file.exists():
+        return predictions.DEFAULT_OTHER
+    kinds = {"other_class": (str, type(None))}
+    return stored.read_json(file, kinds, "put back a copy of it")["other_class"]
+
+
+def _stages(config):
+    """Return the stages before a run, and the path at which the way back is lost, or ""."""
+    stages = []
+    while config.mode != IMPORTED and config.head.init != "random":
+        folder = pathlib.Path(config.head.init.partition(":")[2])
+        if not (folder / "config.json").exists():
+            return tuple(stages), str(folder)
+        config = load_config(folder)
+        stages.append(Stage(folder, config))
+    return tuple(stages), ""

@@ -1,107 +1,48 @@
-"""Several seeds of a method; and how many cases a comparison needs."""
+"""Runs as they are found: work folders, folders of predictions, single files."""
 
-import subprocess
-import sys
+import shutil
 
-import numpy as np
 import pytest
-from conftest import ROOT
 from predictions_made import fake
-from scipy import stats
+from runs_made import head_folder, run_folder
 
 from simclr_med.errors import InputError
-from simclr_med.evaluation import power, predictions, runs
-from simclr_med.evaluation.bootstrap import Settings
-from simclr_med.evaluation.scoring import score
-
-FEW = Settings(300)
+from simclr_med.evaluation import predictions
+from simclr_med.evaluation.runs import named, read_run, read_runs
 
 
-def seeds(skills, cases=100):
-    """Runs of one method on the same cases, each of its own skill and noise."""
-    truth = fake(cases, 3).truth
-    made = []
-    for number, skill in enumerate(skills):
-        random = np.random.default_rng([number, int(1000 * skill)])
-        scores = np.exp(skill * truth + random.normal(size=truth.shape))
-        made.append(fake(cases, 3, truth=truth, probabilities=scores / scores.sum(1)[:, None]))
-    return made
+def test_what_a_head_started_from_is_followed_to_its_beginning(tmp_path):
+    simclr = run_folder(tmp_path / "simclr", "pretrain")
+    micle = run_folder(tmp_path / "micle", "pretrain", positives="case", init=f"run:{simclr}")
+    head = head_folder(tmp_path / "head", fake(), init=f"run:{micle}")
+    run = read_run("a", head)
+    assert [stage.folder for stage in run.stages] == [micle, simclr]
+    assert run.pretraining.folder == micle and run.lost == ""
+    shutil.rmtree(simclr)
+    run = read_run("a", head)
+    assert [stage.folder for stage in run.stages] == [micle] and run.lost == str(simclr)
 
 
-def test_mean_and_deviation_over_runs():
-    made = seeds([1, 1.5, 2])
-    values = [score(run, np.ones(100))["auc"] for run in made]
-    found = runs.over_runs(made)["auc"]
-    assert found == pytest.approx({"mean": np.mean(values), "sd": stats.tstd(values), "runs": 3})
-    assert runs.over_runs(made[:1])["auc"]["sd"] is None
+def test_predictions_made_elsewhere_are_a_run(tmp_path):
+    predictions.write(tmp_path / "theirs" / "external.csv", fake(other_class=None))
+    predictions.write(tmp_path / "theirs" / "test.csv", fake(20))
+    run = read_run("theirs", tmp_path / "theirs")
+    assert list(run.predictions) == ["test", "external"] and run.config is None
+    assert len(run.predictions["test"].case_ids) == 20
+    assert list(read_run("a", tmp_path / "theirs" / "external.csv").files) == ["external"]
+    (tmp_path / "theirs" / "test.csv").rename(tmp_path / "resnet.csv")
+    assert list(read_run("a", tmp_path / "resnet.csv").files) == ["test"]
 
 
-def test_seeds_that_differ_widen_what_cases_alone_would_give():
-    steady, base = seeds([2, 2.001, 2.002]), seeds([1, 1.001, 1.002])
-    shaky = seeds([0.5, 2, 3.5])
-    widths = []
-    for method in (steady, shaky):
-        row = runs.compare_methods({"A": method, "B": base}, FEW)["auc"]
-        assert row["difference"] == pytest.approx(row["value"] - row["baseline_value"])
-        widths.append(row["high"] - row["low"])
-    assert widths[1] > 2 * widths[0]
-    assert runs.compare_methods({"A": steady, "B": base}, FEW)["auc"]["verdict"] == "better"
-    assert not runs.compare_methods({"A": shaky, "B": base}, FEW)["auc"]["significant"]
+def test_names_are_given_or_the_paths():
+    found = named(["a=work/x", "work/y/", "b=c=d"])
+    assert found == [("a", "work/x"), ("y", "work/y/"), ("b=c", "d")]
 
 
-def test_seeds_alone_give_students_interval():
-    """Where cases cannot vary, the interval is near Welch's t test of the seeds."""
-    values = np.array([0.1, 0.4, 0.6, 0.9]), np.array([0.2, 0.3, 0.5, 0.8])
-    assert runs._df(0.0, values, 100) == pytest.approx(stats.ttest_ind(*values, equal_var=False).df)
-
-
-def test_what_cannot_be_compared():
-    made = seeds([1, 2])
-    with pytest.raises(InputError, match="B has 1 run"):
-        runs.compare_methods({"A": made, "B": made[:1]}, FEW)
-    with pytest.raises(InputError, match="must hold the same cases"):
-        runs.compare_methods({"A": made, "B": seeds([1, 2], cases=90)}, FEW)
-    few = seeds([1, 2], cases=10)
-    assert runs.compare_methods({"A": few, "B": few}, FEW)["auc"]["verdict"] == "undecided"
-
-
-def test_cases_that_a_difference_needs():
-    a, b = seeds([1.0, 1.2], cases=300)
-    result = power.needed({"A": a, "B": b}, 0.05, Settings(2000, interval="percentile"))
-    right = [(p.probabilities.argmax(1) == p.truth.argmax(1)).astype(float) for p in (a, b)]
-    # The textbook's n = (z + z)^2 var / d^2 of a paired difference of means.
-    z = stats.norm.ppf(0.975) + stats.norm.ppf(0.8)
-    expected = z**2 * np.var(right[0] - right[1]) / 0.05**2
-    row = result["metrics"]["top1_accuracy"]
-    assert row["units"] == pytest.approx(expected, rel=0.1) and row["cases"] == row["units"]
-    twice = power.needed({"A": a, "B": b}, 0.1, Settings(2000, interval="percentile"))
-    assert twice["metrics"]["top1_accuracy"]["units"] == pytest.approx(row["units"] / 4, rel=0.01)
-
-
-def test_at_the_needed_size_the_power_is_as_asked():
-    a, b = seeds([1.0, 1.2], cases=300)
-    first = power.needed({"A": a, "B": b}, 0.05, FEW)["metrics"]["auc"]
-    wide = power.needed({"A": a, "B": b}, 2.8016 * first["spread"], FEW)["metrics"]["auc"]
-    assert wide["units"] == pytest.approx(300, abs=1) and wide["power"] == pytest.approx(
-        0.8, abs=0.01
-    )
-
-
-def test_the_tool(tmp_path):
-    for name, made in zip("ab", seeds([1.0, 1.2]), strict=True):
-        predictions.write(tmp_path / f"{name}.csv", made)
-    command = [
-        sys.executable,
-        str(ROOT / "tools" / "power.py"),
-        tmp_path / "a.csv",
-        tmp_path / "b.csv",
-    ]
-    done = subprocess.run([*command, "--difference=0.05"], capture_output=True, text=True)
-    assert done.returncode == 0 and "top-3 accuracy" in done.stdout, done.stderr
-    done = subprocess.run([*command, "--difference=7"], capture_output=True, text=True)
-    assert done.returncode == 2 and "difference 7.0" in done.stderr
-
-
-def test_models_that_do_not_differ_need_no_number():
-    a = fake()
-    assert power.needed({"A": a, "B": a}, 0.1, FEW)["metrics"]["auc"] is None
+def test_what_is_no_run_is_refused(tmp_path):
+    with pytest.raises(InputError, match="nowhere"):
+        read_run("a", tmp_path / "nowhere")
+    with pytest.raises(InputError, match="has no predictions: run --mode=evaluate"):
+        read_run("a", run_folder(tmp_path / "head"))
+    with pytest.raises(InputError, match="two runs of one name: a"):
+        read_runs([("a", "x"), ("a", "y")])
