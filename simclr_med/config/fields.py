@@ -41,7 +41,7 @@ class DataConfig:
         "",
         "data set folder",
         ("a folder", bool),
-        modes=(*TRAINING, "evaluate"),
+        modes=(*TRAINING, "evaluate", "export"),
         identity=False,  # data.sha256 tells whether it is the same
     )
     splits: tuple = setting(
@@ -354,8 +354,14 @@ class ReportConfig:
 
 @dataclasses.dataclass(frozen=True)
 class ExportConfig:
-    """The SavedModel."""
+    """What is written for other processes, and how it is checked."""
 
+    format: str = setting(
+        "savedmodel",
+        "what is written: savedmodel (TF Serving), onnx, tflite or safetensors (PyTorch's names)",
+        ("savedmodel", "onnx", "tflite", "safetensors"),
+        ("export",),
+    )
     export_version: int = setting(0, "number; 0 takes the next", NOT_NEGATIVE, ("export",))
 
 

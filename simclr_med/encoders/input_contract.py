@@ -10,9 +10,11 @@ import pathlib
 
 from simclr_med import files
 from simclr_med.config.architectures import ENCODERS
+from simclr_med.config.preparation import Preparation
 from simclr_med.errors import InputError
 
 FILE = "input.json"
+UNRECORDED = Preparation()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Contract:
       interpolation: of that resizing.
       scale: what the first layer multiplies images in [0, 1] with, before it adds `offset`.
       offset: one number for each of red, green, blue.
+      preparation: what was done to the files that it was trained on; files are served alike.
     """
 
     source: str
@@ -34,17 +37,20 @@ class Contract:
     interpolation: str
     scale: float
     offset: tuple
+    preparation: Preparation = UNRECORDED
 
     def save(self, folder):
         """Write input.json."""
         content = {"channels": "RGB", "value_range": [0, 1], **dataclasses.asdict(self)}
+        content["preparation"] = self.preparation.as_json()
         files.write_text(pathlib.Path(folder) / FILE, json.dumps(content, indent=1))
 
 
-def of_run(config):
-    """Return the `Contract` of a run of ours, from its `Config`."""
+def of_run(config, preparation=UNRECORDED):
+    """Return the `Contract` of a run of ours, from its `Config` and its images' `Preparation`."""
     # crops.evaluation_view's interpolation.
-    return make(config, "trained by simclr_med", "bicubic")
+    contract = make(config, "trained by simclr_med", "bicubic")
+    return dataclasses.replace(contract, preparation=preparation)
 
 
 def make(config, source, interpolation):
@@ -63,7 +69,8 @@ def load(folder):
     file = pathlib.Path(folder) / FILE
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
+        content["preparation"] = Preparation.read(content.get("preparation", {}))
         fields = {field.name: content[field.name] for field in dataclasses.fields(Contract)}
-    except (OSError, json.JSONDecodeError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{file} is not an input contract: {error}") from None
     return Contract(**fields | {"offset": tuple(fields["offset"])})

@@ -51,7 +51,7 @@ def run(config):
     with claim:
         if chief:
             networks.Task.of(data.info).save(config.work_dir)
-            input_contract.of_run(config).save(config.work_dir)
+            input_contract.of_run(config, data.info.preparation).save(config.work_dir)
         train(config, nets, cases, data.info.task, strategy)
 
 

@@ -67,7 +67,7 @@ ELSEWHERE = {
 }  # fmt: skip
 LATER = {
     "eval_splits", "eval_batch", "bootstrap_replicates", "confidence", "bootstrap_unit",
-    "runs", "title", "export_version",
+    "runs", "title", "export_version", "format",
 }  # fmt: skip
 
 
