@@ -77,8 +77,9 @@ class DataConfig:
         identity=False,
     )
     cache_gib: float = setting(
-        0.25,
-        "GiB that they may take, at most half of the memory; the first images that fit are kept",
+        0.125,
+        "GiB that they may take, at most half of the memory; the first images that fit are kept, "
+        "none where under a quarter of them would",
         POSITIVE,
         modes=AUGMENTING,
         identity=False,
@@ -339,7 +340,18 @@ class EvaluateConfig:
     confidence: float = setting(
         0.95, "of the intervals", ("between 0 and 1", lambda value: 0 < value < 1), modes=REPORT
     )
-    bootstrap_unit: str = setting("case", "what is resampled", ("case", "patient"), modes=REPORT)
+    bootstrap_unit: str = setting(
+        "auto",
+        "what is resampled; auto: patients where one has several cases",
+        ("auto", "case", "patient"),
+        modes=REPORT,
+    )
+    bootstrap_interval: str = setting(
+        "auto",
+        "kind of interval, see docs/statistics.md",
+        ("auto", "percentile", "bca", "stratified"),
+        modes=REPORT,
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -21,16 +21,10 @@ def write_evaluation(work_dir, splits, settings, seed, data_sha256):
       The metrics of each split, by name, see `bootstrap.evaluate`.
     """
     work_dir = pathlib.Path(work_dir)
-    results = {}
+    results, drawn = {}, bootstrap.settings_of(settings, seed)
     for split, made in splits.items():
         predictions.write(work_dir / "predictions" / f"{split}.csv", made)
-        results[split] = {"data_sha256": data_sha256} | bootstrap.evaluate(
-            made,
-            replicates=settings.bootstrap_replicates,
-            confidence=settings.confidence,
-            unit=settings.bootstrap_unit,
-            seed=seed,
-        )
+        results[split] = {"data_sha256": data_sha256} | bootstrap.evaluate(made, drawn)
     file = work_dir / "metrics.json"
     before = json.loads(file.read_text())["splits"] if file.exists() else {}
     files.write_text(file, json.dumps({"splits": {**before, **results}}, indent=1))

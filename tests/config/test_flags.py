@@ -67,6 +67,7 @@ ELSEWHERE = {
 }  # fmt: skip
 LATER = {
     "eval_splits", "eval_batch", "bootstrap_replicates", "confidence", "bootstrap_unit",
+    "bootstrap_interval",
     "runs", "title", "export_version", "format",
 }  # fmt: skip
 
@@ -295,8 +296,8 @@ def test_cache_gib_bounds_what_is_kept(base, data_dir, tmp_path, monkeypatch):
         return original(paths, shapes, buffer)
 
     monkeypatch.setattr(originals, "Kept", spy)
-    after = pretrained(data_dir, tmp_path / "run", cache_gib=10 * 32 * 32 * 3 / 2**30)
-    assert kept == [10] and same(weights(base), after)
+    after = pretrained(data_dir, tmp_path / "run", cache_gib=80 * 32 * 32 * 3 / 2**30)
+    assert kept == [80] and same(weights(base), after)
     with pytest.raises(InputError, match="--cache_gib=2.0 has no effect here; it acts with"):
         pretrained(data_dir, tmp_path / "other", cache="none", cache_gib=2.0)
 
@@ -336,8 +337,10 @@ def test_evaluation(head, data_dir, tmp_path):
     assert width(narrow["test"]) < width(usual["test"])
     _, more = evaluated(head, data_dir, tmp_path, bootstrap_replicates=80)
     assert more["test"]["bootstrap"]["replicates"] == 80
-    _, patients = evaluated(head, data_dir, tmp_path, bootstrap_unit="patient")
-    assert width(patients["test"]) != width(usual["test"])
+    _, cases = evaluated(head, data_dir, tmp_path, bootstrap_unit="case")
+    assert [s["test"]["units"]["unit"] for s in (usual, cases)] == ["patient", "case"]
+    _, bca = evaluated(head, data_dir, tmp_path, bootstrap_interval="bca")
+    assert width(bca["test"]) != width(usual["test"])
     _, seed = evaluated(head, data_dir, tmp_path, seed=5)
     assert width(seed["test"]) != width(usual["test"])
 
@@ -364,7 +367,8 @@ def test_report(head, data_dir, tmp_path):
     pages = {}
     for changes in (
         {}, {"title": "A & B"}, {"bootstrap_replicates": 50}, {"confidence": 0.5},
-        {"bootstrap_unit": "patient"}, {"seed": 7}, {"runs": (f"Mine={copy}",)},
+        {"bootstrap_unit": "case"}, {"bootstrap_interval": "bca"}, {"seed": 7},
+        {"runs": (f"Mine={copy}",)},
     ):  # fmt: skip
         run._report(make_config("report", {"bootstrap_replicates": 40, **base, **changes}))
         pages[str(changes)] = (tmp_path / "page" / "report.html").read_text()
