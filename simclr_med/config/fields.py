@@ -370,8 +370,8 @@ class ExportConfig:
 
     format: str = setting(
         "savedmodel",
-        "what is written: savedmodel (TF Serving), onnx, tflite or safetensors (PyTorch's names)",
-        ("savedmodel", "onnx", "tflite", "safetensors"),
+        "what is written: savedmodel (TensorFlow Serving)",
+        ("savedmodel",),
         ("export",),
     )
     export_version: int = setting(0, "number; 0 takes the next", NOT_NEGATIVE, ("export",))

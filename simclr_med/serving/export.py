@@ -12,9 +12,6 @@ from simclr_med.serving import sample, trained
 
 FORMATS = {  # --format to the folder in the work folder, and the module that writes one version
     "savedmodel": ("export", "saved_model"),
-    "onnx": ("onnx", "onnx_model"),
-    "tflite": ("tflite", "tflite_model"),
-    "safetensors": ("safetensors", "safetensors_file"),
 }
 
 
