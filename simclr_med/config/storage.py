@@ -2,10 +2,14 @@
 
 import dataclasses
 import json
+import os
 import pathlib
 
+from simclr_med import stored
 from simclr_med.config.fields import SECTIONS, Config
 from simclr_med.errors import InputError
+
+REMEDY = "put back a copy of it, or train the run again"
 
 
 def to_json(config):
@@ -31,7 +35,9 @@ def from_json(text, work_dir, source="config.json"):
         sections = {name: _section(kind, content.pop(name)) for name, kind in SECTIONS.items()}
         return Config(work_dir=str(work_dir), **content, **sections)
     except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{source} is not a configuration of this version: {error}") from None
+        raise InputError(
+            f"{source} is not a configuration of this version: {error}; {REMEDY}"
+        ) from None
 
 
 def _section(kind, values):
@@ -52,8 +58,6 @@ def load_config(work_dir):
     if not work_dir:
         raise InputError("--work_dir is missing: the folder of the run")
     file = pathlib.Path(work_dir) / "config.json"
-    try:
-        text = file.read_text(encoding="utf-8")
-    except OSError:
-        raise InputError(f"{work_dir} is not the work folder of a run: no config.json") from None
-    return from_json(text, work_dir, file)
+    if not os.path.lexists(file):
+        raise InputError(f"{work_dir} is not the work folder of a run: no config.json")
+    return from_json(stored.read_text(file, REMEDY), work_dir, file)

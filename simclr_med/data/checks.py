@@ -15,7 +15,7 @@ def check_table(info, table, file):
 
     Args:
       info: `DatasetInfo` of the folder.
-      table: rows of text, as they stand in manifest.csv.
+      table: rows of text, as they stand in manifest.csv; their index counts its rows from 0.
       file: what a problem calls that.
     """
     header = _header_problem(info, table, file)
@@ -24,7 +24,8 @@ def check_table(info, table, file):
         return
     for column, bad, reason in (*_cell_checks(info, table), *_label_checks(info, table)):
         for index in np.flatnonzero(bad):
-            yield Problem(file, int(index) + 2, column, str(table[column].iloc[index]), reason)
+            row = int(table.index[index]) + 2
+            yield Problem(file, row, column, str(table[column].iloc[index]), reason)
     yield from _within_owners(info, table, file)
 
 

@@ -6,8 +6,10 @@
 What dataset.json says is in info.py, what a row must be in checks.py, cases in cases.py.
 """
 
+import csv
 import dataclasses
 import hashlib
+import io
 import pathlib
 
 import numpy as np
@@ -16,8 +18,9 @@ import pandas as pd
 from simclr_med.data import locations
 from simclr_med.data.cases import Cases
 from simclr_med.data.checks import check_table
-from simclr_med.data.info import NOT_MENTIONED, UNCERTAIN, DatasetInfo, read_info
+from simclr_med.data.info import NOT_MENTIONED, UNCERTAIN, DatasetInfo, read_bytes, read_info
 from simclr_med.data.problems import DataError, Problem
+from simclr_med.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -89,17 +92,34 @@ def read(folder):
 
 
 def _read_table(file):
-    options = {"dtype": str, "keep_default_na": False, "encoding": "utf-8-sig"}
+    """Return the rows of a CSV file as text; the index counts them from 0, blank ones too."""
     try:
-        # Without a header, pandas leaves equal names of columns as they are.
-        table = pd.read_csv(file, header=None, index_col=False, **options)
-    except FileNotFoundError:
-        reason = "not found: a data set folder holds dataset.json and manifest.csv"
+        text = read_bytes(file).decode("utf-8-sig")
+        if "\0" in text:
+            raise ValueError("it has a character without a name (NUL)")
+        lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+        header = next((line for line in lines if line), None)
+        if header is None:
+            raise ValueError("it is empty")
+    except (csv.Error, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        reason = f"is not a CSV table in UTF-8: {error}"
         raise DataError([Problem(str(file), None, None, file.name, reason)]) from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        reason = f"is not a CSV table: {error}"
-        raise DataError([Problem(str(file), None, None, file.name, reason)]) from None
-    return table.iloc[1:].reset_index(drop=True).set_axis(table.iloc[0].tolist(), axis=1)
+    rows = {number - 1: line for number, line in enumerate(lines) if line and line is not header}
+    _refuse_ragged(file, header, rows)
+    return pd.DataFrame(list(rows.values()), index=list(rows), columns=header, dtype=object)
+
+
+def _refuse_ragged(file, header, rows):
+    problems = [
+        Problem(str(file), number + 2, None, ",".join(row)[:80], f"has {len(row)} cells; "
+                f"expected {len(header)}, as in the header")
+        for number, row in rows.items()
+        if len(row) != len(header)
+    ]  # fmt: skip
+    if problems:
+        raise DataError(problems)
 
 
 def _fingerprint(folder, info):

@@ -8,13 +8,14 @@ import dataclasses
 import json
 import pathlib
 
-from simclr_med import files
+from simclr_med import files, stored
 from simclr_med.config.architectures import ENCODERS
 from simclr_med.config.preparation import Preparation
 from simclr_med.errors import InputError
 
 FILE = "input.json"
 UNRECORDED = Preparation()
+IN_JSON = {str: str, int: int, float: (int, float), tuple: list}  # what stands for each type
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,10 +68,11 @@ def load(folder):
       InputError: it holds none, or a damaged one.
     """
     file = pathlib.Path(folder) / FILE
+    required = [field for field in dataclasses.fields(Contract) if field.type in IN_JSON]
+    kinds = {field.name: IN_JSON[field.type] for field in required}
+    content = stored.read_json(file, kinds, "import the weights again")
+    fields = {name: content[name] for name in kinds} | {"offset": tuple(content["offset"])}
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-        content["preparation"] = Preparation.read(content.get("preparation", {}))
-        fields = {field.name: content[field.name] for field in dataclasses.fields(Contract)}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{file} is not an input contract: {error}") from None
-    return Contract(**fields | {"offset": tuple(fields["offset"])})
+        return Contract(**fields, preparation=Preparation.read(content.get("preparation", {})))
+    except ValueError as error:
+        raise InputError(f"{file} is damaged: preparation {error}") from None

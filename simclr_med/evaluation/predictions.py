@@ -9,11 +9,12 @@ import collections
 import csv
 import dataclasses
 import io
+import os
 import pathlib
 
 import numpy as np
 
-from simclr_med import files
+from simclr_med import files, paths
 from simclr_med.errors import InputError
 
 SEPARATOR = "|"
@@ -84,7 +85,12 @@ def average_over_images(cases, by_image, task):
 
 
 def write(path, predictions):
-    """Write `predictions` as CSV in one atomic step; probabilities keep all their bits."""
+    """Write `predictions` as CSV in one atomic step."""
+    files.write_text(path, to_csv(predictions))
+
+
+def to_csv(predictions):
+    """Return `Predictions` as the text of a CSV file; probabilities keep all their bits."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     multilabel = predictions.task == "multilabel"
@@ -102,7 +108,7 @@ def write(path, predictions):
     # A float32 as text has the fewest digits that give the same float32 back.
     columns += np.asarray(predictions.probabilities, np.float32).astype(str).T.tolist()
     writer.writerows(zip(*columns, strict=True))
-    files.write_text(path, text.getvalue())
+    return text.getvalue()
 
 
 def read(path, other_class=DEFAULT_OTHER):
@@ -169,6 +175,8 @@ def _truth(path, column, classes):
 
 def _read_table(path):
     """Return the header and the rows of a CSV file, all of one length, at least one row."""
+    if os.path.lexists(path):
+        paths.file_to_read(path)
     try:
         text = pathlib.Path(path).read_bytes().decode("utf-8-sig")
         header, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)

@@ -18,7 +18,8 @@ from simclr_med.preparation.images.checks import (
     not_looked_at,
 )
 from simclr_med.preparation.images.judges import judge_for_rewriting, judge_for_training
-from simclr_med.preparation.images.near_duplicates import difference_hash, near_pairs
+from simclr_med.preparation.images.near_duplicates import LEVELS, coarse, near_pairs
+from simclr_med.preparation.images.rewriting import plain_image, upright_image
 from simclr_med.preparation.settings import LABELLED
 from simclr_med.preparation.source_table import FILE, NEAR, ROOT, ROW, SHA256
 
@@ -47,23 +48,24 @@ def keep_sound_rows(records, settings, progress):
         records.notes.append(
             "Images were not looked at: neither missing nor identical ones were sought."
         )
-    if settings.near_duplicates is not None:
-        _group_near(records, seen["perceptual"].tolist(), settings.near_duplicates)
+    if settings.near_duplicates and settings.check_images == "decode":
+        _group_near(records, seen, settings.near_duplicates)
     return records.problems + list(wrong.values())
 
 
-def refuse_problems(problems, allowed, output):
+def refuse_problems(problems, allowed, folder, output):
     """Raise `InputError` where there are more than are allowed, which then stand beside `output`.
 
     Args:
       problems: of `Problem`.
       allowed: how many rows may be left out.
+      folder: --input, see `problem_table`.
       output: the folder that would be made.
     """
     if len(problems) <= allowed:
         return
     beside = output.with_name(f"{output.name}.problems.csv")
-    folder_writer.write_table(beside, problem_table(problems))
+    folder_writer.write_table(beside, problem_table(problems, folder))
     lines = [str(problem) for problem in problems[:LISTED]]
     lines.append(
         f"{len(problems)} rows are wrong, all listed in {beside}; nothing else was written. "
@@ -72,11 +74,30 @@ def refuse_problems(problems, allowed, output):
     raise InputError("\n".join(lines))
 
 
-def problem_table(problems):
-    """Return a table of problems, a row each."""
+def problem_table(problems, folder):
+    """Return a table of problems, a row each, whose files are called as of `without_place`."""
     rows = [dataclasses.astuple(problem) for problem in problems]
     columns = ["file", "row", "column", "value", "reason"]
-    return pd.DataFrame(rows, columns=columns).astype({"row": "Int64"})
+    table = pd.DataFrame(rows, columns=columns).astype({"row": "Int64"})
+    return table.assign(file=without_place(table["file"], folder))
+
+
+def without_place(named, folder):
+    """Return files' names as a finished data set has them: where they lie says who keeps them.
+
+    Args:
+      named: a column of paths.
+      folder: --input; what lies in it is named by its path below, and what does not by its name.
+    """
+    folder = pathlib.Path(folder)
+
+    def short(text):
+        path = pathlib.Path(text)
+        if folder in path.parents:
+            return path.relative_to(folder).as_posix()
+        return "--input" if path == folder and folder.is_dir() else path.name
+
+    return named.map({text: short(text) for text in pd.unique(named)})
 
 
 def _looked_at(records, settings, progress):
@@ -91,28 +112,32 @@ def _looked_at(records, settings, progress):
 
 
 def _look(root, names, render, settings, progress):
-    fingerprint = None if settings.near_duplicates is None else difference_hash
+    fingerprint = coarse if settings.near_duplicates else None
     if settings.check_images == "none" or (render and settings.check_images == "exists"):
         return not_looked_at(names)
     if render:
         return images_rendered(render, names, fingerprint=fingerprint, progress=progress)
     if settings.check_images == "exists":
         return files_there(root, names)
-    judge = judge_for_training if settings.shortest_side is None else judge_for_rewriting
+    judge, shown = judge_for_training, plain_image
+    if settings.shortest_side is not None:
+        judge, shown = judge_for_rewriting, upright_image
     return files_decoded(
-        pathlib.Path(root), names, judge, fingerprint=fingerprint, progress=progress
+        pathlib.Path(root), names, judge, shown, fingerprint=fingerprint, progress=progress
     )
 
 
-def _group_near(records, hashes, distance):
-    pairs = near_pairs(hashes, distance)
+def _group_near(records, seen, distance):
+    digest = seen["sha256"].tolist()  # those of the same pixels belong together anyway
+    found = near_pairs(seen["perceptual"].tolist(), distance)
+    pairs = [(i, j) for i, j in found if digest[i] != digest[j]]
     if pairs:
-        group = splitting.linked_groups([[""] * len(hashes)], pairs)
+        group = splitting.linked_groups([[""] * len(digest)], pairs)
         records.table[NEAR] = group.astype(str)
-    records.notes.append(
-        f"{len(pairs)} pairs of nearly the same image, by a 256-bit difference hash within "
-        f"{distance} bits."
-    )
+        records.notes.append(
+            f"{len(pairs)} pairs of nearly the same image (256-bit difference hashes within "
+            f"{distance} bits, and greys within {LEVELS} levels)."
+        )
 
 
 def _wrong_rows(records, image_problems):

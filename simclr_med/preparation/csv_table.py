@@ -5,6 +5,7 @@ import gzip
 
 import pandas as pd
 
+from simclr_med import paths
 from simclr_med.errors import InputError
 from simclr_med.preparation.source_table import FILE, ROW
 
@@ -20,7 +21,7 @@ def read_csv(file, columns, *, rename=None):
     Raises:
       InputError: no such table, or a column missing: the message names both headers.
     """
-    raw = _cells(file)
+    raw = _cells(paths.file_to_read(file))
     if not len(raw):
         raise InputError(f"{file} is empty: expected a header with {', '.join(columns)}")
     header = raw.iloc[0].tolist()
@@ -48,8 +49,6 @@ def _cells(file):
             names=range(_widest(file)),
             skip_blank_lines=True,
         ).fillna("")
-    except FileNotFoundError:
-        raise InputError(f"{file} not found") from None
     except (csv.Error, pd.errors.ParserError, UnicodeDecodeError) as error:
         raise InputError(f"{file} is not a CSV table in UTF-8: {error}") from None
 

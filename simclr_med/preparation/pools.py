@@ -28,7 +28,7 @@ def join_pools(records, folders):
     for number, path in enumerate(folders):
         pools.append(_pool(pathlib.Path(path).absolute(), f"pool{number + 1}"))
         cases = pools[-1]["case_id"].nunique()
-        records.notes.append(f"{cases} unlabelled cases joined from {path}.")
+        records.notes.append(f"{cases} unlabelled cases joined from {pathlib.Path(path).name}.")
     joined = pd.concat([_tidied(records), *pools], ignore_index=True)
     records.table = joined.fillna({name: "" for name in joined.columns if name != ROW})
 

@@ -20,17 +20,21 @@ def run(config):
 
     Raises:
       InputError: the run has not been trained to the end, has that version already, its data are
-        not there, or the format is not for it.
-      RunError: the export does not say what evaluation says; nothing is left of it then.
+        not there, or the format is not for it; or another process is exporting.
+      RunError: the export does not say what evaluation says, or cannot be written; nothing is left
+        of it then.
     """
     found = trained.load(config.work_dir)
-    folder, module = FORMATS[config.export.format]
-    path = _new_version(pathlib.Path(config.work_dir) / folder, config.export.export_version)
+    name, module = FORMATS[config.export.format]
     writer = importlib.import_module(f"simclr_med.serving.{module}")
     images = sample.draw(found, config.data.data_dir)
-    with files.new_folder(path) as beside:
-        notes = writer.write(beside, found, images)
-        found.contract.save(beside)
+    folder = pathlib.Path(config.work_dir) / name
+    with files.locked(folder / ".lock", folder):
+        files.remove_unfinished(folder)
+        path = _new_version(folder, config.export.export_version)
+        with files.new_folder(path) as beside:
+            notes = writer.write(beside, found, images)
+            found.contract.save(beside)
     for note in notes:
         print(f"note: {note}")
     print(f"exported to {path}")

@@ -47,7 +47,10 @@ def _save(folder, trained):
         classes = trained.task.classes if trained.task else ()
         labels.write_text("".join(f"{name}\n" for name in classes), encoding="utf-8")
         server = signatures.server(trained, str(labels))
-        tf.saved_model.save(server, str(folder), signatures=server.signatures())
+        try:
+            tf.saved_model.save(server, str(folder), signatures=server.signatures())
+        except tf.errors.OpError as error:  # a disk that is full
+            raise RunError(f"{folder} cannot be written: {error.message}") from None
     if trained.task:
         # TensorFlow 2 calls all signatures Predict's; Serving's Classify asks for its own.
         of_serving = tf.compat.v1.saved_model.signature_def_utils.MethodNameUpdater(str(folder))

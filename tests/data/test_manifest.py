@@ -100,7 +100,11 @@ def test_policies_of_findings(tmp_path, uncertain, not_mentioned, expected):
         ),
         ("b.png", "./a/1.png", "row 3, column image: './a/1.png' stands in an earlier row"),
         (",skin\n", ",split\n", "row 1: 'split' stands in the header twice"),
-        ("Acne|Other,dark", "Acne|Other,dark,7", "Expected 6 fields in line 3, saw 7"),
+        (
+            "Acne|Other,dark",
+            "Acne|Other,dark,7",
+            "row 3: 'b.png,8,p2,train,Acne|Other,dark,7' has 7 cells; expected 6",
+        ),
         (ROWS, ROWS.splitlines()[0] + "\n", "has no rows"),
         (ROWS, "", "is not a CSV table"),
     ],

@@ -47,7 +47,7 @@ def read(folder, options):
         licence="CC BY-NC-SA 3.0 for the annotations; the images belong to two atlases",
         source=TITLE,
         notes=[
-            "The set names no patients: an image stands in for one. It holds near-duplicates: "
-            "--near_duplicates keeps them on one side."
+            "The set names no patients: an image stands in for one. It holds near-duplicates, "
+            "which --near_duplicates keeps on one side."
         ],
     )
