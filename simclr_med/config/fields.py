@@ -370,8 +370,8 @@ class ExportConfig:
 
     format: str = setting(
         "savedmodel",
-        "what is written: savedmodel (TensorFlow Serving)",
-        ("savedmodel",),
+        "what is written: savedmodel (TensorFlow Serving) or safetensors (torchvision's names)",
+        ("savedmodel", "safetensors"),
         ("export",),
     )
     export_version: int = setting(0, "number; 0 takes the next", NOT_NEGATIVE, ("export",))

@@ -15,7 +15,9 @@ from simclr_med.errors import InputError
 
 FILE = "input.json"
 UNRECORDED = Preparation()
-IN_JSON = {str: str, int: int, float: (int, float), tuple: list}  # what stands for each type
+IN_JSON = {  # what stands for each type
+    str: str, int: int, float: (int, float), tuple: list, float | tuple: (int, float, list)
+}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +29,8 @@ class Contract:
       size: side in pixels.
       crop: the central square's share of the short side, resized to `size`.
       interpolation: of that resizing.
-      scale: what the first layer multiplies images in [0, 1] with, before it adds `offset`.
+      scale: what the first layer multiplies images in [0, 1] with, before it adds `offset`; one
+        number, or one for each of red, green, blue.
       offset: one number for each of red, green, blue.
       preparation: what was done to the files that it was trained on; files are served alike.
     """
@@ -36,7 +39,7 @@ class Contract:
     size: int
     crop: float
     interpolation: str
-    scale: float
+    scale: float | tuple
     offset: tuple
     preparation: Preparation = UNRECORDED
 
@@ -72,6 +75,8 @@ def load(folder):
     kinds = {field.name: IN_JSON[field.type] for field in required}
     content = stored.read_json(file, kinds, "import the weights again")
     fields = {name: content[name] for name in kinds} | {"offset": tuple(content["offset"])}
+    if isinstance(content["scale"], list):
+        fields["scale"] = tuple(content["scale"])
     try:
         return Contract(**fields, preparation=Preparation.read(content.get("preparation", {})))
     except ValueError as error:

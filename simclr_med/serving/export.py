@@ -12,6 +12,7 @@ from simclr_med.serving import sample, trained
 
 FORMATS = {  # --format to the folder in the work folder, and the module that writes one version
     "savedmodel": ("export", "saved_model"),
+    "safetensors": ("safetensors", "safetensors_file"),
 }
 
 
