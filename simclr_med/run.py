@@ -82,6 +82,8 @@ def dispatch(arguments):
         from simclr_med.training import pretrain as module
     elif mode in HEADS:
         from simclr_med.training import finetune as module
+    elif mode == "sweep":
+        from simclr_med.training import sweep as module
     elif mode == "evaluate":
         return evaluate(config)
     else:
@@ -100,8 +102,9 @@ def evaluate(config):
 
     former_results(config.work_dir)  # a damaged file is told before the work
     made = predict_splits(config)
+    print(f"{pathlib.Path(config.work_dir).name}: weights of {made.weights}")
     results = write_evaluation(
-        config.work_dir, made.splits, config.evaluate, config.seed, made.data_sha256
+        config.work_dir, made.splits, config.evaluate, config.seed, made.origin
     )
     for split, result in results.items():
         print(summary(pathlib.Path(config.work_dir).name, split, result))

@@ -68,6 +68,18 @@ ONLY_WITH = (
         "--cache=memory or disk",
         lambda config: _reads_here(config) and config.data.cache != "none",
     ),
+    (
+        ("label_seed",),
+        "--label_fraction below 1",
+        lambda config: config.data.label_fraction < 1 or config.mode == "sweep",
+    ),
+    (("keep",), "--validate_every above 0", lambda config: config.watch.validate_every > 0),
+    (
+        ("choose_by",),
+        "--keep=best",
+        lambda config: config.watch.keep == "best" or config.mode == "sweep",
+    ),
+    (("patience",), "--keep=best", lambda config: config.watch.keep == "best"),
     (("monitor_every",), "--monitor=knn", lambda config: config.watch.monitor != "none"),
     (("bn_statistics",), "--init other than random", lambda config: config.head.init != "random"),
 )
@@ -82,8 +94,10 @@ def check_together(config):
     _refuse_without_effect(config)
     _refuse_of_another_encoder(config.encoder)
     _check_arithmetic(config)
-    if config.mode in HEADS:
+    if config.mode in HEADS or config.mode == "sweep":
         _check_head(config)
+    if config.mode == "sweep" and config.sweep.head == "linear_probe":
+        _check_probes(config)
 
 
 def _refuse_without_effect(config):
@@ -123,3 +137,15 @@ def _check_head(config):
     read, layers = config.head.head_input, config.projection.projection_layers
     if read.startswith("projection") and int(read[-1]) > layers:
         raise InputError(f"--head_input={read}: the projection head has {layers} layers")
+
+
+def _check_probes(config):
+    """Refuse what a run of one probe has and many at once have not."""
+    if config.optimizer.optimizer != "sgd":
+        raise InputError(f"--optimizer={config.optimizer.optimizer}: probes at once are for sgd")
+    if config.watch.validate_every:
+        raise InputError(
+            f"--validate_every={config.watch.validate_every} has no effect with "
+            "--head=linear_probe, whose runs are measured at their end; it acts with "
+            "--head=finetune"
+        )

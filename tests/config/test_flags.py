@@ -64,6 +64,10 @@ ELSEWHERE = {
     "augment_on", "bn_statistics", "jit_compile", "cache", "cache_gib",  # below
     "strategy", "use_tpu", "tpu", "tpu_zone", "gcp_project", "cpu_devices",  # test_distribute
     "monitor", "monitor_every", "profile_steps",  # test_watching
+    "label_seed",  # below
+    "validate_every", "keep", "choose_by", "patience",  # test_validation
+    "features_dir", "features_gib",  # test_kept_features
+    "head", "learning_rates", "weight_decays", "label_fractions", "seeds",  # test_sweep
 }  # fmt: skip
 LATER = {
     "eval_splits", "eval_batch", "bootstrap_replicates", "confidence", "bootstrap_unit",
@@ -241,6 +245,23 @@ def head(base, data_dir, tmp_path_factory):
     work_dir = tmp_path_factory.mktemp("head") / "run"
     probe(data_dir, work_dir, init=f"run:{base}")
     return work_dir
+
+
+def test_the_cases_of_a_fraction_follow_the_label_seed_alone(data_dir, tmp_path, monkeypatch):
+    seen = []
+
+    def spy(model, paths, config):
+        seen.append(set(paths))
+        raise RunError("seen")  # what follows would take its time
+
+    monkeypatch.setattr(features, "extract", spy)
+    network = {name: SMALL[name] for name in ("encoder", "width")}
+    for seeds in ({}, {"seed": 1}, {"label_seed": 1}):
+        with pytest.raises(RunError, match="seen"):
+            probe(data_dir, tmp_path / "run", label_fraction=0.5, **network, **seeds)
+    assert seen[0] == seen[1] != seen[2] and len(seen[2] & seen[0]) > 0
+    with pytest.raises(InputError, match="--label_seed=1 has no effect .* --label_fraction b"):
+        make_config("linear_probe", {"data_dir": "a", "work_dir": "b", "label_seed": 1})
 
 
 @pytest.mark.parametrize(
