@@ -7,6 +7,7 @@ from simclr_med.config.fields import Config
 from simclr_med.config.setting import HEADS
 from simclr_med.config.storage import load_config
 from simclr_med.encoders import input_contract, networks
+from simclr_med.encoders.kept_step import last_checkpoint
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -38,7 +39,7 @@ def load(work_dir):
         config, task, nets = networks.load_trained(work_dir)
     else:
         task, nets = None, networks.build(config)
-        networks.restore_encoder(nets, networks.last_checkpoint(work_dir))
+        networks.restore_encoder(nets, last_checkpoint(work_dir))
     contract = input_contract.of_run(config)
     if (pathlib.Path(work_dir) / input_contract.FILE).exists():
         # Evaluation here resizes in one way, whatever the weights' source did.
