@@ -111,20 +111,20 @@ def evaluate(config):
 
 
 def _report(config):
-    from simclr_med.evaluation import report
+    from simclr_med.evaluation import report, runs
     from simclr_med.evaluation.bootstrap import settings_of
 
-    runs = []
-    for text in config.report.runs:
-        name, _, path = text.rpartition("=")
-        runs.append((name or pathlib.Path(path).name, path))
-    page = report.write_report(
-        runs,
-        pathlib.Path(config.work_dir) / "report.html",
-        title=config.report.title,
-        drawn=settings_of(config.evaluate, config.seed),
+    chosen = config.report
+    options = report.Options(
+        title=chosen.title,
+        settings=settings_of(config.evaluate, config.seed),
+        baseline=chosen.baseline,
+        formats=chosen.format,
+        errors_shown=chosen.errors_shown,
+        margin=chosen.margin or None,
     )
-    print(f"report: {page}")
+    for path in report.write_report(runs.named(chosen.runs), config.work_dir, options):
+        print(f"report: {path}")
 
 
 def _quiet():

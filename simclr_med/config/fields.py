@@ -441,9 +441,36 @@ class ReportConfig:
     """The page."""
 
     runs: tuple = setting(
-        (), "work folders, PATH or NAME=PATH", ("work folders", bool), ("report",)
+        (),
+        "work folders or files of predictions, PATH or NAME=PATH",
+        ("work folders", bool),
+        ("report",),
     )
     title: str = setting("Comparison of runs", "heading", ("words", bool), ("report",))
+    baseline: str = setting(
+        "",
+        "name of the run that the others are compared with; the first by default",
+        None,
+        ("report",),
+    )
+    format: tuple = setting(
+        ("html", "markdown"),
+        "what is written: html, the page; markdown and latex, its tables",
+        some_of(("html", "markdown", "latex")),
+        ("report",),
+    )
+    margin: float = setting(
+        0.0,
+        "what a run may lose against the baseline and still count as non-inferior; 0 for none",
+        UP_TO_ONE,
+        ("report",),
+    )
+    errors_shown: int = setting(
+        8,
+        "most confident errors of each run on the page, with pictures; 0 for none",
+        NOT_NEGATIVE,
+        ("report",),
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,7 +5,7 @@ import dataclasses
 import pathlib
 import shutil
 
-from simclr_med import files, stored
+from simclr_med import files, stored, versions
 from simclr_med.config.fields import FIELDS
 from simclr_med.config.setting import LISTS, acting_modes
 from simclr_med.config.storage import load_config, to_json
@@ -63,6 +63,7 @@ def _begin(folder, config, data_fingerprint):
     if there:
         raise InputError(f"--work_dir={folder} holds {there[0]} and is no run's: give a new folder")
     files.write_text(folder / "data.sha256", data_fingerprint + "\n")
+    files.write_text(folder / "versions.txt", versions.installed() + "\n")
     files.write_text(folder / "config.json", to_json(config))
 
 

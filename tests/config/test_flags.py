@@ -384,17 +384,24 @@ def test_evaluation_batch(head, data_dir, tmp_path, monkeypatch):
 
 def test_report(head, data_dir, tmp_path):
     copy, _ = evaluated(head, data_dir, tmp_path)
-    base = {"runs": (f"Ours={copy}",), "work_dir": str(tmp_path / "page")}
+    base = {"runs": (f"Ours={copy}", f"Same={copy}"), "work_dir": str(tmp_path / "page")}
     pages = {}
     for changes in (
         {}, {"title": "A & B"}, {"bootstrap_replicates": 50}, {"confidence": 0.5},
         {"bootstrap_unit": "case"}, {"bootstrap_interval": "bca"}, {"seed": 7},
-        {"runs": (f"Mine={copy}",)},
+        {"runs": (f"Mine={copy}",)}, {"baseline": "Same"}, {"errors_shown": 1},
     ):  # fmt: skip
         run._report(make_config("report", {"bootstrap_replicates": 40, **base, **changes}))
         pages[str(changes)] = (tmp_path / "page" / "report.html").read_text()
     assert len(set(pages.values())) == len(pages)
     assert "A &amp; B" in pages["{'title': 'A & B'}"]
+    work_dir = str(tmp_path / "tables")
+    changes = {**base, "format": ("latex", "markdown"), "work_dir": work_dir}
+    run._report(make_config("report", {"bootstrap_replicates": 40, **changes}))
+    assert sorted(path.name for path in (tmp_path / "tables").iterdir()) == [
+        "report.md",
+        "report.tex",
+    ]
 
 
 def test_export_version(head, tmp_path):
