@@ -18,9 +18,9 @@ SAMPLED_EVERY = 0.5  # seconds
 ANSWERS = "BENCHMARK_ANSWERS"  # the environment's name of the pipe that `serve` writes to
 
 
-def measured_apart(file, *arguments, python=sys.executable):
-    """Return what a script prints last, as JSON, when `python` calls it with `arguments`."""
-    command = [python, file, *arguments]
+def measured_apart(file, *arguments):
+    """Return what a script prints last, as JSON, when it is called with `arguments`."""
+    command = [sys.executable, file, *arguments]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 

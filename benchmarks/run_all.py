@@ -34,7 +34,6 @@ BENCHMARKS = {
     "precision": ("precision",),
     "loop": ("loop",),
     "startup": ("startup",),
-    "stacks": ("stacks",),
     "phantom": ("phantom",),
     "prepare": ("prepare",),
     "train_step": ("train_step",),
