@@ -1,15 +1,19 @@
-# make demo: the whole way on generated data.   make test: the whole suite.
+# make demo: the whole way on generated data.   make test: the suite, but for tests of minutes.
+# make fuzz: thousands of odd inputs, minutes; other ones each time.
 # make benchmarks: benchmarks/README.md.   make peers: what some of them compare with, 6 GB.
 PYTHON := $(shell for p in python3.11 python3.10 python3; do $$p -c "" 2>/dev/null && echo $$p && break; done)
 RUN := .venv/bin/python
 
-.PHONY: demo test lint peers benchmarks
+.PHONY: demo test fuzz lint peers benchmarks
 
 demo: .venv/ready
 	@$(RUN) tools/demo.py --work_dir=work/demo $(DEMO_FLAGS)
 
 test: .venv/ready-test lint
 	@$(RUN) -m pytest -n 2 --dist worksteal $(TEST_FLAGS)
+
+fuzz: .venv/ready-test
+	@FUZZ_TIMES=20 $(RUN) -m pytest -n 2 --dist worksteal --timeout=3600 tests/fuzz $(TEST_FLAGS)
 
 lint: .venv/ready-test
 	@.venv/bin/ruff check -q . && .venv/bin/ruff format -q --check .
