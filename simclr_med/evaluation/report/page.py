@@ -2,7 +2,7 @@
 
 import pathlib
 
-from simclr_med import files, html, stored
+from simclr_med import files, html, stored, versions
 from simclr_med.config.splits import SPLITS
 from simclr_med.config.storage import load_config
 from simclr_med.errors import InputError
@@ -40,6 +40,7 @@ def write_report(runs, output, *, title, drawn):
         settings=compare_settings(config, origins),
         curves=learning_curves(folders, origins),
         pictures=view_pictures(folders, origins),
+        versions=versions.installed(),
     )
     output = pathlib.Path(output)
     lines = [line for comparison in comparisons for line in markdown_section(comparison)]
