@@ -93,7 +93,7 @@ def _refuse(file, found):
 
 def _read_object(file):
     try:
-        content = json.loads(read_bytes(file).decode("utf-8-sig"))
+        content = json.loads(read_bytes(file))  # UTF-8, 16 or 32, with or without a mark
     except (ValueError, RecursionError) as error:
         if isinstance(error, DataError):
             raise

@@ -6,11 +6,10 @@
 What dataset.json says is in info.py, what a row must be in checks.py, cases in cases.py.
 """
 
-import csv
 import dataclasses
 import hashlib
-import io
 import pathlib
+import sys
 
 import numpy as np
 import pandas as pd
@@ -18,14 +17,18 @@ import pandas as pd
 from simclr_med.data import locations
 from simclr_med.data.cases import Cases
 from simclr_med.data.checks import check_table
-from simclr_med.data.info import NOT_MENTIONED, UNCERTAIN, DatasetInfo, read_bytes, read_info
+from simclr_med.data.info import NOT_MENTIONED, UNCERTAIN, DatasetInfo, read_info
 from simclr_med.data.problems import DataError, Problem
-from simclr_med.errors import InputError
+from simclr_med.tables import blank_unknown, read_table, whole_numbers
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Manifest:
-    """A checked manifest: `table` holds its rows as text."""
+    """A checked manifest.
+
+    Its `table` holds the rows as text, each under its row in a spreadsheet less 2. A patient_id
+    that only says that it is not known is "".
+    """
 
     folder: pathlib.Path
     info: DatasetInfo
@@ -80,46 +83,32 @@ def read(folder):
     Its images are looked at by `Manifest.cases`.
 
     Raises:
-      DataError: with all that is wrong.
+      InputError: with all that is wrong.
     """
     folder = pathlib.Path(folder).absolute()
     info = read_info(folder / "dataset.json")
-    table = _read_table(folder / "manifest.csv")
+    table = _read_table(folder / "manifest.csv", info)
     problems = list(check_table(info, table, str(folder / "manifest.csv")))
     if problems:
         raise DataError(problems)
     return Manifest(folder, info, table, _fingerprint(folder, info))
 
 
-def _read_table(file):
-    """Return the rows of a CSV file as text; the index counts them from 0, blank ones too."""
-    try:
-        text = read_bytes(file).decode("utf-8-sig")
-        if "\0" in text:
-            raise ValueError("it has a character without a name (NUL)")
-        lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
-        header = next((line for line in lines if line), None)
-        if header is None:
-            raise ValueError("it is empty")
-    except (csv.Error, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        reason = f"is not a CSV table in UTF-8: {error}"
-        raise DataError([Problem(str(file), None, None, file.name, reason)]) from None
-    rows = {number - 1: line for number, line in enumerate(lines) if line and line is not header}
-    _refuse_ragged(file, header, rows)
-    return pd.DataFrame(list(rows.values()), index=list(rows), columns=header, dtype=object)
-
-
-def _refuse_ragged(file, header, rows):
-    problems = [
-        Problem(str(file), number + 2, None, ",".join(row)[:80], f"has {len(row)} cells; "
-                f"expected {len(header)}, as in the header")
-        for number, row in rows.items()
-        if len(row) != len(header)
-    ]  # fmt: skip
-    if problems:
-        raise DataError(problems)
+def _read_table(file, info):
+    """Return the rows of a manifest, whose index counts them as a spreadsheet does, less 2."""
+    if not file.exists():
+        reason = "not found: a data set folder holds dataset.json and manifest.csv"
+        raise DataError([Problem(str(file), None, None, file.name, reason)])
+    found = read_table(file, ())
+    for sentence in found.assumed:
+        print(sentence, file=sys.stderr)
+    table = found.rows
+    if "patient_id" in table:
+        table["patient_id"] = blank_unknown(table["patient_id"])
+    for name in info.classes if info.task == "multilabel" else ():
+        if name in table:
+            table[name] = whole_numbers(table[name])
+    return table
 
 
 def _fingerprint(folder, info):

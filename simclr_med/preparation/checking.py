@@ -1,5 +1,6 @@
 """Rows that cannot stay: found in the images and in the table, listed, left out or refused."""
 
+import contextlib
 import dataclasses
 import pathlib
 
@@ -62,16 +63,66 @@ def refuse_problems(problems, allowed, folder, output):
       folder: --input, see `problem_table`.
       output: the folder that would be made.
     """
-    if len(problems) <= allowed:
-        return
+    if len(problems) > allowed:
+        more = f"--allow_problems={len(problems)} leaves them out"
+        raise _refusal(problems, f"{len(problems)} rows are wrong, all", more, folder, output)
+
+
+def refuse_nothing_left(records, problems, folder, output):
+    """Raise `InputError`, and list what was left out beside `output`, where no row is left.
+
+    Args:
+      records: `Records`.
+      problems: of `Problem`, why rows were left out; [] where it is known of none.
+      folder, output: as of `refuse_problems`.
+    """
+    if not len(records.table):
+        nothing = Problem(str(records.image_root), None, None, records.name, "holds nothing to use")
+        said = "no image is left to make a data set of: what was left out is"
+        raise _refusal(problems or [nothing], said, " ".join(records.notes), folder, output)
+
+
+def refuse_without_labels(records, folder, output):
+    """Raise `InputError`, and list the rows beside `output`, where labels are looked for in vain.
+
+    Args:
+      records: `Records`.
+      folder, output: as of `refuse_problems`.
+    """
+    columns = list(records.findings) or ["labels"]
+    if records.labels_from and not (records.table[columns] != "").to_numpy().any():
+        reason = "is empty or unknown, as in all rows"
+        problems = [
+            Problem(file, int(row) or None, records.labels_from, "", reason)
+            for file, row in records.table[[FILE, ROW]].itertuples(index=False)
+        ]
+        raise _refusal(problems, "no row has a label: all rows are", "", folder, output)
+
+
+@contextlib.contextmanager
+def something_left(records, problems, reason, folder, output):
+    """Run a block that leaves out rows; where it leaves none, list them and raise `InputError`.
+
+    Args:
+      records: `Records`, whose table the block replaces.
+      problems: of `Problem`, of the rows that were left out before.
+      reason: why this block leaves rows out, to follow the name of an image.
+      folder, output: as of `refuse_problems`.
+    """
+    before = records.table
+    yield
+    places = before[[FILE, ROW, "image"]].itertuples(index=False) if records.table.empty else ()
+    lost = [Problem(file, int(row) or None, "image", name, reason) for file, row, name in places]
+    refuse_nothing_left(records, problems + lost, folder, output)
+
+
+def _refusal(problems, said, more, folder, output):
+    """Write all problems beside `output`; return the error that shows the first of them."""
     beside = output.with_name(f"{output.name}.problems.csv")
     folder_writer.write_table(beside, problem_table(problems, folder))
     lines = [str(problem) for problem in problems[:LISTED]]
-    lines.append(
-        f"{len(problems)} rows are wrong, all listed in {beside}; nothing else was written. "
-        f"--allow_problems={len(problems)} leaves them out"
-    )
-    raise InputError("\n".join(lines))
+    lines.append(f"{said} listed in {beside}; nothing else was written. {more}".rstrip())
+    return InputError("\n".join(lines))
 
 
 def problem_table(problems, folder):

@@ -7,7 +7,7 @@ import pandas as pd
 from simclr_med.data import manifest
 from simclr_med.data.info import COLUMNS
 from simclr_med.errors import InputError
-from simclr_med.preparation.source_files import image_files
+from simclr_med.preparation.source_files import walk
 from simclr_med.preparation.source_table import FILE, POOL, ROOT, ROW
 
 
@@ -64,7 +64,7 @@ def _of_data_set(folder):
 
 
 def _of_images(folder):
-    found = image_files(folder)
+    found = walk(folder).images()
     if not found:
         raise InputError(f"--unlabelled={folder}: no images below it")
     table = pd.DataFrame({"image": found, "case_id": found, "patient_id": ""})

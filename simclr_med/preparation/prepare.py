@@ -33,7 +33,8 @@ def prepare(source_name, folder, output, settings, options, progress=None):
     Args:
       source_name: a module of `sources`.
       folder: what the source reads.
-      settings, options: `Settings`, and the source's own options by name.
+      settings: `Settings`.
+      options: the source's own, by name; its defaults stand for those that are not given.
       progress: called with (what, done, all) during long work, or None.
 
     Raises:
@@ -50,22 +51,27 @@ def prepare(source_name, folder, output, settings, options, progress=None):
 
 def _prepared(source_name, folder, output, settings, options, progress):
     source = sources.load(source_name)
-    records = source.read(folder, options)
+    defaults = {name: flag.get("default", False) for name, flag in source.OPTIONS.items()}
+    records = source.read(folder, defaults | options)
     sizes = split_sizes(settings.splits, source, records)
     target = _target(settings.map_to, records.task)
     refuse_idle(settings, records, target)
 
+    checking.refuse_nothing_left(records, records.problems, folder, output)
+    checking.refuse_without_labels(records, folder, output)
     pools.join_pools(records, settings.unlabelled)
     problems = checking.keep_sound_rows(records, settings, progress)
     checking.refuse_problems(problems, settings.allow_problems, folder, output)
-    unmapped = rename_labels(records, settings, target)
+    checking.refuse_nothing_left(records, problems, folder, output)
+    with checking.something_left(records, problems, "has no label that maps", folder, output):
+        unmapped = rename_labels(records, settings, target)
     if len(unmapped):
         unmapped = unmapped.assign(file=checking.without_place(unmapped["file"], folder))
-    assign_splits(records, sizes, settings, target=target)
-    leaks.remove_leaks(records, settings.on_leak)
-    info, prevalence = labelling.make_classes(records, settings, target)
-    if not len(records.table):
-        raise InputError(f"--input={folder}: no image is left to make a data set of")
+    with checking.something_left(records, problems, "is in no split", folder, output):
+        assign_splits(records, sizes, settings, target=target)
+        leaks.remove_leaks(records, settings.on_leak)
+    with checking.something_left(records, problems, "is in no class that is kept", folder, output):
+        info, prevalence = labelling.make_classes(records, settings, target)
     tables = {
         "problems.csv": checking.problem_table(problems, folder),
         "prevalence.csv": prevalence,

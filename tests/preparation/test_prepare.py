@@ -183,7 +183,7 @@ def faulty(tmp_path):
     (folder / table["image"][0]).unlink()
     (folder / table["image"][1]).write_bytes(b"")
     (folder / table["image"][2]).write_bytes(b"no picture")
-    table.loc[3, "case"] = ""
+    table.loc[3, "image"] = ""
     table.to_csv(folder / "mine.csv", index=False)
     return folder
 
