@@ -39,6 +39,7 @@ def parse():
     add("--all", action="store_true", help="show every metric, by class too")
     add("--json", help="also write the result to this file")
     add("--latex", help="also write the differences as a LaTeX table to this file")
+    add("--forest", metavar="FILE.svg", help="also draw the differences as a forest plot")
     return parser.parse_args()
 
 
@@ -64,6 +65,26 @@ def main():
         files.write_text(options.json, json.dumps(result, indent=1, allow_nan=False))
     if options.latex:
         files.write_text(options.latex, tables.latex(result, shown))
+    if options.forest:
+        files.write_text(options.forest, drawn(result, shown))
+
+
+def drawn(result, shown):
+    """Return the forest plot of a comparison's differences in the metrics that are shown."""
+    from simclr_med.evaluation.report import forest, svg
+    from simclr_med.evaluation.wording import label
+
+    rows = [
+        forest.Row(
+            label(row["metric"]),
+            f"{row['model']} minus {row['baseline']}",
+            *(row[key] for key in ("difference", "low", "high")),
+        )
+        for metric in shown
+        for row in result["differences"]
+        if row["metric"] == metric
+    ]
+    return svg.document(forest.forest_plot(rows, "Differences, a model minus its baseline"))
 
 
 def refuse_input(output, flag, options):

@@ -19,7 +19,7 @@ from simclr_med.errors import run_main
 SOURCES = {
     "simclr": "google-research/simclr, TF1 or TF2: a checkpoint's prefix or folder, a SavedModel's",
     "bit": "google-research/big_transfer: an .npz",
-    "keras": "keras.applications ResNet50, 101, 152: a model, or its weights as .h5",
+    "keras": "keras.applications ResNet50, 101, 152: a model, or its weights (.h5, .weights.h5)",
     "run": "a work folder of ours: its encoder and projection head, whatever its head",
 }
 

@@ -4,7 +4,7 @@ import math
 
 from simclr_med.config.architectures import ENCODERS, SETTINGS
 from simclr_med.config.fields import FIELDS
-from simclr_med.config.setting import HEADS
+from simclr_med.config.setting import HEADS, default_in
 from simclr_med.config.splits import LABELLED
 from simclr_med.errors import InputError
 
@@ -68,6 +68,31 @@ ONLY_WITH = (
         "--cache=memory or disk",
         lambda config: _reads_here(config) and config.data.cache != "none",
     ),
+    (
+        ("label_seed",),
+        "--label_fraction below 1",
+        lambda config: config.data.label_fraction < 1 or config.mode == "sweep",
+    ),
+    (("keep",), "--validate_every above 0", lambda config: config.watch.validate_every > 0),
+    (
+        ("choose_by",),
+        "--keep=best",
+        lambda config: config.watch.keep == "best" or config.mode == "sweep",
+    ),
+    (("patience",), "--keep=best", lambda config: config.watch.keep == "best"),
+    (
+        (
+            "optimizer",
+            "learning_rate",
+            "learning_rate_scaling",
+            "momentum",
+            "warmup_fraction",
+            "batch_size",
+            "validate_every",
+        ),
+        "--solver=sgd",
+        lambda config: config.head.solver == "sgd",
+    ),
     (("monitor_every",), "--monitor=knn", lambda config: config.watch.monitor != "none"),
     (("bn_statistics",), "--init other than random", lambda config: config.head.init != "random"),
 )
@@ -82,8 +107,10 @@ def check_together(config):
     _refuse_without_effect(config)
     _refuse_of_another_encoder(config.encoder)
     _check_arithmetic(config)
-    if config.mode in HEADS:
+    if config.mode in HEADS or config.mode == "sweep":
         _check_head(config)
+    if config.mode == "sweep" and config.sweep.head == "linear_probe":
+        _check_probes(config)
 
 
 def _refuse_without_effect(config):
@@ -91,7 +118,7 @@ def _refuse_without_effect(config):
         for name in names:
             section, field = FIELDS[name]
             value = getattr(getattr(config, section), name)
-            if value != field.default and not act(config):
+            if value != default_in(config.mode, field) and not act(config):
                 raise InputError(f"--{name}={value} has no effect here; it acts with {others}")
 
 
@@ -120,6 +147,25 @@ def _check_head(config):
             f"--splits={','.join(config.data.splits)}: a head learns from labels; expected "
             f"one or more of {', '.join(LABELLED)}"
         )
+    if config.head.solver == "lbfgs" and not config.optimizer.weight_decay:
+        raise InputError(
+            f"--weight_decay={config.optimizer.weight_decay}: expected above 0 with "
+            "--solver=lbfgs, since without it there may be no solution"
+        )
     read, layers = config.head.head_input, config.projection.projection_layers
     if read.startswith("projection") and int(read[-1]) > layers:
         raise InputError(f"--head_input={read}: the projection head has {layers} layers")
+
+
+def _check_probes(config):
+    """Refuse what a run of one probe has and many at once have not."""
+    if config.head.solver != "sgd":
+        raise InputError("--solver=lbfgs has no effect with --mode=sweep: probes at once are sgd's")
+    if config.optimizer.optimizer != "sgd":
+        raise InputError(f"--optimizer={config.optimizer.optimizer}: probes at once are for sgd")
+    if config.watch.validate_every:
+        raise InputError(
+            f"--validate_every={config.watch.validate_every} has no effect with "
+            "--head=linear_probe, whose runs are measured at their end; it acts with "
+            "--head=finetune"
+        )

@@ -9,7 +9,7 @@ from simclr_med.evaluation import bootstrap, predictions
 METRICS = "metrics.json"
 
 
-def write_evaluation(work_dir, splits, settings, seed, data_sha256):
+def write_evaluation(work_dir, splits, settings, seed, origin):
     """Write predictions/<split>.csv and metrics.json, which keeps the splits of former evaluations.
 
     Either all of them are written or none.
@@ -19,7 +19,7 @@ def write_evaluation(work_dir, splits, settings, seed, data_sha256):
       splits: name of a split to its `Predictions`.
       settings: an `EvaluateConfig`, how intervals are drawn.
       seed: of the bootstrap.
-      data_sha256: the data set's fingerprint, for metrics.json.
+      origin: what metrics.json says beside the metrics: of which data and weights they are.
 
     Returns:
       The metrics of each split, by name, see `bootstrap.evaluate`.
@@ -32,7 +32,7 @@ def write_evaluation(work_dir, splits, settings, seed, data_sha256):
     drawn = bootstrap.settings_of(settings, seed)
     for split, made in splits.items():
         texts[work_dir / "predictions" / f"{split}.csv"] = predictions.to_csv(made)
-        results[split] = {"data_sha256": data_sha256} | bootstrap.evaluate(made, drawn)
+        results[split] = origin | bootstrap.evaluate(made, drawn)
     texts[work_dir / METRICS] = json.dumps({"splits": {**before, **results}}, indent=1)
     files.write_texts(texts)
     return results

@@ -38,6 +38,11 @@ class Shape:
             room > 0, ndtr(self.bias + ends / np.where(room > 0, room, 1)), ends > self.bias
         )
 
+    def widening(self, confidence):
+        """Return how much longer half an interval is than the normal distribution's."""
+        level = (1 + confidence) / 2
+        return float(self.stretch * _t_quantile(self.df, level) / ndtri(level))
+
     def significance(self, share):
         """Return the p-value, two-sided, whose interval ends with a `share` of replicates below."""
         q = ndtri(share) - self.bias

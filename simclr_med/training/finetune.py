@@ -6,9 +6,9 @@ stay as they were, and an image's feature does not depend on its neighbours in a
 
 import contextlib
 import functools
+import pathlib
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from simclr_med import compat, devices, distribute
@@ -20,11 +20,12 @@ from simclr_med.data.cases import label_fraction
 from simclr_med.data.originals import originals_of
 from simclr_med.data.positions import Positions
 from simclr_med.data.unreadable import StandIns
-from simclr_med.encoders import input_contract, networks
-from simclr_med.errors import InputError
-from simclr_med.training import features, trainer
+from simclr_med.encoders import checkpoint, heads, input_contract, networks
+from simclr_med.training import exact_probe, features, kept_features, trainer
+from simclr_med.training.epochs import batch_rows, refuse_large_batch
 from simclr_med.training.run_setup import configured_optimizer, image_settings
 from simclr_med.training.supervised import SupervisedModel
+from simclr_med.training.validation import ValidationSplit
 from simclr_med.training.view_sheet import ViewSheet
 
 
@@ -38,7 +39,8 @@ def run(config):
     config = devices.with_defaults(config)
     data = manifest.read(config.data.data_dir)
     cases = data.cases(config.data.splits)
-    cases = label_fraction(cases, config.data.label_fraction, config.seed)
+    watched = data.cases(["validation"]) if config.watch.validate_every else None
+    cases = label_fraction(cases, config.data.label_fraction, config.data.label_seed)
     strategy = distribute.strategy_of(config.distribute)
     distribute.refuse_disagreement(strategy, "flags or data", (identity(config), data.fingerprint))
     train = _train_probe if config.mode == "linear_probe" else _train_all
@@ -50,18 +52,23 @@ def run(config):
     claim = claimed_work_dir(config, data.fingerprint) if chief else contextlib.nullcontext()
     with claim:
         if chief:
-            networks.Task.of(data.info).save(config.work_dir)
-            input_contract.of_run(config).save(config.work_dir)
-        train(config, nets, cases, data.info.task, strategy)
+            describe_head(config, data.info)
+        train(config, nets, cases, watched, data.info, strategy)
 
 
-def _train_all(config, nets, cases, task, strategy):
+def describe_head(config, info):
+    """Write beside a head what it is a head of: its task, and which images it expects."""
+    networks.Task.of(info).save(config.work_dir)
+    input_contract.of_run(config).save(config.work_dir)
+
+
+def _train_all(config, nets, cases, watched, info, strategy):
     kept = originals_of(config, cases.paths, distribute.workers(strategy)[0])
     with kept as originals, strategy.scope():
-        _train_on_views(config, nets, cases, task, strategy, originals)
+        _train_on_views(config, nets, cases, watched, info, strategy, originals)
 
 
-def _train_on_views(config, nets, cases, task, strategy, originals):
+def _train_on_views(config, nets, cases, watched, info, strategy, originals):
     recipe = Recipe.of(config.augment)
     stand_ins = StandIns(cases, config.data.skip_bad_images, config.work_dir)
     positions = Positions(
@@ -82,7 +89,7 @@ def _train_on_views(config, nets, cases, task, strategy, originals):
 
     with compat.precision(config.train.precision):
         network = keras.Model(nets.inputs.inputs, nets.head(nets.inputs.outputs[0]))
-    model = SupervisedModel(network, task, **image_settings(config, recipe))
+    model = SupervisedModel(network, info.task, **image_settings(config, recipe))
     model.compile(configured_optimizer(config), jit_compile=config.train.jit_compile)
     trainer.train(
         model,
@@ -91,27 +98,35 @@ def _train_on_views(config, nets, cases, task, strategy, originals):
         config=config,
         strategy=strategy,
         recover=recover,
+        validation=_validation_of(nets, watched, info, config),
         callbacks=[ViewSheet(config.work_dir, positions, recipe, recover)],
     )
 
 
-def _train_probe(config, nets, cases, task, strategy):
+def _validation_of(nets, cases, info, config):
+    if cases is None:
+        return None
+    infer = features.inference(nets.logits)
+    logits = functools.partial(
+        features.outputs_of_images, infer, cases.paths, config, label="validation"
+    )
+    return ValidationSplit(cases, info, logits)
+
+
+def _train_probe(config, nets, cases, watched, info, strategy):
     cases = cases.each_image_alone()
+    if config.head.solver == "lbfgs":
+        _solve_probe(config, nets, cases, info.task)
+        return
     size = config.train.batch_size
-    if size > len(cases):
-        raise InputError(f"--batch_size={size} exceeds the {len(cases)} labelled images")
-    found = features.extract(nets.inputs, cases.paths, config)
-    for layer in nets.head.layers:
-        if isinstance(layer, keras.layers.Normalization):
-            layer.adapt(found)
+    refuse_large_batch(size, len(cases))
+    found = kept_features.extract(nets.inputs, cases.paths, config)
+    heads.standardise(nets.head, found)
 
     def batches(start_step):
         def indices():
-            per_epoch = len(cases) // size
             for step in range(start_step, config.train.steps):
-                epoch, k = divmod(step, per_epoch)
-                order = np.random.default_rng([config.seed, epoch]).permutation(len(cases))
-                yield order[k * size : (k + 1) * size]
+                yield batch_rows(len(cases), size, config.seed, step, step + 1)[0]
 
         def gather(index):
             return {"images": tf.gather(found, index), "targets": tf.gather(targets, index)}
@@ -120,6 +135,28 @@ def _train_probe(config, nets, cases, task, strategy):
         spec = tf.TensorSpec([size], tf.int64)
         return tf.data.Dataset.from_generator(indices, output_signature=spec).map(gather)
 
-    model = SupervisedModel(nets.head, task)
+    model = SupervisedModel(nets.head, info.task)
     model.compile(configured_optimizer(config), jit_compile=config.train.jit_compile)
-    trainer.train(model, nets.variables(), batches, config=config, strategy=strategy)
+    split = None
+    if watched is not None:
+        seen = tf.constant(kept_features.extract(nets.inputs, watched.paths, config))
+        split = ValidationSplit(watched, info, lambda: nets.head(seen, training=False))
+    trainer.train(
+        model, nets.variables(), batches, config=config, strategy=strategy, validation=split
+    )
+
+
+def _solve_probe(config, nets, cases, task):
+    """Leave the exact solution as the checkpoint of the last step."""
+    steps = config.train.steps
+    if checkpoint.steps(config.work_dir):
+        print(f"{pathlib.Path(config.work_dir).name}: was solved already")
+        return
+    seen = kept_features.extract(nets.inputs, cases.paths, config)
+    heads.standardise(nets.head, seen)
+    standardised = nets.head.get_layer("normalization")(seen).numpy()
+    decay, logits = config.optimizer.weight_decay, nets.head.get_layer("logits")
+    kernel, bias = exact_probe.solve(standardised, cases.targets, decay, task, steps)
+    logits.kernel.assign(kernel)
+    logits.bias.assign(bias)
+    checkpoint.save(config.work_dir, checkpoint.values_of(nets.variables()), steps, keep=1)

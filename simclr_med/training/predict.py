@@ -6,7 +6,7 @@ import pathlib
 import tensorflow as tf
 
 from simclr_med.data import manifest
-from simclr_med.encoders import networks
+from simclr_med.encoders import kept_step, networks
 from simclr_med.errors import InputError
 from simclr_med.evaluation import predictions
 from simclr_med.training import features, objective
@@ -19,10 +19,18 @@ class Predicted:
     Attributes:
       splits: name of a split to its `Predictions`.
       data_sha256: the data set's fingerprint.
+      weights: the `KeptStep` of the head's run.
     """
 
     splits: dict
     data_sha256: str
+    weights: kept_step.KeptStep
+
+    @property
+    def origin(self):
+        """What metrics.json says of where the predictions are from."""
+        kept = {name: v for name, v in dataclasses.asdict(self.weights).items() if v is not None}
+        return {"data_sha256": self.data_sha256, "weights": kept}
 
 
 def predict_splits(config):
@@ -44,7 +52,7 @@ def predict_splits(config):
     found = [(split, data.cases([split])) for split in config.evaluate.eval_splits]
     batch = config.evaluate.eval_batch
     made = {split: predict(trained, task, nets, cases, batch, split) for split, cases in found}
-    return Predicted(made, data.fingerprint)
+    return Predicted(made, data.fingerprint, kept_step.kept_step(work_dir))
 
 
 def predict(config, task, nets, cases, batch_size, label):
