@@ -4,7 +4,7 @@ import math
 
 from simclr_med.config.architectures import ENCODERS, SETTINGS
 from simclr_med.config.fields import FIELDS
-from simclr_med.config.setting import HEADS
+from simclr_med.config.setting import HEADS, default_in
 from simclr_med.config.splits import LABELLED
 from simclr_med.errors import InputError
 
@@ -80,6 +80,19 @@ ONLY_WITH = (
         lambda config: config.watch.keep == "best" or config.mode == "sweep",
     ),
     (("patience",), "--keep=best", lambda config: config.watch.keep == "best"),
+    (
+        (
+            "optimizer",
+            "learning_rate",
+            "learning_rate_scaling",
+            "momentum",
+            "warmup_fraction",
+            "batch_size",
+            "validate_every",
+        ),
+        "--solver=sgd",
+        lambda config: config.head.solver == "sgd",
+    ),
     (("monitor_every",), "--monitor=knn", lambda config: config.watch.monitor != "none"),
     (("bn_statistics",), "--init other than random", lambda config: config.head.init != "random"),
 )
@@ -105,7 +118,7 @@ def _refuse_without_effect(config):
         for name in names:
             section, field = FIELDS[name]
             value = getattr(getattr(config, section), name)
-            if value != field.default and not act(config):
+            if value != default_in(config.mode, field) and not act(config):
                 raise InputError(f"--{name}={value} has no effect here; it acts with {others}")
 
 
@@ -134,6 +147,11 @@ def _check_head(config):
             f"--splits={','.join(config.data.splits)}: a head learns from labels; expected "
             f"one or more of {', '.join(LABELLED)}"
         )
+    if config.head.solver == "lbfgs" and not config.optimizer.weight_decay:
+        raise InputError(
+            f"--weight_decay={config.optimizer.weight_decay}: expected above 0 with "
+            "--solver=lbfgs, since without it there may be no solution"
+        )
     read, layers = config.head.head_input, config.projection.projection_layers
     if read.startswith("projection") and int(read[-1]) > layers:
         raise InputError(f"--head_input={read}: the projection head has {layers} layers")
@@ -141,6 +159,8 @@ def _check_head(config):
 
 def _check_probes(config):
     """Refuse what a run of one probe has and many at once have not."""
+    if config.head.solver != "sgd":
+        raise InputError("--solver=lbfgs has no effect with --mode=sweep: probes at once are sgd's")
     if config.optimizer.optimizer != "sgd":
         raise InputError(f"--optimizer={config.optimizer.optimizer}: probes at once are for sgd")
     if config.watch.validate_every:

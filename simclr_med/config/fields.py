@@ -223,6 +223,14 @@ class HeadConfig:
         modes=HEADS,
     )
 
+    solver: str = setting(
+        "sgd",
+        "how a probe is trained: sgd, or lbfgs, the exact solution with --weight_decay above 0, "
+        "in at most --steps iterations",
+        ("sgd", "lbfgs"),
+        modes=("linear_probe",),
+    )
+
 
 @dataclasses.dataclass(frozen=True)
 class OptimizerConfig:

@@ -6,6 +6,7 @@ stay as they were, and an image's feature does not depend on its neighbours in a
 
 import contextlib
 import functools
+import pathlib
 
 import keras
 import tensorflow as tf
@@ -19,8 +20,8 @@ from simclr_med.data.cases import label_fraction
 from simclr_med.data.originals import originals_of
 from simclr_med.data.positions import Positions
 from simclr_med.data.unreadable import StandIns
-from simclr_med.encoders import heads, input_contract, networks
-from simclr_med.training import features, kept_features, trainer
+from simclr_med.encoders import checkpoint, heads, input_contract, networks
+from simclr_med.training import exact_probe, features, kept_features, trainer
 from simclr_med.training.epochs import batch_rows, refuse_large_batch
 from simclr_med.training.run_setup import configured_optimizer, image_settings
 from simclr_med.training.supervised import SupervisedModel
@@ -114,6 +115,9 @@ def _validation_of(nets, cases, info, config):
 
 def _train_probe(config, nets, cases, watched, info, strategy):
     cases = cases.each_image_alone()
+    if config.head.solver == "lbfgs":
+        _solve_probe(config, nets, cases, info.task)
+        return
     size = config.train.batch_size
     refuse_large_batch(size, len(cases))
     found = kept_features.extract(nets.inputs, cases.paths, config)
@@ -140,3 +144,19 @@ def _train_probe(config, nets, cases, watched, info, strategy):
     trainer.train(
         model, nets.variables(), batches, config=config, strategy=strategy, validation=split
     )
+
+
+def _solve_probe(config, nets, cases, task):
+    """Leave the exact solution as the checkpoint of the last step."""
+    steps = config.train.steps
+    if checkpoint.steps(config.work_dir):
+        print(f"{pathlib.Path(config.work_dir).name}: was solved already")
+        return
+    seen = kept_features.extract(nets.inputs, cases.paths, config)
+    heads.standardise(nets.head, seen)
+    standardised = nets.head.get_layer("normalization")(seen).numpy()
+    decay, logits = config.optimizer.weight_decay, nets.head.get_layer("logits")
+    kernel, bias = exact_probe.solve(standardised, cases.targets, decay, task, steps)
+    logits.kernel.assign(kernel)
+    logits.bias.assign(bias)
+    checkpoint.save(config.work_dir, checkpoint.values_of(nets.variables()), steps, keep=1)

@@ -66,6 +66,7 @@ ELSEWHERE = {
     "monitor", "monitor_every", "profile_steps",  # test_watching
     "label_seed",  # below
     "validate_every", "keep", "choose_by", "patience",  # test_validation
+    "solver",  # test_probes
     "features_dir", "features_gib",  # test_kept_features
     "head", "learning_rates", "weight_decays", "label_fractions", "seeds",  # test_sweep
 }  # fmt: skip

@@ -5,10 +5,11 @@ import pytest
 from kill_runs import weights
 from sklearn.linear_model import LogisticRegression
 
-from simclr_med.config.making import make_config
+from simclr_med.config.making import for_existing_run, make_config
 from simclr_med.data import manifest
 from simclr_med.encoders import heads, networks
 from simclr_med.errors import InputError
+from simclr_med.run import evaluate
 from simclr_med.training import exact_probe, features, finetune
 from simclr_med.training.epochs import batch_rows
 from simclr_med.training.probes import Group, Schedule, train_probes
@@ -142,3 +143,37 @@ def test_too_few_iterations_are_told(capsys):
     x, y = examples("multiclass")
     exact_probe.solve(standardised(x), y, 1e-6, "multiclass", 2)
     assert "not solved exactly within --steps=2" in capsys.readouterr().err
+
+
+def exact(data_dir, work_dir, **more):
+    given = {"data_dir": str(data_dir), "work_dir": str(work_dir), "encoder": "resnet18"}
+    given |= {"width": 0.125, "image_size": 32, "steps": 300, "solver": "lbfgs"}
+    return make_config("linear_probe", given | {"weight_decay": 0.1} | more)
+
+
+def test_an_exact_probe_is_a_run_that_can_be_evaluated(data_dir, tmp_path, short_encoders, capsys):
+    config = exact(data_dir, tmp_path / "run")
+    finetune.run(config)
+    there = weights(tmp_path / "run")
+    cases = manifest.read(data_dir).cases(["train"]).each_image_alone()
+    seen = features.extract(networks.build(config, K).inputs, cases.paths, config)
+    kernel, _ = exact_probe.solve(standardised(seen), cases.targets, 0.1, "multiclass", 300)
+    np.testing.assert_allclose(there["head/logits/kernel"], kernel, atol=1e-3)
+    finetune.run(config)
+    assert "run: was solved already" in capsys.readouterr().out
+    evaluate(for_existing_run("evaluate", str(tmp_path / "run"), {"bootstrap_replicates": 40}))
+    assert (tmp_path / "run" / "predictions" / "test.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"learning_rate": 0.5}, "--learning_rate=0.5 has no effect .* --solver=sgd"),
+        ({"batch_size": 8}, "--batch_size=8 has no effect .* --solver=sgd"),
+        ({"validate_every": 8}, "--validate_every=8 has no effect .* --solver=sgd"),
+        ({"weight_decay": 0.0}, "--weight_decay=0.0: expected above 0 with --solver=lbfgs"),
+    ],
+)
+def test_what_an_exact_probe_has_not_is_refused(more, message):
+    with pytest.raises(InputError, match=message):
+        exact("a", "b", **more)
