@@ -13,7 +13,8 @@ import numpy as np
 
 from simclr_med import files
 from simclr_med.errors import InputError
-from simclr_med.evaluation.predictions_table import GROUP, PROBABILITY, UNKNOWN, clean, read_table
+from simclr_med.evaluation.predictions_table import GROUP, PROBABILITY, clean, read_table
+from simclr_med.tables import is_unknown
 
 SEPARATOR = "|"
 DEFAULT_OTHER = "Other"
@@ -155,7 +156,7 @@ def _check_case_ids(table):
 def _patients(table):
     """Return `[N]` str; what says that nobody knows is ""."""
     patients = table.columns["patient_id"]
-    return np.array(["" if text.casefold() in UNKNOWN else text for text in patients])
+    return np.array(["" if is_unknown(text) else text for text in patients])
 
 
 def _truth(table, classes):
