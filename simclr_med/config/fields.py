@@ -43,7 +43,7 @@ class DataConfig:
         "",
         "data set folder",
         ("a folder", bool),
-        modes=(*TRAINING, "evaluate"),
+        modes=(*TRAINING, "evaluate", "export"),
         identity=False,  # data.sha256 tells whether it is the same
     )
     splits: tuple = setting(
@@ -489,8 +489,14 @@ class ReportConfig:
 
 @dataclasses.dataclass(frozen=True)
 class ExportConfig:
-    """The SavedModel."""
+    """What is written for other processes, and how it is checked."""
 
+    format: str = setting(
+        "savedmodel",
+        "what is written: savedmodel (TensorFlow Serving) or safetensors (torchvision's names)",
+        ("savedmodel", "safetensors"),
+        ("export",),
+    )
     export_version: int = setting(0, "number; 0 takes the next", NOT_NEGATIVE, ("export",))
 
 

@@ -59,7 +59,7 @@ def run(config):
 def describe_head(config, info):
     """Write beside a head what it is a head of: its task, and which images it expects."""
     networks.Task.of(info).save(config.work_dir)
-    input_contract.of_run(config).save(config.work_dir)
+    input_contract.of_run(config, info.preparation).save(config.work_dir)
 
 
 def _train_all(config, nets, cases, watched, info, strategy):

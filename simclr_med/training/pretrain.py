@@ -84,7 +84,7 @@ def run(config):
         positions = positions_of(config, cases, stand_ins.substitutes, originals)
         recover = positions.recovering(stand_ins, config.train.steps, batches_ahead(config))
         if chief:
-            input_contract.of_run(config).save(config.work_dir)
+            input_contract.of_run(config, data.info.preparation).save(config.work_dir)
 
         def batches_from(done):
             make = functools.partial(batches, config, positions, done)
