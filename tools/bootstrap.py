@@ -9,6 +9,7 @@ the later one, or each file minus the baseline.
 
 import argparse
 import json
+import os
 import pathlib
 import sys
 
@@ -45,10 +46,13 @@ def parse():
 def main():
     """Read the command line, compare, print."""
     options = parse()
-    from simclr_med import files  # late: --help needs no NumPy
+    from simclr_med import files, paths  # late: --help needs no NumPy
     from simclr_med.evaluation import comparing, tables, wording
     from simclr_med.evaluation.bootstrap import Settings
 
+    for flag in ("json", "latex"):
+        if path := getattr(options, flag):
+            refuse_input(paths.file_to_write(path, f"--{flag}"), flag, options)
     settings = Settings(
         options.replicates, options.confidence, options.unit, options.interval, options.seed
     )
@@ -81,6 +85,13 @@ def drawn(result, shown):
         if row["metric"] == metric
     ]
     return svg.document(forest.forest_plot(rows, "Differences, a model minus its baseline"))
+
+
+def refuse_input(output, flag, options):
+    """Raise `InputError` where an output is a file that is read."""
+    read = [*named(options.models).values(), *(options.validation or ())]
+    if output.exists() and any(os.path.exists(path) and output.samefile(path) for path in read):
+        raise InputError(f"--{flag}={output}: is read, and would be replaced; give another name")
 
 
 def read(options):

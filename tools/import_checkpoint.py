@@ -13,7 +13,8 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from simclr_med.errors import InputError, run_main
+from simclr_med import paths
+from simclr_med.errors import run_main
 
 SOURCES = {
     "simclr": "google-research/simclr, TF1 or TF2: a checkpoint's prefix or folder, a SavedModel's",
@@ -36,8 +37,7 @@ def main():
     parser.add_argument("--input", required=True, type=pathlib.Path, help="what is imported")
     parser.add_argument("--output", required=True, type=pathlib.Path, help="the new folder")
     flags = parser.parse_args()
-    if flags.output.exists():
-        raise InputError(f"--output={flags.output} is there already")
+    paths.new_folder(flags.output, "--output")
 
     from simclr_med.encoders import importers
 

@@ -88,6 +88,7 @@ ONLY_WITH = (
             "momentum",
             "warmup_fraction",
             "batch_size",
+            "label_smoothing",
             "validate_every",
         ),
         "--solver=sgd",

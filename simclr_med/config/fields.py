@@ -223,6 +223,12 @@ class HeadConfig:
         modes=HEADS,
     )
 
+    label_smoothing: float = setting(
+        0.0,
+        "share of each target that is spread over all classes, or over present and absent",
+        SHARE,
+        modes=HEADS,
+    )
     solver: str = setting(
         "sgd",
         "how a probe is trained: sgd, or lbfgs, the exact solution with --weight_decay above 0, "

@@ -7,12 +7,14 @@ in class order; a `masked` column makes it multilabel. docs/predictions.md has t
 
 import csv
 import dataclasses
+import functools
 import io
 
 import numpy as np
 
 from simclr_med import files
 from simclr_med.errors import InputError
+from simclr_med.evaluation import metrics
 from simclr_med.evaluation.predictions_table import GROUP, PROBABILITY, clean, read_table
 from simclr_med.tables import is_unknown
 
@@ -47,6 +49,12 @@ class Predictions:
     other_class: str | None = None
     groups: dict = dataclasses.field(default_factory=dict)
     thresholds: dict = dataclasses.field(default_factory=dict)
+
+    @functools.cached_property
+    def rankings(self):
+        """The `metrics.Ranking` of each class, made where first asked for."""
+        columns = zip(self.truth.T, self.probabilities.T, strict=True)
+        return [metrics.rank(truth, scores) for truth, scores in columns]
 
     def take(self, rows):
         """Return the same predictions for `rows` alone, in their order."""

@@ -89,7 +89,9 @@ def _train_on_views(config, nets, cases, watched, info, strategy, originals):
 
     with compat.precision(config.train.precision):
         network = keras.Model(nets.inputs.inputs, nets.head(nets.inputs.outputs[0]))
-    model = SupervisedModel(network, info.task, **image_settings(config, recipe))
+    smoothing = config.head.label_smoothing
+    settings = image_settings(config, recipe)
+    model = SupervisedModel(network, info.task, label_smoothing=smoothing, **settings)
     model.compile(configured_optimizer(config), jit_compile=config.train.jit_compile)
     trainer.train(
         model,
@@ -135,7 +137,7 @@ def _train_probe(config, nets, cases, watched, info, strategy):
         spec = tf.TensorSpec([size], tf.int64)
         return tf.data.Dataset.from_generator(indices, output_signature=spec).map(gather)
 
-    model = SupervisedModel(nets.head, info.task)
+    model = SupervisedModel(nets.head, info.task, label_smoothing=config.head.label_smoothing)
     model.compile(configured_optimizer(config), jit_compile=config.train.jit_compile)
     split = None
     if watched is not None:

@@ -79,7 +79,11 @@ class ProbedRuns:
         settings, train = self.config.optimizer, self.config.train
         warmup = round(settings.warmup_fraction * train.steps)
         schedule = Schedule(
-            train.batch_size, train.steps, settings.momentum, WarmUpCosine(1.0, warmup, train.steps)
+            train.batch_size,
+            train.steps,
+            settings.momentum,
+            WarmUpCosine(1.0, warmup, train.steps),
+            self.config.head.label_smoothing,
         )
         seen = self._features(groups[0][0].seed, self.cases)
         made = [self._group(trials) for trials in groups]

@@ -53,6 +53,7 @@ CHEXPERT = {  # values other than the recipe's own
 }
 HEAD = {
     "label_fraction": [0.5],
+    "label_smoothing": [0.3],
     "head_input": ["stage1", "stage2", "stage3", "projection1", "projection2"],
     "eval_crop": [0.5],
     "init": ["random"],

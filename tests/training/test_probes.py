@@ -1,5 +1,7 @@
 """Many probes as one problem, against a loop in NumPy, our single probe, and scikit-learn."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from kill_runs import weights
@@ -38,6 +40,23 @@ def slope(y, logits, task):
         return (p / p.sum(1, keepdims=True) - y / y.sum(1, keepdims=True)) / len(y)
     known = ~np.isnan(y)
     return np.where(known, 1 / (1 + np.exp(-logits)) - np.nan_to_num(y), 0) / known.sum()
+
+
+def smoothed(y, share, task):
+    """Targets of which a share is spread, as others that the plain loss takes."""
+    if task == "multiclass":
+        return (1 - share) * y / y.sum(1, keepdims=True) + share / K
+    return (1 - share) * y + share / 2
+
+
+@pytest.mark.parametrize("task", ["multiclass", "multilabel"])
+def test_label_smoothing_is_learning_from_smooth_targets(task):
+    x, y = examples(task)
+    groups = [Group(np.arange(M), 0, RATES, DECAYS)]
+    smooth = dataclasses.replace(SCHEDULE, label_smoothing=0.3)
+    found = train_probes(x, y, groups, task, smooth)
+    expected = train_probes(x, smoothed(y, 0.3, task), groups, task, SCHEDULE)
+    np.testing.assert_allclose(found.kernels, expected.kernels, atol=1e-5)
 
 
 def one_by_hand(x, y, rate, decay, seed, task):
