@@ -37,13 +37,13 @@ def write(folder, trained, sample):
     differences = {}
     for name, content in _converted(server, sample).items():
         files.write_bytes(folder / name, content)
-        found = Model(folder / name)(sample.views)
+        found = OneByOne(folder / name)(sample.views)
         differences[name] = {
             key: evidence.largest_difference(found[key], values) for key, values in expected.items()
         }
     evidence.refuse_differences(differences[FLOAT])
     _refuse_no_numbers(differences)
-    models = {name: Model(folder / name) for name in (HALF, INT8)}
+    models = {name: OneByOne(folder / name) for name in (HALF, INT8)}
     asked = {
         name: lambda views, model=model: model(views)["probabilities"]
         for name, model in models.items()
@@ -79,7 +79,7 @@ def _converted(server, sample):
     }
 
 
-class Model:
+class OneByOne:
     """A model of one image: views `[M, S, S, 3]` to its outputs, name to `[M, ...]`.
 
     Args:
