@@ -493,8 +493,9 @@ class ExportConfig:
 
     format: str = setting(
         "savedmodel",
-        "what is written: savedmodel (TensorFlow Serving) or safetensors (torchvision's names)",
-        ("savedmodel", "safetensors"),
+        "what is written: savedmodel (TensorFlow Serving), onnx, tflite, or safetensors "
+        "(torchvision's names)",
+        ("savedmodel", "onnx", "tflite", "safetensors"),
         ("export",),
     )
     export_version: int = setting(0, "number; 0 takes the next", NOT_NEGATIVE, ("export",))
