@@ -74,7 +74,7 @@ ELSEWHERE = {
 LATER = {
     "eval_splits", "eval_batch", "bootstrap_replicates", "confidence", "bootstrap_unit",
     "bootstrap_interval",
-    "runs", "title", "export_version", "format",
+    "runs", "title", "baseline", "margin", "errors_shown", "export_version", "format",
 }  # fmt: skip
 
 
