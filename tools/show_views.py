@@ -51,7 +51,7 @@ def main():
     if not output.lower().endswith(".png"):
         raise InputError(f"--output={output}: expected a PNG")
     given = {name: value for name, value in flags.items() if value is not None}
-    given |= {"work_dir": "unused", "batch_size": 1}  # whatever the batch, the order is the same
+    given |= {"work_dir": "unused", "batch_size": 2}  # whatever the batch, the order is the same
     config = make_config("pretrain", given)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from simclr_med import quiet

@@ -4,10 +4,11 @@ import json
 import pathlib
 
 from simclr_med import files
+from simclr_med.data.cases import MIXED
 from simclr_med.evaluation import bootstrap, predictions
 
 
-def write_evaluation(work_dir, splits, settings, seed, data_sha256):
+def write_evaluation(work_dir, splits, settings, seed, data_sha256, learnt_from=None):
     """Write predictions/<split>.csv and metrics.json, which keeps the splits of former evaluations.
 
     Args:
@@ -16,6 +17,8 @@ def write_evaluation(work_dir, splits, settings, seed, data_sha256):
       settings: an `EvaluateConfig`, how intervals are drawn.
       seed: of the bootstrap.
       data_sha256: the data set's fingerprint, for metrics.json.
+      learnt_from: name of a split to what of it the head has learnt from, for metrics.json, see
+        `predict.Predicted`; None where nobody has asked.
 
     Returns:
       The metrics of each split, by name, see `bootstrap.evaluate`.
@@ -31,10 +34,30 @@ def write_evaluation(work_dir, splits, settings, seed, data_sha256):
             unit=settings.bootstrap_unit,
             seed=seed,
         )
+        mixed = {name: int((level == MIXED).sum()) for name, level in made.groups.items()}
+        results[split]["mixed"] = {name: count for name, count in mixed.items() if count}
+        if learnt_from is not None:
+            results[split]["learnt_from"] = learnt_from[split]
     file = work_dir / "metrics.json"
     before = json.loads(file.read_text())["splits"] if file.exists() else {}
     files.write_text(file, json.dumps({"splits": {**before, **results}}, indent=1))
     return results
+
+
+def notes(result):
+    """Return sentences, a list, on what a reader of a split's metrics has to know of its cases."""
+    learnt = result.get("learnt_from", {})
+    found = []
+    if learnt.get("cases"):
+        found.append(
+            f"no test: the head has learnt from {learnt['cases']} of these {result['cases']} cases"
+        )
+    found += [
+        f"{name} is {MIXED} in {count} of {result['cases']} cases: their images have several levels"
+        for name, count in result.get("mixed", {}).items()
+    ]
+    found += [f"what {name} learnt from is not known" for name in learnt.get("unknown", ())]
+    return found
 
 
 def summary(name, split, result):
@@ -50,4 +73,5 @@ def summary(name, split, result):
         if ":" not in metric and value["value"] is not None:
             interval = f"[{value['low']:.3f}, {value['high']:.3f}]"
             lines.append(f"  {metric:<28} {value['value']:.3f} {interval}")
+    lines += [f"  {note}" for note in notes(result)]
     return "\n".join(lines)

@@ -60,10 +60,6 @@ def train(
     done = checkpoint.restore_latest(config.work_dir, variables)
     if distribute.is_chief(strategy):
         checkpoint.set_aside_newer(config.work_dir, done)
-    if done >= config.train.steps:
-        name = pathlib.Path(config.work_dir).name
-        print(f"{name}: its {config.train.steps} steps were done already")
-        return
     distribute.refuse_disagreement(strategy, f"the step to go on from ({done} here)", done)
 
     def recovered(error, done):
@@ -97,6 +93,22 @@ def callbacks_of(config, variables, monitor, stop):
     ready = (log.write, divergence.read)
     saves = Checkpoints(work_dir, settings.save_every, settings.keep_checkpoints, variables, ready)
     return [*made, saves, Progress(work_dir.name, settings.steps)]
+
+
+def is_done(config):
+    """Return whether the run's last step is saved, and say so; to be asked before anything is read.
+
+    A checkpoint that is damaged is not: training goes on from one before it.
+    """
+    steps = config.train.steps
+    if steps not in checkpoint.steps(config.work_dir):
+        return False
+    try:
+        checkpoint.saved_shapes(pathlib.Path(config.work_dir) / "checkpoints" / str(steps))
+    except checkpoint.DamagedError:
+        return False
+    print(f"{pathlib.Path(config.work_dir).name}: its {steps} steps were done already")
+    return True
 
 
 class Loop:

@@ -49,7 +49,7 @@ CHEXPERT = {  # values other than the recipe's own
     "brightness": [0.5],
     "contrast": [0.9],
     "contrast_reading": ["literal"],
-    "eval_crop": [0.4],
+    "window": [0.4],
 }
 HEAD = {
     "label_fraction": [0.5],
