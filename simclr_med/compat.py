@@ -93,10 +93,7 @@ def build_optimizer(optimizer, variables):
 
 
 def learning_rate(optimizer):
-    """Return the rate of the next step of an optimizer that is built, a tensor.
-
-    A step that loss scaling skips does not count: the next has its rate.
-    """
+    """Return the rate that the next step of an optimizer has, a tensor, though it may be skipped."""
     optimizer = inner(optimizer)
     if _is_legacy(optimizer):
         return optimizer._decayed_lr(tf.float32)

@@ -12,8 +12,6 @@ import numpy as np
 
 from simclr_med.data import splitting
 
-MIXED = "mixed"  # level of a case whose images have several, such as frontal and lateral views
-
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Cases:
@@ -26,7 +24,7 @@ class Cases:
       offsets: int64 `[N + 1]`.
       targets: float32 `[N, K]`. Multiclass: 1 for each primary diagnosis. Multilabel: 1, 0, or
         NaN where the truth is unknown. All NaN for an unlabelled case.
-      groups: column name to the level of each case, str `[N]`: "" where unknown, `MIXED` where its
+      groups: column name to the level of each case, str `[N]`: "" where unknown, "mixed" where its
         images have several.
     """
 

@@ -13,8 +13,9 @@ import pathlib
 import numpy as np
 import pandas as pd
 
+from simclr_med.config.splits import MIXED
 from simclr_med.data import locations
-from simclr_med.data.cases import MIXED, Cases
+from simclr_med.data.cases import Cases
 from simclr_med.data.checks import check_table
 from simclr_med.data.info import NOT_MENTIONED, UNCERTAIN, DatasetInfo, read_info
 from simclr_med.data.problems import DataError, Problem

@@ -4,7 +4,7 @@ import json
 import pathlib
 
 from simclr_med import files
-from simclr_med.data.cases import MIXED
+from simclr_med.config.splits import MIXED
 from simclr_med.evaluation import bootstrap, predictions
 
 

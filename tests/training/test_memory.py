@@ -38,9 +38,8 @@ def test_images_and_weights_are_held_against_the_machine(monkeypatch):
 
 def test_a_run_is_refused_before_it_leaves_anything(data_dir, tmp_path):
     given = {"data_dir": str(data_dir), "work_dir": str(tmp_path / "run"), "batch_size": 60}
-    config = make_config(
-        "pretrain", given | {"image_size": 4096, "encoder": "resnet152", "width": 16}
-    )
+    given |= {"image_size": 4096, "encoder": "resnet152", "width": 16}
+    config = make_config("pretrain", given)
     with pytest.raises(InputError, match="this machine has"):
         pretrain.run(config)
     assert not (tmp_path / "run").exists()
