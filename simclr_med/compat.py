@@ -93,7 +93,7 @@ def build_optimizer(optimizer, variables):
 
 
 def learning_rate(optimizer):
-    """Return the rate that the next step of an optimizer has, a tensor, though it may be skipped."""
+    """Return the rate of the next step of an optimizer, a tensor, though that may be skipped."""
     optimizer = inner(optimizer)
     if _is_legacy(optimizer):
         return optimizer._decayed_lr(tf.float32)

@@ -55,8 +55,9 @@ TOOLS = {path.name for path in (ROOT / "tools").glob("*.py")}
 @pytest.mark.parametrize("tool", sorted(TOOLS - {"draw_packages.py"}))  # it imports no package
 def test_a_tool_on_another_python_says_so_in_one_line(tool):
     code = """if True:
-        import runpy, sys
+        import os, runpy, sys
         sys.version_info = type("Version", (tuple,), {"major": 3, "minor": 9})((3, 9, 18))
+        sys.path.insert(0, os.path.dirname(sys.argv[1]))
         runpy.run_path(sys.argv[1], run_name="__main__")
     """
     done = on(sys.executable, "-c", code, str(ROOT / "tools" / tool))
