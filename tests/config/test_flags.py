@@ -69,8 +69,8 @@ ELSEWHERE = {
     "monitor", "monitor_every", "profile_steps",  # test_watching
 }  # fmt: skip
 LATER = {
-    "eval_splits", "eval_batch", "allow_seen", "bootstrap_replicates", "confidence", "bootstrap_unit",
-    "runs", "title", "export_version",
+    "eval_splits", "eval_batch", "allow_seen", "bootstrap_replicates", "confidence",
+    "bootstrap_unit", "runs", "title", "export_version",
 }  # fmt: skip
 
 
