@@ -96,8 +96,9 @@ class DataConfig:
         acts=(READ_HERE,),
     )
     cache_gib: float = setting(
-        0.25,
-        "GiB that they may take, at most half of the memory; the first images that fit are kept",
+        0.125,
+        "GiB that they may take, at most half of the memory; the first images that fit are kept, "
+        "none where under a quarter of them would",
         up_to(10**6),
         modes=AUGMENTING,
         identity=False,

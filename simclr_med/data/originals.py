@@ -21,6 +21,7 @@ from simclr_med.errors import UNWRITABLE, RunError
 from simclr_med.views import crops, decode
 
 CHUNK = 64  # images that are decoded before the next are begun
+LEAST = 0.25  # share of the images below which keeping some saves less than its memory is worth
 ALIGNMENT = 64  # bytes; TensorFlow's buffers begin at multiples
 
 
@@ -140,10 +141,16 @@ def keep_on_disk(paths, room, file):
 
 
 def _decoded_within(paths, room):
-    """Yield the images' pixels, uint8 `[H, W, 3]`, in order, while they fit into `room` bytes."""
+    """Yield the images' pixels, uint8 `[H, W, 3]`, in order, while they fit into `room` bytes.
+
+    None come where fewer than `LEAST` of all would fit, judged by the first `CHUNK`.
+    """
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for first in range(0, len(paths), CHUNK):
-            for pixels in pool.map(_pixels, paths[first : first + CHUNK].tolist()):
+            chunk = list(pool.map(_pixels, paths[first : first + CHUNK].tolist()))
+            if not first and room < LEAST * len(paths) * np.mean([p.size for p in chunk]):
+                return
+            for pixels in chunk:
                 room -= pixels.size
                 if room < 0:
                     return

@@ -39,7 +39,7 @@ def crops_of_all(found, recipe, views=2):
 
 
 @pytest.mark.parametrize("augmentation", ["full", "chexpert", "none"])
-@pytest.mark.parametrize("room", [0, 10_000, ALL])  # none of them, some, all
+@pytest.mark.parametrize("room", [0, 100_000, ALL])  # none of them, some, all
 def test_crops_are_those_of_a_fresh_decoding(paths, tmp_path, augmentation, room):
     recipe = Recipe.named(augmentation, 24)
     expected = crops_of_all(originals.Decoded(paths), recipe)
@@ -64,6 +64,14 @@ def test_what_is_kept_is_not_read_again(paths, tmp_path):
         kept.crops(tf.constant(row, tf.int64), draws, recipe)
     with pytest.raises(tf.errors.NotFoundError):  # there was no room for it
         kept.crops(tf.constant(2, tf.int64), draws, recipe)
+
+
+def test_room_for_a_few_of_many_is_not_taken(paths):
+    needed = 3 * 2 * sum(height * width for height, width in SIDES)
+    some = originals.keep_in_memory(paths, int(originals.LEAST * needed) + 1)
+    none = originals.keep_in_memory(paths, int(originals.LEAST * needed) - 1)
+    assert np.count_nonzero(some.sizes) > 0
+    assert np.count_nonzero(none.sizes) == 0
 
 
 def test_large_images_shrink_as_they_would(paths):
