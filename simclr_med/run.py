@@ -124,6 +124,7 @@ def evaluate(config):
 
 def _report(config):
     from simclr_med.evaluation import report
+    from simclr_med.evaluation.bootstrap import settings_of
 
     runs = []
     for text in config.report.runs:
@@ -133,10 +134,7 @@ def _report(config):
         runs,
         pathlib.Path(config.work_dir) / "report.html",
         title=config.report.title,
-        replicates=config.evaluate.bootstrap_replicates,
-        confidence=config.evaluate.confidence,
-        unit=config.evaluate.bootstrap_unit,
-        seed=config.seed,
+        drawn=settings_of(config.evaluate, config.seed),
     )
     print(f"report: {page}")
 

@@ -1,6 +1,10 @@
-"""Paired bootstrap of two models on the same cases: A minus B.
+"""Paired bootstrap of models on the same cases: every metric, every difference, its verdict.
 
 python tools/bootstrap.py work/a/predictions/test.csv work/b/predictions/test.csv
+python tools/bootstrap.py SimCLR=a.csv MICLe=b.csv Random=c.csv --baseline=Random --json=out.json
+
+A file may come from any framework, see docs/predictions.md. A difference is the earlier file minus
+the later one, or each file minus the baseline.
 """
 
 import argparse
@@ -10,7 +14,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from simclr_med.errors import run_main
+from simclr_med.errors import InputError, run_main
 
 
 def parse():
@@ -18,58 +22,79 @@ def parse():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("a", metavar="A.csv")
-    parser.add_argument("b", metavar="B.csv")
-    parser.add_argument("--replicates", type=int, default=1000)
-    parser.add_argument("--confidence", type=float, default=0.95)
-    parser.add_argument("--unit", choices=["case", "patient"], default="case")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--other_class", default="Other", help="left out of average sensitivities; '' for none"
-    )
-    parser.add_argument("--json", help="also write the result to this file")
+    add = parser.add_argument
+    add("models", metavar="[NAME=]FILE.csv", nargs="+", help="two or more predictions files")
+    add("--baseline", help="name of the model that the others are compared with; else all pairs")
+    add("--replicates", type=int, default=1000)
+    add("--confidence", type=float, default=0.95)
+    add("--unit", choices=["auto", "case", "patient"], default="auto",
+        help="what is resampled; auto: patients where one has several cases")  # fmt: skip
+    add("--interval", choices=["auto", "percentile", "bca", "stratified"], default="auto")
+    add("--margin", type=float, help="what may be lost and still count as non-inferior")
+    add("--seed", type=int, default=0)
+    add("--validation", metavar="FILE.csv", nargs="+",
+        help="findings: each model's predictions of validation, to choose thresholds")  # fmt: skip
+    add("--other_class", default="Other", help="left out of average sensitivities; '' for none")
+    add("--all", action="store_true", help="show every metric, by class too")
+    add("--json", help="also write the result to this file")
+    add("--latex", help="also write the differences as a LaTeX table to this file")
     return parser.parse_args()
 
 
 def main():
     """Read the command line, compare, print."""
     options = parse()
-    from simclr_med import files  # late: --help needs no pandas
-    from simclr_med.evaluation import bootstrap, predictions
+    from simclr_med import files  # late: --help needs no NumPy
+    from simclr_med.evaluation import comparing, tables, wording
+    from simclr_med.evaluation.bootstrap import Settings
 
-    result = bootstrap.compare(
-        predictions.read(options.a, options.other_class or None),
-        predictions.read(options.b, options.other_class or None),
-        options.replicates,
-        options.confidence,
-        options.unit,
-        options.seed,
-        names=(options.a, options.b),
+    settings = Settings(
+        options.replicates, options.confidence, options.unit, options.interval, options.seed
     )
-    show(result)
+    result = comparing.compare(read(options), settings, options.baseline, options.margin)
+    shown = wording.main_metrics(result)
+    if options.all:
+        shown = list(next(iter(result["models"].values()))["metrics"])
+    print(tables.terminal(result, shown))
     if options.json:
-        files.write_text(options.json, json.dumps(result, indent=1))
+        files.write_text(options.json, json.dumps(result, indent=1, allow_nan=False))
+    if options.latex:
+        files.write_text(options.latex, tables.latex(result, shown))
 
 
-def show(result):
-    """Print the table and the sentences of what `bootstrap.compare` returned."""
-    from simclr_med.evaluation.wording import label, main_metrics, statement
+def read(options):
+    """Return name -> `Predictions` of the files, with thresholds where validation is given."""
+    from simclr_med.evaluation import predictions, thresholds
 
-    settings, metrics = result["bootstrap"], main_metrics(result)
-    print(
-        f"{result['cases']} cases; {100 * settings['confidence']:g} % intervals, "
-        f"{settings['unit']}s resampled"
-    )
-    print(f"{'':28}{'A':>8}{'B':>8}{'A - B':>9}   interval")
-    for name in metrics:
-        row = result["metrics"][name]
-        if row["difference"] is not None:
-            print(
-                f"{label(name):28}{row['value_a']:8.4f}{row['value_b']:8.4f}"
-                f"{row['difference']:+9.4f}   [{row['low']:+.4f}, {row['high']:+.4f}]"
-            )
-    for name in metrics:
-        print("- " + statement(name, result["metrics"][name], "A", "B"))
+    other = options.other_class or None
+    models = {name: predictions.read(path, other) for name, path in named(options.models).items()}
+    if not options.validation:
+        return models
+    if len(options.validation) != len(models):
+        raise InputError(
+            f"--validation: {len(options.validation)} files for {len(models)} models; "
+            "expected one each"
+        )
+    return {
+        name: thresholds.chosen_on(predictions.read(path, other), made)
+        for (name, made), path in zip(models.items(), options.validation, strict=True)
+    }
+
+
+def named(texts):
+    """Return name -> path; a file without a name is called by what tells the paths apart."""
+    given = [text.rpartition("=") for text in texts]
+    parts = [pathlib.Path(path).parts for _, _, path in given]
+    differ = [
+        depth for depth in range(-min(map(len, parts)), 0) if len({p[depth] for p in parts}) > 1
+    ]
+    own = [p[differ[0]] if differ else p[-1] for p in parts]
+    names = [name or shown for (name, _, _), shown in zip(given, own, strict=True)]
+    if len(set(names)) < len(names):
+        names = [name or path for name, _, path in given]
+    if len(set(names)) < len(names):
+        raise InputError(f"two models are called the same: {', '.join(names)}; use NAME=FILE.csv")
+    return dict(zip(names, (path for *_, path in given), strict=True))
 
 
 if __name__ == "__main__":

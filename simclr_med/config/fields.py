@@ -429,7 +429,18 @@ class EvaluateConfig:
     confidence: float = setting(
         0.95, "of the intervals", ("between 0 and 1", lambda value: 0 < value < 1), modes=REPORT
     )
-    bootstrap_unit: str = setting("case", "what is resampled", ("case", "patient"), modes=REPORT)
+    bootstrap_unit: str = setting(
+        "auto",
+        "what is resampled; auto: patients where one has several cases",
+        ("auto", "case", "patient"),
+        modes=REPORT,
+    )
+    bootstrap_interval: str = setting(
+        "auto",
+        "kind of interval, see docs/statistics.md",
+        ("auto", "percentile", "bca", "stratified"),
+        modes=REPORT,
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,63 +1,187 @@
-"""Bootstrap intervals of metrics, and paired comparisons of two models. NumPy alone.
+"""Bootstrap replicates of every metric, and the interval that they give.
 
-    scores = evaluate(predictions, replicates=1000)
-    differences = compare(predictions, others, unit="patient")
+    result = evaluate(predictions, Settings(replicates=1000))
+    result["metrics"]["auc"]  # {"value": 0.91, "low": 0.88, "high": 0.93}
 
-A replicate is a vector of counts, how often each case was drawn: R replicates of N cases are
-`[R, N]`. docs/statistics.md describes both.
+A replicate is a vector of weights, how often each case was drawn: R replicates of N cases are
+`[R, N]`. docs/statistics.md says which interval each metric has by default, and what it covers.
+`comparing.compare` sets models beside each other.
 """
+
+import concurrent.futures
+import dataclasses
+import os
 
 import numpy as np
 
+from simclr_med import progress
 from simclr_med.errors import InputError
-from simclr_med.evaluation.metrics import score
+from simclr_med.evaluation import agreement, calibration, conditions, intervals, resampling
+from simclr_med.evaluation.scoring import score, sensitivity_readings
 
-UNITS = ("case", "patient")
-_BLOCK = 1 << 22  # counts held at once: bounds memory, changes no result
+UNITS = ("auto", "case", "patient")
+INTERVALS = ("auto", "percentile", "bca", "stratified")
+FEW_CASES = 10  # of a class: below, its numbers are flagged and decide nothing
+_BLOCK = 1 << 18  # weights held at once by a thread: stays in its cache, changes no result
 
 
-def draw_weights(unit_ids, replicates, seed):
-    """Draw units with replacement, as many as there are, `replicates` times.
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How intervals are drawn.
 
-    Counts depend on the set of units and on the seed, not on the order of rows.
+    Attributes:
+      replicates: how many.
+      confidence: of the intervals, in (0, 1).
+      unit: what is drawn: "case", "patient" (with all its cases), or "auto": patients where one
+        has several cases.
+      interval: "percentile", the paper's; "bca" (Efron 1987); "stratified", the percentile's with
+        each class's number of cases kept; "auto", what covers, see docs/statistics.md.
+      seed: of the draws; the same for all models of one comparison.
+    """
+
+    replicates: int = 1000
+    confidence: float = 0.95
+    unit: str = "auto"
+    interval: str = "auto"
+    seed: int = 0
+
+    def __post_init__(self):
+        for name, choices in (("unit", UNITS), ("interval", INTERVALS)):
+            if (given := getattr(self, name)) not in choices:
+                raise InputError(f"{name} is {given!r}; expected one of {', '.join(choices)}")
+        if not 1 <= self.replicates <= 1_000_000:
+            raise InputError(f"replicates is {self.replicates}; expected 1 to 1,000,000")
+        if not 0 < self.confidence < 1:
+            raise InputError(
+                f"confidence is {self.confidence}; expected a number between 0 and 1, such as 0.95"
+            )
+        if self.seed < 0:
+            raise InputError(f"seed is {self.seed}; expected 0 or more")
+
+
+def settings_of(evaluate_config, seed):
+    """Return the `Settings` that an `EvaluateConfig` and the run's seed stand for."""
+    return Settings(
+        evaluate_config.bootstrap_replicates,
+        evaluate_config.confidence,
+        evaluate_config.bootstrap_unit,
+        evaluate_config.bootstrap_interval,
+        seed,
+    )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Replicates:
+    """One model's metrics, of the sample and of its replicates.
+
+    Attributes:
+      predictions: what was scored.
+      settings: `Settings`.
+      units: `resampling.Units` that were drawn.
+      values: name -> number, NaN where not defined.
+      samples: name -> `[R]`.
+      left_out: name -> `[J]`, with units left out; {} where no interval needs them.
+    """
+
+    predictions: object
+    settings: Settings
+    units: resampling.Units
+    values: dict
+    samples: dict
+    left_out: dict
+
+    def __sub__(self, other):
+        """Return the paired difference: of values, and replicate by replicate."""
+        return dataclasses.replace(
+            self,
+            values={name: value - other.values[name] for name, value in self.values.items()},
+            samples={name: drawn - other.samples[name] for name, drawn in self.samples.items()},
+            left_out={name: part - other.left_out[name] for name, part in self.left_out.items()},
+        )
+
+    def defined(self, name):
+        """Return the replicates in which a metric is defined."""
+        return self.samples[name][~np.isnan(self.samples[name])]
+
+    def shape(self, name):
+        """Return the `intervals.Shape` of a metric's interval; see docs/statistics.md."""
+        kind, units = self.settings.interval, self.units
+        if kind in ("percentile", "stratified") or len(self.defined(name)) < 2:
+            return intervals.PLAIN
+        if kind == "auto" and self._within_conditions(name):
+            pairs = conditions.pairs_of(self.predictions)
+            return intervals.Shape(df=conditions.spread_df(pairs, units.index))
+        few = units_that_decide(self.predictions, units, name)
+        if kind == "auto" and not units.repeated:
+            return intervals.small_sample(few) if few > 1 else intervals.PLAIN
+        left_out = self.left_out[name][~np.isnan(self.left_out[name])]
+        if kind == "bca":
+            return intervals.bca(self.values[name], self.defined(name), left_out)
+        df = max(1, min(units.effective, few) - 1)
+        whole = len(left_out) == units.count
+        return intervals.bca(self.values[name], self.defined(name), left_out, df, whole)
+
+    def interval(self, name):
+        """Return {"value", "low", "high"} of a metric; None for what is not defined."""
+        samples, value = self.defined(name), self.values[name]
+        low = high = None
+        if len(samples) and not np.isnan(value):
+            low, high = intervals.interval(samples, self.settings.confidence, self.shape(name))
+        return {"value": None if np.isnan(value) else float(value), "low": low, "high": high}
+
+    def _within_conditions(self, name):
+        return self.predictions.task == "multiclass" and "sensitivity" in name
+
+
+def replicate(predictions, settings, label="bootstrap"):
+    """Return the `Replicates` of `predictions`; blocks of them are scored by a thread a core.
 
     Args:
-      unit_ids: `[N]`; rows of one unit are drawn together.
-
-    Yields:
-      Blocks `[R, N]` int32 of counts, `replicates` rows in all, each of bounded size.
+      predictions: `Predictions` of one case or more.
+      settings: `Settings`.
+      label: says on stderr what is done, where it takes long.
     """
-    units, unit = np.unique(unit_ids, return_inverse=True)
-    random = np.random.default_rng(seed)
-    block = max(1, _BLOCK // len(unit))
-    for start in range(0, replicates, block):
-        counts = [
-            np.bincount(random.integers(len(units), size=len(units)), minlength=len(units))
-            for _ in range(min(block, replicates - start))
-        ]
-        yield np.stack(counts).astype(np.int32)[:, unit]
+    units = resampling.units_of(predictions, settings.unit)
+    cases = len(predictions.case_ids)
+    values = {name: float(value) for name, value in score(predictions, np.ones(cases)).items()}
+
+    def scored(part):
+        if settings.interval == "stratified":
+            weights = resampling.draw_within(units, _strata(predictions), settings.seed, part)
+        else:
+            weights = resampling.draw(units, settings.seed, part)
+        return score(predictions, weights)
+
+    samples = _in_blocks(scored, settings.replicates, cases, label)
+    if settings.interval in ("auto", "stratified") and predictions.task == "multiclass":
+        samples |= _within_conditions(predictions, units, settings)
+    left_out = {}
+    if settings.interval == "bca" or (settings.interval == "auto" and units.repeated):
+        weights = resampling.leave_out(units, settings.seed)
+        left_out = _in_blocks(
+            lambda part: score(predictions, weights[part]), len(weights), cases, label
+        )
+    return Replicates(predictions, settings, units, values, samples, left_out)
 
 
-def evaluate(predictions, replicates=1000, confidence=0.95, unit="case", seed=0):
-    """Return every metric with its percentile bootstrap interval, over all cases and by group.
+def evaluate(predictions, settings=None):
+    """Return every metric with its interval, over all cases and by group.
 
     Cases of a group are resampled within the group.
 
     Returns:
-      What json.dump can write: {"task", "cases", "classes", "metrics": {name: {"value", "low",
-      "high"}}, "groups": {group: {level: {"cases", "metrics"}}}, "bootstrap": the settings}.
-      None stands for a value that is not defined.
+      What json.dump can write, None for a value that is not defined: {"task", "classes", "cases",
+      "units": {"unit", "count", "cases_each"}, "metrics": {name: {"value", "low", "high"}},
+      "absent": conditions without cases, "few": {class: its cases} below 10, "calibration": see
+      `calibration.reliability`, "confusion": `[K][K]` (multiclass), "groups": {group: {level:
+      the same without groups}}, "warnings": sentences, "bootstrap": the settings}.
     """
-    settings = _settings(replicates, confidence, unit, seed)
-
-    def summary(part):
-        values, samples = _bootstrap(part, replicates, unit, seed)
-        metrics = {name: _interval(values[name], samples[name], confidence) for name in values}
-        return {"cases": len(part.case_ids), "metrics": metrics}
-
+    settings = settings or Settings()
     groups = {
         group: {
-            str(level): summary(predictions.take(np.flatnonzero(levels == level)))
+            str(level): summary(
+                replicate(predictions.take(np.flatnonzero(levels == level)), settings)
+            )
             for level in np.unique(levels)
         }
         for group, levels in predictions.groups.items()
@@ -65,127 +189,121 @@ def evaluate(predictions, replicates=1000, confidence=0.95, unit="case", seed=0)
     return {
         "task": predictions.task,
         "classes": list(predictions.classes),
-        **summary(predictions),
+        **summary(replicate(predictions, settings)),
         "groups": groups,
-        "bootstrap": settings,
+        "bootstrap": dataclasses.asdict(settings),
     }
 
 
-def compare(a, b, replicates=1000, confidence=0.95, unit="case", seed=0, names=("A", "B")):
-    """Return the paired bootstrap of two models on the same cases (appendix B.1.1).
+def summary(replicates):
+    """Return what `evaluate` says of one set of cases, from its `Replicates`."""
+    predictions, units = replicates.predictions, replicates.units
+    counts = class_counts(predictions)
+    named = [name for name in predictions.classes if name != predictions.other_class]
+    result = {
+        "cases": len(predictions.case_ids),
+        "units": {
+            "unit": units.name,
+            "count": units.count,
+            "cases_each": len(units.index) / max(1, units.count),
+        },
+        "metrics": {name: replicates.interval(name) for name in replicates.values},
+        "absent": [name for name in named if counts[name] == 0],
+        "few": {name: n for name, n in counts.items() if 0 < n < FEW_CASES},
+        "calibration": calibration.reliability(predictions),
+        "warnings": warnings(replicates),
+    }
+    if predictions.task == "multiclass":
+        result["confusion"] = agreement.confusion(predictions).tolist()
+    return result
 
-    Both are scored on the same resamples; the interval is of the difference, a minus b.
+
+def warnings(replicates):
+    """Return sentences on what limits the intervals: units asked for, too few of them."""
+    settings, units = replicates.settings, replicates.units
+    said = []
+    each = resampling.repetition(replicates.predictions)
+    if settings.unit == "case" and each > 1:
+        said.append(
+            f"patients have {each:.2f} cases each: intervals by case are too narrow; "
+            "unit=patient draws them together"
+        )
+    return said + [reason for reason in [too_few(settings, units)] if reason]
+
+
+MIN_UNITS = 20
+_BEYOND = 5  # replicates beyond each end of an interval
+
+
+def too_few(settings, units):
+    """Return why nothing can be concluded from so few units or replicates, "" where it can.
+
+    Intervals of fewer than 20 independent units miss the truth more often than they say, whatever
+    their kind (docs/statistics.md); and with fewer than 5 replicates beyond its ends (199 in all at
+    95 %) an interval's ends are a matter of the seed.
+    """
+    needed = round(2 * _BEYOND / (1 - settings.confidence)) - 1
+    if units.count < MIN_UNITS:
+        plural = "s" * (units.count != 1)
+        return f"{units.count} {units.name}{plural}; a verdict needs {MIN_UNITS}"
+    if settings.replicates < needed:
+        return f"{settings.replicates} replicates; a verdict needs {needed}"
+    return ""
+
+
+def class_counts(predictions):
+    """Return class -> number of cases that carry it."""
+    present = (predictions.truth == 1).sum(0)
+    return dict(zip(predictions.classes, present.tolist(), strict=True))
+
+
+def units_that_decide(predictions, units, name):
+    """Return how many units a metric rests on: of a class, its units of the rarer kind.
 
     Args:
-      names: what error messages call the two.
-
-    Returns:
-      What json.dump can write: {"task", "cases", "classes", "metrics": {name: {"value_a",
-      "value_b", "difference", "low", "high", "significant", "p_value"}}, "bootstrap"}.
-
-    Raises:
-      InputError: the two differ in classes, cases, truth or, drawing patients, in those.
+      predictions: `Predictions`.
+      units: their `Units`.
+      name: a metric; "auc:Acne" rests on the patients with acne, or on those without.
     """
-    settings = _settings(replicates, confidence, unit, seed)
-    b = _aligned(a, b, unit, names)
-    # The same units and seed give the same counts.
-    values_a, samples_a = _bootstrap(a, replicates, unit, seed)
-    values_b, samples_b = _bootstrap(b, replicates, unit, seed)
-    metrics = {}
-    for name in values_a:
-        samples = samples_a[name] - samples_b[name]
-        interval = _interval(values_a[name] - values_b[name], samples, confidence)
-        defined = interval["value"] is not None
-        metrics[name] = {
-            "value_a": _number(values_a[name]),
-            "value_b": _number(values_b[name]),
-            "difference": interval["value"],
-            "low": interval["low"],
-            "high": interval["high"],
-            "significant": defined and (interval["low"] > 0 or interval["high"] < 0),
-            "p_value": _p_value(samples) if defined else None,
-        }
-    return {
-        "task": a.task,
-        "cases": len(a.case_ids),
-        "classes": list(a.classes),
-        "metrics": metrics,
-        "bootstrap": settings,
-    }
+    metric, _, finding = name.partition(":")
+    if not finding:
+        return units.count
+    truth = predictions.truth[:, predictions.classes.index(finding)]
+    kinds = {"specificity": (0,), "auc": (0, 1)}.get(metric, (1,))
+    return min(len(np.unique(units.index[truth == kind])) for kind in kinds)
 
 
-def _settings(replicates, confidence, unit, seed):
-    if replicates < 1:
-        raise InputError(f"replicates is {replicates}; expected 1 or more")
-    if not 0 < confidence < 1:
-        raise InputError(f"confidence is {confidence}; expected a number between 0 and 1")
-    if unit not in UNITS:
-        raise InputError(f"unit is {unit!r}; expected one of {', '.join(UNITS)}")
-    return {"replicates": replicates, "confidence": confidence, "unit": unit, "seed": seed}
+def _strata(predictions):
+    """Return the first class of each case, for findings the first that is present."""
+    present = predictions.truth == 1
+    return np.where(present.any(1), present.argmax(1), -1)
 
 
-def _bootstrap(predictions, replicates, unit, seed):
-    """Return metrics of the sample, name -> number, and of its resamples, name -> `[R]`."""
-    values = score(predictions, np.ones(len(predictions.case_ids), np.int32))
-    blocks = [
-        score(predictions, weights)
-        for weights in draw_weights(_unit_ids(predictions, unit), replicates, seed)
-    ]
-    return values, {name: np.concatenate([block[name] for block in blocks]) for name in values}
+def _within_conditions(predictions, units, settings):
+    """Return replicates of the sensitivities, drawn within conditions: name -> `[R]`."""
+    pairs = conditions.pairs_of(predictions)
+    if not len(pairs.case):
+        return {}
+    random = np.random.default_rng([settings.seed, 2**32 + 1])
+    draws = conditions.draw(pairs, units.index, settings.replicates, random)
+    samples = {}
+    for name, (hits, counted) in sensitivity_readings(predictions, pairs).items():
+        samples[f"average_{name}"] = conditions.average(pairs, hits, counted, draws)
+        each = conditions.sensitivities(pairs, hits, counted, draws.weights)
+        for column, k in enumerate(pairs.present):
+            samples[f"{name}:{predictions.classes[k]}"] = each[:, column]
+    return samples
 
 
-def _unit_ids(predictions, unit):
-    """Return `[N]` of what is drawn together. A case without a patient is a patient of its own."""
-    if unit == "case":
-        return predictions.case_ids
-    alone = np.char.add("case ", np.asarray(predictions.case_ids, str))
-    patients = np.char.add("patient ", np.asarray(predictions.patient_ids, str))
-    return np.where(predictions.patient_ids == "", alone, patients)
+def _in_blocks(scored, count, cases, label):
+    """Return name -> `[count]` of what `scored` answers for blocks of numbers, put together."""
+    size = max(1, _BLOCK // max(1, cases))
+    parts = [range(start, min(count, start + size)) for start in range(0, count, size)]
+    with concurrent.futures.ThreadPoolExecutor(_cores()) as pool:
+        done = progress.followed(pool.map(scored, parts), label, "block", len(parts))
+        blocks = list(done)
+    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 
-def _aligned(a, b, unit, names):
-    """Return `b` with its cases in the order of `a`."""
-    first, second = names
-    if (a.task, a.classes) != (b.task, b.classes):
-        raise InputError(
-            f"{first} and {second} must share task and classes: {a.task} {list(a.classes)} "
-            f"and {b.task} {list(b.classes)}"
-        )
-    for here, there, name in ((a, b, first), (b, a, second)):
-        alone = ~np.isin(here.case_ids, there.case_ids)
-        if alone.any():
-            raise InputError(
-                f"{first} and {second} must hold the same cases: "
-                f"{str(here.case_ids[alone.argmax()])!r} is in {name} alone"
-            )
-    row = {case_id: number for number, case_id in enumerate(b.case_ids.tolist())}
-    b = b.take([row[case_id] for case_id in a.case_ids.tolist()])
-    same = (a.truth == b.truth) | (np.isnan(a.truth) & np.isnan(b.truth))
-    differing = {"truth": ~same.all(1)}
-    if unit == "patient":
-        differing["patient"] = a.patient_ids != b.patient_ids
-    for what, marks in differing.items():
-        if marks.any():
-            case_id = str(a.case_ids[marks.argmax()])
-            raise InputError(f"case {case_id!r} has another {what} in {first} than in {second}")
-    return b
-
-
-def _interval(value, samples, confidence):
-    """Return the value with the percentile interval of those `samples` that are defined."""
-    defined = samples[~np.isnan(samples)]
-    low = high = np.nan
-    if len(defined):
-        low, high = np.quantile(defined, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return {"value": _number(value), "low": _number(low), "high": _number(high)}
-
-
-def _p_value(differences):
-    """Return the two-sided p-value: twice the smaller share beside 0, one replicate added."""
-    differences = differences[~np.isnan(differences)]
-    one_side = min((differences <= 0).sum(), (differences >= 0).sum())
-    return min(1.0, float(2 * (one_side + 1) / (len(differences) + 1)))
-
-
-def _number(value):
-    return None if np.isnan(value) else float(value)
+def _cores():
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

@@ -24,27 +24,22 @@ def write_evaluation(work_dir, splits, settings, seed, data_sha256, learnt_from=
       The metrics of each split, by name, see `bootstrap.evaluate`.
     """
     work_dir = pathlib.Path(work_dir)
-    results = {}
+    results, drawn = {}, bootstrap.settings_of(settings, seed)
     for split, made in splits.items():
         predictions.write(work_dir / "predictions" / f"{split}.csv", made)
-        results[split] = {"data_sha256": data_sha256} | bootstrap.evaluate(
-            made,
-            replicates=settings.bootstrap_replicates,
-            confidence=settings.confidence,
-            unit=settings.bootstrap_unit,
-            seed=seed,
-        )
+        results[split] = {"data_sha256": data_sha256} | bootstrap.evaluate(made, drawn)
         mixed = {name: int((level == MIXED).sum()) for name, level in made.groups.items()}
         results[split]["mixed"] = {name: count for name, count in mixed.items() if count}
         if learnt_from is not None:
             results[split]["learnt_from"] = learnt_from[split]
+        results[split]["warnings"] += _notes(results[split])
     file = work_dir / "metrics.json"
     before = json.loads(file.read_text())["splits"] if file.exists() else {}
     files.write_text(file, json.dumps({"splits": {**before, **results}}, indent=1))
     return results
 
 
-def notes(result):
+def _notes(result):
     """Return sentences, a list, on what a reader of a split's metrics has to know of its cases."""
     learnt = result.get("learnt_from", {})
     found = []
@@ -73,5 +68,5 @@ def summary(name, split, result):
         if ":" not in metric and value["value"] is not None:
             interval = f"[{value['low']:.3f}, {value['high']:.3f}]"
             lines.append(f"  {metric:<28} {value['value']:.3f} {interval}")
-    lines += [f"  {note}" for note in notes(result)]
+    lines += [f"  note: {sentence}" for sentence in result["warnings"]]
     return "\n".join(lines)

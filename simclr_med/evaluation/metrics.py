@@ -1,48 +1,43 @@
-"""Metrics of a classifier. NumPy alone.
+"""Metrics of one class or of hits, for many weightings of the cases at once. NumPy alone.
 
-    values = score(predictions, np.ones(len(predictions.case_ids)))  # by name
+    auc(truth, scores, np.ones(len(truth)))
 
-Letters: N cases, K classes. Every metric takes counts `[..., N]`, how often each case was drawn,
-and answers `[...]`, so that the full sample (all ones) and a block of bootstrap replicates `[R, N]`
-share one code. What is not defined is NaN, never 0. The definitions are Azizi et al. 2021, appendix
-B; docs/statistics.md says where we had to choose.
+Letters: N cases, K classes. Every metric takes weights `[..., N]`, for a bootstrap how often each
+case was drawn, and answers `[...]`: the sample (all ones) and a block of replicates `[R, N]` share
+one code. What is not defined is NaN, never 0. `scoring.score` puts them together.
 """
 
 import numpy as np
+from scipy.special import comb
 
 
 def top_k_hits(truth, probabilities, k):
-    """Return whether a present class is among the k highest scores, bool `[N]`.
+    """Return the chance that a present class is among the k highest scores, float64 `[N]`.
 
-    Ties go by class order.
+    Classes of equal scores are ranked by lot: with d present classes among t equal ones of which m
+    still belong to the k highest, the chance is 1 - C(t - d, m) / C(t, m).
 
     Args:
       truth: `[N, K]`, 1 for present.
       probabilities: `[N, K]`.
-      k: 1 to K.
+      k: 1 or more; from K on, every case hits.
     """
-    top = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
-    return (np.take_along_axis(truth, top, axis=1) == 1).any(axis=1)
+    above, level, free = _around_place(probabilities, k)
+    present = truth == 1
+    equal, wanted = level.sum(1), (present & level).sum(1)
+    chance = 1 - comb(equal - wanted, free) / comb(equal, free)
+    return np.where((present & above).any(1), 1.0, chance)
 
 
-def accuracy(hits, weights):
-    """Return the share of the cases that hit: `hits` `[N]`, `weights` `[..., N]` -> `[...]`."""
-    return _ratio(weights @ hits.astype(float), weights.sum(-1))
+def top_k_chances(probabilities, k):
+    """Return each class's chance to be among the k highest scores, float64 `[N, K]`."""
+    above, level, free = _around_place(probabilities, k)
+    return np.where(above, 1.0, level * (free / level.sum(1))[:, None])
 
 
-def average_sensitivity(hits, truth, weights):
-    """Return the mean over conditions of the share of hits among the cases that carry them.
-
-    Args:
-      hits: bool `[N]`.
-      truth: `[N, K]`, 1 for present.
-      weights: `[..., N]`.
-
-    Returns:
-      `[...]`. A condition that no drawn case carries is left out of the mean.
-    """
-    present = (truth == 1).astype(float)  # [N, K]
-    return _mean_of_defined(_ratio(weights @ (present * hits[:, None]), weights @ present))
+def mean(values, weights):
+    """Return the weighted mean over cases: `values` `[N]`, `weights` `[..., N]` -> `[...]`."""
+    return ratio(weights @ np.asarray(values, float), weights.sum(-1))
 
 
 def auc(truth, scores, weights):
@@ -51,55 +46,63 @@ def auc(truth, scores, weights):
     Args:
       truth: `[N]`; 1, 0, or NaN for a case to leave out.
       scores: `[N]`.
-      weights: `[..., N]` integer counts.
+      weights: `[..., N]`.
 
     Returns:
-      `[...]`, NaN where no positive or no negative was drawn.
+      `[...]`, NaN where no positive or no negative has weight.
     """
-    positive = _sorted_rows(truth == 1, scores)
-    negative = _sorted_rows(truth == 0, scores)
-    below = np.searchsorted(scores[negative], scores[positive], side="left")
-    not_above = np.searchsorted(scores[negative], scores[positive], side="right")
-    # seen[..., j]: how many negatives were drawn among the j lowest.
-    seen = np.zeros((*weights.shape[:-1], len(negative) + 1), np.int64)
-    np.cumsum(weights[..., negative], axis=-1, out=seen[..., 1:])
-    drawn = weights[..., positive].astype(np.int64)
-    twice_won = (drawn * (seen[..., below] + seen[..., not_above])).sum(-1)
-    return _ratio(twice_won, 2 * drawn.sum(-1) * seen[..., -1])
+    positive, negative = _by_score(truth, scores, weights)
+    below = np.cumsum(negative, axis=-1)
+    wins = np.einsum("...n,...n->...", positive, below - negative / 2)
+    return ratio(wins, positive.sum(-1) * below[..., -1])
 
 
-def score(predictions, weights):
-    """Return all metrics of `predictions` for counts `weights` `[..., N]`: name -> `[...]`."""
-    truth, probabilities = predictions.truth, predictions.probabilities
-    values = {}
-    if predictions.task == "multiclass":
-        hits = {k: top_k_hits(truth, probabilities, k) for k in (1, 3)}
-        conditions = truth[:, [name != predictions.other_class for name in predictions.classes]]
-        for k in hits:
-            values[f"top{k}_accuracy"] = accuracy(hits[k], weights)
-        for k in hits:
-            values[f"average_top{k}_sensitivity"] = average_sensitivity(
-                hits[k], conditions, weights
-            )
-    each = [auc(truth[:, k], probabilities[:, k], weights) for k in range(truth.shape[1])]
-    values["auc"] = _mean_of_defined(np.stack(each, axis=-1))
-    return values | {
-        f"auc:{name}": value for name, value in zip(predictions.classes, each, strict=True)
-    }
+def average_precision(truth, scores, weights):
+    """Return the mean precision at each positive's score, as scikit-learn defines it.
+
+    Args and result as of `auc`; NaN where no positive has weight.
+    """
+    positive, negative = _by_score(truth, -scores, weights)
+    found = np.cumsum(positive, axis=-1)
+    precision = found / np.maximum(found + np.cumsum(negative, axis=-1), _TINY)
+    return ratio(np.einsum("...n,...n->...", positive, precision), found[..., -1])
 
 
-def _sorted_rows(chosen, scores):
-    rows = np.flatnonzero(chosen)
-    return rows[np.argsort(scores[rows], kind="stable")]
-
-
-def _ratio(numerator, denominator):
+def ratio(numerator, denominator):
     """Return the quotient, NaN where the denominator is 0."""
-    with np.errstate(invalid="ignore"):
-        return np.where(denominator > 0, numerator, np.nan) / np.maximum(denominator, 1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(denominator > 0, np.divide(numerator, denominator), np.nan)
 
 
-def _mean_of_defined(values):
+def mean_of_defined(values):
     """Return the mean over the last axis of what is not NaN; NaN where nothing is defined."""
     defined = ~np.isnan(values)
-    return _ratio(np.where(defined, values, 0).sum(-1), defined.sum(-1))
+    return ratio(np.where(defined, values, 0).sum(-1), defined.sum(-1))
+
+
+_TINY = np.finfo(float).tiny  # no positive and no negative so far: 0 / tiny is 0
+
+
+def _around_place(probabilities, k):
+    """Return which classes lie above the k-th score, which at it, and places left for these."""
+    k = min(k, probabilities.shape[1])
+    place = -np.partition(-probabilities, k - 1, axis=1)[:, k - 1 : k]  # [N, 1]
+    above = probabilities > place
+    return above, probabilities == place, k - above.sum(1)
+
+
+def _by_score(truth, scores, weights):
+    """Return weights of positives and of negatives by ascending score, equal scores summed."""
+    known = np.flatnonzero((truth == 0) | (truth == 1))
+    order = known[np.argsort(scores[known], kind="stable")]
+    drawn = np.take(weights, order, axis=-1).astype(float, copy=False)
+    positive = drawn * (truth[order] == 1)
+    negative = drawn - positive
+    ranked = scores[order]
+    starts = np.flatnonzero(np.concatenate([ranked[:1] == ranked[:1], ranked[1:] > ranked[:-1]]))
+    if len(starts) == 0:
+        return np.zeros((*weights.shape[:-1], 1)), np.zeros((*weights.shape[:-1], 1))
+    if len(starts) < len(order):
+        positive = np.add.reduceat(positive, starts, axis=-1)
+        negative = np.add.reduceat(negative, starts, axis=-1)
+    return positive, negative

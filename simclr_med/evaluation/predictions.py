@@ -35,6 +35,8 @@ class Predictions:
       task: "multiclass" or "multilabel".
       other_class: the class left out of average sensitivities, or None.
       groups: name -> `[N]` str, the level of each case, "" where unknown.
+      thresholds: finding -> probability from which on it is called, see `thresholds`; none in a
+        file.
     """
 
     case_ids: np.ndarray
@@ -45,6 +47,7 @@ class Predictions:
     task: str
     other_class: str | None = None
     groups: dict = dataclasses.field(default_factory=dict)
+    thresholds: dict = dataclasses.field(default_factory=dict)
 
     def take(self, rows):
         """Return the same predictions for `rows` alone, in their order."""

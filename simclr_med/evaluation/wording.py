@@ -1,11 +1,35 @@
 """Metrics and their differences in words: which to show first, what to call them, who is better."""
 
+from simclr_med.evaluation.verdicts import UNDECIDED, UNDEFINED
+
 _LABELS = {
     "top1_accuracy": "top-1 accuracy",
     "top3_accuracy": "top-3 accuracy",
     "average_top1_sensitivity": "average top-1 sensitivity",
     "average_top3_sensitivity": "average top-3 sensitivity",
+    "average_top1_own_sensitivity": "average top-1 sensitivity, own diagnosis",
+    "average_top3_own_sensitivity": "average top-3 sensitivity, own diagnosis",
+    "top1_sensitivity": "top-1 sensitivity",
+    "top3_sensitivity": "top-3 sensitivity",
+    "top1_own_sensitivity": "top-1 sensitivity, own diagnosis,",
+    "top3_own_sensitivity": "top-3 sensitivity, own diagnosis,",
     "auc": "AUC",
+    "auc_weighted": "AUC weighted by positives",
+    "average_precision": "average precision",
+    "sensitivity": "sensitivity",
+    "specificity": "specificity",
+    "kappa": "Cohen's kappa",
+    "brier": "Brier score",
+}
+_MAIN = {
+    "multiclass": (
+        "top1_accuracy",
+        "top3_accuracy",
+        "average_top1_sensitivity",
+        "average_top3_sensitivity",
+        "auc",
+    ),
+    "multilabel": ("auc",),
 }
 
 
@@ -16,25 +40,29 @@ def label(metric):
 
 
 def main_metrics(result):
-    """Return the metrics to show first: the paper's five, or the mean AUC and each finding's."""
-    multilabel = result["task"] == "multilabel"
-    return [name for name in result["metrics"] if multilabel or ":" not in name]
+    """Return the metrics to show first: the paper's five, or the mean AUC and each finding's.
+
+    Args:
+      result: what has "task" and "classes".
+    """
+    names = list(_MAIN[result["task"]])
+    return names + [f"auc:{c}" for c in result["classes"] if result["task"] == "multilabel"]
 
 
-def statement(metric, result, name_a, name_b):
-    """Return one metric of `bootstrap.compare` as a plain sentence, whichever way it falls."""
-    difference, low, high = (result[key] for key in ("difference", "low", "high"))
-    if difference is None:
-        return f"{label(metric)} is not defined on these cases"
-    if not result["significant"]:
-        return (
-            f"no significant difference between {name_a} and {name_b} in {label(metric)}: "
-            f"{difference:.4f} [{low:.4f}, {high:.4f}]"
-        )
-    if high < 0:
-        name_a, name_b = name_b, name_a
-        difference, low, high = -difference, -high, -low
-    return (
-        f"{name_a} is better than {name_b} in {label(metric)} "
-        f"by {difference:.4f} [{low:.4f}, {high:.4f}]: significant"
+def statement(row):
+    """Return a row of `comparing.compare` as a plain sentence: the model minus its baseline."""
+    model, baseline, what = row["model"], row["baseline"], label(row["metric"])
+    if row["verdict"] == UNDEFINED:
+        return f"{what} is not defined on these cases"
+    numbers = "{difference:+.4f} [{low:+.4f}, {high:+.4f}]".format(**row)
+    if row["verdict"] == UNDECIDED:
+        return f"{what}, {model} minus {baseline}: {numbers}; no verdict: {row['reason']}"
+    if row["significant"]:
+        sentence = f"{model} is {row['verdict']} than {baseline} in {what}: {numbers}, significant"
+    else:
+        sentence = f"no significant difference of {model} minus {baseline} in {what}: {numbers}"
+    if row["non_inferior"] is None:
+        return sentence
+    return sentence + (
+        "; non-inferior" if row["non_inferior"] else "; not shown to be non-inferior"
     )

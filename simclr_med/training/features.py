@@ -7,7 +7,7 @@ from simclr_med import progress
 from simclr_med.data.batches import evaluation_batches
 from simclr_med.data.cases import label_fraction
 from simclr_med.data.unreadable import naming_unreadable
-from simclr_med.evaluation import metrics, predictions
+from simclr_med.evaluation import predictions, scoring
 
 NEIGHBOURS, SHARPNESS = 20, 1 / 0.07  # Wu et al. 2018, section 3.4, but for fewer neighbours
 BATCH = 64  # images at a time
@@ -107,7 +107,7 @@ def knn_monitor(encoder, data, config):
         found, known = (outputs_of_images(infer, part.paths, config) for part in (watched, bank))
         by_image = neighbours_vote(found, known, labels)
         predicted = predictions.average_over_images(watched, by_image, data.info)
-        scores = metrics.score(predicted, np.ones(len(watched)))
+        scores = scoring.score(predicted, np.ones(len(watched)))
         return {f"knn_{name}": float(v) for name, v in scores.items() if ":" not in name}
 
     return monitor

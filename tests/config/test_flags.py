@@ -69,8 +69,9 @@ ELSEWHERE = {
     "monitor", "monitor_every", "profile_steps",  # test_watching
 }  # fmt: skip
 LATER = {
-    "eval_splits", "eval_batch", "allow_seen", "bootstrap_replicates", "confidence",
-    "bootstrap_unit", "runs", "title", "export_version",
+    "eval_splits", "eval_batch", "bootstrap_replicates", "confidence", "bootstrap_unit",
+    "bootstrap_interval", "allow_seen",
+    "runs", "title", "export_version",
 }  # fmt: skip
 
 
@@ -323,8 +324,10 @@ def test_evaluation(head, data_dir, tmp_path):
     assert width(narrow["test"]) < width(usual["test"])
     _, more = evaluated(head, data_dir, tmp_path, bootstrap_replicates=80)
     assert more["test"]["bootstrap"]["replicates"] == 80
-    _, patients = evaluated(head, data_dir, tmp_path, bootstrap_unit="patient")
-    assert width(patients["test"]) != width(usual["test"])
+    _, cases = evaluated(head, data_dir, tmp_path, bootstrap_unit="case")
+    assert [s["test"]["units"]["unit"] for s in (usual, cases)] == ["patient", "case"]
+    _, bca = evaluated(head, data_dir, tmp_path, bootstrap_interval="bca")
+    assert width(bca["test"]) != width(usual["test"])
     _, seed = evaluated(head, data_dir, tmp_path, seed=5)
     assert width(seed["test"]) != width(usual["test"])
 
@@ -389,7 +392,8 @@ def test_report(head, data_dir, tmp_path):
     pages = {}
     for changes in (
         {}, {"title": "A & B"}, {"bootstrap_replicates": 50}, {"confidence": 0.5},
-        {"bootstrap_unit": "patient"}, {"seed": 7}, {"runs": (f"Mine={copy}",)},
+        {"bootstrap_unit": "case"}, {"bootstrap_interval": "bca"}, {"seed": 7},
+        {"runs": (f"Mine={copy}",)},
     ):  # fmt: skip
         run._report(make_config("report", {"bootstrap_replicates": 40, **base, **changes}))
         pages[str(changes)] = (tmp_path / "page" / "report.html").read_text()

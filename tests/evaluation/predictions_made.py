@@ -25,3 +25,11 @@ def fake(cases=60, classes=5, task="multiclass", seed=0, skill=1.0, patients=Non
         task=task,
     )
     return dataclasses.replace(predictions, **changes)
+
+
+def two_diagnoses():
+    """Four cases of A, A and B twice, B, of a model that says A always."""
+    truth = np.array([[1, 0], [1, 1], [1, 1], [0, 1]], np.float32)
+    says_a = np.array([[0.9, 0.1]] * 4, np.float32)
+    made = fake(4, 2, truth=truth, probabilities=says_a)
+    return dataclasses.replace(made, classes=("A", "B"))

@@ -1,4 +1,4 @@
-"""Bootstrap intervals and paired comparisons, by what they promise of many samples."""
+"""Bootstrap intervals, by what they promise of many samples."""
 
 import dataclasses
 import json
@@ -6,9 +6,21 @@ import json
 import numpy as np
 import pytest
 from predictions_made import fake
+from scipy import stats
 
 from simclr_med.errors import InputError
-from simclr_med.evaluation import bootstrap, wording
+from simclr_med.evaluation import bootstrap, resampling
+from simclr_med.evaluation.bootstrap import Settings
+
+PLAIN = Settings(interval="percentile", replicates=200)
+
+
+def evaluate(predictions, **changes):
+    return bootstrap.evaluate(predictions, dataclasses.replace(PLAIN, **changes))
+
+
+def width(interval):
+    return interval["high"] - interval["low"]
 
 
 def test_what_is_not_defined_is_none_and_left_out_of_means():
@@ -16,183 +28,166 @@ def test_what_is_not_defined_is_none_and_left_out_of_means():
     truth = predictions.truth.copy()
     truth[:, 0] = np.nan
     truth[:, 1] = 0
-    result = bootstrap.evaluate(dataclasses.replace(predictions, truth=truth), replicates=20)
+    result = bootstrap.evaluate(dataclasses.replace(predictions, truth=truth), Settings(20))
     nothing = {"value": None, "low": None, "high": None}
     assert result["metrics"]["auc:k0"] == result["metrics"]["auc:k1"] == nothing
     rest = [result["metrics"][f"auc:k{k}"]["value"] for k in (2, 3, 4)]
     assert result["metrics"]["auc"]["value"] == pytest.approx(np.mean(rest))
+    assert result["absent"] == ["k0", "k1"]
     json.loads(json.dumps(result, allow_nan=False))
 
 
-def test_nothing_defined_at_all():
+@pytest.mark.parametrize("interval", bootstrap.INTERVALS)
+def test_nothing_defined_at_all(interval):
     predictions = fake(4, 2, task="multilabel", truth=np.full((4, 2), np.nan, np.float32))
-    assert bootstrap.evaluate(predictions, replicates=5)["metrics"]["auc"]["value"] is None
-    result = bootstrap.compare(predictions, predictions, replicates=5)["metrics"]["auc"]
-    assert result["difference"] is result["p_value"] is None
-    assert not result["significant"]
-    assert "not defined" in wording.statement("auc", result, "A", "B")
+    result = evaluate(predictions, interval=interval, replicates=5)
+    assert {value["value"] for value in result["metrics"].values()} == {None}
+    assert result["calibration"] == {"error": None, "bins": []}
+    json.dumps(result, allow_nan=False)
 
 
-def test_blocks_change_nothing(monkeypatch):
+@pytest.mark.parametrize("interval", bootstrap.INTERVALS)
+def test_one_case_has_a_value_and_is_told_to_be_too_few(interval):
+    result = evaluate(fake(1, 3), interval=interval)
+    assert result["metrics"]["top3_accuracy"]["value"] == 1
+    assert result["warnings"] == ["1 case; a verdict needs 20"]
+    json.dumps(result, allow_nan=False)
+
+
+def test_blocks_and_cores_change_nothing(monkeypatch):
     predictions = fake()
-    whole = bootstrap.evaluate(predictions, replicates=20)
+    whole = bootstrap.evaluate(predictions, Settings(50))["metrics"]
     monkeypatch.setattr(bootstrap, "_BLOCK", 150)
-    assert bootstrap.evaluate(predictions, replicates=20) == whole
-    blocks = list(bootstrap.draw_weights(predictions.case_ids, 5, seed=0))
-    assert [len(block) for block in blocks] == [2, 2, 1]
+    monkeypatch.setattr(bootstrap, "_cores", lambda: 3)
+    parts = bootstrap.evaluate(predictions, Settings(50))["metrics"]
+    for name in whole:
+        assert parts[name] == pytest.approx(whole[name], abs=1e-12)
+
+
+def test_more_replicates_keep_the_first():
+    units = resampling.units_of(fake(), "case")
+    few, many = (resampling.draw(units, 7, range(n)) for n in (5, 50))
+    np.testing.assert_array_equal(few, many[:5])
 
 
 def test_each_replicate_draws_as_many_units_as_there_are():
-    patient = np.repeat(np.arange(10), 3)
-    weights = np.concatenate(list(bootstrap.draw_weights(patient, 200, seed=0)))
-    by_patient = weights.reshape(200, 10, 3)
+    units = resampling.units_of(fake(30, patients=10), "patient")
+    weights = resampling.draw(units, 0, range(200))
+    by_patient = np.stack([weights[:, p::10] for p in range(10)], axis=1)  # [R, patient, case]
     assert (by_patient == by_patient[:, :, :1]).all()
     assert (weights.sum(1) == 30).all()
     assert by_patient[:, :, 0].mean() == 1
     assert by_patient[:, :, 0].var() == pytest.approx(1 - 1 / 10, abs=0.1)  # multinomial
 
 
+def test_a_stratified_replicate_keeps_the_number_of_units_of_each_class():
+    predictions = fake(50, 3)
+    strata = predictions.truth.argmax(1)
+    units = resampling.units_of(predictions, "case")
+    weights = resampling.draw_within(units, strata, 0, range(20))
+    assert (weights @ np.eye(3)[strata] == np.bincount(strata)).all()
+    assert weights.max() > 1
+
+
 def test_the_order_of_rows_and_the_seed():
-    predictions = fake()
+    predictions = fake(patients=40)
     shuffled = predictions.take(np.random.default_rng(0).permutation(60))
-    a, b = (bootstrap.evaluate(p, replicates=50)["metrics"] for p in (predictions, shuffled))
+    a, b = (
+        bootstrap.evaluate(p, Settings(50, interval="bca"))["metrics"]
+        for p in (predictions, shuffled)
+    )
     for name in a:
         assert a[name] == pytest.approx(b[name])
-    other_seed = bootstrap.evaluate(predictions, replicates=50, seed=1)["metrics"]
-    assert a["auc"]["low"] != other_seed["auc"]["low"]
+    lows = {evaluate(predictions, seed=seed)["metrics"]["auc"]["low"] for seed in range(4)}
+    assert len(lows) == 4 and np.ptp(list(lows)) < 0.1
+
+
+@pytest.mark.parametrize("method, interval", [("percentile", "percentile"), ("BCa", "bca")])
+def test_intervals_are_scipys(method, interval):
+    predictions = fake(40, 2, probabilities=np.random.default_rng(5).random((40, 2)))
+    hits = (predictions.truth.argmax(1) == predictions.probabilities.argmax(1)).astype(float)
+    expected = stats.bootstrap(
+        (hits,), np.mean, n_resamples=20_000, method=method, random_state=0
+    ).confidence_interval
+    found = evaluate(predictions, interval=interval, replicates=20_000)["metrics"]["top1_accuracy"]
+    assert [found["low"], found["high"]] == pytest.approx(list(expected), abs=0.026)  # 1 / 40
+    brier = ((predictions.probabilities - predictions.truth) ** 2).sum(1) / 2
+    expected = stats.bootstrap(
+        (brier,), np.mean, n_resamples=20_000, method=method, random_state=0
+    ).confidence_interval
+    found = evaluate(predictions, interval=interval, replicates=20_000)["metrics"]["brier"]
+    assert [found["low"], found["high"]] == pytest.approx(list(expected), abs=0.002)
 
 
 def test_patients_widen_the_interval_when_their_cases_agree():
-    one_case_each = fake(40, patients=40)
-    copies = one_case_each.take(np.repeat(np.arange(40), 5))
+    copies = fake(40).take(np.repeat(np.arange(40), 5))
     copies = dataclasses.replace(copies, case_ids=np.array([f"c{i}" for i in range(200)]))
-
-    def width(unit):
-        result = bootstrap.evaluate(copies, replicates=300, unit=unit)["metrics"]["top1_accuracy"]
-        return result["high"] - result["low"]
-
-    assert width("patient") > 1.7 * width("case")  # in truth, the root of 5
+    by_patient, by_case = (evaluate(copies, unit=unit) for unit in ("patient", "case"))
+    auto = evaluate(copies, unit="auto")
+    assert auto["units"] == {"unit": "patient", "count": 40, "cases_each": 5.0}
+    assert auto["metrics"] == by_patient["metrics"]
+    widths = [width(r["metrics"]["top1_accuracy"]) for r in (by_patient, by_case)]
+    assert widths[0] == pytest.approx(np.sqrt(5) * widths[1], rel=0.2)
+    assert "patients have 5.00 cases each" in by_case["warnings"][0]
+    assert not by_patient["warnings"]
 
 
 def test_a_case_without_a_patient_is_its_own():
     alone = fake(30, patient_ids=np.array([""] * 30))
-    named = fake(30)
-    a, b = (bootstrap.evaluate(p, replicates=200, unit="patient") for p in (alone, named))
-    widths = [r["metrics"]["auc"]["high"] - r["metrics"]["auc"]["low"] for r in (a, b)]
-    assert widths[0] == pytest.approx(widths[1], rel=0.25)
-    assert widths[0] > 0
+    units = resampling.units_of(alone, "patient")
+    assert units.count == 30 and resampling.units_of(alone, "auto").name == "case"
+    result = evaluate(alone, unit="patient")
+    assert 0 < width(result["metrics"]["auc"]) < 0.5
 
 
-@pytest.mark.parametrize("metric, truth", [("top1_accuracy", 0.7), ("auc", 0.7602)])
-def test_intervals_cover_the_truth_as_often_as_they_say(metric, truth):
-    random = np.random.default_rng(0)
-    covered, cases = 0, 120
-    for trial in range(150):
-        labels = random.integers(2, size=cases)
-        if metric == "auc":  # two normal distributions one deviation apart: Phi(1 / sqrt 2)
-            score = 1 / (1 + np.exp(-(labels + random.normal(size=cases))))
-        else:
-            score = np.where(random.random(cases) < truth, labels, 1 - labels)
-        predictions = fake(
-            cases,
-            2,
-            truth=np.eye(2, dtype=np.float32)[labels],
-            probabilities=np.stack([1 - score, score], axis=1),
-        )
-        interval = bootstrap.evaluate(predictions, replicates=200, seed=trial)["metrics"][metric]
-        covered += interval["low"] <= truth <= interval["high"]
-    assert 0.88 <= covered / 150 <= 0.99
+def test_few_units_widen_the_default_interval_as_students_t():
+    predictions = fake(25)
+    plain, auto = (
+        evaluate(predictions, interval=kind, replicates=5000)["metrics"]["brier"]
+        for kind in ("percentile", "auto")
+    )
+    wider = stats.t.ppf(0.975, 24) / stats.norm.ppf(0.975) * np.sqrt(25 / 24)
+    assert width(auto) == pytest.approx(wider * width(plain), rel=0.03)
 
 
 def test_groups_are_evaluated_on_their_own():
     skin = np.array(["light", "dark", ""] * 20)
     predictions = fake(groups={"skin": skin})
-    result = bootstrap.evaluate(predictions, replicates=20)["groups"]["skin"]
+    result = evaluate(predictions)["groups"]["skin"]
     assert {level: part["cases"] for level, part in result.items()} == {
         "": 20, "dark": 20, "light": 20
     }  # fmt: skip
-    alone = bootstrap.evaluate(predictions.take(skin == "dark"), replicates=20)
+    alone = evaluate(predictions.take(skin == "dark"))
     assert result["dark"]["metrics"] == alone["metrics"]
 
 
-def test_comparison_is_antisymmetric():
-    a, b = fake(skill=2.0), fake(skill=0.5)
-    forth, back = bootstrap.compare(a, b)["metrics"], bootstrap.compare(b, a)["metrics"]
-    for name in forth:
-        assert forth[name]["difference"] == -back[name]["difference"]
-        assert forth[name]["low"] == pytest.approx(-back[name]["high"])
-        assert forth[name]["p_value"] == back[name]["p_value"]
-        assert forth[name]["significant"] == back[name]["significant"]
+def test_too_few_replicates_are_told():
+    assert evaluate(fake(), replicates=198)["warnings"] == ["198 replicates; a verdict needs 199"]
+    assert evaluate(fake(), replicates=199)["warnings"] == []
+    assert "needs 999" in evaluate(fake(), confidence=0.99)["warnings"][0]
 
 
-def test_identical_predictions_do_not_differ():
-    for result in bootstrap.compare(fake(), fake())["metrics"].values():
-        assert result["difference"] == result["low"] == result["high"] == 0
-        assert result["p_value"] == 1
-        assert not result["significant"]
-
-
-def test_a_clear_difference_is_significant_and_pairing_finds_it():
-    a = fake(cases=200, skill=3.0)
-    noise = np.random.default_rng(3).normal(scale=0.02, size=a.probabilities.shape)
-    # b is a with one case in ten spoilt: too small a step for unpaired intervals to part.
-    spoilt = a.probabilities + noise * 1e-3
-    spoilt[::10] = 1 - a.truth[::10]
-    b = dataclasses.replace(a, probabilities=spoilt)
-    result = bootstrap.compare(a, b)["metrics"]["top1_accuracy"]
-    assert result["significant"]
-    assert result["p_value"] < 0.01
-    assert result["difference"] == pytest.approx(result["value_a"] - result["value_b"])
-    unpaired = [bootstrap.evaluate(p)["metrics"]["top1_accuracy"] for p in (a, b)]
-    paired_width = result["high"] - result["low"]
-    assert paired_width < sum(r["high"] - r["low"] for r in unpaired)
-
-
-def test_p_value_of_a_null_comparison_is_not_small_too_often():
-    small = 0
-    for trial in range(100):
-        a, b = fake(cases=80, seed=trial), fake(cases=80, seed=trial)
-        random = np.random.default_rng(trial + 1000)
-        a, b = (
-            dataclasses.replace(
-                p, probabilities=1 / (1 + np.exp(-p.truth - random.normal(size=(80, 5))))
-            )
-            for p in (a, b)
-        )
-        result = bootstrap.compare(a, b, replicates=200, seed=trial)["metrics"]["top1_accuracy"]
-        small += result["p_value"] <= 0.05
-    assert small <= 12
-
-
-def test_order_of_cases_does_not_matter():
-    a, b = fake(skill=2.0), fake(skill=0.5)
-    shuffled = b.take(np.random.default_rng(0).permutation(60))
-    assert bootstrap.compare(a, b) == bootstrap.compare(a, shuffled)
-
-
-def changed(predictions, **changes):
-    return dataclasses.replace(predictions, **changes)
+def test_classes_with_few_cases_are_named():
+    truth = np.eye(3, dtype=np.float32)[[0] * 20 + [1] * 9]
+    result = evaluate(fake(29, 3, truth=truth, other_class="k2"))
+    assert result["few"] == {"k1": 9} and result["absent"] == []
+    assert evaluate(fake(29, 3, truth=truth))["absent"] == ["k2"]
 
 
 @pytest.mark.parametrize(
-    "b, message",
+    "setting",
     [
-        (fake(59), "'c59' is in first alone"),
-        (fake(61), "'c60' is in second alone"),
-        (changed(fake(), truth=np.roll(fake().truth, 1, axis=1)), "case 'c0' has another truth"),
-        (changed(fake(), patient_ids=fake(patients=30).patient_ids), "'c30' has another patient"),
-        (changed(fake(), classes=tuple("abcde")), "must share task and classes"),
-        (fake(task="multilabel"), "must share task and classes"),
+        {"replicates": 0},
+        {"replicates": 10**13},
+        {"confidence": 1.0},
+        {"confidence": 95},
+        {"confidence": float("nan")},
+        {"unit": "image"},
+        {"interval": "normal"},
+        {"seed": -1},
     ],
 )
-def test_different_cases_are_refused(b, message):
-    with pytest.raises(InputError, match=message):
-        bootstrap.compare(fake(), b, unit="patient", names=("first", "second"))
-
-
-@pytest.mark.parametrize(
-    "setting", [{"replicates": 0}, {"confidence": 1.0}, {"confidence": 95}, {"unit": "image"}]
-)
 def test_bad_settings_are_refused(setting):
-    with pytest.raises(InputError, match=next(iter(setting))):
-        bootstrap.evaluate(fake(), **setting)
+    name, value = next(iter(setting.items()))
+    with pytest.raises(InputError, match=f"{name} is .*{value}"):
+        Settings(**setting)

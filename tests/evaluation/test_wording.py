@@ -1,30 +1,75 @@
 """What is said of metrics and of their differences."""
 
+import pytest
 from predictions_made import fake
 
-from simclr_med.evaluation import bootstrap, wording
+from simclr_med.evaluation import wording
+from simclr_med.evaluation.bootstrap import INTERVALS, Settings
+from simclr_med.evaluation.comparing import compare
+from simclr_med.evaluation.scoring import score
+
+ROW = {
+    "model": "A",
+    "baseline": "B",
+    "metric": "top1_accuracy",
+    "difference": 0.034,
+    "low": 0.01,
+    "high": 0.058,
+    "verdict": "better",
+    "significant": True,
+    "reason": "",
+    "non_inferior": None,
+}
 
 
-def test_statements_fall_either_way():
-    better = {"difference": 0.034, "low": 0.01, "high": 0.058, "significant": True}
-    worse = {"difference": -0.034, "low": -0.058, "high": -0.01, "significant": True}
-    neither = {"difference": 0.034, "low": -0.01, "high": 0.058, "significant": False}
-    said = "is better than B in top-1 accuracy by 0.0340 [0.0100, 0.0580]: significant"
-    assert wording.statement("top1_accuracy", better, "A", "B") == f"A {said}"
-    assert wording.statement("top1_accuracy", worse, "B", "A") == f"A {said}"
-    assert wording.statement("auc:Acne", neither, "A", "B") == (
-        "no significant difference between A and B in AUC of Acne: 0.0340 [-0.0100, 0.0580]"
-    )
+@pytest.mark.parametrize(
+    "changes, said",
+    [
+        ({}, "A is better than B in top-1 accuracy: +0.0340 [+0.0100, +0.0580], significant"),
+        (
+            {"verdict": "worse", "difference": -0.034, "low": -0.058, "high": -0.01},
+            "A is worse than B in top-1 accuracy: -0.0340 [-0.0580, -0.0100], significant",
+        ),
+        (
+            {"verdict": "no difference shown", "significant": False, "metric": "auc:Acne"},
+            "no significant difference of A minus B in AUC of Acne: +0.0340 [+0.0100, +0.0580]",
+        ),
+        (
+            {"verdict": "undecided", "significant": False, "reason": "1 case"},
+            "top-1 accuracy, A minus B: +0.0340 [+0.0100, +0.0580]; no verdict: 1 case",
+        ),
+        ({"verdict": "not defined"}, "top-1 accuracy is not defined on these cases"),
+    ],
+)
+def test_statements(changes, said):
+    assert wording.statement(ROW | changes) == said
+
+
+def test_non_inferiority_is_said():
+    assert wording.statement(ROW | {"non_inferior": True}).endswith("; non-inferior")
+    assert wording.statement(ROW | {"non_inferior": False}).endswith("not shown to be non-inferior")
 
 
 def test_main_metrics():
-    multiclass = bootstrap.evaluate(fake(), replicates=2)
-    assert wording.main_metrics(multiclass) == [
+    assert wording.main_metrics({"task": "multiclass", "classes": ["a"]}) == [
         "top1_accuracy",
         "top3_accuracy",
         "average_top1_sensitivity",
         "average_top3_sensitivity",
         "auc",
     ]
-    multilabel = bootstrap.evaluate(fake(classes=2, task="multilabel"), replicates=2)
-    assert wording.main_metrics(multilabel) == ["auc", "auc:k0", "auc:k1"]
+    multilabel = {"task": "multilabel", "classes": ["a", "b"]}
+    assert wording.main_metrics(multilabel) == ["auc", "auc:a", "auc:b"]
+
+
+@pytest.mark.parametrize("task", ["multiclass", "multilabel"])
+def test_every_metric_has_words(task):
+    predictions = fake(task=task, thresholds={"k0": 0.5} if task == "multilabel" else {})
+    for name in score(predictions, [1] * 60):
+        assert wording.label(name)
+
+
+@pytest.mark.parametrize("interval", INTERVALS)
+def test_every_row_of_a_comparison_can_be_said(interval):
+    rows = compare({"A": fake(), "B": fake(skill=3)}, Settings(40, interval=interval))
+    assert all("minus" in wording.statement(row) for row in rows["differences"])

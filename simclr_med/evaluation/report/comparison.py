@@ -1,10 +1,10 @@
 """Runs compared on one split: each one's metrics, each pair's differences, and what chance does."""
 
 import dataclasses
-import itertools
 
 from simclr_med.evaluation import wording
-from simclr_med.evaluation.bootstrap import compare, evaluate
+from simclr_med.evaluation.bootstrap import evaluate
+from simclr_med.evaluation.comparing import compare
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,13 +41,13 @@ class Comparison:
     Attributes:
       split: its name.
       results: name of a run to what `bootstrap.evaluate` returns.
-      pairs: triples (name, name, what `bootstrap.compare` returns).
-      bootstrap: replicates, confidence, unit and seed.
+      differences: rows of `comparing.compare`, of the metrics that are shown.
+      bootstrap: the settings, see `bootstrap.Settings`.
     """
 
     split: str
     results: dict
-    pairs: list
+    differences: list
     bootstrap: dict
 
     @property
@@ -59,6 +59,11 @@ class Comparison:
     def columns(self):
         """The metrics to show, each to how it is written in a sentence."""
         return {name: wording.label(name) for name in wording.main_metrics(self._first)}
+
+    @property
+    def unit(self):
+        """What was resampled."""
+        return self._first["units"]["unit"]
 
     @property
     def first_label(self):
@@ -81,10 +86,7 @@ class Comparison:
     @property
     def findings(self):
         """A `Finding` for each pair of runs and metric that is shown."""
-        return [
-            Finding(wording.statement(metric, row, a, b), row["significant"])
-            for a, b, metric, row in self._rows()
-        ]
+        return [Finding(wording.statement(row), row["significant"]) for row in self.differences]
 
     def best(self, metric):
         """Return the highest value of a metric among the runs, None where none is defined."""
@@ -98,7 +100,7 @@ class Comparison:
 
     def multiplicity(self):
         """Return the `Multiplicity` of all differences that are shown."""
-        rows = [row for *_, row in self._rows()]
+        rows = self.differences
         count = sum(row["difference"] is not None for row in rows)
         alpha = 1 - self.bootstrap["confidence"]
         level = alpha / max(1, count)
@@ -114,26 +116,20 @@ class Comparison:
     def _first(self):
         return next(iter(self.results.values()))
 
-    def _rows(self):
-        for a, b, result in self.pairs:
-            for metric in wording.main_metrics(result):
-                yield a, b, metric, result["metrics"][metric]
 
-
-def compare_runs(split, by_run, bootstrap):
+def compare_runs(split, by_run, drawn):
     """Return the `Comparison` of runs on one split.
 
     Args:
       split: its name.
       by_run: name to `Predictions`, of the same cases.
-      bootstrap: replicates, confidence, unit and seed, see `bootstrap.compare`.
+      drawn: `bootstrap.Settings`.
 
     Raises:
       InputError: the runs differ in cases, classes or truth.
     """
-    results = {name: evaluate(made, **bootstrap) for name, made in by_run.items()}
-    pairs = [
-        (a, b, compare(by_run[a], by_run[b], **bootstrap, names=(a, b)))
-        for a, b in itertools.combinations(by_run, 2)
-    ]
-    return Comparison(split, results, pairs, bootstrap)
+    results = {name: evaluate(made, drawn) for name, made in by_run.items()}
+    rows = compare(by_run, drawn)["differences"] if len(by_run) > 1 else []
+    shown = wording.main_metrics(next(iter(results.values())))
+    differences = [row for row in rows if row["metric"] in shown]
+    return Comparison(split, results, differences, dataclasses.asdict(drawn))

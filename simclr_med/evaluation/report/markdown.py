@@ -16,7 +16,7 @@ def markdown_section(comparison):
         markdown_table(comparison.results, list(comparison.results)),
         "",
         f"{comparison.percent} intervals, {bootstrap['replicates']} bootstrap "
-        f"replicates of {bootstrap['unit']}s. Paired differences:",
+        f"replicates of {comparison.unit}s. Paired differences:",
         "",
         *(f"- {finding.sentence}" for finding in comparison.findings),
         "",

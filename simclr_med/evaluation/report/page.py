@@ -14,28 +14,22 @@ from simclr_med.evaluation.report.pictures import learning_curves, view_pictures
 from simclr_med.evaluation.report.run_settings import compare_settings
 
 
-def write_report(runs, output, *, title, replicates, confidence, unit, seed):
+def write_report(runs, output, *, title, drawn):
     """Write the page, and its tables as Markdown beside it; return the page's path.
 
     Args:
       runs: pairs (name, work folder of an evaluated head).
       output: the HTML file; the Markdown's name ends in .md.
       title: of the page.
-      replicates, confidence, unit, seed: of the bootstrap, see `bootstrap.compare`.
+      drawn: `bootstrap.Settings`.
 
     Raises:
       InputError: two runs of one name, or a folder that lacks what is compared.
     """
     folders = _folders(runs)
     config = {name: load_config(folder) for name, folder in folders.items()}
-    bootstrap = {
-        "replicates": replicates,
-        "confidence": confidence,
-        "unit": unit,
-        "seed": seed,
-    }
     comparisons = [
-        compare_runs(split, by_run, bootstrap) for split, by_run in _by_split(folders).items()
+        compare_runs(split, by_run, drawn) for split, by_run in _by_split(folders).items()
     ]
     origins = {name: _origin(config[name]) for name in folders}
     page = html.render(

@@ -1,0 +1,71 @@
+"""Predictions of several models brought to the same cases in the same order, or refused."""
+
+import numpy as np
+
+from simclr_med.errors import InputError
+from simclr_med.evaluation.resampling import units_of
+
+SHOWN = 5  # differences of a kind that a message lists
+
+
+def aligned(models):
+    """Return name -> `Predictions`, all with the cases of the first, in its order.
+
+    Args:
+      models: name -> `Predictions`, two or more.
+
+    Raises:
+      InputError: they differ in task, classes, cases, truth, patients or thresholds' findings; the
+        differences are listed.
+    """
+    (first, a), *others = models.items()
+    together = {first: a}
+    for name, b in others:
+        _same_task(first, a, name, b)
+        _same_cases(first, a, name, b)
+        row = {case_id: number for number, case_id in enumerate(b.case_ids.tolist())}
+        b = b.take(np.array([row[case_id] for case_id in a.case_ids.tolist()], int))
+        same = (a.truth == b.truth) | (np.isnan(a.truth) & np.isnan(b.truth))
+        _refuse(a.case_ids[~same.all(1)], f"have another truth in {first} than in {name}")
+        other = units_of(a, "patient").index != units_of(b, "patient").index
+        _refuse(a.case_ids[other], f"have another patient in {first} than in {name}")
+        together[name] = b
+    return together
+
+
+def _same_task(first, a, name, b):
+    if a.task != b.task:
+        raise InputError(f"{first} is {a.task}, {name} {b.task}: they cannot be compared")
+    if a.classes != b.classes:
+        only = {
+            first: [c for c in a.classes if c not in b.classes],
+            name: [c for c in b.classes if c not in a.classes],
+        }
+        listed = [f"in {model} alone: {_listed(names)}" for model, names in only.items() if names]
+        detail = (
+            "; ".join(listed) or f"the same in another order: {list(a.classes)}, {list(b.classes)}"
+        )
+        raise InputError(f"{first} and {name} must have the same classes; {detail}")
+    if a.thresholds.keys() != b.thresholds.keys():
+        raise InputError(f"{first} and {name} must both have thresholds, or neither")
+
+
+def _same_cases(first, a, name, b):
+    alone = {
+        first: a.case_ids[~np.isin(a.case_ids, b.case_ids)],
+        name: b.case_ids[~np.isin(b.case_ids, a.case_ids)],
+    }
+    parts = [f"in {model} alone: {_listed(ids)}" for model, ids in alone.items() if len(ids)]
+    if parts:
+        raise InputError(f"{first} and {name} must hold the same cases; {'; '.join(parts)}")
+
+
+def _refuse(case_ids, what):
+    if len(case_ids):
+        raise InputError(f"{len(case_ids)} cases {what}: {_listed(case_ids)}")
+
+
+def _listed(names):
+    shown = ", ".join(repr(str(name)) for name in names[:SHOWN])
+    more = len(names) - SHOWN
+    return f"{shown} and {more} more" if more > 0 else shown

@@ -1,0 +1,105 @@
+"""tools/bootstrap.py: any number of files, a table, JSON and LaTeX, and what it refuses."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+from predictions_made import fake
+
+from simclr_med.evaluation import comparing, predictions
+from simclr_med.evaluation.bootstrap import Settings
+
+TOOL = ROOT / "tools" / "bootstrap.py"
+
+
+@pytest.fixture
+def made(tmp_path):
+    paths = []
+    for name, skill in (("a", 4.0), ("b", 0.2), ("c", 0.2)):
+        paths.append(tmp_path / name / "predictions" / "test.csv")
+        predictions.write(paths[-1], fake(cases=120, skill=skill))
+    return paths
+
+
+def tool(*arguments):
+    return subprocess.run(
+        [sys.executable, str(TOOL), *map(str, arguments)], capture_output=True, text=True
+    )
+
+
+def test_a_table_json_and_latex_of_three_models(tmp_path, made):
+    outputs = f"--json={tmp_path / 'o.json'}", f"--latex={tmp_path / 'o.tex'}"
+    done = tool(*made, "--replicates=200", "--seed=3", *outputs)
+    assert done.returncode == 0, done.stderr
+    models = {path.parts[-3]: predictions.read(path) for path in made}
+    expected = comparing.compare(models, Settings(200, seed=3))
+    assert json.loads((tmp_path / "o.json").read_text()) == expected
+    auc = next(row for row in expected["differences"] if row["metric"] == "auc")
+    assert (
+        "a is better than b in AUC: {difference:+.4f} [{low:+.4f}, {high:+.4f}]".format(**auc)
+        in done.stdout
+    )
+    latex = (tmp_path / "o.tex").read_text()
+    assert latex.count(r" \\") == 1 + 3 * 5 and "a & b & top-1 accuracy & " in latex
+
+
+def test_names_and_a_baseline(made):
+    a, b, _ = made
+    done = tool(f"Ours & more={a}", f"Base={b}", "--baseline=Ours & more", "--replicates=20")
+    assert "Base minus Ours & more: -" in done.stdout
+    assert "no verdict: 20 replicates; a verdict needs 199" in done.stdout
+    again = tool(f"X={a}", f"X={b}")
+    assert again.returncode == 2 and "two models are called the same" in again.stderr
+
+
+def test_every_metric_and_thresholds_of_validation(tmp_path):
+    for name in ("a", "b"):
+        predictions.write(tmp_path / f"{name}.csv", fake(task="multilabel"))
+    files = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    done = tool(*files, "--all", "--replicates=20", "--validation", *files)
+    assert "specificity of k4" in done.stdout and "average precision of k0" in done.stdout
+    done = tool(*files, "--validation", files[0])
+    assert done.returncode == 2 and "1 files for 2 models" in done.stderr
+
+
+def test_settings_are_used(made):
+    a, b, _ = made
+    first = tool(a, b, "--replicates=100")
+    for option in ("--seed=3", "--confidence=0.5", "--interval=bca", "--unit=patient", "--all"):
+        other = tool(a, b, "--replicates=100", option)
+        assert other.returncode == 0 and other.stdout != first.stdout, option
+
+
+def test_margin(made):
+    done = tool(*made[:2], "--replicates=200", "--margin=0.5")
+    assert "significant; non-inferior" in done.stdout
+
+
+def test_what_is_wrong_ends_with_code_2(tmp_path, made):
+    other = tmp_path / "other.csv"
+    predictions.write(other, fake(cases=119))
+    done = tool(made[0], other)
+    assert done.returncode == 2 and "in predictions alone" not in done.stderr
+    assert "must hold the same cases" in done.stderr and "'c119'" in done.stderr
+    done = tool(made[0])
+    assert done.returncode == 2 and "two models or more" in done.stderr
+    done = tool(*made[:2], "--replicates=0")
+    assert done.returncode == 2 and "replicates is 0" in done.stderr
+    assert not done.stdout
+
+
+def test_it_imports_nothing_slow(made):
+    code = f"""if True:
+        import runpy, sys
+        sys.argv = ["bootstrap.py", {str(made[0])!r}, {str(made[1])!r}, "--replicates=5"]
+        try:
+            runpy.run_path({str(TOOL)!r}, run_name="__main__")
+        except SystemExit:
+            pass
+        slow = {{"pandas", "scipy.stats", "sklearn", "tensorflow", "matplotlib", "keras"}}
+        print("slow:", sorted(slow & set(sys.modules)))
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.endswith("slow: []\n"), done.stdout + done.stderr

@@ -1,0 +1,61 @@
+"""Intervals and p-values from replicates."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from simclr_med.evaluation import intervals
+from simclr_med.evaluation.intervals import PLAIN, Shape
+
+
+def normal(mean, count=4999):
+    """Replicates that lie exactly as a normal distribution."""
+    return mean + stats.norm.ppf((np.arange(count) + 1) / (count + 1))
+
+
+def test_the_plain_interval_is_the_percentiles():
+    assert PLAIN.levels(0.95) == pytest.approx([0.025, 0.975])
+    assert intervals.interval(normal(1), 0.95) == pytest.approx((1 - 1.96, 1 + 1.96), abs=0.01)
+
+
+def test_few_units_give_students_interval():
+    low, high = intervals.interval(normal(0), 0.9, intervals.small_sample(5))
+    expected = stats.t.ppf(0.95, 4) * np.sqrt(5 / 4)
+    assert (low, high) == pytest.approx((-expected, expected), rel=0.02)
+
+
+@pytest.mark.parametrize(
+    "shape", [PLAIN, intervals.small_sample(12), Shape(30, 1.1, bias=0.2, acceleration=0.05)]
+)
+@pytest.mark.parametrize("mean", [-2.5, -1.0, 0.7, 2.2])
+def test_the_p_value_is_the_level_at_which_the_interval_reaches_0(shape, mean):
+    samples = normal(mean)
+    p = intervals.p_value(samples, shape)
+    ends = intervals.interval(samples, 1 - p, shape)
+    assert min(abs(end) for end in ends) < 0.02
+    wider, narrower = (intervals.interval(samples, 1 - p * by, shape) for by in (0.8, 1.2))
+    assert wider[0] < 0 < wider[1]
+    assert narrower[0] > 0 or narrower[1] < 0
+
+
+def test_p_values_stay_between_one_of_all_and_1():
+    assert intervals.p_value(np.zeros(99)) == 1
+    assert intervals.p_value(np.ones(99)) == pytest.approx(2 / 100)
+    assert intervals.p_value(np.array([-1.0, 1.0] * 50)) == pytest.approx(1)
+    assert intervals.p_value(normal(9), Shape(bias=2.0)) == pytest.approx(1 / 5000)
+
+
+def test_bca_of_symmetric_replicates_without_skewness_is_plain():
+    shape = intervals.bca(0.0, normal(0), np.array([-1.0, 0.0, 1.0]))
+    assert shape.levels(0.95) == pytest.approx([0.025, 0.975], abs=1e-3)
+    assert shape.acceleration == pytest.approx(0, abs=1e-12)
+
+
+def test_bca_with_its_ends_out_of_reach_takes_the_extremes():
+    levels = Shape(bias=2.0, acceleration=0.5).levels(0.99)
+    assert 0 <= levels[0] < levels[1] == 1
+
+
+def test_identical_replicates_have_an_interval():
+    shape = intervals.bca(0.5, np.full(10, 0.5), np.full(4, 0.5))
+    assert intervals.interval(np.full(10, 0.5), 0.95, shape) == (0.5, 0.5)
