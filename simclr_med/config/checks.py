@@ -58,8 +58,7 @@ def refuse_idle(config, flags):
             if config.mode in condition.modes and not condition.holds(settings):
                 deciding = " and ".join(f"--{n}={settings[n]}" for n in condition.deciding)
                 raise InputError(
-                    f"--{name}={settings[name]} has no effect with {deciding}; it acts with "
-                    f"{condition.expected}"
+                    f"--{name} has no effect with {deciding}; it acts with {condition.expected}"
                 )
 
 

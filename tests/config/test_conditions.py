@@ -67,11 +67,11 @@ def test_a_flag_is_refused_exactly_where_its_conditions_do_not_hold(name):
         said = outcome(mode, given)
         tried.add(bool(failing))
         if not failing:
-            assert said is None or f"--{name}=" not in said.split(" has no effect")[0], said
+            assert said is None or not said.startswith(f"--{name} has no effect"), said
             continue
         assert said and "\n" not in said
         shown = [f"--{other}={settings[other]}" for other in failing[0].deciding]
-        assert said.startswith(f"--{name}=") and " has no effect with " in said
+        assert said.startswith(f"--{name} has no effect with ")
         assert all(part in said for part in shown) and failing[0].expected in said
     acting_elsewhere = {"bn_statistics"}  # with --init=run:PATH
     assert tried == ({True} if name in acting_elsewhere else {True, False})
@@ -102,7 +102,7 @@ def test_a_flag_of_another_mode_is_refused(mode):
 )
 def test_what_makes_a_flag_idle_is_named(mode, given, because):
     said = outcome(mode, DATA | given)
-    assert said.startswith(f"--{next(iter(given))}=") and because in said
+    assert said.startswith(f"--{next(iter(given))} has no effect") and because in said
 
 
 @pytest.mark.parametrize(
