@@ -1,20 +1,26 @@
 # make demo: the whole way on generated data.   make test: the whole suite.
 # make benchmarks: benchmarks/README.md.   make peers: what some of them compare with, 6 GB.
-PYTHON := $(shell for p in python3.11 python3.10 python3; do $$p -c "" 2>/dev/null && echo $$p && break; done)
-RUN := .venv/bin/python
+# PYTHON=python3.13 chooses another Python, VENV=.venv-current a folder beside the first one.
+# Under pyenv a name may be found that does not run: each is tried.
+PYTHON := $(shell for p in python3.11 python3.10 python3.13 python3.12 python3; do $$p -c "" 2>/dev/null && echo $$p && break; done)
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+LOCK := requirements$(if $(filter 3.10 3.11,$(VERSION)),,-current)
+VENV := .venv
+READY := $(VENV)/ready-$(VERSION)
+RUN := $(VENV)/bin/python
 
-.PHONY: demo test lint peers benchmarks
+.PHONY: demo test lint peers benchmarks locks
 
-demo: .venv/ready
+demo: $(READY)
 	@$(RUN) tools/demo.py --work_dir=work/demo $(DEMO_FLAGS)
 
-test: .venv/ready-test lint
+test: $(READY)-test lint
 	@$(RUN) -m pytest -n 2 --dist worksteal $(TEST_FLAGS)
 
-lint: .venv/ready-test
-	@.venv/bin/ruff check -q . && .venv/bin/ruff format -q --check .
+lint: $(READY)-test
+	@$(VENV)/bin/ruff check -q . && $(VENV)/bin/ruff format -q --check .
 
-benchmarks: .venv/ready
+benchmarks: $(READY)
 	@$(RUN) benchmarks/run_all.py $(BENCHMARK_FLAGS)
 
 peers: .venv-peers/ready
@@ -25,15 +31,25 @@ peers: .venv-peers/ready
 	@.venv-peers/bin/python -m pip install -qq --disable-pip-version-check -r $<
 	@touch $@
 
-.venv/ready: requirements.lock setup.cfg
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v <= (3, 11) else "simclr_med needs Python 3.10 or 3.11, found %d.%d: install one, or give PYTHON=/path/to/python3.11" % v)'
-	@echo "installing into .venv (once, about a minute)"
-	@$(PYTHON) -m venv .venv
-	@$(RUN) -m pip install -qq --disable-pip-version-check -r requirements.lock
+$(READY): $(LOCK).lock setup.cfg
+	@case "$(VERSION)" in 3.10|3.11|3.12|3.13) ;; *) \
+	  echo "simclr_med needs Python 3.10 to 3.13, found $(or $(VERSION),none that runs): install one, or give PYTHON=/path/to/python3.13" >&2; exit 1;; esac
+	@echo "installing into $(VENV) for Python $(VERSION) (once, about a minute)"
+	@rm -f $(VENV)/ready*
+	@$(PYTHON) -m venv $(VENV)
+	@$(RUN) -m pip install -qq --disable-pip-version-check -r $<
 	@$(RUN) -m pip install -qq --disable-pip-version-check --no-deps -e .
+	@echo "$(VENV) has Python $(VERSION), $$(sed -n 's/^\(tensorflow\|keras\)==\([^ ]*\).*/\1 \2/p' $< | sort -r | paste -sd, | sed 's/,/, /')"
 	@touch $@
 
 # What tests need comes on top of what runs need.
-.venv/ready-test: .venv/ready requirements-test.lock
-	@$(RUN) -m pip install -qq --disable-pip-version-check -r requirements-test.lock
+$(READY)-test: $(READY) $(LOCK:requirements%=requirements%-test).lock
+	@$(RUN) -m pip install -qq --disable-pip-version-check -r $(word 2,$^)
 	@touch $@
+
+# Both stacks' pins; what is pinned stays. Runs take what tests can be run with.
+locks:
+	@uv pip compile -q --universal --python-version 3.10 setup.cfg -o requirements.lock
+	@uv pip compile -q --universal --python-version 3.10 setup.cfg --extra test -o requirements-test.lock
+	@uv pip compile -q --universal --python-version 3.12 setup.cfg --extra test -o requirements-current-test.lock
+	@uv pip compile -q --universal --python-version 3.12 setup.cfg -c requirements-current-test.lock -o requirements-current.lock

@@ -10,11 +10,11 @@ For a Keras user's own `fit`, from the top, each with TensorFlow when it is firs
 import importlib
 import sys
 
-if not (3, 10) <= sys.version_info[:2] <= (3, 11):
+if not (3, 10) <= sys.version_info[:2] <= (3, 13):
     error = ImportError(
-        f"simclr_med needs Python 3.10 or 3.11 (TensorFlow 2.15); this is Python "
+        f"simclr_med needs Python 3.10 to 3.13, for which TensorFlow is made; this is Python "
         f"{sys.version_info.major}.{sys.version_info.minor}. "
-        "Make an environment with: python3.11 -m venv .venv",
+        "Make an environment with: python3.13 -m venv .venv",
         name=__name__,  # of which runpy (python -m simclr_med.run) makes one line
     )
 
@@ -28,9 +28,10 @@ if not (3, 10) <= sys.version_info[:2] <= (3, 11):
     sys.excepthook = _say_in_one_line
     raise error
 
-from simclr_med import onednn  # noqa: E402
+from simclr_med import onednn, quiet  # noqa: E402
 
 onednn.switch_on()
+quiet.when_tensorflow_is_imported()
 
 __version__ = "0.1.0"
 

@@ -15,6 +15,11 @@ EXIT_TERMINATED = 143  # 128 + SIGTERM, as a shell reports it
 UNWRITABLE = (
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO,
 )  # fmt: skip
+# A path that cannot be what it is taken for: whoever named it can act on that.
+MISNAMED = (
+    errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP,
+    errno.ENXIO, errno.ENODEV,
+)  # fmt: skip
 
 
 class InputError(ValueError):
@@ -50,7 +55,8 @@ def run_main(main, *args):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        if error.errno not in UNWRITABLE:
+        misnamed = error.errno in MISNAMED and error.filename
+        if not misnamed and error.errno not in UNWRITABLE:
             raise
         print(f"error: {error.filename or 'a file'}: {error.strerror}", file=sys.stderr)
-        return EXIT_FAILED
+        return EXIT_INPUT if misnamed else EXIT_FAILED

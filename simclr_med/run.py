@@ -106,9 +106,10 @@ def evaluate(config):
     Raises:
       InputError: see `predict.predict_splits`; nothing is written then.
     """
-    from simclr_med.evaluation.evaluate import summary, write_evaluation
+    from simclr_med.evaluation.evaluate import former_results, summary, write_evaluation
     from simclr_med.training.predict import predict_splits
 
+    former_results(config.work_dir)  # a damaged file is told before the work
     made = predict_splits(config)
     results = write_evaluation(
         config.work_dir,

@@ -22,7 +22,7 @@ def test_imports_keep_the_contracts_of_setup_cfg():
 
 def outside_python():
     """A Python that the package refuses and that runs here, or None."""
-    for version in ("3.9", "3.12", "3.13", "3.8"):
+    for version in ("3.9", "3.14", "3.15", "3.8"):
         found = shutil.which(f"python{version}")
         if found and subprocess.run([found, "-c", ""], capture_output=True).returncode == 0:
             return found

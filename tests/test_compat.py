@@ -1,18 +1,21 @@
-"""Names that Keras, KerasCV and TensorFlow keep to themselves are used in compat.py alone."""
+"""Names that Keras, KerasCV and TensorFlow keep to themselves are used in compat/ alone."""
 
 import ast
 import pathlib
+import re
 
 import keras
 import keras_cv
 import pytest
+
+from simclr_med import compat
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 FILES = sorted(
     path
     for folder in ("simclr_med", "tools", "benchmarks")
     for path in (ROOT / folder).rglob("*.py")
-    if path.name != "compat.py"
+    if path.parent.name != "compat"
 )
 DOCUMENTED = {"_exit"}  # of os
 
@@ -36,9 +39,9 @@ def defined_in(tree):
 def of_libraries():
     """Private names of objects that our classes derive from, or are handed."""
     schedule = keras.optimizers.schedules.LearningRateSchedule
-    legacy = keras.optimizers.legacy.Optimizer
-    scaled = keras.mixed_precision.LossScaleOptimizer(keras.optimizers.SGD())
-    model = keras.Sequential([keras.layers.Dense(1, input_shape=[2])])
+    legacy = getattr(keras.optimizers.legacy, "Optimizer", schedule)  # Keras 3 has none
+    scaled = compat.loss_scaling(keras.optimizers.SGD())
+    model = keras.Sequential([keras.Input([2]), keras.layers.Dense(1)])
     model.compile("sgd")
     made = [model, model.layers[0], model.optimizer, scaled, keras_cv.layers.RandomFlip(), legacy]
     return {name for each in [*made, schedule, keras.callbacks.Callback] for name in dir(each)}
@@ -69,3 +72,23 @@ def test_no_private_name_of_a_library_is_used(of_libraries):
 def test_a_private_name_is_seen(text, of_libraries):
     assert foreign(text, of_libraries)
     assert foreign("class A:\n    def __init__(self):\n        self._mine = 1", of_libraries) == []
+
+
+def test_no_version_is_asked_for_elsewhere():
+    asked = re.compile(r"\b(keras|tf|tensorflow|tensorflow_addons)\.(__)?version|VERSION_INFO")
+    assert {str(p.relative_to(ROOT)) for p in FILES if asked.search(p.read_text())} == set()
+
+
+def test_both_versions_of_keras_are_given_the_same_names():
+    """`compat` names what it takes of either, so that one without it fails as it is imported."""
+    text = (ROOT / "simclr_med" / "compat" / "__init__.py").read_text()
+    taken = set(re.findall(r"= _stack\.(\w+)", text))
+    for stack in ("keras2", "keras3"):
+        tree = ast.parse((ROOT / "simclr_med" / "compat" / f"{stack}.py").read_text())
+        bound = {node.name for node in tree.body if hasattr(node, "name")}
+        for node in tree.body:
+            if isinstance(node, ast.Assign):
+                bound |= {target.id for target in node.targets}
+            elif isinstance(node, ast.ImportFrom):
+                bound |= {alias.asname or alias.name for alias in node.names}
+        assert len(taken) > 15 and taken <= bound, (stack, taken - bound)

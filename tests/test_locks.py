@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from conftest import ROOT
 
 
@@ -12,8 +13,20 @@ def pins(name):
     return {(m[1], m[3].strip()): m[2] for m in found if m}
 
 
-def test_tests_run_what_is_run():
-    running, testing = pins("requirements.lock"), pins("requirements-test.lock")
+@pytest.mark.parametrize("stack", ["", "-current"])
+def test_tests_run_what_is_run(stack):
+    running, testing = pins(f"requirements{stack}.lock"), pins(f"requirements{stack}-test.lock")
     assert running and running.items() <= testing.items()
     names = {name for name, _ in testing} - {name for name, _ in running}
     assert {"pytest", "apache-beam", "scikit-learn", "ruff"} <= names
+
+
+@pytest.mark.parametrize(
+    ("stack", "tensorflow", "keras"), [("", "2.15.", "2.15."), ("-current", "2.21.", "3.15.")]
+)
+def test_each_stack_has_its_own_pins(stack, tensorflow, keras):
+    versions = {
+        package: version for (package, _), version in pins(f"requirements{stack}.lock").items()
+    }
+    assert versions["tensorflow"].startswith(tensorflow) and versions["keras"].startswith(keras)
+    assert ("tensorflow-addons" in versions) == (stack == "") and versions["keras-cv"] == "0.9.0"

@@ -160,7 +160,8 @@ def test_one_s_own_images_and_the_bootstrap(data_dir, tmp_path):
         assert done.returncode == 0, done.stderr
     predictions = "work/probe/predictions/test.csv"
     done = run(re.sub(r"A.csv B.csv", f"{predictions} {predictions}", lines[3]), tmp_path)
-    assert "no significant difference" in done.stdout, done.stderr
+    assert done.returncode == 0, done.stderr
+    assert "AUC" in done.stdout and "+0.0000 [+0.0000, +0.0000]" in done.stdout
 
 
 @pytest.mark.slow  # the demo, which CI runs, makes the same comparison
@@ -186,14 +187,14 @@ def test_the_console_command():
 
 
 def test_another_python_is_told_which_to_use(tmp_path):
-    for name in ("Makefile", "requirements.lock", "setup.cfg"):
+    for name in ("Makefile", "requirements-current.lock", "setup.cfg"):
         shutil.copy(ROOT / name, tmp_path)
     python = tmp_path / "python"
-    code = "import sys; sys.version_info = (3, 13, 1); exec(sys.argv[1])"
+    code = "import sys; sys.version_info = (3, 15, 1); exec(sys.argv[1])"
     python.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{code}" "$2"\n')
     python.chmod(0o755)
     done = subprocess.run(
         ["make", "demo", f"PYTHON={python}"], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 2 and not (tmp_path / ".venv").exists()
-    assert "simclr_med needs Python 3.10 or 3.11, found 3.13" in done.stderr
+    assert "simclr_med needs Python 3.10 to 3.13, found 3.15" in done.stderr

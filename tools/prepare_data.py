@@ -28,7 +28,7 @@ HELP = {
     "check_images": "how far images are looked at",
     "allow_problems": "how many wrong rows may be left out",
     "on_leak": "what happens when a patient, case or image stands in two splits",
-    "near_duplicates": "images whose 256-bit hashes differ in so many bits or less stay together",
+    "near_duplicates": "copies stay together: differing bits of 256 at most; 0: equal pixels",
     "top_conditions": "keep so many conditions, those most frequent in train; 0: all",
     "min_cases": "each with so many training cases at least",
     "other": "the class of all other conditions; empty: leave them out",

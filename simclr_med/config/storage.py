@@ -2,12 +2,16 @@
 
 import dataclasses
 import json
+import os
 import pathlib
 
+from simclr_med import stored
 from simclr_med.config.checks import check_seed, check_together, check_value
 from simclr_med.config.fields import FIELDS, SECTIONS, Config
 from simclr_med.config.setting import IMPORTED, MODES
 from simclr_med.errors import InputError
+
+REMEDY = "put back a copy of it, or train the run again"
 
 
 def to_json(config):
@@ -34,11 +38,13 @@ def from_json(text, work_dir, source="config.json"):
         sections = {name: _section(kind, content.pop(name)) for name, kind in SECTIONS.items()}
         config = Config(work_dir=str(work_dir), **content, **sections)
     except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{source} is not a configuration of this version: {error}") from None
+        raise InputError(
+            f"{source} is not a configuration of this version: {error}; {REMEDY}"
+        ) from None
     try:
         _check(config)
     except InputError as error:
-        raise InputError(f"{source} holds what no run has: {error}") from None
+        raise InputError(f"{source} holds what no run has: {error}; {REMEDY}") from None
     return config
 
 
@@ -79,8 +85,6 @@ def load_config(work_dir):
     if not work_dir:
         raise InputError("--work_dir is missing: the folder of the run")
     file = pathlib.Path(work_dir) / "config.json"
-    try:
-        text = file.read_text(encoding="utf-8")
-    except OSError:
-        raise InputError(f"{work_dir} is not the work folder of a run: no config.json") from None
-    return from_json(text, work_dir, file)
+    if not os.path.lexists(file):
+        raise InputError(f"{work_dir} is not the work folder of a run: no config.json")
+    return from_json(stored.read_text(file, REMEDY), work_dir, file)

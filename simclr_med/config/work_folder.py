@@ -2,11 +2,10 @@
 
 import contextlib
 import dataclasses
-import fcntl
 import pathlib
 import shutil
 
-from simclr_med import files
+from simclr_med import files, stored
 from simclr_med.config.fields import FIELDS
 from simclr_med.config.storage import load_config, to_json
 from simclr_med.errors import InputError, RunError
@@ -34,18 +33,16 @@ def claimed_work_dir(config, data_fingerprint):
         _begin(folder, config, data_fingerprint)
     else:
         _refuse_another_run(config, data_fingerprint)
+    claimed = False
     try:
-        with open(folder / ".lock", "w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the system frees it at the end
-            except BlockingIOError:
-                new = False  # it is another's
-                raise InputError(f"another process is writing {folder}") from None
+        with files.locked(folder / ".lock", folder):
+            claimed = True
+            files.remove_unfinished(folder)
             if not new:
                 _note_more_steps(config)
             yield
     except (InputError, RunError):
-        if new and not (folder / "checkpoints").exists():
+        if claimed and new and not (folder / "checkpoints").exists():
             shutil.rmtree(folder)
         raise
 
@@ -81,7 +78,7 @@ def _refuse_another_run(config, data_fingerprint):
             f"settings to go on:\n  {listed}"
         )
     file = pathlib.Path(config.work_dir) / "data.sha256"
-    if not file.exists() or file.read_text().strip() != data_fingerprint:
+    if stored.read_text(file, "give another --work_dir").strip() != data_fingerprint:
         raise InputError(
             f"{config.work_dir} was started on other data: dataset.json or manifest.csv in "
             f"{config.data.data_dir} has changed since; give another --work_dir"

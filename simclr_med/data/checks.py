@@ -15,7 +15,7 @@ def check_table(info, table, file):
 
     Args:
       info: `DatasetInfo` of the folder.
-      table: rows of text, as they stand in manifest.csv.
+      table: rows of text, as they stand in manifest.csv, each under its row there less 2.
       file: what a problem calls that.
     """
     header = _header_problem(info, table, file)
@@ -24,15 +24,13 @@ def check_table(info, table, file):
         return
     for column, bad, reason in (*_cell_checks(info, table), *_label_checks(info, table)):
         for index in np.flatnonzero(bad):
-            yield Problem(file, int(index) + 2, column, str(table[column].iloc[index]), reason)
+            row, value = int(table.index[index]) + 2, str(table[column].iloc[index])
+            yield Problem(file, row, column, value, reason)
     yield from _within_owners(info, table, file)
 
 
 def _header_problem(info, table, file):
     wanted = (*COLUMNS, *_label_columns(info), *info.groups)
-    twice = table.columns[table.columns.duplicated()].tolist()
-    if twice:
-        return Problem(file, 1, None, twice[0], "stands in the header twice")
     missing = [name for name in wanted if name not in table.columns]
     if missing:
         there = ", ".join(table.columns)

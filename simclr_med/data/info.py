@@ -2,10 +2,12 @@
 
 import dataclasses
 import json
+import os
 import pathlib
 
 import numpy as np
 
+from simclr_med import paths
 from simclr_med.data.problems import DataError, Problem
 
 TASKS = ("multiclass", "multilabel")
@@ -71,6 +73,18 @@ def escapes(path):
     return path.is_absolute() or ".." in path.parts
 
 
+def read_bytes(file):
+    """Return the bytes of a file that a data set folder holds.
+
+    Raises:
+      DataError: it is not there, or no file.
+    """
+    if not os.path.lexists(file):
+        reason = "not found: a data set folder holds dataset.json and manifest.csv"
+        raise DataError([Problem(str(file), None, None, file.name, reason)])
+    return paths.file_to_read(file).read_bytes()
+
+
 def _refuse(file, found):
     """Raise the first of what a check found, (key, value, reason)."""
     for key, value, reason in found:
@@ -79,11 +93,10 @@ def _refuse(file, found):
 
 def _read_object(file):
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        reason = "not found: a data set folder holds dataset.json and manifest.csv"
-        raise DataError([Problem(str(file), None, None, "dataset.json", reason)]) from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        content = json.loads(read_bytes(file))  # UTF-8, 16 or 32, with or without a mark
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, DataError):
+            raise
         reason = f"is not JSON: {error}"
         raise DataError([Problem(str(file), None, None, "dataset.json", reason)]) from None
     if not isinstance(content, dict):

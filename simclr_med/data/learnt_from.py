@@ -19,11 +19,12 @@ import pathlib
 
 import numpy as np
 
-from simclr_med import files
+from simclr_med import files, stored
 from simclr_med.config.work_folder import LEARNT_FROM
 from simclr_med.errors import InputError
 from simclr_med.views import places
 
+REMEDY = "put back a copy of it, or train the run again"
 KINDS = ("case", "patient", "image")
 
 
@@ -128,7 +129,7 @@ def note(config, cases, fingerprint):
       fingerprint: of their data set.
 
     Raises:
-      InputError: the record of `--init` is damaged.
+      DamagedError: the record of `--init` is not what was written.
     """
     file = pathlib.Path(config.work_dir) / LEARNT_FROM
     if file.exists():
@@ -160,21 +161,21 @@ def load(folder, kind="run"):
       kind: "run" or "imported", for the words.
 
     Raises:
-      InputError: the record is damaged.
+      DamagedError: the record is not what was written.
     """
     file = pathlib.Path(folder) / LEARNT_FROM
     if not file.exists():
         what = "imported weights" if kind == "imported" else "a run of an earlier version"
         return Record(unknown=(f"{pathlib.Path(folder).name}, {what}",))
+    content = stored.read_json(file, {"sources": list, "unknown": list}, REMEDY)
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
         sources = [
             Source(source["salt"], {kind: frozenset(source[kind]) for kind in KINDS})
             for source in content["sources"]
         ]
-        return Record(tuple(sources), tuple(content["unknown"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{file} is not what training wrote: {error!r}") from None
+    except (KeyError, TypeError) as error:
+        raise stored.DamagedError(f"{file} is damaged: {error!r}; {REMEDY}") from None
+    return Record(tuple(sources), tuple(content["unknown"]))
 
 
 def refuse_seen(seen, cases, split, work_dir):

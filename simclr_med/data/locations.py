@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from simclr_med import stored
 from simclr_med.data.problems import DataError, Problem
 from simclr_med.views import places
 
@@ -39,13 +40,12 @@ def in_shards(folder, file, rows):
 
     Raises:
       DataError: lists the images that the index has not, and the shards that are missing.
+      DamagedError: the index is not what was written.
     """
     index_file = folder / "index.csv"
-    try:
-        index = pd.read_csv(index_file, dtype=str, keep_default_na=False).set_index("image")
-    except (OSError, ValueError, KeyError) as error:
-        reason = f"is no index of shards: {error}"
-        raise DataError([Problem(str(index_file), None, None, index_file.name, reason)]) from None
+    columns = {"image": str, "shard": str, "offset": int, "length": int}
+    index = pd.DataFrame(stored.read_table(index_file, columns, "make the data set again"))
+    index = index.set_index("image")
     problems = [
         Problem(str(file), int(row) + 2, "image", image, f"is not in {index_file}")
         for row, image in rows["image"][~rows["image"].isin(index.index)].items()

@@ -9,6 +9,7 @@ What dataset.json says is in info.py, what a row must be in checks.py, cases in 
 import dataclasses
 import hashlib
 import pathlib
+import sys
 
 import numpy as np
 import pandas as pd
@@ -19,11 +20,16 @@ from simclr_med.data.cases import Cases
 from simclr_med.data.checks import check_table
 from simclr_med.data.info import NOT_MENTIONED, UNCERTAIN, DatasetInfo, read_info
 from simclr_med.data.problems import DataError, Problem
+from simclr_med.tables import blank_unknown, read_table, whole_numbers
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Manifest:
-    """A checked manifest: `table` holds its rows as text."""
+    """A checked manifest.
+
+    Its `table` holds the rows as text, each under its row in a spreadsheet less 2. A patient_id
+    that only says that it is not known is "".
+    """
 
     folder: pathlib.Path
     info: DatasetInfo
@@ -78,29 +84,32 @@ def read(folder):
     Its images are looked at by `Manifest.cases`.
 
     Raises:
-      DataError: with all that is wrong.
+      InputError: with all that is wrong.
     """
     folder = pathlib.Path(folder).absolute()
     info = read_info(folder / "dataset.json")
-    table = _read_table(folder / "manifest.csv")
+    table = _read_table(folder / "manifest.csv", info)
     problems = list(check_table(info, table, str(folder / "manifest.csv")))
     if problems:
         raise DataError(problems)
     return Manifest(folder, info, table, _fingerprint(folder, info))
 
 
-def _read_table(file):
-    options = {"dtype": str, "keep_default_na": False, "encoding": "utf-8-sig"}
-    try:
-        # Without a header, pandas leaves equal names of columns as they are.
-        table = pd.read_csv(file, header=None, index_col=False, **options)
-    except FileNotFoundError:
+def _read_table(file, info):
+    """Return the rows of a manifest, whose index counts them as a spreadsheet does, less 2."""
+    if not file.exists():
         reason = "not found: a data set folder holds dataset.json and manifest.csv"
-        raise DataError([Problem(str(file), None, None, file.name, reason)]) from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        reason = f"is not a CSV table: {error}"
-        raise DataError([Problem(str(file), None, None, file.name, reason)]) from None
-    return table.iloc[1:].reset_index(drop=True).set_axis(table.iloc[0].tolist(), axis=1)
+        raise DataError([Problem(str(file), None, None, file.name, reason)])
+    found = read_table(file, ())
+    for sentence in found.assumed:
+        print(sentence, file=sys.stderr)
+    table = found.rows
+    if "patient_id" in table:
+        table["patient_id"] = blank_unknown(table["patient_id"])
+    for name in info.classes if info.task == "multilabel" else ():
+        if name in table:
+            table[name] = whole_numbers(table[name])
+    return table
 
 
 def _fingerprint(folder, info):

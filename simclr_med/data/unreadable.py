@@ -22,7 +22,7 @@ import sys
 import numpy as np
 import tensorflow as tf
 
-from simclr_med import files
+from simclr_med import files, stored
 from simclr_med.errors import InputError
 from simclr_med.views.decode import decode, read
 
@@ -92,8 +92,8 @@ class StandIns:
         self.substitutes = np.arange(len(cases.paths))
         self.reasons = {}  # by path
         if self.file.exists():
-            with open(self.file, newline="", encoding="utf-8") as file:
-                self.reasons = {row["image"]: row["reason"] for row in csv.DictReader(file)}
+            rows = stored.read_table(self.file, {"image": str, "reason": str}, "delete it")
+            self.reasons = {row["image"]: row["reason"] for row in rows}
             known = set(cases.paths.tolist())  # the data may have been moved since
             self.reasons = {path: why for path, why in self.reasons.items() if path in known}
             self._refuse_too_many()

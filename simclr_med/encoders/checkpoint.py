@@ -12,6 +12,7 @@ import json
 import pathlib
 import shutil
 import sys
+import zipfile
 
 import keras
 import numpy as np
@@ -93,7 +94,7 @@ def save(work_dir, values, step, keep):
     folder = pathlib.Path(work_dir) / "checkpoints"
     if step not in steps(work_dir):
         with files.new_folder(folder / str(step)) as path:
-            np.savez(path / "variables.npz", **values)
+            _write_npz(path / "variables.npz", values)
             content = {
                 "sha256": files.sha256(path / "variables.npz"),
                 "shapes": {name: list(value.shape) for name, value in values.items()},
@@ -101,6 +102,14 @@ def save(work_dir, values, step, keep):
             files.write_text(path / "variables.json", json.dumps(content, indent=1))
     for old in steps(work_dir)[:-keep]:
         shutil.rmtree(folder / str(old))
+
+
+def _write_npz(path, values):
+    """Write what `np.savez` does; that leaves closing to a destructor, which a full disk fails."""
+    with open(path, "wb") as file, zipfile.ZipFile(file, "w") as archive:
+        for name, value in values.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asarray(value), allow_pickle=False)
 
 
 def restore_latest(work_dir, variables):
@@ -138,8 +147,8 @@ def set_aside_newer(work_dir, step):
     One process of a run does so, after `restore_latest`, which has told why.
     """
     folder = pathlib.Path(work_dir) / "checkpoints"
-    for unfinished in folder.glob(".*.tmp"):  # of a save that was killed
-        files.remove_folder(unfinished)
+    if folder.exists():
+        files.remove_unfinished(folder)  # of a save that was killed
     for newer in steps(work_dir):
         if newer > step:
             files.remove_folder(folder / f"{newer}.damaged")

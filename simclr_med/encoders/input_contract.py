@@ -8,11 +8,11 @@ import dataclasses
 import json
 import pathlib
 
-from simclr_med import files
+from simclr_med import files, stored
 from simclr_med.config.architectures import ENCODERS
-from simclr_med.errors import InputError
 
 FILE = "input.json"
+IN_JSON = {str: str, int: int, float: (int, float), tuple: list}  # what stands for each type
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,9 +61,7 @@ def load(folder):
       InputError: it holds none, or a damaged one.
     """
     file = pathlib.Path(folder) / FILE
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-        fields = {field.name: content[field.name] for field in dataclasses.fields(Contract)}
-    except (OSError, json.JSONDecodeError, KeyError) as error:
-        raise InputError(f"{file} is not an input contract: {error}") from None
+    kinds = {field.name: IN_JSON[field.type] for field in dataclasses.fields(Contract)}
+    content = stored.read_json(file, kinds, "import the weights again")
+    fields = {field.name: content[field.name] for field in dataclasses.fields(Contract)}
     return Contract(**fields | {"offset": tuple(fields["offset"])})

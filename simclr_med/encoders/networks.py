@@ -10,7 +10,7 @@ import pathlib
 
 import keras
 
-from simclr_med import files
+from simclr_med import files, stored
 from simclr_med.config.storage import load_config
 from simclr_med.encoders import checkpoint, heads
 from simclr_med.encoders.encoder import build_encoder
@@ -151,12 +151,12 @@ class Task:
     def load(cls, work_dir):
         """Return the task of the head in `work_dir`; raise `InputError` where there is none."""
         file = pathlib.Path(work_dir) / "task.json"
-        try:
-            content = json.loads(file.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        if not file.exists():
             raise InputError(
                 f"{work_dir} has no head: train one with --mode=linear_probe or --mode=finetune"
-            ) from None
+            )
+        kinds = {"task": str, "classes": list, "other_class": (str, type(None))}
+        content = stored.read_json(file, kinds, "put back a copy of it, or train the head again")
         return cls(content["task"], tuple(content["classes"]), content["other_class"])
 
 

@@ -16,12 +16,12 @@ from simclr_med import compat, distribute
 def batch_norm(**settings):
     """Return Keras's layer with `settings`; in the scope of several replicas, one over all."""
     if distribute.replicas() == 1:
-        return keras.layers.BatchNormalization(**settings)
+        return compat.BatchNormalization(**settings)
     return CrossReplicaBatchNormalization(**settings)
 
 
 @keras.saving.register_keras_serializable("simclr_med")
-class CrossReplicaBatchNormalization(keras.layers.BatchNormalization):
+class CrossReplicaBatchNormalization(compat.BatchNormalization):
     """Normalises by the mean and variance of the images of all replicas, each image counting alike.
 
     A replica may have fewer than others, or none, as in the last batch of Keras's `fit`.

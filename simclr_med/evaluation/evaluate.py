@@ -3,13 +3,17 @@
 import json
 import pathlib
 
-from simclr_med import files
+from simclr_med import files, stored
 from simclr_med.config.splits import MIXED
 from simclr_med.evaluation import bootstrap, predictions
+
+METRICS = "metrics.json"
 
 
 def write_evaluation(work_dir, splits, settings, seed, data_sha256, learnt_from=None):
     """Write predictions/<split>.csv and metrics.json, which keeps the splits of former evaluations.
+
+    Either all of them are written or none.
 
     Args:
       work_dir: of the head's run.
@@ -22,21 +26,38 @@ def write_evaluation(work_dir, splits, settings, seed, data_sha256, learnt_from=
 
     Returns:
       The metrics of each split, by name, see `bootstrap.evaluate`.
+
+    Raises:
+      DamagedError: the metrics.json that is there is not what was written.
     """
     work_dir = pathlib.Path(work_dir)
-    results, drawn = {}, bootstrap.settings_of(settings, seed)
+    before, results, texts = former_results(work_dir), {}, {}
+    drawn = bootstrap.settings_of(settings, seed)
     for split, made in splits.items():
-        predictions.write(work_dir / "predictions" / f"{split}.csv", made)
+        texts[work_dir / "predictions" / f"{split}.csv"] = predictions.to_csv(made)
         results[split] = {"data_sha256": data_sha256} | bootstrap.evaluate(made, drawn)
         mixed = {name: int((level == MIXED).sum()) for name, level in made.groups.items()}
         results[split]["mixed"] = {name: count for name, count in mixed.items() if count}
         if learnt_from is not None:
             results[split]["learnt_from"] = learnt_from[split]
         results[split]["warnings"] += _notes(results[split])
-    file = work_dir / "metrics.json"
-    before = json.loads(file.read_text())["splits"] if file.exists() else {}
-    files.write_text(file, json.dumps({"splits": {**before, **results}}, indent=1))
+    texts[work_dir / METRICS] = json.dumps({"splits": {**before, **results}}, indent=1)
+    files.write_texts(texts)
     return results
+
+
+def former_results(work_dir):
+    """Return what former evaluations found, by split, see `write_evaluation`.
+
+    Raises:
+      DamagedError: metrics.json is not what was written.
+    """
+    file = pathlib.Path(work_dir) / METRICS
+    if not file.exists():
+        return {}
+    return stored.read_json(file, {"splits": dict}, "delete it, and evaluate its splits again")[
+        "splits"
+    ]
 
 
 def _notes(result):

@@ -2,24 +2,22 @@
 
 One row a case: `case_id`, `patient_id`, `truth` (names joined by "|"), for multilabel `masked`
 (the findings whose truth is unknown), `group:<name>` columns, and `probability:<class>` columns
-in class order. The file says all there is to say: a `masked` column makes it multilabel.
+in class order; a `masked` column makes it multilabel. docs/predictions.md has the rules.
 """
 
-import collections
 import csv
 import dataclasses
 import io
-import pathlib
 
 import numpy as np
 
 from simclr_med import files
 from simclr_med.errors import InputError
+from simclr_med.evaluation.predictions_table import GROUP, PROBABILITY, UNKNOWN, clean, read_table
 
 SEPARATOR = "|"
 DEFAULT_OTHER = "Other"
-_GROUP = "group:"
-_PROBABILITY = "probability:"
+ROUNDING = 0.05  # that a row's sum may be off 1: 27 values of two decimals can be
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -84,15 +82,20 @@ def average_over_images(cases, by_image, task):
 
 
 def write(path, predictions):
-    """Write `predictions` as CSV in one atomic step; probabilities keep all their bits."""
+    """Write `predictions` as CSV in one atomic step."""
+    files.write_text(path, to_csv(predictions))
+
+
+def to_csv(predictions):
+    """Return `Predictions` as the text of a CSV file; probabilities keep all their bits."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     multilabel = predictions.task == "multilabel"
     writer.writerow(
         ["case_id", "patient_id", "truth"]
         + ["masked"] * multilabel
-        + [_GROUP + name for name in predictions.groups]
-        + [_PROBABILITY + name for name in predictions.classes]
+        + [GROUP + name for name in predictions.groups]
+        + [PROBABILITY + name for name in predictions.classes]
     )
     columns = [predictions.case_ids, predictions.patient_ids]
     columns.append(_join(predictions.truth == 1, predictions.classes))
@@ -102,49 +105,34 @@ def write(path, predictions):
     # A float32 as text has the fewest digits that give the same float32 back.
     columns += np.asarray(predictions.probabilities, np.float32).astype(str).T.tolist()
     writer.writerows(zip(*columns, strict=True))
-    files.write_text(path, text.getvalue())
+    return text.getvalue()
 
 
 def read(path, other_class=DEFAULT_OTHER):
-    """Return the predictions that `write` wrote.
+    """Return the predictions of a file, ours or anybody's; docs/predictions.md is its format.
 
     Args:
-      path: the CSV file. Rows are counted as a spreadsheet does: the header is row 1.
+      path: the CSV file.
       other_class: the class left out of average sensitivities (multiclass). None leaves no class
         out; the default, "Other", does so too where no class has that name.
 
     Raises:
       InputError: the file is missing, empty, lacks a column or holds a wrong value.
     """
-    header, rows = _read_table(path)
-    column = dict(zip(header, zip(*rows, strict=True), strict=True))
-    classes = _classes(path, header)
-    multilabel = "masked" in column
-    _refuse_duplicates(path, column["case_id"])
+    table = read_table(path)
+    classes = table.named(PROBABILITY)
+    multilabel = "masked" in table.columns
+    _check_case_ids(table)
     return Predictions(
-        case_ids=np.array(column["case_id"]),
-        patient_ids=np.array(column["patient_id"]),
-        truth=_truth(path, column, classes),
-        probabilities=np.stack([_probabilities(path, column, name) for name in classes], axis=1),
+        case_ids=np.array(table.columns["case_id"]),
+        patient_ids=_patients(table),
+        truth=_truth(table, classes),
+        probabilities=_probabilities(table, classes, multilabel),
         classes=classes,
         task="multilabel" if multilabel else "multiclass",
         other_class=None if multilabel else _other(path, classes, other_class),
-        groups={
-            name[len(_GROUP) :]: np.array(column[name])
-            for name in header
-            if name.startswith(_GROUP)
-        },
+        groups={name: np.array(table.columns[GROUP + name]) for name in table.named(GROUP)},
     )
-
-
-def _classes(path, header):
-    classes = tuple(name[len(_PROBABILITY) :] for name in header if name.startswith(_PROBABILITY))
-    for name in ("case_id", "patient_id", "truth"):
-        if name not in header:
-            raise InputError(f"{path}: column {name} is missing; the columns are {header}")
-    if not classes or "" in classes:
-        raise InputError(f"{path}: expected a column {_PROBABILITY}<class> for each class")
-    return classes
 
 
 def _other(path, classes, other_class):
@@ -156,94 +144,80 @@ def _other(path, classes, other_class):
     return None
 
 
-def _truth(path, column, classes):
+def _check_case_ids(table):
+    case_ids = table.columns["case_id"]
+    table.refuse("case_id", [not text for text in case_ids], "is empty; expected a name")
+    first = {}
+    again = [first.setdefault(text, row) != row for row, text in enumerate(case_ids)]
+    table.refuse("case_id", again, "stands in an earlier row; expected one row a case")
+
+
+def _patients(table):
+    """Return `[N]` str; what says that nobody knows is ""."""
+    patients = table.columns["patient_id"]
+    return np.array(["" if text.casefold() in UNKNOWN else text for text in patients])
+
+
+def _truth(table, classes):
     """Return `[N, K]` float32: 1 present, 0 absent, NaN masked."""
-    truth = _split(path, "truth", column["truth"], classes)
-    if "masked" not in column:
-        _refuse(path, "truth", column["truth"], ~truth.any(1), "names no class")
+    truth = _split(table, "truth", classes)
+    if "masked" not in table.columns:
+        table.refuse("truth", ~truth.any(1), "names no class")
         return truth.astype(np.float32)
-    masked = _split(path, "masked", column["masked"], classes)
-    _refuse(path, "masked", column["masked"], (masked & truth).any(1), "is in truth as well")
+    masked = _split(table, "masked", classes)
+    table.refuse("masked", (masked & truth).any(1), "is in truth as well")
     return np.where(masked, np.nan, truth).astype(np.float32)
 
 
-def _read_table(path):
-    """Return the header and the rows of a CSV file, all of one length, at least one row."""
-    try:
-        text = pathlib.Path(path).read_bytes().decode("utf-8-sig")
-        header, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; expected a file of predictions") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: not a CSV file in UTF-8 ({error})") from None
-    except ValueError:  # nothing to unpack
-        raise InputError(
-            f"{path}: the file is empty; expected a header and one row a case"
-        ) from None
-    twice = [name for name, count in collections.Counter(header).items() if count > 1]
-    if twice:
-        raise InputError(f"{path}: column {twice[0]} stands there twice")
-    if not rows:
-        raise InputError(f"{path}: no rows below the header; expected one row a case")
-    for number, row in enumerate(rows, start=2):
-        if len(row) != len(header):
-            raise InputError(
-                f"{path}, row {number}: {len(row)} values; expected {len(header)}, as in the header"
-            )
-    return header, rows
-
-
 def _join(chosen, classes):
-    """`[N]` texts: the names of the classes that `chosen` `[N, K]` marks in each row."""
+    """Return `[N]` texts: the names of the classes that `chosen` `[N, K]` marks in each row."""
     return [
         SEPARATOR.join(name for name, mark in zip(classes, row, strict=True) if mark)
         for row in chosen.tolist()
     ]
 
 
-def _split(path, column, texts, classes):
-    """The inverse of `_join`: `[N, K]` bool."""
+def _split(table, column, classes):
+    """Return the inverse of `_join`: `[N, K]` bool."""
     index = {name: k for k, name in enumerate(classes)}
+    texts = table.columns[column]
     chosen = np.zeros((len(texts), len(classes)), bool)
     unknown = np.zeros(len(texts), bool)
     for row, text in enumerate(texts):
         for name in text.split(SEPARATOR) if text else ():
-            if name in index:
+            if (name := clean(name)) in index:
                 chosen[row, index[name]] = True
             else:
                 unknown[row] = True
-    _refuse(path, column, texts, unknown, f"has a name without a column {_PROBABILITY}<name>")
+    table.refuse(column, unknown, f"has a name without a column {PROBABILITY}<name>")
     return chosen
 
 
-def _probabilities(path, column, name):
-    """Return `[N]` float32 of the class `name`."""
-    name = _PROBABILITY + name
-    values = np.array([_number(text) for text in column[name]], np.float32)
-    wrong = ~((values >= 0) & (values <= 1))  # NaN is wrong too
-    _refuse(path, name, column[name], wrong, "is not a number from 0 to 1")
-    return values
+def _probabilities(table, classes, multilabel):
+    """Return `[N, K]` float32; of diagnoses, which exclude one another, they sum to 1."""
+    each = []
+    for name in classes:
+        values = np.array([_number(text) for text in table.columns[PROBABILITY + name]], np.float32)
+        wrong = ~((values >= 0) & (values <= 1))  # NaN is wrong too
+        table.refuse(PROBABILITY + name, wrong, "is not a number from 0 to 1")
+        each.append(values)
+    probabilities = np.stack(each, axis=1)
+    if not multilabel:
+        sums = probabilities.sum(1, dtype=float)
+        off = abs(sums - 1) > ROUNDING
+        where = f"{PROBABILITY}{classes[0]} to {classes[-1]}"
+        if off.any():
+            row = table.rows[off.argmax()]
+            raise InputError(
+                f"{table.path}, row {row}, column {where}: they sum to {sums[off.argmax()]:.4g}; "
+                f"expected 1 (diagnoses), or a column masked (findings); {off.sum()} such rows"
+            )
+    return probabilities
 
 
 def _number(text):
+    """Return a number, NaN for what is none; digits of other scripts and "1_0" are none."""
     try:
-        return float(text)
+        return float(text) if text.isascii() and "_" not in text else np.nan
     except ValueError:
         return np.nan
-
-
-def _refuse_duplicates(path, case_ids):
-    first = {}
-    again = np.array([first.setdefault(text, row) != row for row, text in enumerate(case_ids)])
-    _refuse(path, "case_id", case_ids, again, "stands in an earlier row; expected one row a case")
-
-
-def _refuse(path, column, texts, wrong, reason):
-    """Raise for the first row that `wrong` `[N]` marks, and counts the others."""
-    rows = np.flatnonzero(wrong)
-    if len(rows):
-        others = len(rows) - 1
-        more = f" (and {others} more wrong row{'s' * (others > 1)})" if others else ""
-        raise InputError(
-            f"{path}, row {rows[0] + 2}, column {column}: {texts[rows[0]]!r} {reason}{more}"
-        )

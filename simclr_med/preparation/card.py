@@ -2,8 +2,11 @@
 
 import dataclasses
 import json
+import pathlib
 
 from simclr_med.config.splits import SPLITS
+
+PATHS = ("classes", "mapping", "map_to")  # settings that may be a path
 
 
 def card_text(records, info, left_out, settings):
@@ -48,8 +51,16 @@ def _meaning_of_findings(info):
 
 
 def _changed(settings):
-    return {
+    """Return the settings that are not the defaults, of paths the names alone."""
+    changed = {
         field.name: getattr(settings, field.name)
         for field in dataclasses.fields(settings)
         if getattr(settings, field.name) != field.default
     }
+    for name in set(PATHS) & set(changed):
+        changed[name] = pathlib.Path(changed[name]).name
+    if settings.unlabelled:
+        changed["unlabelled"] = [pathlib.Path(path).name for path in settings.unlabelled]
+    if settings.beam_options:  # of accounts, machines and places
+        changed["beam_options"] = [text.partition("=")[0] for text in settings.beam_options]
+    return changed

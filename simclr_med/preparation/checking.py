@@ -1,5 +1,6 @@
 """Rows that cannot stay: found in the images and in the table, listed, left out or refused."""
 
+import contextlib
 import dataclasses
 import pathlib
 
@@ -18,7 +19,8 @@ from simclr_med.preparation.images.checks import (
     not_looked_at,
 )
 from simclr_med.preparation.images.judges import judge_for_rewriting, judge_for_training
-from simclr_med.preparation.images.near_duplicates import difference_hash, near_pairs
+from simclr_med.preparation.images.near_duplicates import LEVELS, coarse, near_pairs
+from simclr_med.preparation.images.rewriting import plain_image, upright_image
 from simclr_med.preparation.settings import LABELLED
 from simclr_med.preparation.source_table import FILE, NEAR, ROOT, ROW, SHA256
 
@@ -47,36 +49,106 @@ def keep_sound_rows(records, settings, progress):
         records.notes.append(
             "Images were not looked at: neither missing nor identical ones were sought."
         )
-    if settings.near_duplicates is not None:
-        _group_near(records, seen["perceptual"].tolist(), settings.near_duplicates)
+    if settings.near_duplicates and settings.check_images == "decode":
+        _group_near(records, seen, settings.near_duplicates)
     return records.problems + list(wrong.values())
 
 
-def refuse_problems(problems, allowed, output):
+def refuse_problems(problems, allowed, folder, output):
     """Raise `InputError` where there are more than are allowed, which then stand beside `output`.
 
     Args:
       problems: of `Problem`.
       allowed: how many rows may be left out.
+      folder: --input, see `problem_table`.
       output: the folder that would be made.
     """
-    if len(problems) <= allowed:
-        return
+    if len(problems) > allowed:
+        more = f"--allow_problems={len(problems)} leaves them out"
+        raise _refusal(problems, f"{len(problems)} rows are wrong, all", more, folder, output)
+
+
+def refuse_nothing_left(records, problems, folder, output):
+    """Raise `InputError`, and list what was left out beside `output`, where no row is left.
+
+    Args:
+      records: `Records`.
+      problems: of `Problem`, why rows were left out; [] where it is known of none.
+      folder, output: as of `refuse_problems`.
+    """
+    if not len(records.table):
+        nothing = Problem(str(records.image_root), None, None, records.name, "holds nothing to use")
+        said = "no image is left to make a data set of: what was left out is"
+        raise _refusal(problems or [nothing], said, " ".join(records.notes), folder, output)
+
+
+def refuse_without_labels(records, folder, output):
+    """Raise `InputError`, and list the rows beside `output`, where labels are looked for in vain.
+
+    Args:
+      records: `Records`.
+      folder, output: as of `refuse_problems`.
+    """
+    columns = list(records.findings) or ["labels"]
+    if records.labels_from and not (records.table[columns] != "").to_numpy().any():
+        reason = "is empty or unknown, as in all rows"
+        problems = [
+            Problem(file, int(row) or None, records.labels_from, "", reason)
+            for file, row in records.table[[FILE, ROW]].itertuples(index=False)
+        ]
+        raise _refusal(problems, "no row has a label: all rows are", "", folder, output)
+
+
+@contextlib.contextmanager
+def something_left(records, problems, reason, folder, output):
+    """Run a block that leaves out rows; where it leaves none, list them and raise `InputError`.
+
+    Args:
+      records: `Records`, whose table the block replaces.
+      problems: of `Problem`, of the rows that were left out before.
+      reason: why this block leaves rows out, to follow the name of an image.
+      folder, output: as of `refuse_problems`.
+    """
+    before = records.table
+    yield
+    places = before[[FILE, ROW, "image"]].itertuples(index=False) if records.table.empty else ()
+    lost = [Problem(file, int(row) or None, "image", name, reason) for file, row, name in places]
+    refuse_nothing_left(records, problems + lost, folder, output)
+
+
+def _refusal(problems, said, more, folder, output):
+    """Write all problems beside `output`; return the error that shows the first of them."""
     beside = output.with_name(f"{output.name}.problems.csv")
-    folder_writer.write_table(beside, problem_table(problems))
+    folder_writer.write_table(beside, problem_table(problems, folder))
     lines = [str(problem) for problem in problems[:LISTED]]
-    lines.append(
-        f"{len(problems)} rows are wrong, all listed in {beside}; nothing else was written. "
-        f"--allow_problems={len(problems)} leaves them out"
-    )
-    raise InputError("\n".join(lines))
+    lines.append(f"{said} listed in {beside}; nothing else was written. {more}".rstrip())
+    return InputError("\n".join(lines))
 
 
-def problem_table(problems):
-    """Return a table of problems, a row each."""
+def problem_table(problems, folder):
+    """Return a table of problems, a row each, whose files are called as of `without_place`."""
     rows = [dataclasses.astuple(problem) for problem in problems]
     columns = ["file", "row", "column", "value", "reason"]
-    return pd.DataFrame(rows, columns=columns).astype({"row": "Int64"})
+    table = pd.DataFrame(rows, columns=columns).astype({"row": "Int64"})
+    return table.assign(file=without_place(table["file"], folder))
+
+
+def without_place(named, folder):
+    """Return files' names as a finished data set has them: where they lie says who keeps them.
+
+    Args:
+      named: a column of paths.
+      folder: --input; what lies in it is named by its path below, and what does not by its name.
+    """
+    folder = pathlib.Path(folder)
+
+    def short(text):
+        path = pathlib.Path(text)
+        if folder in path.parents:
+            return path.relative_to(folder).as_posix()
+        return "--input" if path == folder and folder.is_dir() else path.name
+
+    return named.map({text: short(text) for text in pd.unique(named)})
 
 
 def _looked_at(records, settings, progress):
@@ -91,28 +163,32 @@ def _looked_at(records, settings, progress):
 
 
 def _look(root, names, render, settings, progress):
-    fingerprint = None if settings.near_duplicates is None else difference_hash
+    fingerprint = coarse if settings.near_duplicates else None
     if settings.check_images == "none" or (render and settings.check_images == "exists"):
         return not_looked_at(names)
     if render:
         return images_rendered(render, names, fingerprint=fingerprint, progress=progress)
     if settings.check_images == "exists":
         return files_there(root, names)
-    judge = judge_for_training if settings.shortest_side is None else judge_for_rewriting
+    judge, shown = judge_for_training, plain_image
+    if settings.shortest_side is not None:
+        judge, shown = judge_for_rewriting, upright_image
     return files_decoded(
-        pathlib.Path(root), names, judge, fingerprint=fingerprint, progress=progress
+        pathlib.Path(root), names, judge, shown, fingerprint=fingerprint, progress=progress
     )
 
 
-def _group_near(records, hashes, distance):
-    pairs = near_pairs(hashes, distance)
+def _group_near(records, seen, distance):
+    digest = seen["sha256"].tolist()  # those of the same pixels belong together anyway
+    found = near_pairs(seen["perceptual"].tolist(), distance)
+    pairs = [(i, j) for i, j in found if digest[i] != digest[j]]
     if pairs:
-        group = splitting.linked_groups([[""] * len(hashes)], pairs)
+        group = splitting.linked_groups([[""] * len(digest)], pairs)
         records.table[NEAR] = group.astype(str)
-    records.notes.append(
-        f"{len(pairs)} pairs of nearly the same image, by a 256-bit difference hash within "
-        f"{distance} bits."
-    )
+        records.notes.append(
+            f"{len(pairs)} pairs of nearly the same image (256-bit difference hashes within "
+            f"{distance} bits, and greys within {LEVELS} levels)."
+        )
 
 
 def _wrong_rows(records, image_problems):

@@ -5,19 +5,32 @@ kept = most_frequent(counts, 26, min_cases=100)
 labels = relabelled(labels, {name: name for name in kept}, other="Other")
 """
 
-import pathlib
+import re
 
 import pandas as pd
 
 from simclr_med.errors import InputError
 from simclr_med.preparation.paper_conditions import PAPER
+from simclr_med.tables import read_table
+from simclr_med.text import read_text
 
 SEPARATOR = "|"
 
 
 def distinct(labels):
-    """Return the names of all conditions in `labels`, texts joined by "|", sorted."""
-    return sorted({n for text in pd.unique(labels) for n in text.split(SEPARATOR) if n})
+    """Return the names of all conditions in `labels`, texts joined by "|", sorted `by_name`."""
+    names = {name for text in pd.unique(labels) for name in text.split(SEPARATOR) if name}
+    return sorted(names, key=by_name)
+
+
+def by_name(name):
+    """Return what sorts names as people do: numbers by value, and 2 before 10 within names."""
+    number = re.fullmatch(r"-?\d{1,300}(\.\d{1,300})?", name)
+    digits = [
+        (len(part.lstrip("0")), part.lstrip("0")) if i % 2 else (0, part)
+        for i, part in enumerate(re.split(r"(\d+)", name))
+    ]
+    return (0, float(name), digits) if number else (1, 0.0, digits)
 
 
 def prevalence(labels):
@@ -38,7 +51,7 @@ def most_frequent(counts, number, min_cases):
       InputError: fewer than one is left.
     """
     kept = [name for name, count in counts.items() if count >= min_cases]
-    kept = sorted(kept[:number] if number else kept)
+    kept = sorted(kept[:number] if number else kept, key=by_name)
     if not kept:
         raise InputError(f"--min_cases={min_cases}: no condition has as many training cases")
     return kept
@@ -68,29 +81,34 @@ def forced_classes(text):
     if text == "paper":
         return list(PAPER)
     try:
-        lines = pathlib.Path(text).read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"--classes={text}: is neither 'paper' nor a readable file") from error
+        lines = read_text(text)[0].splitlines()
+    except InputError as error:
+        raise InputError(
+            f"--classes={text}: neither 'paper' nor a readable file: {error}"
+        ) from None
     names = [line.strip() for line in lines if line.strip()]
-    if len(set(names)) < len(names) or not names:
-        raise InputError(f"{text}: must hold one or more different names, one a line")
+    if len(set(names)) < len(names) or not names or SEPARATOR in "".join(names):
+        raise InputError(f"{text}: must hold one or more different names, one a line, without a |")
     return names
 
 
-def read_mapping(file):
+def read_mapping(file, notes):
     """Return old name to new of a mapping file, a CSV (from,to); an empty `to` leaves one out.
 
+    Args:
+      file: its path.
+      notes: a list to which sentences are added on what was assumed of it.
+
     Raises:
-      InputError: another header, or a name mapped twice.
+      InputError: another header, a row of another width, or a name mapped twice.
     """
-    try:
-        table = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        raise InputError(f"--mapping={file}: is not a readable CSV: {error}") from None
-    if list(table.columns) != ["from", "to"]:
-        raise InputError(f"{file}, row 1: the header must be from,to, not {','.join(table)}")
+    found = read_table(file, ("from", "to"))
+    notes += [f"{sentence}." for sentence in found.assumed]
+    if sorted(found.rows) != ["from", "to"]:
+        raise InputError(f"{file}, row 1: the header must be from,to, not {','.join(found.rows)}")
+    table = found.rows.apply(lambda column: column.str.strip())
     twice = table["from"].duplicated()
     if twice.any():
-        row = int(twice.to_numpy().argmax())
-        raise InputError(f"{file}, row {row + 2}: {table['from'].iloc[row]!r} is mapped twice")
-    return dict(zip(table["from"].str.strip(), table["to"].str.strip(), strict=True))
+        row = twice.idxmax()
+        raise InputError(f"{file}, row {row + 2}: {table['from'][row]!r} is mapped twice")
+    return dict(zip(table["from"], table["to"], strict=True))

@@ -1,81 +1,61 @@
-"""A CSV of any width as a table of text, with each row's number."""
+"""A source's tables, read as its flags say, with each row's file and number."""
 
-import csv
-import gzip
+import pathlib
 
-import pandas as pd
+from simclr_med.preparation.source_table import FILE, ROW, UNKNOWN_FLAG, unknown_words
+from simclr_med.tables import SEPARATORS, blank_unknown, read_table
 
-from simclr_med.errors import InputError
-from simclr_med.preparation.source_table import FILE, ROW
+# Flags of every source that reads tables.
+TABLE_FLAGS = {
+    "table_encoding": {
+        "default": "",
+        "help": "encoding of the tables, such as cp1252; none: found out, and said where guessed",
+    },
+    "table_separator": {
+        "default": "",
+        "help": f"between cells: {', '.join(SEPARATORS)} or a character; none: found out",
+    },
+    **UNKNOWN_FLAG,
+}
 
 
-def read_csv(file, columns, *, rename=None):
+def read_csv(file, columns, options=None, notes=None, *, rename=None):
     """Return the rows of a CSV (or .csv.gz) as text, with the columns FILE and ROW added.
 
     Args:
       file: its path.
       columns: that must be in the header.
-      rename: a function from the header, a list, to the names to use instead, or None.
+      options: of the source, with those of TABLE_FLAGS; None to find out what they say and leave
+        cells as they stand. Otherwise cells that only say that something is unknown are "".
+      notes: a list to which sentences are added on what was assumed and made empty, or None.
+      rename: see `tables.read_table`.
 
     Raises:
-      InputError: no such table, or a column missing: the message names both headers.
+      InputError: see `tables.read_table`.
     """
-    raw = _cells(file)
-    if not len(raw):
-        raise InputError(f"{file} is empty: expected a header with {', '.join(columns)}")
-    header = raw.iloc[0].tolist()
-    header = rename(header) if rename else header
-    while header and not header[-1]:
-        header.pop()
-    _refuse_header(file, header, columns)
-    _refuse_wider_rows(file, raw, header)
-    table = raw.iloc[1:, : len(header)].reset_index(drop=True).set_axis(header, axis=1)
-    if not len(table):
-        raise InputError(f"{file} has no rows below its header")
-    return table.assign(**{FILE: str(file), ROW: range(2, len(table) + 2)})
+    options, notes = options or {}, [] if notes is None else notes
+    found = read_table(
+        file,
+        columns,
+        encoding=options.get("table_encoding", ""),
+        separator=options.get("table_separator", ""),
+        rename=rename,
+    )
+    notes += [f"{sentence}." for sentence in found.assumed]
+    rows = found.rows.reset_index(drop=True)
+    if options:
+        rows = _blanked(file, rows, columns, unknown_words(options), notes)
+    return rows.assign(**{FILE: str(file), ROW: found.rows.index + 2})
 
 
-def _cells(file):
-    """Return all cells, the header's too, as text; as many columns as the widest row has."""
-    try:
-        return pd.read_csv(
-            file,
-            dtype=str,
-            keep_default_na=False,
-            encoding="utf-8-sig",
-            header=None,
-            index_col=False,
-            names=range(_widest(file)),
-            skip_blank_lines=True,
-        ).fillna("")
-    except FileNotFoundError:
-        raise InputError(f"{file} not found") from None
-    except (csv.Error, pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise InputError(f"{file} is not a CSV table in UTF-8: {error}") from None
-
-
-def _refuse_header(file, header, columns):
-    missing = [name for name in columns if name not in header]
-    if missing:
-        raise InputError(
-            f"{file}, row 1: no column {', '.join(missing)}; the header is {', '.join(header)}"
-        )
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if twice:
-        raise InputError(f"{file}, row 1: column {twice[0]!r} stands in the header twice")
-
-
-def _refuse_wider_rows(file, raw, header):
-    beyond = (raw.iloc[:, len(header) :] != "").any(axis=1).to_numpy()
-    if beyond.any():
-        raise InputError(
-            f"{file}, row {int(beyond.argmax()) + 1}: has more cells than the header, "
-            f"which has {len(header)}"
-        )
-
-
-def _widest(file):
-    """Return the number of cells in the widest row: pandas cuts what is wider than the header."""
-    opened = gzip.open if str(file).endswith(".gz") else open
-    with opened(file, "rt", encoding="utf-8-sig", newline="") as lines:
-        return max((len(row) for row in csv.reader(lines)), default=1) or 1
+def _blanked(file, rows, columns, words, notes):
+    """Return rows whose unknown cells are empty; say how many of the wanted `columns` were so."""
+    for name in rows:
+        before, rows[name] = rows[name], blank_unknown(rows[name], words)
+        said = before[(rows[name] == "") & (before.str.strip() != "")]
+        if name in columns and len(said):
+            kinds = ", ".join(f"{text!r} {n}" for text, n in said.value_counts().items())
+            notes.append(
+                f"{pathlib.Path(file).name}, column {name}: unknown, so taken as empty: {kinds}."
+            )
+    return rows

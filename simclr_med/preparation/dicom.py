@@ -15,6 +15,7 @@ from simclr_med.errors import InputError
 from simclr_med.preparation.dicom_greys import ImpossibleError, greys_shown
 
 GREY = ("MONOCHROME1", "MONOCHROME2")
+OTHER_COLOUR = ("YBR_PARTIAL_420", "YBR_PARTIAL_422", "YBR_FULL_420", "HSV", "ARGB", "CMYK", "XYB")
 COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT")
 
 
@@ -77,7 +78,8 @@ def _rendered(header):
         raise NotShownError(f"has {header.NumberOfFrames} frames: only single images are handled")
     kind = header.get("PhotometricInterpretation", "")
     if kind not in (*GREY, *COLOUR, "PALETTE COLOR"):
-        raise NotShownError(f"has the colour space {kind or 'unknown'}, which is not handled")
+        known = kind if kind in OTHER_COLOUR else "unknown"  # else it might be anything
+        raise NotShownError(f"has the colour space {known}, which is not handled")
     try:
         pixels = header.pixel_array
     except Exception as error:  # a decoder's own errors are of many kinds

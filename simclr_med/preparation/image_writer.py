@@ -1,5 +1,6 @@
 """The images of a prepared data set: written anew where they must be, else left where they are."""
 
+import collections
 import concurrent.futures
 import dataclasses
 import os
@@ -38,10 +39,14 @@ class _Image:
             raise InputError(f"{self.row_of}: {self.name}: {error}") from None
         return name
 
+    @property
+    def inside(self):
+        """Its path below the folder of images, but for a suffix."""
+        return "/".join(part for part in (self.pool, self.name) if part)
+
     def _own_name(self):
-        inside = "/".join(part for part in (self.pool, self.name) if part)
         suffix = ".png" if self.render else rewritten_suffix(self._source)
-        return inside if inside.lower().endswith(suffix) else inside + suffix
+        return self.inside if self.inside.lower().endswith(suffix) else self.inside + suffix
 
     def _content(self, shortest_side):
         if self.render:
@@ -81,6 +86,8 @@ def write_images(records, folder, place, settings, progress):
         for i in rows
     ]  # fmt: skip
 
+    _refuse_one_name(images)
+
     def write_one(image):
         return image.write(folder / OWN_IMAGES, settings.shortest_side)
 
@@ -92,6 +99,18 @@ def write_images(records, folder, place, settings, progress):
                 progress("writing images", done, len(rows))
     names, root = _below_one_root(names, roots, place)
     return table.assign(image=names), root
+
+
+def _refuse_one_name(images):
+    """Raise `InputError` where two images would be one file, as a.tif and a.tif.png would."""
+    number = collections.Counter(image.inside for image in images)
+    for image in images:
+        again = [image.inside + suffix for suffix in (".png", ".jpg")]
+        if number[image.inside] > 1 or any(name in number for name in again):
+            raise InputError(
+                f"{image.row_of}: {image.name}: two images would be written under one name, "
+                f"{image.inside} with or without a suffix; rename one"
+            )
 
 
 def _below_one_root(names, roots, place):

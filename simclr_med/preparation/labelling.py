@@ -42,14 +42,14 @@ def make_classes(records, settings, target):
         classes, other = list(target.classes), target.other_class
     else:
         classes, other = _gather(records, settings, counts, case["labels"])
-    _judge_classes(records, classes)
+    _judge_classes(records, classes, other)
     info |= {"classes": classes, "other_class": other if other in classes else None}
     return info, _prevalence(case, counts, len(training), classes, other)
 
 
 def _gather(records, settings, counts, labels):
     """Put the conditions that are not kept under "other"; return the classes and that name."""
-    kept, other = _kept(settings, counts, labels), settings.other or None
+    kept, other = _kept(records, settings, counts, labels), settings.other or None
     table = records.table
     changed = conditions.relabelled(table["labels"], {name: name for name in kept}, other)
     out = (changed == "") & (table["split"] != "unlabelled")
@@ -59,20 +59,24 @@ def _gather(records, settings, counts, labels):
     return [*kept, *([other] if other in used and other not in kept else [])], other
 
 
-def _judge_classes(records, classes):
+def _judge_classes(records, classes, other):
     if len(classes) == 1:
         raise InputError(f"all cases are labelled {classes[0]!r}: a task needs two classes or more")
     used = conditions.distinct(records.table["labels"])
     empty = [name for name in classes if name not in used]
+    if used and not {*classes, other} - {*empty, other}:
+        raise InputError(f"no case is of one of the classes: {', '.join(empty)}")
     records.notes += [f"No case of: {', '.join(empty)}."] * bool(empty)
 
 
-def _kept(settings, counts, labels):
+def _kept(records, settings, counts, labels):
     if settings.classes:
         return conditions.forced_classes(settings.classes)
+    kept = conditions.distinct(labels)
     if settings.top_conditions or settings.min_cases > 1:
-        return conditions.most_frequent(counts, settings.top_conditions, settings.min_cases)
-    return conditions.distinct(labels)
+        kept = conditions.most_frequent(counts, settings.top_conditions, settings.min_cases)
+        return [name for name in records.classes if name in kept] or kept
+    return list(dict.fromkeys([*records.classes, *kept]))
 
 
 def _policies(text, findings):

@@ -7,7 +7,7 @@ import pandas as pd
 from simclr_med.data import manifest
 from simclr_med.data.info import COLUMNS
 from simclr_med.errors import InputError
-from simclr_med.preparation.source_files import image_files
+from simclr_med.preparation.source_files import walk
 from simclr_med.preparation.source_table import FILE, POOL, ROOT, ROW
 
 
@@ -28,7 +28,7 @@ def join_pools(records, folders):
     for number, path in enumerate(folders):
         pools.append(_pool(pathlib.Path(path).absolute(), f"pool{number + 1}"))
         cases = pools[-1]["case_id"].nunique()
-        records.notes.append(f"{cases} unlabelled cases joined from {path}.")
+        records.notes.append(f"{cases} unlabelled cases joined from {pathlib.Path(path).name}.")
     joined = pd.concat([_tidied(records), *pools], ignore_index=True)
     records.table = joined.fillna({name: "" for name in joined.columns if name != ROW})
 
@@ -64,7 +64,7 @@ def _of_data_set(folder):
 
 
 def _of_images(folder):
-    found = image_files(folder)
+    found = walk(folder).images()
     if not found:
         raise InputError(f"--unlabelled={folder}: no images below it")
     table = pd.DataFrame({"image": found, "case_id": found, "patient_id": ""})

@@ -9,6 +9,7 @@ become classes; and the folder is written.
 
 import pathlib
 
+from simclr_med import files, paths
 from simclr_med.data.info import read_info
 from simclr_med.errors import InputError
 from simclr_med.preparation import (
@@ -23,6 +24,8 @@ from simclr_med.preparation.renaming import rename_labels
 from simclr_med.preparation.settings import refuse_idle, refuse_impossible, split_sizes
 from simclr_med.preparation.split_assignment import assign_splits
 
+READS_ALL_BELOW = ("folders", "dicom")  # sources that would take their own output for images
+
 
 def prepare(source_name, folder, output, settings, options, progress=None):
     """Write the data set folder `output`; return sentences on what was done.
@@ -30,7 +33,8 @@ def prepare(source_name, folder, output, settings, options, progress=None):
     Args:
       source_name: a module of `sources`.
       folder: what the source reads.
-      settings, options: `Settings`, and the source's own options by name.
+      settings: `Settings`.
+      options: the source's own, by name; its defaults stand for those that are not given.
       progress: called with (what, done, all) during long work, or None.
 
     Raises:
@@ -38,25 +42,38 @@ def prepare(source_name, folder, output, settings, options, progress=None):
         rows; these also stand in OUTPUT.problems.csv then, and nothing else is written.
     """
     folder, output = pathlib.Path(folder).absolute(), pathlib.Path(output).absolute()
-    _refuse_paths(folder, output)
+    _refuse_paths(source_name, folder, output, settings)
     refuse_impossible(settings)
+    with files.locked(output.with_name(f".{output.name}.lock"), output):
+        paths.new_folder(output, "--output")  # another process may just have made it
+        return _prepared(source_name, folder, output, settings, options, progress)
+
+
+def _prepared(source_name, folder, output, settings, options, progress):
     source = sources.load(source_name)
-    records = source.read(folder, options)
+    defaults = {name: flag.get("default", False) for name, flag in source.OPTIONS.items()}
+    records = source.read(folder, defaults | options)
     sizes = split_sizes(settings.splits, source, records)
     target = _target(settings.map_to, records.task)
     refuse_idle(settings, records, target)
 
+    checking.refuse_nothing_left(records, records.problems, folder, output)
+    checking.refuse_without_labels(records, folder, output)
     pools.join_pools(records, settings.unlabelled)
     problems = checking.keep_sound_rows(records, settings, progress)
-    checking.refuse_problems(problems, settings.allow_problems, output)
-    unmapped = rename_labels(records, settings, target)
-    assign_splits(records, sizes, settings, target=target)
-    leaks.remove_leaks(records, settings.on_leak)
-    info, prevalence = labelling.make_classes(records, settings, target)
-    if not len(records.table):
-        raise InputError(f"--input={folder}: no image is left to make a data set of")
+    checking.refuse_problems(problems, settings.allow_problems, folder, output)
+    checking.refuse_nothing_left(records, problems, folder, output)
+    with checking.something_left(records, problems, "has no label that maps", folder, output):
+        unmapped = rename_labels(records, settings, target)
+    if len(unmapped):
+        unmapped = unmapped.assign(file=checking.without_place(unmapped["file"], folder))
+    with checking.something_left(records, problems, "is in no split", folder, output):
+        assign_splits(records, sizes, settings, target=target)
+        leaks.remove_leaks(records, settings.on_leak)
+    with checking.something_left(records, problems, "is in no class that is kept", folder, output):
+        info, prevalence = labelling.make_classes(records, settings, target)
     tables = {
-        "problems.csv": checking.problem_table(problems),
+        "problems.csv": checking.problem_table(problems, folder),
         "prevalence.csv": prevalence,
         "unmapped.csv": unmapped,
     }
@@ -65,11 +82,20 @@ def prepare(source_name, folder, output, settings, options, progress=None):
     return [f"{output}: {len(records.table)} images of {cases} cases", *records.notes]
 
 
-def _refuse_paths(folder, output):
-    if output.exists():
-        raise InputError(f"--output={output} is there already")
-    if not folder.exists():
-        raise InputError(f"--input={folder} not found")
+def _refuse_paths(source_name, folder, output, settings):
+    paths.new_folder(output, "--output")
+    paths.to_read(folder, "--input")
+    if source_name in READS_ALL_BELOW:
+        paths.refuse_inside(output, "--output", folder, "--input")
+    for pool in settings.unlabelled:
+        paths.folder_to_read(pool, "--unlabelled")
+        paths.refuse_inside(output, "--output", pool, "--unlabelled")
+    if settings.map_to:
+        paths.folder_to_read(settings.map_to, "--map_to")
+    if settings.mapping:
+        paths.file_to_read(settings.mapping, "--mapping")
+    if settings.classes not in ("", "paper"):
+        paths.file_to_read(settings.classes, "--classes")
 
 
 def _target(folder, task):

@@ -1,5 +1,7 @@
 """Labels renamed by a mapping, and mapped onto the classes of another data set."""
 
+import pathlib
+
 import pandas as pd
 
 from simclr_med.errors import InputError
@@ -21,12 +23,28 @@ def rename_labels(records, settings, target):
     Raises:
       InputError: the mapping names what the target has not, or gives two findings one name.
     """
-    names = conditions.read_mapping(settings.mapping) if settings.mapping else {}
+    names = {}
+    if settings.mapping:
+        names = conditions.read_mapping(settings.mapping, records.notes)
+        _judge_mapping(records, settings.mapping, names)
     if target:
         _refuse_strange(names, settings, target)
     if records.task == "multilabel":
         return _rename_findings(records, settings, target, names)
     return _rename_conditions(records, target, names)
+
+
+def _judge_mapping(records, file, names):
+    """Note the names that a mapping renames and no label has; refuse where none has any."""
+    there = list(records.findings) or conditions.distinct(records.table["labels"])
+    folded = {name.casefold() for name in there}
+    unused = [name for name in names if name.casefold() not in folded]
+    if len(unused) == len(names):
+        raise InputError(
+            f"--mapping={file}: renames {', '.join(names)}; none of them is here, but "
+            f"{', '.join(there)}"
+        )
+    records.notes += [f"{pathlib.Path(file).name}: not here: {', '.join(unused)}."] * bool(unused)
 
 
 def _refuse_strange(names, settings, target):
@@ -46,6 +64,8 @@ def _rename_conditions(records, target, names):
     kept |= records.table["split"] == "unlabelled"
     lost = records.table[~kept]
     records.table = records.table.assign(labels=labels)[kept].reset_index(drop=True)
+    renamed = [names.get(name, name) for name in records.classes]
+    records.classes = tuple(dict.fromkeys(filter(None, renamed)))
     if len(lost):
         counts = lost.drop_duplicates("case_id")["labels"].value_counts()
         shown = ", ".join(f"{name} {count}" for name, count in counts.items())
@@ -60,8 +80,15 @@ def _rename_conditions(records, target, names):
 def _rename_findings(records, settings, target, names):
     dropped = [name for name in records.findings if names.get(name) == ""]
     found = [names.get(name, name) for name in records.findings if name not in dropped]
-    if len(set(found)) < len(found):
-        raise InputError(f"--mapping={settings.mapping}: gives two findings one name")
+    twice = [name for name in found if found.count(name) > 1]
+    if twice:
+        raise InputError(f"--mapping={settings.mapping}: gives two findings one name, {twice[0]!r}")
+    if not found:
+        raise InputError(f"--mapping={settings.mapping}: leaves no finding")
+    kept = records.table.drop(columns=list(records.findings))
+    for name in found:
+        if name in (*kept.columns, "labels") or conditions.SEPARATOR in name:
+            raise InputError(f"--mapping={settings.mapping}: no finding can be called {name!r}")
     records.table = records.table.drop(columns=dropped).rename(columns=names)
     if target:
         others = [name for name in found if name not in target.classes]

@@ -7,6 +7,7 @@ from simclr_med.data import splitting
 from simclr_med.errors import InputError
 
 CHECKS = ("none", "exists", "decode")
+MOST_BITS = 64  # half of 256 is what unlike images differ by
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,8 +20,8 @@ class Settings:
       check_images: how far images are looked at, "none", "exists" or "decode".
       allow_problems: rows that may be left out because something is wrong with them.
       on_leak: "refuse", or "drop": the cases on the side that is worth less (see `leaks.WORTH`).
-      near_duplicates: images whose 256-bit hashes differ in so many bits or less belong together;
-        None to look at identical bytes alone.
+      near_duplicates: images that show nearly the same, see `images.near_duplicates`, belong
+        together: the bits of their hashes that differ at most; 0 looks for the same pixels alone.
       top_conditions: keep so many conditions of the highest prevalence in train, 0 for all.
       min_cases: each with so many training cases at least.
       other: the class of the rest; "" leaves cases of no class out.
@@ -41,7 +42,7 @@ class Settings:
     check_images: str = "decode"
     allow_problems: int = 0
     on_leak: str = "refuse"
-    near_duplicates: int | None = None
+    near_duplicates: int = 20
     top_conditions: int = 0
     min_cases: int = 1
     other: str = "Other"
@@ -60,8 +61,11 @@ def refuse_impossible(settings):
     """Raise `InputError` where settings contradict each other whatever the data."""
     if settings.check_images not in CHECKS:
         raise InputError(f"--check_images={settings.check_images}: give one of {', '.join(CHECKS)}")
-    if settings.near_duplicates is not None and settings.check_images != "decode":
-        raise InputError("--near_duplicates needs --check_images=decode")
+    near = settings.near_duplicates
+    if near not in (0, Settings.near_duplicates) and settings.check_images != "decode":
+        raise InputError(f"--near_duplicates={near} needs --check_images=decode")
+    if not 0 <= near <= MOST_BITS:
+        raise InputError(f"--near_duplicates={near}: expected 0 to {MOST_BITS} of 256 bits")
 
 
 def refuse_idle(settings, records, target):

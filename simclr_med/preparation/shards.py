@@ -22,12 +22,14 @@ import shutil
 
 import pandas as pd
 
-from simclr_med import files
+from simclr_med import files, stored
 from simclr_med.data import manifest
 from simclr_med.errors import InputError
 from simclr_med.preparation.images.rewriting import rewrite
+from simclr_med.preparation.images.stripping import without_metadata
 
 FOLDER, INDEX, CHECKSUMS = "shards", "index.csv", "checksums.json"
+REMEDY = "make the data set again"
 HEADER_BYTES, FOOTER_BYTES = 12, 4  # of a TFRecord: length and its checksum; the data's checksum
 LOCAL = ("--runner=DirectRunner", "--direct_running_mode=multi_threading",
          "--direct_num_workers=0")  # fmt: skip
@@ -40,7 +42,8 @@ def write(folder, output, count, *, shortest_side=None, beam_options=()):
       folder: a data set folder of files.
       output: the new one.
       count: number of shards.
-      shortest_side: None leaves the files' bytes; otherwise see `rewriting.rewrite`.
+      shortest_side: None leaves the pixels as they are, see `stripping.without_metadata`;
+        otherwise see `rewriting.rewrite`.
       beam_options: flags of Apache Beam; without a --runner, threads of this machine.
 
     Raises:
@@ -73,10 +76,19 @@ def write(folder, output, count, *, shortest_side=None, beam_options=()):
 
 
 def damaged(folder):
-    """Return the names of a data set folder's shards whose bytes are not those written."""
+    """Return the names of a data set folder's shards whose bytes are not those written.
+
+    Raises:
+      DamagedError: the file of their checksums is not what was written.
+    """
     folder = pathlib.Path(folder) / FOLDER
-    written = json.loads((folder / CHECKSUMS).read_text())["shards"]
-    return [name for name, shard in written.items() if not _is(folder / name, shard["sha256"])]
+    written = stored.read_json(folder / CHECKSUMS, {"shards": dict}, REMEDY)["shards"]
+    try:
+        return [name for name, shard in written.items() if not _is(folder / name, shard["sha256"])]
+    except (KeyError, TypeError):
+        raise stored.DamagedError(
+            f"{folder / CHECKSUMS}: a shard lacks its sha256; {REMEDY}"
+        ) from None
 
 
 def _is(path, sha256):
@@ -121,10 +133,8 @@ def _write_shard(work):
     sidecar, error = path.with_suffix(".json"), path.with_suffix(".error")
     try:
         inputs = _inputs(cases)
-        if sidecar.exists():
-            known = json.loads(sidecar.read_text())
-            if known["inputs"] == inputs and _is(path, known["sha256"]):
-                return
+        if _written_before(sidecar, inputs, path):
+            return
         with files.replacing(path) as beside:
             index = _records(beside, cases, shortest_side)
         known = {"inputs": inputs, "sha256": files.sha256(path), "bytes": path.stat().st_size}
@@ -132,6 +142,15 @@ def _write_shard(work):
         files.write_text(sidecar, json.dumps(known))
     except (OSError, ValueError) as reason:  # an exception would reach the user as Beam's
         files.write_text(error, f"{reason}")
+
+
+def _written_before(sidecar, inputs, path):
+    """Return whether an earlier attempt has written the shard of the same inputs whole."""
+    try:
+        known = stored.read_json(sidecar, {"inputs": str, "sha256": str}, REMEDY)
+    except InputError:  # none, or damaged: the shard is written again
+        return False
+    return known["inputs"] == inputs and _is(path, known["sha256"])
 
 
 def _inputs(cases):
@@ -161,9 +180,9 @@ def _records(path, cases, shortest_side):
 
 
 def _content(path, shortest_side):
-    if shortest_side is None:
-        return pathlib.Path(path).read_bytes()
     try:
+        if shortest_side is None:
+            return without_metadata(pathlib.Path(path).read_bytes())
         return rewrite(path, shortest_side)[0]
     except ValueError as error:
         raise ValueError(f"cannot read image {path}: {error}") from None

@@ -1,12 +1,37 @@
-"""A source's files: the tables that it looks for, and where the images lie that they name."""
+"""A source's files: the tables that it looks for, and the images below a folder."""
 
 import os
+from typing import NamedTuple
 
+from simclr_med.data.problems import Problem
 from simclr_med.errors import InputError
 
 IMAGE_SUFFIXES = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp",
 )  # fmt: skip
+
+
+class Tree(NamedTuple):
+    """What lies below a folder: paths relative to it, sorted, with forward slashes.
+
+    Hidden files and folders are passed over; folders that are links are looked into.
+
+    Attributes:
+      files: of any kind.
+      broken: links that lead nowhere, or back to a folder that they lie in.
+    """
+
+    files: list
+    broken: list
+
+    def images(self):
+        """Return the files that are images, by their suffix."""
+        return [path for path in self.files if path.lower().endswith(IMAGE_SUFFIXES)]
+
+    def problems(self, folder):
+        """Return a `Problem` for each broken link."""
+        reason = "is a link that leads nowhere, or back to where it lies"
+        return [Problem(str(folder), None, "file", path, reason) for path in self.broken]
 
 
 def find_file(folder, names, source):
@@ -16,11 +41,20 @@ def find_file(folder, names, source):
       source: the asking module; its LOOKS_FOR and WHERE are told where nothing is found.
 
     Raises:
-      InputError: none of them is there.
+      InputError: none of them is there, or one in several folders below.
     """
-    for pattern in (*names, *(f"*/{name}" for name in names)):
-        for path in sorted(folder.glob(pattern)):
+    for name in names:
+        for path in sorted(folder.glob(name)):
             return path
+    for name in names:
+        found = sorted(folder.glob(f"*/{name}"))
+        if len({path.parent for path in found}) > 1:
+            raise InputError(
+                f"--input={folder}: holds {found[0].relative_to(folder)} and "
+                f"{found[-1].relative_to(folder)}: give the folder of one of them"
+            )
+        if found:
+            return found[0]
     raise not_found(folder, source)
 
 
@@ -31,43 +65,32 @@ def not_found(folder, source):
     )
 
 
-def locate(folder, names):
-    """Return where the images called `names` lie below `folder`, as paths relative to it.
-
-    A name is a path, a file's name or its stem; the first that fits counts, in this order, a name
-    without a file stays as it is (what looks at the images will miss it).
+def walk(folder):
+    """Return the `Tree` of what lies below `folder`.
 
     Raises:
-      InputError: two files below `folder` fit one name.
+      OSError: a folder below it cannot be read.
     """
-    names = list(names)
-    missing = {name for name in names if not (folder / name).is_file()}
-    if not missing:
-        return names
-    by_name, by_stem, twice = {}, {}, set()
-    for path in image_files(folder):
-        name = path.rpartition("/")[2]
-        for key, paths in ((name, by_name), (name.rpartition(".")[0], by_stem)):
-            if key in paths:
-                twice.add(key)
-            paths.setdefault(key, path)
-    ambiguous = sorted(missing & twice)
-    if ambiguous:
-        raise InputError(f"--input={folder}: two images are called {ambiguous[0]}; keep one")
-    found = {name: by_name.get(name) or by_stem.get(name) or name for name in missing}
-    return [found.get(name, name) for name in names]
+    tree = Tree([], [])
+    _walk(str(folder), "", (os.path.realpath(folder),), tree)
+    return Tree(sorted(tree.files), sorted(tree.broken))
 
 
-def image_files(folder, suffixes=IMAGE_SUFFIXES):
-    """Return paths of the image files below `folder`, relative, sorted, with forward slashes."""
-    found = []
-    for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        inside = os.path.relpath(parent, folder).replace(os.sep, "/")
-        prefix = "" if inside == "." else f"{inside}/"
-        found += [
-            prefix + name
-            for name in names
-            if name.lower().endswith(suffixes) and not name.startswith(".")
-        ]
-    return sorted(found)
+def _walk(folder, prefix, above, tree):
+    """Add what lies in `folder` to `tree`, under `prefix`; `above`: real paths down to it."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            inside = prefix + entry.name
+            if entry.is_dir():
+                real = os.path.realpath(entry.path) if entry.is_symlink() else None
+                if real in above:
+                    tree.broken.append(inside)
+                else:
+                    here = real or os.path.join(above[-1], entry.name)
+                    _walk(entry.path, f"{inside}/", (*above, here), tree)
+            elif entry.is_file():
+                tree.files.append(inside)
+            elif entry.is_symlink():
+                tree.broken.append(inside)

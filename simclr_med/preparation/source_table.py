@@ -14,20 +14,32 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from simclr_med.config.splits import SPLITS
 from simclr_med.data.problems import Problem
+from simclr_med.errors import InputError
+from simclr_med.tables import UNKNOWN
 
-SPLIT_NAMES = {name: name for name in SPLITS} | {
-    "training": "train", "val": "validation", "valid": "validation", "dev": "validation",
-    "testing": "test",
-}  # fmt: skip
+SPLIT_NAMES = {
+    "train": r"tr(ai)?n|training",
+    "validation": r"val|valid|validation|dev",
+    "test": r"te?st|testing",
+    "external": r"external",
+    "unlabelled": r"(un|not?[ _-]?)label(l?ed|s)?",
+}
+SPLIT_ENDS = r"([ _-]?(set|split|data|images))?"
 # Columns of ours, under names that no table of a user's has: where a row comes from; and while it
 # is prepared its image's folder, the pool it was joined from or "", the digest of its bytes, and
 # the group of images that look nearly the same or "".
 OURS = FILE, ROW, ROOT, POOL, SHA256, NEAR = (
     "(file)", "(row)", "(root)", "(pool)", "(sha256)", "(near)",
 )  # fmt: skip
-UNKNOWN = ("", "nan", "unknown", "none")
+# The flag of every source of which something may be unknown.
+UNKNOWN_FLAG = {
+    "unknown": {
+        "default": ",".join(filter(None, UNKNOWN)),
+        "help": "what stands for an unknown patient, case, label or group beside an empty cell, "
+        "commas between, instead of: %(default)s",
+    }
+}
 
 
 @dataclasses.dataclass
@@ -42,6 +54,8 @@ class Records:
         column a finding, then groups and free columns; and FILE and ROW, where the row comes
         from. One row an image.
       image_root: folder of the images.
+      classes: in the source's own order, where it has one; multiclass only.
+      labels_from: what in the source says the labels, "" where it has none.
       findings: the columns of findings, in order; multilabel only.
       groups: columns for subgroup analysis.
       sizes: how to split where the table does not: split to a fraction of the whole (float) or a
@@ -57,6 +71,8 @@ class Records:
     task: str
     table: pd.DataFrame
     image_root: pathlib.Path
+    classes: tuple = ()
+    labels_from: str = ""
     findings: tuple = ()
     groups: tuple = ()
     sizes: dict = dataclasses.field(default_factory=dict)
@@ -70,17 +86,61 @@ class Records:
 
 def split_name(text):
     """Return the split that `text` means, such as validation for "val"; None where it is none."""
-    return SPLIT_NAMES.get(text.strip().lower())
+    for name, pattern in SPLIT_NAMES.items():
+        if re.fullmatch(f"({pattern}){SPLIT_ENDS}", text.strip().lower()):
+            return name
+    return None
 
 
-def blank_unknown(values):
-    """Return a column with what only says that it is unknown (nan, unknown, none) made empty."""
-    return values.where(~values.str.lower().isin(UNKNOWN), "")
+def unknown_words(options):
+    """Return what stands for unknown, in small letters, as the flag of UNKNOWN_FLAG says."""
+    return tuple(word.strip().casefold() for word in options["unknown"].split(","))
 
 
-def whole_numbers(values):
-    """Return a column with 3.0 written as 3: pandas writes ids and ages like that."""
-    return values.map(lambda text: re.sub(r"^(-?\d+)\.0+$", r"\1", text))
+def case_names(notes, image, *parts):
+    """Return the case of each row: its parts with "_" between, its image where one is unknown.
+
+    What belongs to an unknown patient or lesion is a case of its own.
+
+    Args:
+      notes: a list to which a sentence is added on how many such cases there are.
+      image: names of images `[N]`.
+      parts: columns `[N]` whose values together name a case, "" unknown.
+    """
+    known = ~pd.concat([part == "" for part in parts], axis=1).any(axis=1)
+    if not known.all():
+        notes.append(f"{(~known).sum()} images whose case is not known are cases of their own.")
+    joined = parts[0].str.cat(parts[1:], sep="_") if len(parts) > 1 else parts[0]
+    return joined.where(known, image)
+
+
+def listed_names(flag, text):
+    """Return the names in a flag's value, commas between.
+
+    Raises:
+      InputError: one stands there twice.
+    """
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"--{flag}={text}: names {name!r} twice")
+    return names
+
+
+def say_lost(notes, lost, whole, what):
+    """Append to `notes` that something was lost on the way; refuse where that is most of it.
+
+    Args:
+      notes: a list of sentences.
+      lost, whole: how many of how many.
+      what: a sentence on them, to follow "3 of 5 ".
+
+    Raises:
+      InputError: more than half are lost.
+    """
+    if 2 * lost > whole:
+        raise InputError(f"{lost} of {whole} {what}: that is most of the data, or all of it")
+    notes += [f"{lost} of {whole} {what}."] * (lost > 0)
 
 
 def drop_rows(table, bad, column, reason, problems):

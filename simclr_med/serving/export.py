@@ -7,7 +7,7 @@ import tensorflow as tf
 from simclr_med import files
 from simclr_med.data.batches import evaluation_view
 from simclr_med.encoders import networks
-from simclr_med.errors import InputError
+from simclr_med.errors import InputError, RunError
 from simclr_med.training import objective
 from simclr_med.views.decode import decode
 
@@ -42,11 +42,19 @@ def run(config):
     """
     trained, task, nets = networks.load_trained(config.work_dir)
     folder = pathlib.Path(config.work_dir) / "export"
+    with files.locked(folder / ".lock", folder):
+        files.remove_unfinished(folder)
+        _write_version(config, folder, Server(trained, task, nets))
+
+
+def _write_version(config, folder, server):
     taken = [int(path.name) for path in folder.glob("*") if path.name.isdigit()]
     version = config.export.export_version or max(taken, default=0) + 1
     if version in taken:
         raise InputError(f"--export_version={version}: {folder / str(version)} is there already")
-    server = Server(trained, task, nets)
     with files.new_folder(folder / str(version)) as path:
-        tf.saved_model.save(server, str(path), signatures={"serving_default": server.serve})
+        try:
+            tf.saved_model.save(server, str(path), signatures={"serving_default": server.serve})
+        except tf.errors.OpError as error:  # a disk that is full
+            raise RunError(f"{folder / str(version)} cannot be written: {error.message}") from None
     print(f"exported to {folder / str(version)}")

@@ -155,7 +155,7 @@ class MeasuredModel(keras.Model):
 
     def _refuse_untrained(self, gradients):
         pairs = zip(gradients, self.trainable_variables, strict=True)
-        untrained = [variable.name for gradient, variable in pairs if gradient is None]
+        untrained = [compat.path(variable) for gradient, variable in pairs if gradient is None]
         if untrained:
             raise ValueError(
                 f"the loss does not depend on {', '.join(untrained)}; set `trainable` to False on "

@@ -125,9 +125,5 @@ def make_optimizer(name, learning_rate, momentum, weight_decay, trust_coefficien
     if name == "sgd":
         return MomentumOptimizer(learning_rate, momentum, weight_decay, name="SGD")
     if name == "adam":
-        adam = keras.optimizers.AdamW(
-            learning_rate, weight_decay, beta_1=momentum, jit_compile=False
-        )
-        adam.exclude_from_weight_decay(var_names=[*EXCLUDED])
-        return adam
+        return compat.adamw(learning_rate, momentum, weight_decay, [*EXCLUDED])
     return compat.lamb(learning_rate, momentum, weight_decay, [*EXCLUDED])

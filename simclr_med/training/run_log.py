@@ -17,7 +17,7 @@ import time
 import tensorflow as tf
 import tqdm
 
-from simclr_med import files
+from simclr_med import files, stored
 from simclr_med.training.callbacks import READ_EVERY, DeferredReader, StepCallback
 
 
@@ -186,11 +186,15 @@ class Table:
     """A CSV file of one row a step, which is added to.
 
     What a former run noted beyond `start_step` is dropped, and a row that a kill cut short.
+
+    Raises:
+      DamagedError: the file that is there is no such table.
     """
 
     def __init__(self, path, start_step):
-        self.path, self.start_step = path, start_step
-        self.rows, self.begun = [], False
+        self.path, self.rows, self.begun = path, [], False
+        there = stored.read_log(path, {"step": int}, "delete it") if path.exists() else []
+        self.kept = [row for row in there if row["step"] <= start_step]
 
     def add(self, step, scalars):
         """Note a row `{name: float}`, yet to be written."""
@@ -202,7 +206,7 @@ class Table:
         if not self.rows:
             return
         if not self.begun:
-            self._begin(",".join(self.rows[0]) + "\n")
+            self._begin(list(self.rows[0]))
             self.begun = True
         with open(self.path, "a", encoding="utf-8") as file:
             file.writelines(",".join(row.values()) + "\n" for row in self.rows)
@@ -211,7 +215,5 @@ class Table:
         self.rows = []
 
     def _begin(self, header):
-        there = self.path.read_text(encoding="utf-8") if self.path.exists() else header
-        whole = [line for line in there.splitlines(keepends=True)[1:] if line.endswith("\n")]
-        kept = [line for line in whole if int(line.partition(",")[0]) <= self.start_step]
-        files.write_text(self.path, "".join([header, *kept]))
+        kept = [[str(row.get(name, "")) for name in header] for row in self.kept]
+        files.write_text(self.path, "".join(",".join(line) + "\n" for line in [header, *kept]))

@@ -98,11 +98,12 @@ def _cut(image, parts, draws, recipe):
 def crop_parts(draws, sides, recipe):
     """Return the share of the image's height and width that each crop has.
 
-    A "crop" is the first of ten attempts that lies inside the image, else the whole image. Its area
-    is uniform in [min_area, 1] of the image's, its aspect uniform in 3/4 to 4/3 (in pixels: a view
-    is square and no lesion is squeezed by more). google-research/simclr calls
-    `sample_distorted_bounding_box`, which draws the height uniformly and so prefers small crops,
-    and makes 0.1 of a smallest area of 0.08; areas here are as the paper has them.
+    A "crop" is the first of ten attempts that lies inside the image, else the whole image. An
+    attempt's area is uniform in [min_area, 1] of the image's, its aspect uniform in 3/4 to 4/3 (in
+    pixels: a view is square and no lesion is squeezed by more). Large attempts are more often too
+    long for the image, so that areas of crops are not uniform: docs/views.md has their means.
+    google-research/simclr calls `sample_distorted_bounding_box`, which draws the height uniformly
+    and so prefers small crops even more, and makes 0.1 of a smallest area of 0.08.
 
     A "window" is a square of `recipe.window` of the shorter side: what a crop of the view's size
     cuts out of an image resized so that its shorter side is size / window.

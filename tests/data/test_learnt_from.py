@@ -117,7 +117,7 @@ def test_an_image_that_cannot_be_read_is_left_out(made, tmp_path):
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"sources": [{}], "unknown": []}', "\xff"])
 def test_a_damaged_record_is_refused_by_name(text, tmp_path):
     (tmp_path / learnt_from.LEARNT_FROM).write_text(text, encoding="latin-1")
-    with pytest.raises(InputError, match="learnt_from.json is not what training wrote"):
+    with pytest.raises(InputError, match="learnt_from.json is damaged: "):
         learnt_from.load(tmp_path)
 
 

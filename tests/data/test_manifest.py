@@ -114,10 +114,10 @@ def test_policies_of_findings(tmp_path, uncertain, not_mentioned, expected):
             "row 3, column patient_id: ' p2' begins or ends with a space",
         ),
         ("b.png", "./a/1.png", "row 3, column image: './a/1.png' stands in an earlier row"),
-        (",skin\n", ",split\n", "row 1: 'split' stands in the header twice"),
-        ("Acne|Other,dark", "Acne|Other,dark,7", "Expected 6 fields in line 3, saw 7"),
+        (",skin\n", ",split\n", "row 1: column 'split' stands in the header twice"),
+        ("Other,dark", "Other,dark,7", "row 3: has more cells than the header, which has 6"),
         (ROWS, ROWS.splitlines()[0] + "\n", "has no rows"),
-        (ROWS, "", "is not a CSV table"),
+        (ROWS, "", "is empty: expected a header"),
     ],
 )
 def test_a_wrong_row_is_named(tmp_path, old, new, message):

@@ -15,12 +15,15 @@ def fake(cases=60, classes=5, task="multiclass", seed=0, skill=1.0, patients=Non
     else:
         truth = random.choice([0, 1, np.nan], (cases, classes), p=[0.5, 0.3, 0.2])
     scores = skill * np.nan_to_num(truth) + random.normal(size=(cases, classes))
+    probabilities = np.round(1 / (1 + np.exp(-scores)), 1)
+    if task == "multiclass":  # rows sum to 1; within a row, equal scores stay equal
+        probabilities = (probabilities + 0.1) / (probabilities + 0.1).sum(1, keepdims=True)
     ids = np.arange(cases)
     predictions = Predictions(
         case_ids=np.array([f"c{i}" for i in ids]),
         patient_ids=np.array([f"p{i}" for i in ids % (patients or cases)]),
         truth=truth.astype(np.float32),
-        probabilities=np.round(1 / (1 + np.exp(-scores)), 1).astype(np.float32),
+        probabilities=probabilities.astype(np.float32),
         classes=tuple(f"k{k}" for k in range(classes)),
         task=task,
     )

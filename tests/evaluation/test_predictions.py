@@ -11,6 +11,7 @@ from hypothesis.extra import numpy as stnp
 from simclr_med.errors import InputError
 from simclr_med.evaluation import predictions as predictions_lib
 from simclr_med.evaluation.predictions import Predictions
+from simclr_med.evaluation.predictions_table import UNKNOWN, clean
 
 GOOD = """\
 case_id,patient_id,truth,group:skin,probability:Acne,probability:Other
@@ -19,7 +20,8 @@ b,,Acne|Other,,0.5,0.5
 """
 
 TEXT = st.text(string.ascii_letters + string.digits + " ,;\"'\n<>:äπ中", max_size=8)
-NAMES = TEXT.filter(bool)
+CELLS = TEXT.map(clean).filter(lambda text: text.casefold() not in UNKNOWN)
+NAMES = CELLS.filter(bool)
 
 
 @st.composite
@@ -31,14 +33,18 @@ def any_predictions(draw):
     if task == "multiclass":
         truth[:, draw(st.integers(0, classes - 1))] = 1
     names = draw(st.lists(NAMES, min_size=classes, max_size=classes, unique=True))
-    column = st.lists(TEXT, min_size=cases, max_size=cases).map(np.array)
+    probabilities = draw(
+        stnp.arrays(np.float32, (cases, classes), elements=st.floats(0, 1, width=32))
+    )
+    if task == "multiclass":
+        probabilities = probabilities + np.float32(0.01)
+        probabilities = (probabilities / probabilities.sum(1, keepdims=True)).clip(0, 1)
+    column = st.lists(CELLS, min_size=cases, max_size=cases).map(np.array)
     return Predictions(
         case_ids=np.array(draw(st.lists(NAMES, min_size=cases, max_size=cases, unique=True))),
         patient_ids=draw(column),
         truth=truth,
-        probabilities=draw(
-            stnp.arrays(np.float32, (cases, classes), elements=st.floats(0, 1, width=32))
-        ),
+        probabilities=probabilities,
         classes=tuple(names),
         task=task,
         other_class="Other" if task == "multiclass" and "Other" in names else None,
@@ -100,6 +106,26 @@ def test_other_class_is_the_readers_to_choose(tmp_path):
         ("b,,", "a,,", "row 3, column case_id: 'a' stands in an earlier row"),
         ("0.75,0.25", "0.75", "row 2: 5 values; expected 6"),
         ("light", '"light', "not a CSV file"),
+        ("a,p1", ",p1", "row 2, column case_id: '' is empty"),
+        ("b,,", "a\u00a0,,", "row 3, column case_id: 'a' stands in an earlier row"),
+        ("b,,", " a,,", "row 3, column case_id: 'a' stands in an earlier row"),
+        ("0.75,0.25", "0.75,0.75", "row 2, column probability:Acne to Other: they sum to 1.5"),
+        ("0.75,0.25", "0,0", "they sum to 0; expected 1"),
+        ("0.75", "inf", "'inf' is not a number from 0 to 1"),
+        ("0.75", "\u0661", "is not a number from 0 to 1"),
+        ("0.75", "0_1", "'0_1' is not a number from 0 to 1"),
+        ("0.75", '"0,75"', "'0,75' is not a number from 0 to 1"),
+        ("0.75", "1.0001", "'1.0001' is not a number from 0 to 1"),
+        ("probability:Other", "Probability:Other", "was probability:<name> meant?"),
+        (
+            "probability:Other",
+            "probability:Acne\u00a0",
+            "column probability:Acne stands there twice",
+        ),
+        ("probability:Acne", "probability:Acne|Cyst", "holds a |"),
+        ("group:skin", "Group: skin", "was group:<name> meant?"),
+        (",", ";", "not separated by commas"),
+        ("truth", "label", "column truth is missing"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path, old, new, message):
@@ -110,6 +136,48 @@ def test_what_is_wrong_is_named(tmp_path, old, new, message):
     assert message in str(caught.value)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_what_looks_the_same_is_the_same(tmp_path):
+    path = tmp_path / "test.csv"
+    text = GOOD.replace("a,p1,Acne,", "\u00a0a\u200b , p1, Acne\u00a0,").replace(
+        "Acne|Other", "Acne | Other"
+    )
+    path.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n\r\n").encode())
+    mended = predictions_lib.read(path)
+    path.write_text(GOOD)
+    plain = predictions_lib.read(path)
+    assert mended.case_ids.tolist() == ["a", "b"] and mended.patient_ids.tolist() == ["p1", ""]
+    np.testing.assert_array_equal(mended.truth, plain.truth)
+    assert mended.classes == plain.classes
+
+
+def test_blank_rows_count_as_rows(tmp_path):
+    path = tmp_path / "test.csv"
+    path.write_text(GOOD.replace("b,,", "\n,,,,,\nb,,").replace("0.5,0.5", "2,0.5"))
+    with pytest.raises(InputError, match="row 5, column probability:Acne"):
+        predictions_lib.read(path)
+
+
+@pytest.mark.parametrize("name", ["NA", "nan", "Unknown", "none", "N/A", "-", " "])
+def test_who_is_not_known_is_nobody(tmp_path, name):
+    path = tmp_path / "test.csv"
+    path.write_text(GOOD.replace("p1", name))
+    assert predictions_lib.read(path).patient_ids.tolist() == ["", ""]
+
+
+def test_rounded_probabilities_are_taken(tmp_path):
+    path = tmp_path / "test.csv"
+    path.write_text(GOOD.replace("0.75,0.25", "0.74,0.24"))
+    assert predictions_lib.read(path).probabilities[0].tolist() == pytest.approx([0.74, 0.24])
+
+
+def test_findings_need_not_sum_to_1(tmp_path):
+    path = tmp_path / "test.csv"
+    path.write_text("case_id,patient_id,truth,masked,probability:A,probability:B\na,,A,B,0.9,0.8\n")
+    read = predictions_lib.read(path)
+    assert read.task == "multilabel"
+    np.testing.assert_array_equal(read.truth, [[1, np.nan]])
 
 
 def test_other_wrong_rows_are_counted(tmp_path):

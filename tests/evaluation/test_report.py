@@ -60,6 +60,14 @@ def test_the_page_is_self_contained_and_says_what_differs(tmp_path, folders):
     assert "Without pretraining: A, B" in page
 
 
+def test_the_page_names_the_versions_that_made_it(tmp_path, folders):
+    import keras
+    import tensorflow as tf
+
+    page = page_of(tmp_path, ("A", folders[0]))
+    assert f"TensorFlow {tf.__version__}, Keras {keras.__version__}, NumPy {np.__version__}" in page
+
+
 def test_the_class_left_out_is_the_data_sets(tmp_path):
     for number, other in enumerate([None, "k1"]):
         made = fake(cases=120, other_class=other)

@@ -45,12 +45,17 @@ def test_the_paper_s_classes_and_one_s_own(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "named"),
-    [("a,b\n", "from,to"), ("from,to\nx,A\nx,B\n", "row 3: 'x' is mapped twice"), ("", "readable")],
+    [
+        ("a,b\n", "no column from, to"),
+        ("from,to\nx,A\nx,B\n", "row 3: 'x' is mapped twice"),
+        ("", "map.csv is empty"),
+        ("from,to\nscc, in situ,SCC\n", "row 2: has more cells"),
+    ],
 )
 def test_a_wrong_mapping_is_named(text, named, tmp_path):
     (tmp_path / "map.csv").write_text(text)
     with pytest.raises(InputError, match=named):
-        conditions.read_mapping(tmp_path / "map.csv")
+        conditions.read_mapping(tmp_path / "map.csv", [])
 
 
 def table(*rows):

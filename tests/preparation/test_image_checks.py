@@ -6,11 +6,11 @@ import struct
 import numpy as np
 import pytest
 from pictures import names_of, write_pictures
-from PIL import Image
+from PIL import Image, ImageOps
 
 from simclr_med.preparation.images import checks
 from simclr_med.preparation.images.judges import judge_for_rewriting, judge_for_training
-from simclr_med.preparation.images.rewriting import rewrite
+from simclr_med.preparation.images.rewriting import plain_image, rewrite, upright_image
 from simclr_med.views.decode import read
 
 MISSING = "missing.jpg"
@@ -26,6 +26,14 @@ NOTES = {
 }  # fmt: skip
 
 
+def look(root, names):
+    return checks.files_decoded(root, names, judge_for_training, plain_image)
+
+
+def look_to_rewrite(root, names):
+    return checks.files_decoded(root, names, judge_for_rewriting, upright_image)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return write_pictures(tmp_path_factory.mktemp("images"))
@@ -33,19 +41,39 @@ def folder(tmp_path_factory):
 
 def test_problems_and_notes(folder):
     names = [*names_of(folder), MISSING]
-    seen = checks.files_decoded(folder, names, judge_for_training).set_index(np.array(names))
+    seen = look(folder, names).set_index(np.array(names))
     for name, row in seen.iterrows():
         assert bool(row["problem"]) == (name in PROBLEMS), (name, row["problem"])
         assert PROBLEMS.get(name, "") in row["problem"] and NOTES.get(name, "") in row["note"]
         assert bool(row["note"]) == (name in NOTES), (name, row["note"])
     assert tuple(seen.loc["plain.jpg", ["width", "height"]]) == (64, 48)
-    same = seen["sha256"] == seen.loc["plain.jpg", "sha256"]
-    assert list(seen.index[same]) == ["copy.jpg", "plain.jpg"]
+
+
+def test_images_are_the_same_whose_pixels_are(folder, tmp_path):
+    names = names_of(folder)
+    seen = look_to_rewrite(folder, names).set_index(np.array(names))
+    for one, same in (
+        ("plain.jpg", {"plain.jpg", "copy.jpg"}),
+        (
+            "windows.bmp",
+            {"windows.bmp", "clear.bmp", "scan.tif", "mit Umlaut ä und Leerzeichen.png"},
+        ),
+        ("grey.png", {"grey.png", "grey.bmp"}),
+    ):
+        equal = seen["sha256"] == seen.loc[one, "sha256"]
+        assert set(seen.index[equal]) == same
+    with Image.open(folder / "turned.jpg") as image:
+        ImageOps.exif_transpose(image).save(tmp_path / "upright.png")
+        image.save(tmp_path / "as stored.png", exif=b"")
+    alike = look_to_rewrite(tmp_path, ["upright.png"])["sha256"][0]
+    assert alike == seen.loc["turned.jpg", "sha256"]  # rewriting turns it
+    alike = look(tmp_path, ["as stored.png"])["sha256"][0]
+    assert alike == look(folder, ["turned.jpg"])["sha256"][0]  # training does not
 
 
 def test_what_is_rewritten_may_be_deep_or_of_another_format(folder):
     names = [*names_of(folder), MISSING]
-    seen = checks.files_decoded(folder, names, judge_for_rewriting)
+    seen = look_to_rewrite(folder, names)
     left = {name for name, problem in zip(names, seen["problem"], strict=True) if problem}
     assert left == {"tiny.png", "cut.gif", "cut.jpg", "text.jpg", "empty.jpg", "missing.jpg"}
 
@@ -89,7 +117,7 @@ def test_training_reads_every_damaged_file_that_has_no_problem(name, folder, tmp
     hurt = dict(damaged((folder / name).read_bytes()))
     for what, content in hurt.items():
         (tmp_path / what).write_bytes(content)
-    seen = checks.files_decoded(tmp_path, list(hurt), judge_for_training)
+    seen = look(tmp_path, list(hurt))
     for what, problem, width, height in zip(
         hurt, seen["problem"], seen["width"], seen["height"], strict=True
     ):
@@ -122,9 +150,9 @@ def gif_on_a_canvas(width, height, left=0, top=0):
 @pytest.mark.parametrize("canvas", [(60, 50), (40, 31), (60, 50, 7, 9), (50, 30, 10, 0)])
 def test_a_gif_smaller_than_its_canvas_is_a_problem_that_rewriting_mends(canvas, tmp_path):
     (tmp_path / "a.gif").write_bytes(gif_on_a_canvas(*canvas))
-    problem = checks.files_decoded(tmp_path, ["a.gif"], judge_for_training)["problem"][0]
+    problem = look(tmp_path, ["a.gif"])["problem"][0]
     assert "training" in problem and "--shortest_side" in problem
-    assert checks.files_decoded(tmp_path, ["a.gif"], judge_for_rewriting)["problem"][0] == ""
+    assert look_to_rewrite(tmp_path, ["a.gif"])["problem"][0] == ""
     with Image.open(io.BytesIO(rewrite(tmp_path / "a.gif", None)[0])) as image:
         assert image.size == canvas[:2]
 
@@ -132,7 +160,7 @@ def test_a_gif_smaller_than_its_canvas_is_a_problem_that_rewriting_mends(canvas,
 def test_a_transparent_gif_is_noted_whatever_lies_below(tmp_path):
     white = Image.fromarray(np.full((40, 40), 255, np.uint8)).quantize(2)
     white.save(tmp_path / "a.gif", transparency=white.getpixel((0, 0)))
-    seen = checks.files_decoded(tmp_path, ["a.gif"], judge_for_training)
+    seen = look(tmp_path, ["a.gif"])
     assert seen["problem"][0] == "" and "transparent" in seen["note"][0]
 
 
@@ -146,7 +174,7 @@ def test_a_damaged_file_of_any_format_is_a_problem_and_no_crash(folder, tmp_path
             hurt[rng.integers(4, len(hurt), 5)] = rng.integers(0, 256, 5)
             names.append(f"{number}{name}")
             (tmp_path / names[-1]).write_bytes(hurt.tobytes())
-    seen = checks.files_decoded(tmp_path, names, judge_for_rewriting)
+    seen = look_to_rewrite(tmp_path, names)
     assert (seen["problem"] != "").sum() > 60
     for name, problem in zip(names, seen["problem"], strict=True):
         if problem and "a side below" not in problem:

@@ -3,38 +3,50 @@
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import SHARED
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from simclr_med.preparation.images.near_duplicates import difference_hash, near_pairs
+from simclr_med.preparation.images.near_duplicates import coarse, near_pairs
 
 
-def brute(hashes, distance):
-    numbers = [int(text, 16) if text else None for text in hashes]
-    return [
-        (i, j)
-        for (i, a), (j, b) in itertools.combinations(enumerate(numbers), 2)
-        if a is not None and b is not None and (a ^ b).bit_count() <= distance
-    ]
+def bits(look):
+    rows = [look[start : start + 17] for start in range(0, 272, 17)]
+    return [b > a for row in rows for a, b in itertools.pairwise(row)]
 
 
-@given(st.integers(0, 40), st.integers(0, 10_000))
+def brute(looks, distance):
+    found = []
+    for (i, a), (j, b) in itertools.combinations(enumerate(looks), 2):
+        if a and b:
+            differing = sum(p != q for p, q in zip(bits(a), bits(b), strict=True))
+            levels = sum(abs(p - q) for p, q in zip(a, b, strict=True)) / 272
+            found += [(i, j)] * (differing <= distance and levels <= 3)
+    return found
+
+
+@given(st.integers(0, 40), st.integers(0, 10_000), st.sampled_from([9, 40]))
 @settings(max_examples=40, deadline=None)
-def test_near_hashes_are_those_that_brute_force_finds(distance, seed):
+def test_near_images_are_those_that_brute_force_finds(distance, seed, contrast):
     rng = np.random.default_rng(seed)
-    bits = np.repeat(rng.integers(0, 2, (6, 256)), 4, axis=0)
-    flips = rng.random(bits.shape) < rng.uniform(0, 0.12, (len(bits), 1))
-    hashes = [np.packbits(row).tobytes().hex() for row in (bits ^ flips).astype(np.uint8)] + [""]
-    assert near_pairs(hashes, distance) == brute(hashes, distance)
+    greys = np.repeat(rng.integers(100, 100 + contrast, (6, 272)), 4, axis=0)
+    noise = rng.normal(size=greys.shape) * rng.uniform(0, 6, (len(greys), 1))
+    looks = [*map(bytes, np.round(greys + noise).astype(np.uint8)), b""]
+    assert near_pairs(looks, distance) == brute(looks, distance)
 
 
-def test_many_near_hashes_in_little_time():
-    rng = np.random.default_rng(0)
-    hashes = [row.tobytes().hex() for row in rng.integers(0, 256, (20_000, 32), dtype=np.uint8)]
-    assert near_pairs([*hashes, hashes[7]], 12) == [(7, 20_000)]
+def test_another_brightness_is_another_image():
+    look = bytes(range(136)) * 2
+    for added, near in ((3, True), (4, False)):
+        assert bool(near_pairs([look, bytes(grey + added for grey in look)], 20)) == near
+
+
+def test_many_images_in_little_time():
+    looks = list(map(bytes, np.random.default_rng(0).integers(0, 256, (20_000, 272), np.uint8)))
+    assert near_pairs([*looks, looks[7]], 20) == [(7, 20_000)]
 
 
 def test_copies_are_near_and_other_images_are_not(tmp_path):
@@ -50,7 +62,19 @@ def test_copies_are_near_and_other_images_are_not(tmp_path):
             small = image.resize([side * 2 // 3 for side in image.size])
             small.save(tmp_path / f"{number:02d}b.jpg", quality=70)
         names += [f"{number:02d}a.png", f"{number:02d}b.jpg"]
-    hashes = [difference_hash(Image.open(tmp_path / name)) for name in names]
-    copies = {(2 * i, 2 * i + 1) for i in range(len(paths))}
-    assert len(copies & set(near_pairs(hashes, 16))) >= 0.95 * len(copies)
-    assert len(set(near_pairs(hashes, 16)) - copies) <= 4  # photographs of one lesion
+    looks = [coarse(Image.open(tmp_path / name)) for name in names]
+    copies, found = {(2 * i, 2 * i + 1) for i in range(len(paths))}, set(near_pairs(looks, 20))
+    assert len(copies & found) >= 0.95 * len(copies)
+    assert len(found - copies) <= 4  # photographs of one lesion
+
+
+def test_no_two_patients_images_are_near(ham10000):
+    """Of 1,500 images, a million pairs, some of which hashes alone would take for copies."""
+    table = pd.read_csv(ham10000 / "HAM10000_metadata.csv", dtype=str).set_index("image_id")
+    paths = sorted(ham10000.glob("**/*.jpg"))[::5]
+    looks = []
+    for path in paths:
+        with Image.open(path) as image:
+            looks.append(coarse(image))
+    lesions = table.loc[[path.stem for path in paths], "lesion_id"].tolist()
+    assert all(lesions[i] == lesions[j] for i, j in near_pairs(looks, 20))

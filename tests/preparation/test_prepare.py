@@ -183,7 +183,7 @@ def faulty(tmp_path):
     (folder / table["image"][0]).unlink()
     (folder / table["image"][1]).write_bytes(b"")
     (folder / table["image"][2]).write_bytes(b"no picture")
-    table.loc[3, "case"] = ""
+    table.loc[3, "image"] = ""
     table.to_csv(folder / "mine.csv", index=False)
     return folder
 
@@ -306,7 +306,7 @@ def test_identical_images_of_two_patients_are_dealt_out_together(tmp_path):
     assert (split[:, 0] == split[:, 1]).all() and len(set(split[:, 0])) == 3
 
 
-def test_near_duplicates_stay_together_on_request(tmp_path):
+def test_near_duplicates_stay_together(tmp_path):
     folder = tmp_path / "in"
     rng = np.random.default_rng(0)
     rows = [(f"{i}.png", f"c{i}", f"p{i}", "xy"[i % 2], "", i) for i in range(40)]
@@ -316,11 +316,28 @@ def test_near_duplicates_stay_together_on_request(tmp_path):
         large = coarse.resize((160, 120), Image.BICUBIC)
         large.save(folder / f"{2 * i}.png")
         large.resize((120, 90), Image.BICUBIC).save(folder / f"{2 * i + 1}.png")
-    alone = make(folder, tmp_path / "a", options).table["split"].to_numpy().reshape(20, 2)
+    alone = (
+        make(folder, tmp_path / "a", options, near_duplicates=0)
+        .table["split"]
+        .to_numpy()
+        .reshape(20, 2)
+    )
     assert (alone[:, 0] != alone[:, 1]).any()
-    found = make(folder, tmp_path / "d", options, near_duplicates=16)
+    found = make(folder, tmp_path / "d", options)
     split = found.table["split"].to_numpy().reshape(20, 2)
     assert (split[:, 0] == split[:, 1]).all()
+
+
+def test_the_same_pixels_in_another_file_leak(tmp_path):
+    folder = tmp_path / "in"
+    picture(folder / "train" / "x" / "1.png", 1)
+    picture(folder / "train" / "y" / "2.png", 2)
+    (folder / "test" / "x").mkdir(parents=True)
+    with Image.open(folder / "train" / "x" / "1.png") as image:
+        image.save(folder / "test" / "x" / "another.bmp")
+    for near in (0, 20):
+        with pytest.raises(InputError, match="identical image .* in train and test|test and train"):
+            make(folder, tmp_path / "d", {"path_pattern": ""}, "folders", near_duplicates=near)
 
 
 def test_pools_are_joined_without_whom_is_evaluated_on(mine, tmp_path):

@@ -1,5 +1,7 @@
 """Another run of ours, whatever its head: encoder and projection head, without the rest."""
 
+import pathlib
+
 from simclr_med.config.storage import load_config
 from simclr_med.encoders import checkpoint, input_contract, networks
 from simclr_med.encoders.importers import Imported
@@ -19,7 +21,7 @@ def read(path):
         else input_contract.of_run(config)
     )
     return Imported(
-        source=f"{path} (a run of simclr_med)",
+        source=f"{pathlib.Path(path).name} (a run of simclr_med)",
         encoder=config.encoder,
         weights=weights,
         left_out=tuple(name for name in checkpoint.saved_shapes(folder) if name not in weights),

@@ -1,9 +1,8 @@
 """The report's page and its Markdown, from the work folders of runs."""
 
-import json
 import pathlib
 
-from simclr_med import files, html
+from simclr_med import files, html, stored, versions
 from simclr_med.config.splits import SPLITS
 from simclr_med.config.storage import load_config
 from simclr_med.errors import InputError
@@ -41,6 +40,7 @@ def write_report(runs, output, *, title, drawn):
         settings=compare_settings(config, origins),
         curves=learning_curves(folders, origins),
         pictures=view_pictures(folders, origins),
+        versions=versions.installed(),
     )
     output = pathlib.Path(output)
     lines = [line for comparison in comparisons for line in markdown_section(comparison)]
@@ -72,8 +72,8 @@ def _predictions(folder):
         raise InputError(
             f"{folder} has no predictions: run --mode=evaluate --work_dir={folder} first"
         )
-    task = folder / "task.json"
-    other = json.loads(task.read_text(encoding="utf-8"))["other_class"]
+    kinds = {"other_class": (str, type(None))}
+    other = stored.read_json(folder / "task.json", kinds, "put back a copy of it")["other_class"]
     return {path.stem: predictions.read(path, other) for path in found}
 
 

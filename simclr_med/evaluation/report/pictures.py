@@ -1,9 +1,10 @@
 """The report's pictures: learning curves of the runs and of their pretraining, and their views."""
 
-import csv
 import dataclasses
 import io
 import logging
+
+from simclr_med import stored
 
 PRETRAINING_LOSS = (
     "NT-Xent of each step's batch. Pairs from two images of a case are harder than two views "
@@ -69,23 +70,26 @@ def _losses(path):
     """Return the pairs (step, loss) of a log.csv, none where there is no such file."""
     if not path.exists():
         return []
-    with open(path, newline="", encoding="utf-8") as file:
-        return [(int(row["step"]), float(row["loss"])) for row in csv.DictReader(file)]
+    rows = stored.read_log(path, {"step": int, "loss": float}, "delete it: no curve is drawn")
+    return [(row["step"], row["loss"]) for row in rows]
 
 
 def _chart(lines, title):
     """Return the PNG of lines, name to points."""
     # On its first import on a machine it may warn that it gathers the fonts: no news to a user.
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
+    import matplotlib
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 3.2), dpi=110, layout="constrained")
-    axes = figure.subplots()
-    for name, points in lines.items():
-        axes.plot(*zip(*points, strict=True), label=name, linewidth=1.3)
-    axes.set(xlabel="step", ylabel="loss", title=title)
-    axes.legend(frameon=False)
-    axes.grid(alpha=0.25)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
+    with matplotlib.rc_context({"text.parse_math": False}):  # a name may hold $
+        figure = Figure(figsize=(8, 3.2), dpi=110, layout="constrained")
+        axes = figure.subplots()
+        drawn = [
+            axes.plot(*zip(*points, strict=True), linewidth=1.3)[0] for points in lines.values()
+        ]
+        axes.set(xlabel="step", ylabel="loss", title=title)
+        axes.legend(drawn, lines, frameon=False)  # not by label: one that begins with _ is hidden
+        axes.grid(alpha=0.25)
+        figure.savefig(buffer, format="png")
     return buffer.getvalue()

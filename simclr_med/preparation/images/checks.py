@@ -1,9 +1,10 @@
 """Image files as they lie on disk, looked at: which are missing, damaged, the same, or misread.
 
-    seen = files_decoded(pathlib.Path("images"), ["a.jpg", "b.png"], judge_for_training)
+    seen = files_decoded(pathlib.Path("images"), ["a.jpg"], judge_for_training, plain_image)
 
 Each look returns a table with the columns `COLUMNS`, one row an image: sides in pixels are 0 and
-texts "" where unknown. Two images have the same bytes if they have the same sha256 other than "".
+texts "" where unknown. Two images are the same if they have the same sha256 other than "": of their
+pixels where they were decoded, whatever the file, else of their bytes.
 """
 
 import collections
@@ -11,15 +12,15 @@ import concurrent.futures
 import hashlib
 import io
 import os
+import pathlib
 
 import pandas as pd
 from PIL import Image
 
 from simclr_med import files
-from simclr_med.preparation.images.rewriting import plain_image
 
 COLUMNS = ("width", "height", "sha256", "perceptual", "problem", "note")
-UNKNOWN = (0, 0, "", "", "", "")
+UNKNOWN = (0, 0, "", b"", "", "")
 
 
 def not_looked_at(names):
@@ -37,27 +38,27 @@ def files_there(root, names):
     sizes = [_size(path) for path in paths]
     same = collections.Counter(sizes)
     rows = [
-        (0, 0, files.sha256(path) if size and same[size] > 1 else "", "", _absent(size), "")
+        (0, 0, files.sha256(path) if size and same[size] > 1 else "", b"", _absent(size), "")
         for path, size in zip(paths, sizes, strict=True)
     ]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def files_decoded(root, names, judge, *, fingerprint=None, workers=0, progress=None):
+def files_decoded(root, names, judge, shown, *, fingerprint=None, workers=0, progress=None):
     """Return the table of files that were read and decoded.
 
     Args:
       root, names: the folder, and paths below it.
       judge: of `judges`, says what is wrong with a decoded image.
-      fingerprint: a function from a plain Pillow image to the text in the column perceptual, or
-        None.
+      shown: of `rewriting`, makes of it the plain image that training will see.
+      fingerprint: a function from a plain image to the bytes in the column perceptual, or None.
       workers: threads, 0 for one a core.
       progress: called with (what, done, all), or None.
     """
     paths = [os.path.join(root, name) for name in names]
     rows = []
     with concurrent.futures.ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-        for row in pool.map(lambda path: _decoded(path, judge, fingerprint), paths):
+        for row in pool.map(lambda path: _decoded(path, judge, shown, fingerprint), paths):
             rows.append(row)
             if progress:
                 progress("looking at images", len(rows), len(paths))
@@ -76,11 +77,11 @@ def images_rendered(render, names, *, fingerprint=None, progress=None):
     for name in names:
         try:
             pixels = render(name)
-            looks = fingerprint(Image.fromarray(pixels)) if fingerprint else ""
-            digest = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
-            rows.append((pixels.shape[1], pixels.shape[0], digest, looks, "", ""))
+            image = Image.fromarray(pixels)
+            looks = fingerprint(image) if fingerprint else b""
+            rows.append((*image.size, _digest(image), looks, "", ""))
         except ValueError as error:
-            rows.append((0, 0, "", "", str(error), ""))
+            rows.append((0, 0, "", b"", str(error), ""))
         if progress:
             progress("rendering images", len(rows), len(names))
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -94,23 +95,32 @@ def _absent(size):
     return "is missing" if size is None else "" if size else "is an empty file"
 
 
-def _decoded(path, judge, fingerprint):
+def _digest(image):
+    """Return what plain images have in common if, and only if, they show the same pixels."""
+    rgb = image.convert("RGB")
+    return hashlib.sha256(repr(rgb.size).encode() + rgb.tobytes()).hexdigest()
+
+
+def _decoded(path, judge, shown, fingerprint):
     absent = _absent(_size(path))
     if absent:
-        return 0, 0, "", "", absent, ""
-    with open(path, "rb") as file:
-        content = file.read()
-    digest = hashlib.sha256(content).hexdigest()
+        return 0, 0, "", b"", absent, ""
     try:
+        content = pathlib.Path(path).read_bytes()
         with Image.open(io.BytesIO(content)) as image:
             image.load()
             problem, note = judge(image, content, path)
-            looks = ""
-            if fingerprint and not problem:
-                looks = fingerprint(plain_image(image, content))
-            return *image.size, digest, looks, problem, note
+            if problem:
+                return *image.size, "", b"", problem, note
+            plain = shown(image, content)
+            looks = fingerprint(plain) if fingerprint else b""
+            return *image.size, _digest(plain), looks, problem, note
     except Exception as error:  # damaged files raise whatever their format's reader meets
-        # Pillow names its own buffer where it knows no format.
-        named = not isinstance(error, Image.UnidentifiedImageError)
-        reason = (str(error) or type(error).__name__) if named else "is no image that can be read"
-        return 0, 0, digest, "", reason, ""
+        return 0, 0, "", b"", _why(error), ""
+
+
+def _why(error):
+    """Return why an image cannot be read, without its path or Pillow's name of a buffer."""
+    if isinstance(error, Image.UnidentifiedImageError):
+        return "is no image that can be read"
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -1,47 +1,61 @@
-"""Images that look nearly the same: a hash of what each shows, and pairs of hashes nearly equal.
+"""Images that look nearly the same: what each shows, coarsely, and pairs that show nearly the same.
 
-pairs = near_pairs([difference_hash(image) for image in images], distance=12)
+pairs = near_pairs([coarse(image) for image in images], distance=20)
+
+Two images are near where two measures agree. Their difference hashes, 256 bits of whether each
+place is darker than its right, differ in few bits: those are found without comparing all with all.
+And their places differ by few grey levels: that tells copies from what is merely taken alike.
+docs/decisions.md has what was measured.
 """
 
 import numpy as np
 from PIL import Image
 
+ROWS, COLUMNS = 16, 17  # places
+LEVELS = 3  # of 255, that the places of near images differ by at most, in the mean
 BITS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).sum(axis=1)  # set in a byte
 
 
-def difference_hash(image):
-    """Return 256 bits in hexadecimal: whether each of 16 x 16 places is darker than its right.
+def coarse(image):
+    """Return the mean greys of 16 x 17 places of an image, as bytes.
 
     Args:
       image: a Pillow image of 8 bits, such as `rewriting.plain_image` returns.
     """
-    small = image.convert("L").resize((17, 16), Image.Resampling.BOX)
-    values = np.asarray(small, np.int16)
-    return np.packbits(values[:, 1:] > values[:, :-1]).tobytes().hex()
+    return image.convert("L").resize((COLUMNS, ROWS), Image.Resampling.BOX).tobytes()
 
 
-def near_pairs(hashes, distance):
-    """Return pairs (i, j), i < j, sorted, of hashes that differ in `distance` bits or less.
+def near_pairs(looks, distance):
+    """Return pairs (i, j), i < j, sorted, of images that show nearly the same.
 
-    Two such agree in at least one of distance + 1 bands of bits, so that only those that share a
-    band are compared.
+    Two hashes that differ in so few bits agree in at least one of distance + 1 bands of bits, so
+    that only those that share a band are compared.
 
     Args:
-      hashes: as of `difference_hash`; an empty text is near nothing.
-      distance: 0 to 256.
+      looks: bytes as of `coarse`; empty ones are near nothing.
+      distance: bits of 256 that the hashes differ in at most, 0 to 256.
     """
-    rows = np.flatnonzero([bool(text) for text in hashes])
+    rows = np.flatnonzero([bool(look) for look in looks])
     if len(rows) < 2:
         return []
-    joined = b"".join(bytes.fromhex(hashes[i]) for i in rows)
-    packed = np.frombuffer(joined, np.uint8).reshape(len(rows), 32)
+    greys = np.frombuffer(b"".join(looks[i] for i in rows), np.uint8)
+    greys = greys.reshape(len(rows), ROWS, COLUMNS).astype(np.int16)
+    packed = _difference_hashes(greys)
     pairs = set()
     for members in _sharing_a_band(packed, distance + 1):
         for place, i in enumerate(members[:-1]):
             others = members[place + 1 :]
             apart = BITS[packed[others] ^ packed[i]].sum(axis=1)
-            pairs.update((int(i), int(j)) for j in others[apart <= distance])
+            others = others[apart <= distance]
+            levels = np.abs(greys[others] - greys[i]).mean(axis=(1, 2))
+            pairs.update((int(i), int(j)) for j in others[levels <= LEVELS])
     return sorted((int(rows[i]), int(rows[j])) for i, j in (sorted(pair) for pair in pairs))
+
+
+def _difference_hashes(greys):
+    """Return the hashes of greys `[N, 16, 17]`, packed, uint8 `[N, 32]`."""
+    darker = greys[:, :, 1:] > greys[:, :, :-1]
+    return np.packbits(darker.reshape(len(greys), -1), axis=1)
 
 
 def _sharing_a_band(packed, bands):

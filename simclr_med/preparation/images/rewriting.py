@@ -41,9 +41,7 @@ def rewrite(path, shortest_side):
         content = pathlib.Path(path).read_bytes()
         with Image.open(io.BytesIO(content)) as image:
             lossy = image.format in LOSSY
-            turn = UPRIGHT.get(image.getexif().get(EXIF_ORIENTATION))
-            plain = plain_image(image, content)
-        plain = plain if turn is None else plain.transpose(turn)
+            plain = upright_image(image, content)
     except Exception as error:  # damaged files raise whatever their format's reader meets
         raise ValueError(str(error) or type(error).__name__) from None
     if shortest_side and min(plain.size) > shortest_side:
@@ -76,6 +74,13 @@ def png(pixels):
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def upright_image(image, content):
+    """Return what `plain_image` does, turned as the file's EXIF says."""
+    turn = UPRIGHT.get(image.getexif().get(EXIF_ORIENTATION))
+    plain = plain_image(image, content)
+    return plain if turn is None else plain.transpose(turn)
 
 
 def plain_image(image, content):

@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 import pandas as pd
 
-from simclr_med import files, html
+from simclr_med import files, html, stored
 from simclr_med.data import manifest
 from simclr_med.preparation import shards
 from simclr_med.preparation.inspection import counts, labels
@@ -13,6 +13,7 @@ from simclr_med.preparation.inspection.measured import measure, size_summary
 from simclr_med.preparation.inspection.pictures import picture_rows
 
 PROBLEMS_SHOWN = 200
+REMEDY = "delete it, or prepare the data set again"
 
 
 def write_page(folder, output, *, thumbnails=6, seed=0):
@@ -68,11 +69,11 @@ def _paths(found):
 
 
 def _text_of(file):
-    return file.read_text(encoding="utf-8") if file.exists() else ""
+    return stored.read_text(file, REMEDY) if file.exists() else ""
 
 
 def _left_out(file):
     """Return the table of rows that preparation left out, None where there is none."""
     if not file.exists():
         return None
-    return pd.read_csv(file, dtype=str, keep_default_na=False)
+    return pd.DataFrame(stored.read_table(file, {}, REMEDY))

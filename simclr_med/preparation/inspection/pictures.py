@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from PIL import Image, ImageOps
 
+from simclr_med.preparation.images.rewriting import plain_image
 from simclr_med.preparation.inspection.labels import has_label
 from simclr_med.preparation.inspection.measured import UNREADABLE
 from simclr_med.views import places
@@ -68,9 +69,10 @@ def _picture_case(case, rows):
 def _thumbnail(path):
     """Return the image as a small JPEG, None where it cannot be read."""
     try:
-        with Image.open(io.BytesIO(places.read_bytes(path))) as image:
-            small = image.convert("RGB" if image.mode not in ("L", "1") else "L")
-            small = ImageOps.contain(small, (2 * SIDE, SIDE))
+        content = places.read_bytes(path)
+        with Image.open(io.BytesIO(content)) as image:
+            # Without the file's comments, which a JPEG of it would have too.
+            small = ImageOps.contain(plain_image(image, content), (2 * SIDE, SIDE))
     except UNREADABLE:
         return None
     buffer = io.BytesIO()

@@ -5,9 +5,11 @@ import sys
 import pandas as pd
 
 from simclr_med.errors import InputError
-from simclr_med.preparation.csv_table import read_csv
+from simclr_med.preparation.csv_table import TABLE_FLAGS, read_csv
+from simclr_med.preparation.locating import locate, parts_of, without_suffix
 from simclr_med.preparation.source_files import find_file
-from simclr_med.preparation.source_table import FILE, ROW, Records, drop_rows
+from simclr_med.preparation.source_table import FILE, ROW, Records, drop_rows, listed_names
+from simclr_med.tables import whole_numbers
 
 TITLE = "CheXpert (Irvin et al. 2019)"
 LOOKS_FOR = "train.csv (and valid.csv) beside train/patient*/study*/view*.jpg"
@@ -27,7 +29,7 @@ SPLITS = {
 }
 IMAGES = sum(SPLITS["full"].values())
 SHARES = {split: size / IMAGES for split, size in SPLITS["full"].items()}
-VALUES = {"1.0": "1", "0.0": "0", "-1.0": "-1", "1": "1", "0": "0", "-1": "-1", "": ""}
+VALUES = ("1", "0", "-1", "")
 PARTS = r"(?P<patient>patient\d+)/(?P<study>study\d+)/(?P<view>[^/]+)$"
 OPTIONS = {
     "views": {
@@ -45,20 +47,21 @@ OPTIONS = {
         "default": "leave_out",
         "help": "valid.csv, labelled by radiologists: left out, as in the paper, or external",
     },
-}
+} | TABLE_FLAGS
 
 
 def read(folder, options):
     """Return the `Records`; patient and study stand in the path alone."""
     findings = _findings(options["findings"])
-    rows, whole = _rows(folder, options)
-    problems = []
+    problems, notes = [], []
+    rows, whole = _rows(folder, options, notes)
     rows = _sound_rows(rows, findings, problems)
     if options["views"] != "both":
-        rows = rows[rows["Frontal/Lateral"].str.lower() == options["views"]]
-        rows = rows.reset_index(drop=True)
+        kept = rows["Frontal/Lateral"].str.lower() == options["views"]
+        notes.append(f"{int((~kept).sum())} images of other views were left out.")
+        rows = rows[kept].reset_index(drop=True)
     whole = whole and options["views"] == "both" and not problems
-    notes = [
+    notes += [
         "The paper re-splits the official training file into 67,429, 22,240 and 33,745 images "
         "as printed; with 167,429 they fill it, which --splits=full takes for meant.",
         f"Views: {options['views']}. A case is {options['case']}.",
@@ -68,7 +71,7 @@ def read(folder, options):
     return Records(
         name="CheXpert",
         task="multilabel",
-        table=_table(folder, rows, findings, options["case"]),
+        table=_table(rows, findings, options["case"]),
         image_root=folder,
         findings=findings,
         groups=("sex", "view"),
@@ -76,47 +79,61 @@ def read(folder, options):
         unit="images",
         licence="Stanford University School of Medicine CheXpert Dataset Research Use Agreement",
         source=TITLE,
+        labels_from=", ".join(findings),
         notes=notes,
         problems=problems,
     )
 
 
-def _rows(folder, options):
-    """Return the rows with a split of their own or "", and whether train.csv is the whole one."""
+def _rows(folder, options, notes):
+    """Return the rows with `image` and `split`, "" to be drawn; whether train.csv is whole."""
     source = sys.modules[__name__]
     file = find_file(folder, ("train.csv",), source)
-    parts = [read_csv(file, HEADER).assign(split="")]
+    parts = [_part(folder, file, "", options, notes)]
     if options["official_validation"] == "external":
         valid = find_file(file.parent, ("valid.csv",), source)
-        parts.append(read_csv(valid, HEADER).assign(split="external"))
+        parts.append(_part(folder, valid, "external", options, notes))
     return pd.concat(parts, ignore_index=True), len(parts[0]) == IMAGES
+
+
+def _part(folder, file, split, options, notes):
+    rows = read_csv(file, HEADER, options, notes)
+    rows["Path"] = ["/".join(parts_of(path)) for path in rows["Path"]]
+    return rows.assign(split=split, image=locate(folder, _paths(folder, rows["Path"]), notes))
+
+
+def _paths(folder, paths):
+    """Return paths without their first part, the set's folder, unless it lies in `folder`."""
+    first = paths.str.partition("/")[0]
+    inside = {name: (folder / name).is_dir() for name in pd.unique(first)}
+    return paths.where(first.map(inside), paths.str.partition("/")[2])
 
 
 def _sound_rows(rows, findings, problems):
     bad = rows["Path"].str.extract(PARTS)["patient"].isna()
     rows = drop_rows(rows, bad, "Path", "has no patient and study", problems)
     for name in findings:
-        bad = ~rows[name].isin(VALUES)
+        bad = ~whole_numbers(rows[name]).isin(VALUES)
         rows = drop_rows(rows, bad, name, "is not 1.0, 0.0, -1.0 or empty", problems)
     bad = ~rows["Frontal/Lateral"].isin(("Frontal", "Lateral"))
     return drop_rows(rows, bad, "Frontal/Lateral", "is not one of them", problems)
 
 
-def _table(folder, rows, findings, case):
+def _table(rows, findings, case):
     place = rows["Path"].str.extract(PARTS)
     # The official validation counts its patients anew from 64541 on, so that ids do not meet.
     case_id = place["patient"] + "_" + place["study"]
     if case == "image":
-        case_id += "_" + place["view"].str.rpartition(".")[0]
+        case_id += "_" + without_suffix(place["view"])
     return pd.DataFrame(
         {
-            "image": _paths(folder, rows["Path"]),
+            "image": rows["image"],
             "case_id": case_id,
             "patient_id": place["patient"],
             "split": rows["split"],
-            **{name: rows[name].map(VALUES) for name in findings},
-            "sex": rows["Sex"].replace("Unknown", ""),
-            "age": rows["Age"],
+            **{name: whole_numbers(rows[name]) for name in findings},
+            "sex": rows["Sex"],
+            "age": whole_numbers(rows["Age"]),
             "view": (rows["Frontal/Lateral"] + " " + rows["AP/PA"]).str.strip(),
             FILE: rows[FILE],
             ROW: rows[ROW],
@@ -127,15 +144,8 @@ def _table(folder, rows, findings, case):
 def _findings(text):
     if text in ("paper", "all"):
         return PAPER if text == "paper" else FINDINGS
-    names = tuple(name.strip() for name in text.split(","))
+    names = listed_names("findings", text)
     wrong = [name for name in names if name not in FINDINGS]
     if wrong:
         raise InputError(f"--findings={text}: {wrong[0]!r} is not one of {', '.join(FINDINGS)}")
     return names
-
-
-def _paths(folder, paths):
-    """Return paths below `folder`; their first part is its name, or a batch's folder in it."""
-    first = paths.str.partition("/")[0]
-    inside = {name: (folder / name).is_dir() for name in pd.unique(first)}
-    return paths.where(first.map(inside), paths.str.partition("/")[2])

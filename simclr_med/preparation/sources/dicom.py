@@ -11,8 +11,16 @@ import pandas as pd
 from simclr_med.data.problems import Problem
 from simclr_med.errors import InputError
 from simclr_med.preparation import dicom
-from simclr_med.preparation.source_files import not_found
-from simclr_med.preparation.source_table import FILE, ROW, Records, blank_unknown
+from simclr_med.preparation.source_files import not_found, walk
+from simclr_med.preparation.source_table import (
+    FILE,
+    ROW,
+    UNKNOWN_FLAG,
+    Records,
+    listed_names,
+    unknown_words,
+)
+from simclr_med.tables import blank_unknown
 
 TITLE = "A tree of DICOM files"
 LOOKS_FOR = "DICOM files (.dcm, .dicom or without a suffix), single images"
@@ -28,7 +36,7 @@ OPTIONS = {
         "default": "",
         "help": "of CR, DX, XC, ES, DMS ...: those to keep, commas between; none: all",
     },
-}
+} | UNKNOWN_FLAG
 TAGS = ("PatientID", "StudyInstanceUID", "SOPInstanceUID", "ViewPosition", "Modality",
         "BurnedInAnnotation")  # fmt: skip
 UID = re.compile(r"[0-9]+(\.[0-9]+)*")
@@ -44,14 +52,15 @@ def read(folder, options):
             "--plain_ids to keep them"
         )
     ids = _Ids(options["salt"])
-    wanted = {name for name in options["modality"].split(",") if name}
+    wanted = set(listed_names("modality", options["modality"]))
     tree = _Tree(folder, ids, wanted)
     if not tree.rows and not tree.problems:
         raise not_found(folder, sys.modules[__name__])
     columns = ["image", "case_id", "patient_id", "view", "modality", FILE, ROW]
     table = pd.DataFrame(tree.rows, columns=columns)
     # Before they are hashed: after it no one sees that an id only says that it is unknown.
-    table["patient_id"] = blank_unknown(table["patient_id"].astype(str)).map(ids.code)
+    known = blank_unknown(table["patient_id"].astype(str), unknown_words(options))
+    table["patient_id"] = known.map(ids.code)
     return Records(
         name="dicom" if ids.salt else pathlib.Path(folder).name,
         task="multiclass",
@@ -109,7 +118,10 @@ class _Tree:
         self.rows, self.place, self.problems = [], {}, []
         self.other = self.unwanted = self.burned_in = 0
         dicom.library()
-        for path in sorted(file for file in folder.rglob("*") if file.is_file()):
+        tree = walk(folder)
+        for inside in tree.broken:
+            self._refuse("file", folder / inside, "is a link that leads nowhere, or back")
+        for path in sorted(folder / inside for inside in tree.files):
             if path.suffix.lower() not in SUFFIXES or not _is_dicom(path):
                 self.other += 1
                 continue

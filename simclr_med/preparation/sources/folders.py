@@ -1,5 +1,6 @@
 """A folder of images: in folders of classes, in folders of splits and classes, or in none."""
 
+import collections
 import os
 import re
 import sys
@@ -8,8 +9,16 @@ import pandas as pd
 
 from simclr_med.data.problems import Problem
 from simclr_med.errors import InputError
-from simclr_med.preparation.source_files import image_files, not_found
-from simclr_med.preparation.source_table import FILE, ROW, Records, split_name
+from simclr_med.preparation.source_files import Tree, not_found, walk
+from simclr_med.preparation.source_table import (
+    FILE,
+    ROW,
+    UNKNOWN_FLAG,
+    Records,
+    split_name,
+    unknown_words,
+)
+from simclr_med.tables import is_unknown
 
 TITLE = "A folder of images of one's own"
 LOOKS_FOR = "images in CLASS/, in SPLIT/CLASS/, or directly in the folder (without labels)"
@@ -20,28 +29,33 @@ OPTIONS = {
         "help": "regular expression, searched in each path below --input, whose groups `case` and "
         "`patient` name them: '(?P<patient>[^/]+)_[^/]*$'; none: each image is a case",
     }
-}
+} | UNKNOWN_FLAG
 
 
 def read(folder, options):
     """Return the `Records`: folders are splits and classes; what is no image is counted."""
-    found = image_files(folder) if folder.is_dir() else []
-    if not found:
+    tree = walk(folder) if folder.is_dir() else Tree([], [])
+    found = tree.images()
+    if not found and not tree.broken:
         raise not_found(folder, sys.modules[__name__])
     pattern = _compiled(options["path_pattern"])
-    rows, problems = [], []
+    words = unknown_words(options)
+    rows, problems, blanked = [], tree.problems(folder), collections.Counter()
     for path in found:
         match = pattern.search(path) if pattern else None
         if pattern and not match:
             reason = f"does not match --path_pattern={options['path_pattern']}"
             problems.append(Problem(str(folder), None, "image", path, reason))
         else:
-            names = match.groupdict() if match else {}
-            rows.append(_row(path, names) | {FILE: str(folder), ROW: 0})
+            row = _row(path, match.groupdict() if match else {}, words, blanked)
+            rows.append(row | {FILE: str(folder), ROW: 0})
     columns = ("image", "case_id", "patient_id", "split", "labels", FILE, ROW)
     table = pd.DataFrame(rows, columns=columns)
-    other = sum(len(files) for _, _, files in os.walk(folder)) - len(found)
-    notes = [f"{other} files are no images and were passed over."] if other else []
+    notes = [f"{n} images: {what} is unknown." for what, n in blanked.items()]
+    others = collections.Counter(os.path.splitext(path)[1] for path in set(tree.files) - set(found))
+    if others:
+        kinds = ", ".join(f"{suffix or 'no suffix'} {n}" for suffix, n in others.most_common())
+        notes.append(f"{others.total()} files are no images and were passed over: {kinds}.")
     if "patient" not in (pattern.groupindex if pattern else ()):
         notes.append("Patients are not known: a case stands in for one.")
     return Records(
@@ -54,23 +68,30 @@ def read(folder, options):
     )
 
 
-def _row(path, names):
+def _row(path, names, words, blanked):
     """Return what a path says of its image.
 
     Args:
       path: SPLIT/CLASS/..., CLASS/... or less, relative to the folder.
       names: what a pattern found for "case" and "patient".
+      words: that mean unknown, see `tables.is_unknown`.
+      blanked: a counter of what they stood for.
     """
     *parents, _ = path.split("/")
     split = split_name(parents[0]) if parents else None
     parents = parents[1:] if split else parents
     label = parents[0] if parents and split != "unlabelled" else ""
+    found = {"label": label.replace("|", "/")} | {what: name or "" for what, name in names.items()}
+    for what, name in found.items():
+        if name and is_unknown(name, words):
+            found[what] = ""
+            blanked[f"{what} {name!r}"] += 1
     return {
         "image": path,
-        "case_id": names.get("case") or names.get("patient") or path,
-        "patient_id": names.get("patient") or "",
+        "case_id": found.get("case", found.get("patient", "")) or path,
+        "patient_id": found.get("patient", ""),
         "split": split or "",
-        "labels": label.replace("|", "/"),
+        "labels": found["label"],
     }
 
 

@@ -4,30 +4,33 @@ import sys
 
 import pandas as pd
 
-from simclr_med.preparation.csv_table import read_csv
-from simclr_med.preparation.source_files import find_file, locate
-from simclr_med.preparation.source_table import FILE, ROW, Records, blank_unknown, whole_numbers
+from simclr_med.preparation.csv_table import TABLE_FLAGS, read_csv
+from simclr_med.preparation.locating import jpegs, locate
+from simclr_med.preparation.source_files import find_file
+from simclr_med.preparation.source_table import FILE, ROW, Records, case_names
+from simclr_med.tables import whole_numbers
 
 TITLE = "HAM10000 (Tschandl et al. 2018)"
 LOOKS_FOR = "HAM10000_metadata.csv beside folders of <image_id>.jpg"
 WHERE = "Harvard Dataverse, doi:10.7910/DVN/DBW86T"
-OPTIONS = {}
+OPTIONS = TABLE_FLAGS
 
 
 def read(folder, options):
     """Return the `Records`: a case is a lesion; the set names no patients."""
     file = find_file(folder, ("HAM10000_metadata.csv", "HAM10000_metadata"), sys.modules[__name__])
-    rows = read_csv(file, ("lesion_id", "image_id", "dx", "age", "sex", "localization"))
+    wanted, notes = ("lesion_id", "image_id", "dx", "age", "sex", "localization"), []
+    rows = read_csv(file, wanted, options, notes)
     table = pd.DataFrame(
         {
-            "image": locate(folder, rows["image_id"] + ".jpg"),
-            "case_id": rows["lesion_id"],
+            "image": locate(folder, jpegs(rows["image_id"]), notes),
+            "case_id": case_names(notes, rows["image_id"], rows["lesion_id"]),
             "patient_id": "",
             "split": "",
             "labels": rows["dx"],
-            "sex": blank_unknown(rows["sex"]),
-            "age": whole_numbers(blank_unknown(rows["age"])),
-            "localization": blank_unknown(rows["localization"]),
+            "sex": rows["sex"],
+            "age": whole_numbers(rows["age"]),
+            "localization": rows["localization"],
             FILE: rows[FILE],
             ROW: rows[ROW],
         }
@@ -40,8 +43,10 @@ def read(folder, options):
         groups=("sex",),
         licence="CC BY-NC 4.0",
         source=TITLE,
+        labels_from="dx",
         notes=[
             "The set names no patients: a lesion stands in for one, and two lesions of one patient "
-            "may lie in different splits."
+            "may lie in different splits.",
+            *notes,
         ],
     )

@@ -4,9 +4,11 @@ import sys
 
 import pandas as pd
 
-from simclr_med.preparation.csv_table import read_csv
-from simclr_med.preparation.source_files import find_file, locate
-from simclr_med.preparation.source_table import FILE, ROW, Records, blank_unknown, whole_numbers
+from simclr_med.preparation.csv_table import TABLE_FLAGS, read_csv
+from simclr_med.preparation.locating import jpegs, locate
+from simclr_med.preparation.source_files import find_file
+from simclr_med.preparation.source_table import FILE, ROW, Records
+from simclr_med.tables import whole_numbers
 
 TITLE = "ISIC 2020 (Rotemberg et al. 2021)"
 LOOKS_FOR = "train.csv (or ISIC_2020_train.csv) beside a folder of <image_name>.jpg"
@@ -18,7 +20,7 @@ OPTIONS = {
         "default": "benign_malignant",
         "help": "the column of labels; most diagnoses are unknown",
     }
-}
+} | TABLE_FLAGS
 
 
 def read(folder, options):
@@ -27,34 +29,34 @@ def read(folder, options):
     names += tuple(f"{name}.gz" for name in names)
     file = find_file(folder, names, sys.modules[__name__])
     wanted = ("image_name", "patient_id", "sex", "age_approx", SITE, "diagnosis")
-    rows = read_csv(file, (*wanted, "benign_malignant", "target"))
-    labels = rows[options["labels"]]
-    if options["labels"] != "benign_malignant":
-        labels = blank_unknown(labels)
+    notes = []
+    rows = read_csv(file, (*wanted, "benign_malignant", "target"), options, notes)
+    if options["labels"] == "diagnosis":
+        notes.append("Images whose diagnosis is unknown are unlabelled.")
     return Records(
         name="ISIC 2020",
         task="multiclass",
-        table=_table(folder, rows, labels),
+        table=_table(folder, rows, options["labels"], notes),
         image_root=folder,
         groups=("sex",),
         licence="CC BY-NC 4.0",
         source=TITLE,
-        notes=["Images whose diagnosis is unknown are unlabelled where diagnoses are the labels."]
-        * (options["labels"] == "diagnosis"),
+        labels_from=options["labels"],
+        notes=notes,
     )
 
 
-def _table(folder, rows, labels):
+def _table(folder, rows, labels, notes):
     return pd.DataFrame(
         {
-            "image": locate(folder, rows["image_name"] + ".jpg"),
+            "image": locate(folder, jpegs(rows["image_name"]), notes),
             "case_id": rows["image_name"],
             "patient_id": rows["patient_id"],
             "split": "",
-            "labels": labels,
-            "sex": blank_unknown(rows["sex"]),
-            "age": whole_numbers(blank_unknown(rows["age_approx"])),
-            "site": blank_unknown(rows[SITE]),
+            "labels": rows[labels],
+            "sex": rows["sex"],
+            "age": whole_numbers(rows["age_approx"]),
+            "site": rows[SITE],
             FILE: rows[FILE],
             ROW: rows[ROW],
         }

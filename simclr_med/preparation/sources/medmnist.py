@@ -1,6 +1,7 @@
 """MedMNIST+: small images of many kinds, in one file of arrays."""
 
 import zipfile
+import zlib
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ LOOKS_FOR = "an .npz file such as dermamnist_224.npz, or a folder that holds jus
 WHERE = "Zenodo, doi:10.5281/zenodo.10519652"
 OPTIONS = {}
 
+MOST_CLASSES = 10_000  # no set has as many
 PARTS = {"train": "train", "val": "validation", "test": "test"}
 CLASSES = {
     "dermamnist": (
@@ -35,7 +37,8 @@ def read(folder, options):
     parts = _arrays(file)
     width = next(iter(parts.values()))[1].shape[1]
     found = CLASSES.get(file.name.split(".")[0].split("_")[0], ())
-    number = width if width > 1 else 1 + int(max(labels.max() for _, labels in parts.values()))
+    largest = max(labels.max(initial=0) for _, labels in parts.values())
+    number = width if width > 1 else 1 + int(largest)
     classes = found if len(found) >= number else [f"class {i}" for i in range(number)]
 
     def render(image):
@@ -47,6 +50,7 @@ def read(folder, options):
         name=file.stem,
         task="multilabel" if width > 1 else "multiclass",
         table=_table(parts, classes).assign(patient_id="", **{FILE: str(file), ROW: 0}),
+        classes=() if width > 1 else tuple(classes),
         image_root=file.parent,
         findings=tuple(classes) if width > 1 else (),
         licence="CC BY 4.0 (DermaMNIST: CC BY-NC 4.0)",
@@ -90,14 +94,15 @@ def _arrays(file):
     try:
         with np.load(file, allow_pickle=False) as content:
             arrays = {name: content[name] for name in content.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise InputError(f"{file}: is not a file of plain NumPy arrays: {error}") from None
     parts = {}
     for name in PARTS:
         if f"{name}_images" not in arrays and f"{name}_labels" not in arrays:
             continue
         images, labels = arrays.get(f"{name}_images"), arrays.get(f"{name}_labels")
-        if images is None or labels is None or len(images) != len(labels):
+        sizes = [array.shape[:1] for array in (images, labels) if array is not None]
+        if len(sizes) < 2 or sizes[0] != sizes[1] or not sizes[0]:
             raise InputError(f"{file}: {name}_images and {name}_labels are not of one length")
         if images.dtype != np.uint8 or not (
             images.ndim == 3 or images.ndim == 4 and images.shape[-1] == 3
@@ -106,12 +111,21 @@ def _arrays(file):
                 f"{file}: {name}_images is {images.dtype} {list(images.shape)}; expected uint8 "
                 "[N, H, W] or [N, H, W, 3]"
             )
-        if labels.ndim != 2 or not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
+        whole = np.issubdtype(labels.dtype, np.integer) and labels.min(initial=0) >= 0
+        if (
+            labels.ndim != 2
+            or not labels.shape[1]
+            or not whole
+            or labels.max(initial=0) >= MOST_CLASSES
+        ):
             raise InputError(
                 f"{file}: {name}_labels is {labels.dtype} {list(labels.shape)}; expected whole "
-                "numbers from 0, [N, 1] or [N, findings]"
+                f"numbers from 0 to {MOST_CLASSES - 1}, [N, 1] or [N, findings]"
             )
         parts[name] = images, labels
+    widths = {name: labels.shape[1] for name, (_, labels) in parts.items()}
+    if len(set(widths.values())) > 1:
+        raise InputError(f"{file}: its labels are of different widths: {widths}")
     if not parts:
         raise InputError(f"{file}: holds {', '.join(arrays)}; expected train_images and the like")
     return parts

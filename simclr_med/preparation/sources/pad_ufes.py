@@ -4,14 +4,16 @@ import sys
 
 import pandas as pd
 
-from simclr_med.preparation.csv_table import read_csv
-from simclr_med.preparation.source_files import find_file, locate
-from simclr_med.preparation.source_table import FILE, ROW, Records, blank_unknown, whole_numbers
+from simclr_med.preparation.csv_table import TABLE_FLAGS, read_csv
+from simclr_med.preparation.locating import locate
+from simclr_med.preparation.source_files import find_file
+from simclr_med.preparation.source_table import FILE, ROW, Records, case_names
+from simclr_med.tables import whole_numbers
 
 TITLE = "PAD-UFES-20 (Pacheco et al. 2020)"
 LOOKS_FOR = "metadata.csv beside folders of the images that its column img_id names"
 WHERE = "Mendeley Data, doi:10.17632/zr7vgbcyr2"
-OPTIONS = {}
+OPTIONS = TABLE_FLAGS
 
 
 def read(folder, options):
@@ -21,19 +23,20 @@ def read(folder, options):
     """
     names = ("metadata.csv", "PAD-UFES-20_metadata.csv")
     file = find_file(folder, names, sys.modules[__name__])
-    rows = read_csv(file, ("patient_id", "lesion_id", "fitspatrick", "diagnostic", "img_id"))
+    wanted, notes = ("patient_id", "lesion_id", "fitspatrick", "diagnostic", "img_id"), []
+    rows = read_csv(file, wanted, options, notes)
     table = pd.DataFrame(
         {
-            "image": locate(folder, rows["img_id"]),
-            "case_id": rows["patient_id"] + "_" + rows["lesion_id"],
+            "image": locate(folder, rows["img_id"], notes),
+            "case_id": case_names(notes, rows["img_id"], rows["patient_id"], rows["lesion_id"]),
             "patient_id": rows["patient_id"],
             "split": "",
             "labels": rows["diagnostic"],
-            "skin_type": whole_numbers(blank_unknown(rows["fitspatrick"])),
+            "skin_type": whole_numbers(rows["fitspatrick"]),
         }
     )
     for name in ("gender", "age", "region", "biopsed"):
-        table[name] = blank_unknown(rows[name]) if name in rows else ""
+        table[name] = rows.get(name, "")
     return Records(
         name="PAD-UFES-20",
         task="multiclass",
@@ -42,5 +45,9 @@ def read(folder, options):
         groups=("skin_type",),
         licence="CC BY 4.0",
         source=TITLE,
-        notes=["Skin type is Fitzpatrick's, 1 to 6, as the set's column fitspatrick gives it."],
+        labels_from="diagnostic",
+        notes=[
+            "Skin type is Fitzpatrick's, 1 to 6, as the set's column fitspatrick gives it.",
+            *notes,
+        ],
     )

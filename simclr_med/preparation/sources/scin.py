@@ -8,18 +8,24 @@ import sys
 import pandas as pd
 
 from simclr_med.data.problems import DataError, Problem
-from simclr_med.preparation.csv_table import read_csv
-from simclr_med.preparation.source_files import find_file, locate
-from simclr_med.preparation.source_table import FILE, ROW, Records
+from simclr_med.preparation.csv_table import TABLE_FLAGS, read_csv
+from simclr_med.preparation.locating import locate
+from simclr_med.preparation.source_files import find_file
+from simclr_med.preparation.source_table import FILE, ROW, Records, say_lost
+from simclr_med.tables import whole_numbers
 
 TITLE = "SCIN, the Skin Condition Image Network (Ward et al. 2024)"
 LOOKS_FOR = "scin_cases.csv and scin_labels.csv beside images/"
 WHERE = "the bucket dx-scin-public-data, see the repository google-research-datasets/scin"
-OPTIONS = {}
+OPTIONS = TABLE_FLAGS
 
 IMAGES = ("image_1_path", "image_2_path", "image_3_path")
 WEIGHTED = "weighted_skin_condition_label"
 DERMATOLOGISTS = tuple(f"dermatologist_fitzpatrick_skin_type_label_{i}" for i in (1, 2, 3))
+KEY = "(key)"
+COLUMNS = (
+    "image", "case_id", "patient_id", "split", "labels", "skin_type", "age_group", "sex", FILE, ROW,
+)  # fmt: skip
 # The names of skin groups are those of Liu et al. 2020, which the paper's figure B.7 uses.
 SKIN = {1: "white", 2: "white", 3: "beige", 4: "brown", 5: "dark brown", 6: "dark brown"}
 TIE = 1e-6
@@ -27,12 +33,14 @@ TIE = 1e-6
 
 def read(folder, options):
     """Return the `Records`: a case has up to three images, and the diagnoses of most weight."""
-    cases, labels = _tables(folder)
-    problems = []
-    table = pd.DataFrame(list(_rows(cases, labels, problems)))
+    problems, notes = [], []
+    cases, labels = _tables(folder, options, notes)
+    table = pd.DataFrame(list(_rows(cases, labels, problems)), columns=COLUMNS)
     repeated = table["image"].duplicated()
+    what = "images named a second time were left out"
+    say_lost(notes, int(repeated.sum()), len(table), what)
     table = table[~repeated].reset_index(drop=True)
-    table["image"] = locate(folder, table["image"].str.removeprefix("dataset/"))
+    table["image"] = locate(folder, table["image"].str.removeprefix("dataset/"), notes)
     return Records(
         name="SCIN",
         task="multiclass",
@@ -41,38 +49,46 @@ def read(folder, options):
         groups=("skin_type",),
         licence="SCIN Data Use License",
         source=TITLE,
+        labels_from=WEIGHTED,
         notes=[
             "A case's primary diagnoses are the conditions that share the largest weight of "
             f"{WEIGHTED}; a case without one is unlabelled.",
             "skin_type is the median of the dermatologists' Fitzpatrick labels, else the "
             "self-report: I-II white, III beige, IV brown, V-VI dark brown (Liu et al. 2020).",
-            "The set names no patients: a case stands in for one. "
-            f"{int(repeated.sum())} images named a second time were left out.",
+            "The set names no patients: a case stands in for one.",
+            *notes,
         ],
         problems=problems,
     )
 
 
-def _tables(folder):
-    """Return the tables of cases and of labels, a row a case."""
+def _tables(folder, options, notes):
+    """Return the tables of cases and of labels, a row a case, with the KEY that joins them."""
     source = sys.modules[__name__]
     file = find_file(folder, ("scin_cases.csv",), source)
-    cases = read_csv(file, ("case_id", "fitzpatrick_skin_type", *IMAGES))
-    labels = read_csv(find_file(folder, ("scin_labels.csv",), source), ("case_id", WEIGHTED))
+    cases = read_csv(file, ("case_id", "fitzpatrick_skin_type", *IMAGES), options, notes)
+    file = find_file(folder, ("scin_labels.csv",), source)
+    labels = read_csv(file, ("case_id", WEIGHTED), options, notes)
     for table in (cases, labels):
-        twice = table["case_id"].duplicated()
+        table[KEY] = whole_numbers(table["case_id"])
+        twice = table[KEY].duplicated() & (table[KEY] != "")
         if twice.any():
             row = table[twice].iloc[0]
             reason = "stands in an earlier row already"
             raise DataError([Problem(row[FILE], row[ROW], "case_id", row["case_id"], reason)])
+    unused = ~labels[KEY].isin(cases[KEY]) | (labels[KEY] == "")
+    without = ~cases[KEY].isin(labels[KEY])
+    say_lost(notes, int(unused.sum()), len(labels), f"rows of {file.name} are of no case")
+    if without.any():
+        notes.append(f"{without.sum()} cases have no row in {file.name}: unlabelled.")
     return cases, labels
 
 
 def _rows(cases, labels, problems):
     """Yield a row of `Records.table` for each image; what is wrong goes to `problems`."""
-    by_case = {row["case_id"]: row for row in labels.to_dict("records")}
+    by_case = {row[KEY]: row for row in labels.to_dict("records") if row[KEY]}
     for case in cases.to_dict("records"):
-        label = by_case.get(case["case_id"], {})
+        label = by_case.get(case[KEY], {})
         try:
             primary = primary_diagnoses(label.get(WEIGHTED, ""))
         except ValueError as error:
@@ -86,7 +102,7 @@ def _rows(cases, labels, problems):
         for image in images:
             yield {
                 "image": image,
-                "case_id": case["case_id"],
+                "case_id": case["case_id"] or image,  # unknown: a case of its own
                 "patient_id": "",
                 "split": "",
                 "labels": "|".join(primary),

@@ -1,4 +1,4 @@
-"""What differs between Keras 2.15 and Keras 3, or has no public name: reached from here alone."""
+"""Keras 2.15 and TensorFlow Addons: the names that keras3.py defines for Keras 3."""
 
 import contextlib
 import warnings
@@ -6,7 +6,8 @@ import warnings
 import keras
 import tensorflow as tf
 from tensorflow.python.ops.resource_variable_ops import UninitializedVariable
-from tensorflow.python.util import _pywrap_util_port
+
+BatchNormalization = keras.layers.BatchNormalization
 
 
 @contextlib.contextmanager
@@ -78,6 +79,13 @@ def lamb(learning_rate, beta_1, weight_decay, excluded):
     return LAMB(
         learning_rate, beta_1, weight_decay=weight_decay, exclude_from_weight_decay=excluded
     )
+
+
+def adamw(learning_rate, beta_1, weight_decay, excluded):
+    """Return Keras's Adam with decoupled decay; the arguments are `lamb`'s."""
+    made = keras.optimizers.AdamW(learning_rate, weight_decay, beta_1=beta_1, jit_compile=False)
+    made.exclude_from_weight_decay(var_names=excluded)
+    return made
 
 
 def _is_legacy(optimizer):
@@ -156,9 +164,9 @@ def loss_scale(optimizer):
 # Layers
 
 
-def onednn_is_on():
-    """Return whether this process's TensorFlow computes with oneDNN."""
-    return _pywrap_util_port.IsMklEnabled()
+def path(variable):
+    """Return a weight's name with its layer's, such as "stem_conv/kernel"."""
+    return variable.name.split(":")[0]
 
 
 class AsynchronousCallback(keras.callbacks.Callback):
@@ -171,23 +179,6 @@ class AsynchronousCallback(keras.callbacks.Callback):
     def __init__(self):
         super().__init__()
         self._supports_tf_logs = True
-
-
-def layers_within(model):
-    """Return a model or layer and every layer within it, at any depth."""
-    return model._flatten_layers()
-
-
-def random_seed(layer):
-    """Draw a seed, int32 `[2]`, from the generator of a KerasCV layer, which moves on."""
-    return layer._random_generator.make_seeds(1)[:, 0]
-
-
-def draw_from(layer, generator):
-    """Make a KerasCV layer, and those within it, draw from `generator`."""
-    for part in layers_within(layer):
-        if hasattr(part, "_random_generator"):
-            part._random_generator = generator
 
 
 def unallocated_variable(create, **settings):

@@ -1,0 +1,60 @@
+"""What differs between Keras 2.15 and Keras 3, or has no public name: reached from here alone.
+
+keras2.py and keras3.py define the same names, each for its own Keras; common.py what both share.
+"""
+
+import keras
+
+from simclr_med.compat.common import (
+    draw_from,
+    layers_within,
+    onednn_is_on,
+    random_seed,
+)
+
+if keras.__version__.startswith("2."):
+    from simclr_med.compat import keras2 as _stack
+else:
+    from simclr_med.compat import keras3 as _stack
+
+AsynchronousCallback = _stack.AsynchronousCallback
+BatchNormalization = _stack.BatchNormalization
+SlotOptimizer = _stack.SlotOptimizer
+adamw = _stack.adamw
+apply_sums = _stack.apply_sums
+build_optimizer = _stack.build_optimizer
+inner = _stack.inner
+lamb = _stack.lamb
+learning_rate = _stack.learning_rate
+loss_scale = _stack.loss_scale
+loss_scaling = _stack.loss_scaling
+optimizer_variables = _stack.optimizer_variables
+path = _stack.path
+precision = _stack.precision
+scaled = _stack.scaled
+unallocated_variable = _stack.unallocated_variable
+unscaled = _stack.unscaled
+
+__all__ = [
+    "AsynchronousCallback",
+    "BatchNormalization",
+    "SlotOptimizer",
+    "adamw",
+    "apply_sums",
+    "build_optimizer",
+    "draw_from",
+    "inner",
+    "lamb",
+    "layers_within",
+    "learning_rate",
+    "loss_scale",
+    "loss_scaling",
+    "onednn_is_on",
+    "optimizer_variables",
+    "path",
+    "precision",
+    "random_seed",
+    "scaled",
+    "unallocated_variable",
+    "unscaled",
+]
