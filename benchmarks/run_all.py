@@ -30,6 +30,7 @@ BENCHMARKS = {
     "peers_run": ("peers", "--parts=run"),
     "peers_pipeline": ("peers", "--parts=pipeline"),
     "input_pipeline": ("input_pipeline",),
+    "linear_probe": ("linear_probe",),
     "precision": ("precision",),
     "loop": ("loop",),
     "startup": ("startup",),

@@ -30,6 +30,19 @@ class RunError(RuntimeError):
     """A run that cannot go on though its input was sound, such as a loss that is not finite."""
 
 
+class DivergedError(RunError):
+    """A loss or gradient that is not finite.
+
+    Args:
+      message: for a person.
+      step: at which it was seen.
+    """
+
+    def __init__(self, message, step):
+        super().__init__(message)
+        self.step = step
+
+
 class LostError(RunError):
     """Another machine is gone; the same command goes on."""
 

@@ -32,9 +32,15 @@ def _templates():
         lstrip_blocks=True,
     )
     environment.filters["data_uri"] = _data_uri
+    environment.filters["figure_title"] = _figure_title
     return environment
 
 
 def _data_uri(content, mime_type):
     """Return bytes as an address that holds them, so that a page needs no other file."""
     return f"data:{mime_type};base64,{base64.b64encode(content).decode()}"
+
+
+def _figure_title(drawing):
+    """Return the accessible name of an inline SVG, to stand above it too."""
+    return drawing.partition("<title>")[2].partition("</title>")[0]

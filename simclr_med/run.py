@@ -93,6 +93,8 @@ def compute(config):
         from simclr_med.training import pretrain as module
     elif config.mode in HEADS:
         from simclr_med.training import finetune as module
+    elif config.mode == "sweep":
+        from simclr_med.training import sweep as module
     elif config.mode == "evaluate":
         return evaluate(config)
     else:
@@ -111,12 +113,13 @@ def evaluate(config):
 
     former_results(config.work_dir)  # a damaged file is told before the work
     made = predict_splits(config)
+    print(f"{pathlib.Path(config.work_dir).name}: weights of {made.weights}")
     results = write_evaluation(
         config.work_dir,
         made.splits,
         config.evaluate,
         config.seed,
-        made.data_sha256,
+        made.origin,
         made.learnt_from,
     )
     for split, result in results.items():
@@ -124,20 +127,20 @@ def evaluate(config):
 
 
 def _report(config):
-    from simclr_med.evaluation import report
+    from simclr_med.evaluation import report, runs
     from simclr_med.evaluation.bootstrap import settings_of
 
-    runs = []
-    for text in config.report.runs:
-        name, _, path = text.rpartition("=")
-        runs.append((name or pathlib.Path(path).name, path))
-    page = report.write_report(
-        runs,
-        pathlib.Path(config.work_dir) / "report.html",
-        title=config.report.title,
-        drawn=settings_of(config.evaluate, config.seed),
+    chosen = config.report
+    options = report.Options(
+        title=chosen.title,
+        settings=settings_of(config.evaluate, config.seed),
+        baseline=chosen.baseline,
+        formats=chosen.format,
+        errors_shown=chosen.errors_shown,
+        margin=chosen.margin or None,
     )
-    print(f"report: {page}")
+    for path in report.write_report(runs.named(chosen.runs), config.work_dir, options):
+        print(f"report: {path}")
 
 
 def _quiet():

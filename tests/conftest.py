@@ -31,6 +31,15 @@ def plain_cpu():
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """Features are kept nowhere that outlives the tests; Matplotlib's fonts stay where they are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MPLCONFIGDIR", str(pathlib.Path.home() / ".cache" / "matplotlib"))
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="module")
 def short_encoders():
     """The ResNets that most tests train, in this process, with every kind of block and few of them.

@@ -69,7 +69,7 @@ def test_the_picture_shows_the_imports():
     code = "from tools import draw_packages as draw; print(draw.mermaid(draw.imports()))"
     picture = on(sys.executable, "-c", code)
     assert picture.stdout.strip() in (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    assert "training --> data" in picture.stdout, picture.stderr
+    assert "evaluation --> data" in picture.stdout, picture.stderr
 
 
 def test_the_table_of_rooms_has_every_part_of_the_package():

@@ -146,10 +146,10 @@ def head(options, work, arm, fraction, percent):
 
 
 def tables(page):
-    """Return the tables of a report, as text: a split each, an arm a row."""
+    """Return the tables of a report, as text."""
     lines = page.with_suffix(".md").read_text(encoding="utf-8").splitlines()
-    shown = [line for line in lines if line.startswith(("#", "|")) and not line.startswith("|--")]
-    return "\n".join(line.replace("## ", "\n") for line in shown)
+    shown = [line for line in lines if line.startswith(("**", "|")) and not line.startswith("|--")]
+    return "\n".join(line.replace("**", "\n", 1).rstrip("*") for line in shown)
 
 
 def main(options):

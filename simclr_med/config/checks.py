@@ -41,11 +41,12 @@ def check_seed(seed):
         raise InputError(f"--seed={seed}: expected a whole number from 0 to {2**32 - 1}")
 
 
-def refuse_idle(config, flags):
+def refuse_idle(config, modes, flags):
     """Refuse a flag that would change nothing, since it acts with other settings than there are.
 
     Args:
       config: a `Config`.
+      modes: whose settings act in it, see `setting.acting_modes`.
       flags: names of those that were given.
 
     Raises:
@@ -53,9 +54,10 @@ def refuse_idle(config, flags):
         acts.
     """
     settings = {n: getattr(getattr(config, section), n) for n, (section, _) in FIELDS.items()}
+    settings["mode"] = config.mode
     for name in filter(FIELDS.get, flags):
         for condition in FIELDS[name][1].metadata["acts"]:
-            if config.mode in condition.modes and not condition.holds(settings):
+            if set(modes) & set(condition.modes) and not condition.holds(settings):
                 deciding = " and ".join(f"--{n}={settings[n]}" for n in condition.deciding)
                 raise InputError(
                     f"--{name} has no effect with {deciding}; it acts with {condition.expected}"
@@ -70,8 +72,10 @@ def check_together(config):
     """
     _refuse_of_another_encoder(config.encoder)
     _check_arithmetic(config)
-    if config.mode in HEADS:
+    if config.mode in HEADS or config.mode == "sweep":
         _check_head(config)
+    if config.mode == "sweep" and config.sweep.head == "linear_probe":
+        _check_probes(config)
 
 
 def _refuse_of_another_encoder(chosen):
@@ -104,3 +108,15 @@ def _check_head(config):
     read, layers = config.head.head_input, config.projection.projection_layers
     if read.startswith("projection") and int(read[-1]) > layers:
         raise InputError(f"--head_input={read}: the projection head has {layers} layers")
+
+
+def _check_probes(config):
+    """Refuse what a run of one probe has and many at once have not."""
+    if config.optimizer.optimizer != "sgd":
+        raise InputError(f"--optimizer={config.optimizer.optimizer}: probes at once are for sgd")
+    if config.watch.validate_every:
+        raise InputError(
+            f"--validate_every={config.watch.validate_every} has no effect with "
+            "--head=linear_probe, whose runs are measured at their end; it acts with "
+            "--head=finetune"
+        )

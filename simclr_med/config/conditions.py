@@ -20,7 +20,7 @@ class Condition:
     Attributes:
       deciding: names of these settings.
       expected: what must be so, in words.
-      holds: predicate of all settings' values, a dict by flat name.
+      holds: predicate of all settings' values, a dict by flat name, "mode" too.
       modes: in which it is asked for; in others it holds.
     """
 
@@ -89,4 +89,19 @@ PROJECTION_END = Condition(
     "the --head_input of the last of its layers",
     lambda settings: settings["head_input"] == f"projection{settings['projection_layers']}",
     HEADS,
+)
+CUT = Condition(
+    ("label_fraction",),
+    "--label_fraction below 1",
+    lambda settings: settings["mode"] == "sweep" or settings["label_fraction"] < 1,
+)
+VALIDATED = Condition(
+    ("validate_every",),
+    "--validate_every above 0",
+    lambda settings: settings["validate_every"] > 0,
+)
+CHOSEN = Condition(
+    ("keep",),
+    "--keep=best",
+    lambda settings: settings["mode"] == "sweep" or settings["keep"] == "best",
 )

@@ -11,12 +11,15 @@ from simclr_med.config.architectures import ENCODERS
 from simclr_med.config.conditions import (
     BATCH_NORM,
     CHANGING,
+    CHOSEN,
+    CUT,
     EVALUATION_VIEW,
     INITIALISED,
     PROFILED,
     PROJECTION_END,
     PROJECTION_READ,
     READ_HERE,
+    VALIDATED,
     when,
     with_step,
 )
@@ -34,6 +37,7 @@ from simclr_med.config.setting import (
     UP_TO_ONE,
     any_of,
     between,
+    each_number,
     for_heads,
     setting,
     some_of,
@@ -42,6 +46,7 @@ from simclr_med.config.setting import (
 from simclr_med.config.splits import LABELLED, SPLITS
 
 ON_TPU = when("strategy", "tpu")
+SWEEP = ("sweep",)
 SERVICE = r"grpc://[^:]+:\d+"  # a tf.data service's address
 
 
@@ -67,7 +72,33 @@ class DataConfig:
         any_of(SPLITS),
         by_mode=for_heads(("train",)),
     )
-    label_fraction: float = setting(1.0, "share of the labelled cases", FRACTION, modes=HEADS)
+    label_fraction: float = setting(
+        1.0,
+        "share of the labelled cases: stratified, and the smaller within the larger",
+        FRACTION,
+        modes=HEADS,
+    )
+    label_seed: int = setting(
+        0,
+        "which cases --label_fraction takes, whatever --seed is",
+        between(0, 2**32 - 1),
+        modes=HEADS,
+        acts=(CUT,),
+    )
+    features_dir: str = setting(
+        "",
+        "folder that keeps a probe's features for other runs, and may be deleted; by default one "
+        "in the user's cache",
+        modes=("linear_probe",),
+        identity=False,
+    )
+    features_gib: float = setting(
+        2.0,
+        "GiB that they may take, beyond which the oldest go; 0 keeps none",
+        NOT_NEGATIVE,
+        modes=("linear_probe",),
+        identity=False,
+    )
     positives: str = setting(
         "augmentation",
         "a positive pair is two views of an image (augmentation: SimCLR) or of two images of a "
@@ -401,6 +432,41 @@ class WatchConfig:
         identity=False,
         acts=(when("monitor", "knn"),),
     )
+    validate_every: int = setting(
+        0,
+        "steps between two looks at the validation split, into log.csv, and one at the last step; "
+        "0 for none",
+        between(0, MOST_STEPS),
+        modes=HEADS,
+    )
+    keep: str = setting(
+        "last",
+        "the step whose weights are evaluated and exported: last, or best on validation",
+        ("last", "best"),
+        modes=HEADS,
+        acts=(VALIDATED,),
+    )
+    choose_by: str = setting(
+        "auc",
+        "what is best on validation",
+        (
+            "auc",
+            "loss",
+            "top1_accuracy",
+            "top3_accuracy",
+            "average_top1_sensitivity",
+            "average_top3_sensitivity",
+        ),
+        modes=HEADS,
+        acts=(CHOSEN,),
+    )
+    patience: int = setting(
+        0,
+        "looks at validation without a better one that end the training; 0 for all its steps",
+        between(0, MOST_STEPS),
+        modes=HEADS,
+        acts=(when("keep", "best"),),
+    )
     profile_steps: str = setting(
         "",
         "FIRST,LAST: steps whose profile is written for TensorBoard",
@@ -411,7 +477,35 @@ class WatchConfig:
     )
 
 
-EVALUATE, REPORT = ("evaluate",), ("evaluate", "report")
+@dataclasses.dataclass(frozen=True)
+class SweepConfig:
+    """The grid of a sweep, and what is made of the setting that it chooses."""
+
+    head: str = setting("linear_probe", "what each run of a sweep is", HEADS, modes=SWEEP)
+    learning_rates: tuple = setting(
+        ("0.000316", "0.001", "0.00316", "0.01", "0.0316", "0.1", "0.316"),
+        "of the grid; by default the paper's, 10^-3.5 to 10^-0.5",
+        each_number(*POSITIVE),
+        modes=SWEEP,
+    )
+    weight_decays: tuple = setting(
+        ("0", "0.00001", "0.0001", "0.001"),
+        "of the grid; by default the paper's",
+        each_number(*NOT_NEGATIVE),
+        modes=SWEEP,
+    )
+    label_fractions: tuple = setting(
+        ("1",),
+        "shares of the labelled cases, each with a choice of its own",
+        each_number(*FRACTION),
+        modes=SWEEP,
+    )
+    seeds: int = setting(
+        5, "runs of the chosen setting, of --seed and on", between(1, 1000), modes=SWEEP
+    )
+
+
+EVALUATE, REPORT = ("evaluate", "sweep"), ("evaluate", "sweep", "report")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -448,9 +542,36 @@ class ReportConfig:
     """The page."""
 
     runs: tuple = setting(
-        (), "work folders, PATH or NAME=PATH", ("work folders", bool), ("report",)
+        (),
+        "work folders or files of predictions, PATH or NAME=PATH",
+        ("work folders", bool),
+        ("report",),
     )
     title: str = setting("Comparison of runs", "heading", ("words", bool), ("report",))
+    baseline: str = setting(
+        "",
+        "name of the run that the others are compared with; the first by default",
+        None,
+        ("report",),
+    )
+    format: tuple = setting(
+        ("html", "markdown"),
+        "what is written: html, the page; markdown and latex, its tables",
+        some_of(("html", "markdown", "latex")),
+        ("report",),
+    )
+    margin: float = setting(
+        0.0,
+        "what a run may lose against the baseline and still count as non-inferior; 0 for none",
+        UP_TO_ONE,
+        ("report",),
+    )
+    errors_shown: int = setting(
+        8,
+        "most confident errors of each run on the page, with pictures; 0 for none",
+        between(0, 1000),
+        ("report",),
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -477,6 +598,7 @@ class Config:
     train: TrainConfig = TrainConfig()
     distribute: DistributeConfig = DistributeConfig()
     watch: WatchConfig = WatchConfig()
+    sweep: SweepConfig = SweepConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     report: ReportConfig = ReportConfig()
     export: ExportConfig = ExportConfig()

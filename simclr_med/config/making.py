@@ -10,7 +10,7 @@ from simclr_med.config import recipes
 from simclr_med.config.checks import check_seed, check_together, check_value, refuse_idle
 from simclr_med.config.fields import FIELDS, SECTIONS, Config
 from simclr_med.config.inheritance import inherited
-from simclr_med.config.setting import MODES, default_in
+from simclr_med.config.setting import LISTS, MODES, acting_modes, default_in
 from simclr_med.config.storage import load_config
 from simclr_med.errors import InputError
 
@@ -28,18 +28,22 @@ def make_config(mode, given):
     flags, given = tuple(given), dict(given)
     work_dir, seed = given.pop("work_dir", ""), given.pop("seed", 0)
     _check_run(mode, work_dir, seed)
-    _refuse_of_another_mode(mode, given)
+    head = given.get("head", FIELDS["head"][1].default)
+    if mode == "sweep":
+        check_value(FIELDS["head"][1], head)
+    _refuse_of_another_mode(mode, acting_modes(mode, head), given)
     if given.get("use_tpu") and given.setdefault("strategy", "tpu") != "tpu":
         raise InputError(f"--use_tpu and --strategy={given['strategy']} are two strategies")
+    modes = acting_modes(mode, head)
     if str(given.get("init")).startswith(("run:", "imported:")):
         given |= inherited(given)
     if given.get("data_dir"):
         given["data_dir"] = os.path.abspath(given["data_dir"])
-    recipe = given.get("augmentation", default_in(mode, FIELDS["augmentation"][1]))
+    recipe = given.get("augmentation", default_in(modes[-1], FIELDS["augmentation"][1]))
     values = recipes.OWN_STRENGTHS.get(recipe, {}) | given
-    sections = {name: _section(mode, kind, values) for name, kind in SECTIONS.items()}
+    sections = {name: _section(modes, kind, values) for name, kind in SECTIONS.items()}
     config = Config(mode=mode, work_dir=str(work_dir), seed=seed, **sections)
-    refuse_idle(config, flags)
+    refuse_idle(config, modes, flags)
     check_together(config)
     return config
 
@@ -83,21 +87,23 @@ def _check_run(mode, work_dir, seed):
     check_seed(seed)
 
 
-def _refuse_of_another_mode(mode, given):
+def _refuse_of_another_mode(mode, acting, given):
     for name in given:
+        if mode == "sweep" and name in LISTS:
+            raise InputError(f"--{name} has no effect with --mode=sweep: give --{LISTS[name]}")
         if name not in FIELDS:
             raise InputError(f"--{name} is not a known flag")
         modes = FIELDS[name][1].metadata["modes"]
-        if mode not in modes:
+        if not set(acting) & set(modes):
             raise InputError(
                 f"--{name} has no effect with --mode={mode}; it acts in {', '.join(modes)}"
             )
 
 
-def _section(mode, kind, values):
+def _section(modes, kind, values):
     chosen = {}
     for field in dataclasses.fields(kind):
-        chosen[field.name] = values.get(field.name, default_in(mode, field))
-        if mode in field.metadata["modes"]:
+        chosen[field.name] = values.get(field.name, default_in(modes[-1], field))
+        if set(modes) & set(field.metadata["modes"]):
             check_value(field, chosen[field.name])
     return kind(**chosen)

@@ -4,13 +4,21 @@ temperature: float = setting(0.1, "of NT-Xent", POSITIVE, modes=("pretrain",))
 """
 
 import dataclasses
+import math
 import re
 
 HEADS = ("linear_probe", "finetune")
 TRAINING = ("pretrain", *HEADS)
 AUGMENTING = ("pretrain", "finetune")  # they train an encoder
-MODES = (*TRAINING, "evaluate", "export", "report")
+MODES = (*TRAINING, "sweep", "evaluate", "export", "report")
 IMPORTED = "imported"  # the mode in the config.json of a folder of tools/import_checkpoint.py
+
+# What a sweep has a list of; the names of one run's are refused in it.
+LISTS = {
+    "learning_rate": "learning_rates",
+    "weight_decay": "weight_decays",
+    "label_fraction": "label_fractions",
+}
 
 POSITIVE = ("above 0", lambda value: value > 0)
 NOT_NEGATIVE = ("0 or more", lambda value: value >= 0)
@@ -49,6 +57,30 @@ def between(low, high):
 def up_to(high):
     """Return the check of a number above 0 and at most `high`."""
     return (f"above 0, at most {high}", lambda value: 0 < value <= high)
+
+
+def each_number(expected, passes):
+    """Return the check of a list of numbers as text, one at least and none twice.
+
+    Args:
+      expected: of each, in words.
+      passes: predicate of a number.
+    """
+
+    def check(texts):
+        try:
+            numbers = [float(text) for text in texts]
+        except ValueError:
+            return False
+        once = len(set(numbers)) == len(numbers) > 0
+        return once and all(math.isfinite(number) and passes(number) for number in numbers)
+
+    return (f"numbers {expected}, none twice", check)
+
+
+def acting_modes(mode, head):
+    """Return the modes whose settings act in `mode`: in a sweep, those of its `head` too."""
+    return ("sweep", head) if mode == "sweep" else (mode,)
 
 
 def default_in(mode, field):

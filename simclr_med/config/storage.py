@@ -71,7 +71,7 @@ def _section(kind, values):
     lists = {
         field.name: tuple(values[field.name])  # JSON has lists alone
         for field in dataclasses.fields(kind)
-        if field.type is tuple
+        if field.type is tuple and field.name in values
     }
     return kind(**(values | lists))
 

@@ -5,19 +5,21 @@ import dataclasses
 import pathlib
 import shutil
 
-from simclr_med import files, stored
+from simclr_med import files, stored, versions
 from simclr_med.config.fields import FIELDS
+from simclr_med.config.setting import LISTS, acting_modes
 from simclr_med.config.storage import load_config, to_json
 from simclr_med.errors import InputError, RunError
 
 LEARNT_FROM = "learnt_from.json"  # of a run or of imported weights, see data/learnt_from.py
+_WORTH_KEEPING = ("checkpoints", "settings", "sweep.csv")
 
 
 @contextlib.contextmanager
 def claimed_work_dir(config, data_fingerprint):
     """Hold a new work folder, or one that holds the same run, while that run is written.
 
-    What fails before the first checkpoint leaves no folder.
+    What fails before the first checkpoint, or run of a sweep, leaves no folder.
 
     Args:
       config: a `Config`; written as config.json.
@@ -42,7 +44,7 @@ def claimed_work_dir(config, data_fingerprint):
                 _note_more_steps(config)
             yield
     except (InputError, RunError):
-        if claimed and new and not (folder / "checkpoints").exists():
+        if claimed and new and not any((folder / name).exists() for name in _WORTH_KEEPING):
             shutil.rmtree(folder)
         raise
 
@@ -50,8 +52,10 @@ def claimed_work_dir(config, data_fingerprint):
 def identity(config):
     """Return (name, value) of all settings in which two runs of a mode differ, if they do."""
     pairs = [("mode", config.mode), ("seed", config.seed)]
+    modes = set(acting_modes(config.mode, config.sweep.head))
     for name, (section, field) in FIELDS.items():
-        if field.metadata["identity"] and config.mode in field.metadata["modes"]:
+        swept = config.mode == "sweep" and name in LISTS
+        if field.metadata["identity"] and modes & set(field.metadata["modes"]) and not swept:
             pairs.append((name, getattr(getattr(config, section), name)))
     return pairs
 
@@ -62,6 +66,7 @@ def _begin(folder, config, data_fingerprint):
     if there:
         raise InputError(f"--work_dir={folder} holds {there[0]} and is no run's: give a new folder")
     files.write_text(folder / "data.sha256", data_fingerprint + "\n")
+    files.write_text(folder / "versions.txt", versions.installed() + "\n")
     files.write_text(folder / "config.json", to_json(config))
 
 

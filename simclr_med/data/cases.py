@@ -66,9 +66,10 @@ class Cases:
 
 
 def label_fraction(cases, fraction, seed):
-    """Return the part of `cases` whose labels may be used: stratified by first class, and nested.
+    """Return the part of `cases` whose labels may be used: stratified (see `strata`), and nested.
 
-    The cases are put in `splitting.interleaved_order`'s order, whose beginnings are nested.
+    The cases are put in `splitting.interleaved_order`'s order, whose beginnings are nested: of one
+    seed, what 10 % holds is in 50 % too.
 
     Args:
       cases: `Cases`, all of them labelled.
@@ -78,9 +79,29 @@ def label_fraction(cases, fraction, seed):
     Returns:
       `Cases`, one at least, in the order of `cases`.
     """
-    if fraction >= 1:
-        return cases
-    first_class = np.argmax(np.nan_to_num(cases.targets), axis=1)
-    order = splitting.interleaved_order(cases.case_ids, first_class, seed)
-    kept = max(1, round(fraction * len(cases)))
-    return cases.take(np.sort(order[:kept]))
+    return cases if fraction >= 1 else cases.take(fraction_of(cases, fraction, seed))
+
+
+def fraction_of(cases, fraction, seed):
+    """Return which cases `label_fraction` takes, int `[n]`, ascending."""
+    order = splitting.interleaved_order(cases.case_ids, strata(cases.targets), seed)
+    return np.sort(order[: max(1, round(fraction * len(cases)))])
+
+
+def strata(targets):
+    """Return the stratum of each case, int `[N]`: the rarest of the classes that it has.
+
+    Where a case has several, the rarest is the one of which a small part could hold none. Cases
+    that have no class are a stratum of their own, and so are those of which nothing is known.
+
+    Args:
+      targets: `[N, K]`, 1 present, 0 absent, NaN unknown.
+
+    Returns:
+      The number of a class, K for none of them, K + 1 where all are unknown.
+    """
+    classes = targets.shape[1]
+    present = targets == 1  # [N, K]
+    rarest = np.where(present, present.sum(axis=0), len(targets) + 1).argmin(axis=1)
+    without = np.where(np.isnan(targets).all(axis=1), classes + 1, classes)
+    return np.where(present.any(axis=1), rarest, without)

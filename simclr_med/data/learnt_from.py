@@ -12,6 +12,7 @@ called; one that was encoded anew is another.
 
 import concurrent.futures
 import dataclasses
+import functools
 import hashlib
 import json
 import os
@@ -103,6 +104,7 @@ def names_of(cases):
     }
 
 
+@functools.lru_cache(100_000)  # a sweep asks for the same ones for each of its runs
 def _image(place):
     try:
         return hashlib.blake2b(places.sample(place), digest_size=16).hexdigest()

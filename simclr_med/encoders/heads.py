@@ -1,9 +1,12 @@
 """The projection head (SimCLR, section 4), classifiers, and what a classifier may read."""
 
 import keras
+import numpy as np
 
 from simclr_med.encoders.normalization import batch_norm
 from simclr_med.encoders.resnet import EPSILON
+
+FLOOR = 0.01  # least deviation of a standardised unit, of the root mean square of all
 
 
 def build_projection_head(input_dim, layers=2, dim=128, bn_momentum=0.9):
@@ -59,10 +62,35 @@ def build_classifier(input_dim, classes, normalise=False):
     Args:
       input_dim: D.
       classes: K.
-      normalise: whether the layer "normalization", whose statistics its `adapt` sets, stands first.
+      normalise: whether the layer "normalization" stands first, see `standardise`.
     """
     x = inputs = keras.Input([input_dim], name="head_inputs")
     if normalise:
         x = keras.layers.Normalization(name="normalization")(x)
     logits = keras.layers.Dense(classes, kernel_initializer="zeros", name="logits")(x)
     return keras.Model(inputs, logits, name="head")
+
+
+def standardise(head, features):
+    """Give a classifier's "normalization" the mean and variance of features `[M, D]`.
+
+    A unit's deviation counts as `FLOOR` of the root mean square of all units' at least: one that
+    is all but dead in training would have any other value blown up without bound.
+    """
+    set_standardisation(head, *moments(features))
+
+
+def set_standardisation(head, mean, variance):
+    """Give a classifier's "normalization" a mean and variance, `[D]`."""
+    layer = head.get_layer("normalization")
+    layer.adapt_mean.assign(mean)
+    layer.adapt_variance.assign(variance)
+    layer.finalize_state()
+
+
+def moments(features):
+    """Return mean and floored variance, float64 `[D]`, of features `[M, D]`; see `standardise`."""
+    blocks = np.array_split(features, -(-features.shape[1] // 256), axis=1)  # float64 is large
+    mean = np.concatenate([block.mean(axis=0, dtype=np.float64) for block in blocks])
+    variance = np.concatenate([block.var(axis=0, dtype=np.float64) for block in blocks])
+    return mean, np.maximum(variance, FLOOR**2 * variance.mean() or 1.0)

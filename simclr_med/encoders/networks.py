@@ -14,6 +14,7 @@ from simclr_med import files, stored
 from simclr_med.config.storage import load_config
 from simclr_med.encoders import checkpoint, heads
 from simclr_med.encoders.encoder import build_encoder
+from simclr_med.encoders.kept_step import kept_checkpoint
 from simclr_med.errors import InputError
 
 
@@ -89,7 +90,7 @@ def load_encoder(path):
     """
     encoder = _build_encoder(load_config(path))
     variables = checkpoint.named_variables(encoder, "encoder")
-    checkpoint.restore(last_checkpoint(path), variables, only=("encoder/",))
+    checkpoint.restore(kept_checkpoint(path), variables, only=("encoder/",))
     return encoder
 
 
@@ -100,7 +101,7 @@ def initialise(networks, init):
       init: "random", "run:PATH" or "imported:PATH".
     """
     if init != "random":
-        restore_encoder(networks, last_checkpoint(init.partition(":")[2]))
+        restore_encoder(networks, kept_checkpoint(init.partition(":")[2]))
 
 
 def restore_encoder(networks, path):
@@ -110,23 +111,6 @@ def restore_encoder(networks, path):
         prefixes = ("encoder/",)
     wanted = {n: v for n, v in networks.variables().items() if n.startswith(prefixes)}
     checkpoint.restore(path, wanted, only=prefixes)
-
-
-def last_checkpoint(work_dir):
-    """Return the folder of the checkpoint that the run in `work_dir` ended with.
-
-    Raises:
-      InputError: it has not ended, or not begun.
-    """
-    found, steps = checkpoint.steps(work_dir), load_config(work_dir).train.steps
-    if not found:
-        raise InputError(f"{work_dir} holds no checkpoint: has the run been started?")
-    if found[-1] < steps:
-        raise InputError(
-            f"{work_dir} stopped at step {found[-1]} of {steps}: "
-            "give its training command again to finish it"
-        )
-    return pathlib.Path(work_dir) / "checkpoints" / str(found[-1])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,7 +148,7 @@ def load_trained(work_dir):
     """Return (`Config`, `Task`, `Networks`) of a run that has trained its head to the end."""
     config = load_config(work_dir)
     task = Task.load(work_dir)
-    path = last_checkpoint(work_dir)
+    path = kept_checkpoint(work_dir)
     networks = build(config, len(task.classes))
     checkpoint.restore(path, networks.variables(), only=("encoder/", "projection/", "head/"))
     for layer in networks.head.layers:

@@ -10,7 +10,7 @@ from simclr_med.evaluation import bootstrap, predictions
 METRICS = "metrics.json"
 
 
-def write_evaluation(work_dir, splits, settings, seed, data_sha256, learnt_from=None):
+def write_evaluation(work_dir, splits, settings, seed, origin, learnt_from=None):
     """Write predictions/<split>.csv and metrics.json, which keeps the splits of former evaluations.
 
     Either all of them are written or none.
@@ -20,7 +20,7 @@ def write_evaluation(work_dir, splits, settings, seed, data_sha256, learnt_from=
       splits: name of a split to its `Predictions`.
       settings: an `EvaluateConfig`, how intervals are drawn.
       seed: of the bootstrap.
-      data_sha256: the data set's fingerprint, for metrics.json.
+      origin: what metrics.json says beside the metrics: of which data and weights they are.
       learnt_from: name of a split to what of it the head has learnt from, for metrics.json, see
         `predict.Predicted`; None where nobody has asked.
 
@@ -35,7 +35,7 @@ def write_evaluation(work_dir, splits, settings, seed, data_sha256, learnt_from=
     drawn = bootstrap.settings_of(settings, seed)
     for split, made in splits.items():
         texts[work_dir / "predictions" / f"{split}.csv"] = predictions.to_csv(made)
-        results[split] = {"data_sha256": data_sha256} | bootstrap.evaluate(made, drawn)
+        results[split] = origin | bootstrap.evaluate(made, drawn)
         mixed = {name: int((level == MIXED).sum()) for name, level in made.groups.items()}
         results[split]["mixed"] = {name: count for name, count in mixed.items() if count}
         if learnt_from is not None:

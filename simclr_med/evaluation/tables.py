@@ -1,15 +1,12 @@
 """A comparison as text: for a terminal, and as a LaTeX table."""
 
 from simclr_med.evaluation import wording
+from simclr_med.evaluation.text_table import latex as escaped
 
 _HEADINGS = (
     "Model", "Baseline", "Metric", "Model's", "Baseline's", "Difference", "Interval",
     "$p$", "Verdict",
 )  # fmt: skip
-_LATEX = str.maketrans({
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
-    "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-})  # fmt: skip
 
 
 def terminal(comparison, metrics):
@@ -40,7 +37,7 @@ def latex(comparison, metrics):
     body = []
     for row in _rows(comparison, metrics):
         cells = [row["model"], row["baseline"], wording.label(row["metric"])]
-        cells = [cell.translate(_LATEX) for cell in cells]
+        cells = [escaped(cell) for cell in cells]
         if row["difference"] is None:
             cells += ["--"] * 5
         else:

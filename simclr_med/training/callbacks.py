@@ -14,7 +14,7 @@ import signal
 import tensorflow as tf
 
 from simclr_med import compat, distribute, progress
-from simclr_med.errors import RunError
+from simclr_med.errors import DivergedError
 
 READ_EVERY = 10  # steps between two readings of the device
 
@@ -117,20 +117,21 @@ class DeferredReader(StepCallback):
 
 
 class RefuseDivergence(DeferredReader):
-    """Stops training with a `RunError` when loss or gradients are not finite.
+    """Stops training with a `DivergedError` when loss or gradients are not finite.
 
     `Checkpoints(before_save=[divergence.read])` has no step saved that is yet to be looked at.
     """
 
     def take(self, step, scalars):
-        """Raise `RunError` unless the step's loss and gradients are finite."""
+        """Raise `DivergedError` unless the step's loss and gradients are finite."""
         # A step whose gradients overflow in float16 is skipped, and the scale lowered.
         watched = ("loss",) if "loss_scale" in scalars else ("loss", "gradient_norm")
         for name in watched:
             if not math.isfinite(scalars.get(name, 0.0)):  # only ours tell of gradients
-                raise RunError(
+                raise DivergedError(
                     f"the {name} is {scalars[name]} at step {step}; checkpoints before it are "
-                    "kept. A smaller --learning_rate or longer warm-up may help"
+                    "kept. A smaller --learning_rate or longer warm-up may help",
+                    step,
                 )
 
 

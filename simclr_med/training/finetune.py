@@ -8,7 +8,6 @@ import contextlib
 import functools
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from simclr_med import compat, devices, distribute
@@ -20,12 +19,13 @@ from simclr_med.data.cases import label_fraction
 from simclr_med.data.originals import originals_of
 from simclr_med.data.positions import Positions
 from simclr_med.data.unreadable import StandIns
-from simclr_med.encoders import input_contract, networks
-from simclr_med.errors import InputError
-from simclr_med.training import features, trainer
+from simclr_med.encoders import heads, input_contract, networks
+from simclr_med.training import features, kept_features, trainer
+from simclr_med.training.epochs import batch_rows, refuse_large_batch
 from simclr_med.training.memory import refuse_beyond_memory
 from simclr_med.training.run_setup import configured_optimizer, image_settings
 from simclr_med.training.supervised import SupervisedModel
+from simclr_med.training.validation import ValidationSplit
 from simclr_med.training.view_sheet import ViewSheet
 
 
@@ -39,7 +39,8 @@ def run(config):
     config = devices.with_defaults(config)
     data = manifest.read(config.data.data_dir)
     cases = data.cases(config.data.splits)
-    cases = label_fraction(cases, config.data.label_fraction, config.seed)
+    watched = data.cases(["validation"]) if config.watch.validate_every else None
+    cases = label_fraction(cases, config.data.label_fraction, config.data.label_seed)
     strategy = distribute.strategy_of(config.distribute)
     distribute.refuse_disagreement(strategy, "flags or data", (identity(config), data.fingerprint))
     probes = config.mode == "linear_probe"
@@ -56,19 +57,24 @@ def run(config):
         if trainer.is_done(config):
             return
         if chief:
-            networks.Task.of(data.info).save(config.work_dir)
-            input_contract.of_run(config).save(config.work_dir)
+            describe_head(config, data.info)
             learnt_from.note(config, cases, data.fingerprint)
-        train(config, nets, cases, data.info.task, strategy)
+        train(config, nets, cases, watched, data.info, strategy)
 
 
-def _train_all(config, nets, cases, task, strategy):
+def describe_head(config, info):
+    """Write beside a head what it is a head of: its task, and which images it expects."""
+    networks.Task.of(info).save(config.work_dir)
+    input_contract.of_run(config).save(config.work_dir)
+
+
+def _train_all(config, nets, cases, watched, info, strategy):
     kept = originals_of(config, cases.paths, distribute.workers(strategy)[0])
     with kept as originals, strategy.scope():
-        _train_on_views(config, nets, cases, task, strategy, originals)
+        _train_on_views(config, nets, cases, watched, info, strategy, originals)
 
 
-def _train_on_views(config, nets, cases, task, strategy, originals):
+def _train_on_views(config, nets, cases, watched, info, strategy, originals):
     recipe = Recipe.of(config.augment)
     stand_ins = StandIns(cases, config.data.skip_bad_images, config.work_dir)
     positions = Positions(
@@ -89,7 +95,7 @@ def _train_on_views(config, nets, cases, task, strategy, originals):
 
     with compat.precision(config.train.precision):
         network = keras.Model(nets.inputs.inputs, nets.head(nets.inputs.outputs[0]))
-    model = SupervisedModel(network, task, **image_settings(config, recipe))
+    model = SupervisedModel(network, info.task, **image_settings(config, recipe))
     model.compile(configured_optimizer(config), jit_compile=config.train.jit_compile)
     trainer.train(
         model,
@@ -98,27 +104,32 @@ def _train_on_views(config, nets, cases, task, strategy, originals):
         config=config,
         strategy=strategy,
         recover=recover,
+        validation=_validation_of(nets, watched, info, config),
         callbacks=[ViewSheet(config.work_dir, positions, recipe, recover)],
     )
 
 
-def _train_probe(config, nets, cases, task, strategy):
+def _validation_of(nets, cases, info, config):
+    if cases is None:
+        return None
+    infer = features.inference(nets.logits)
+    logits = functools.partial(
+        features.outputs_of_images, infer, cases.paths, config, label="validation"
+    )
+    return ValidationSplit(cases, info, logits)
+
+
+def _train_probe(config, nets, cases, watched, info, strategy):
     cases = cases.each_image_alone()
     size = config.train.batch_size
-    if size > len(cases):
-        raise InputError(f"--batch_size={size} exceeds the {len(cases)} labelled images")
-    found = features.extract(nets.inputs, cases.paths, config)
-    for layer in nets.head.layers:
-        if isinstance(layer, keras.layers.Normalization):
-            layer.adapt(found)
+    refuse_large_batch(size, len(cases))
+    found = kept_features.extract(nets.inputs, cases.paths, config)
+    heads.standardise(nets.head, found)
 
     def batches(start_step):
         def indices():
-            per_epoch = len(cases) // size
             for step in range(start_step, config.train.steps):
-                epoch, k = divmod(step, per_epoch)
-                order = np.random.default_rng([config.seed, epoch]).permutation(len(cases))
-                yield order[k * size : (k + 1) * size]
+                yield batch_rows(len(cases), size, config.seed, step, step + 1)[0]
 
         def gather(index):
             return {"images": tf.gather(found, index), "targets": tf.gather(targets, index)}
@@ -127,6 +138,12 @@ def _train_probe(config, nets, cases, task, strategy):
         spec = tf.TensorSpec([size], tf.int64)
         return tf.data.Dataset.from_generator(indices, output_signature=spec).map(gather)
 
-    model = SupervisedModel(nets.head, task)
+    model = SupervisedModel(nets.head, info.task)
     model.compile(configured_optimizer(config), jit_compile=config.train.jit_compile)
-    trainer.train(model, nets.variables(), batches, config=config, strategy=strategy)
+    split = None
+    if watched is not None:
+        seen = tf.constant(kept_features.extract(nets.inputs, watched.paths, config))
+        split = ValidationSplit(watched, info, lambda: nets.head(seen, training=False))
+    trainer.train(
+        model, nets.variables(), batches, config=config, strategy=strategy, validation=split
+    )

@@ -123,17 +123,21 @@ def summed_loss(targets, logits, task, sample_weight=None):
       task: "multiclass", cross-entropy, or "multilabel", binary cross-entropy of each entry.
       sample_weight: `[B]`; None is 1 everywhere.
     """
+    summed = losses(targets, logits, task)
+    if sample_weight is not None:
+        summed *= tf.reshape(tf.cast(sample_weight, tf.float32), [-1])
+    return tf.reduce_sum(summed)
+
+
+def losses(targets, logits, task):
+    """Return the loss of each row, `[B]`, summed over its findings; see `summed_loss`."""
     logits = tf.cast(logits, tf.float32)
     if task == "multiclass":
         shares = targets / tf.reduce_sum(targets, axis=1, keepdims=True)
-        losses = tf.nn.softmax_cross_entropy_with_logits(shares, logits)  # [B]
-    else:
-        unknown = tf.math.is_nan(targets)
-        losses = tf.nn.sigmoid_cross_entropy_with_logits(tf.where(unknown, 0.0, targets), logits)
-        losses = tf.reduce_sum(tf.where(unknown, 0.0, losses), axis=1)
-    if sample_weight is not None:
-        losses *= tf.reshape(tf.cast(sample_weight, tf.float32), [-1])
-    return tf.reduce_sum(losses)
+        return tf.nn.softmax_cross_entropy_with_logits(shares, logits)
+    unknown = tf.math.is_nan(targets)
+    each = tf.nn.sigmoid_cross_entropy_with_logits(tf.where(unknown, 0.0, targets), logits)
+    return tf.reduce_sum(tf.where(unknown, 0.0, each), axis=1)
 
 
 def probabilities(logits, task):

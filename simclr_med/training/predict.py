@@ -6,7 +6,7 @@ import pathlib
 import tensorflow as tf
 
 from simclr_med.data import learnt_from, manifest
-from simclr_med.encoders import networks
+from simclr_med.encoders import kept_step, networks
 from simclr_med.errors import InputError
 from simclr_med.evaluation import predictions
 from simclr_med.training import features, objective
@@ -20,6 +20,7 @@ class Predicted:
     Attributes:
       splits: name of a split to its `Predictions`.
       data_sha256: the data set's fingerprint.
+      weights: the `KeptStep` of the head's run.
       learnt_from: name of a split to what of it the head has learnt from, for metrics.json:
         "cases", how many of its cases; "by", how many a case's, patient's or image's identity
         gives away; "unknown", what the head started from of which that is not known.
@@ -27,7 +28,14 @@ class Predicted:
 
     splits: dict
     data_sha256: str
+    weights: kept_step.KeptStep
     learnt_from: dict
+
+    @property
+    def origin(self):
+        """What metrics.json says of where the predictions are from."""
+        kept = {name: v for name, v in dataclasses.asdict(self.weights).items() if v is not None}
+        return {"data_sha256": self.data_sha256, "weights": kept}
 
 
 def predict_splits(config):
@@ -51,7 +59,7 @@ def predict_splits(config):
     batch = config.evaluate.eval_batch
     refuse_beyond_memory(config, batch, "eval_batch")
     made = {split: predict(trained, task, nets, cases, batch, split) for split, cases in found}
-    return Predicted(made, data.fingerprint, learnt)
+    return Predicted(made, data.fingerprint, kept_step.kept_step(work_dir), learnt)
 
 
 def _learnt_from(config, split, cases):

@@ -71,12 +71,15 @@ class RunLog(DeferredReader):
       board: a `Board`; by default one in the folder's tensorboard/.
       every: steps from one row to the next.
       read_every: steps from one reading of the device to the next.
+      beside: a function of a step to further columns `{name: float or None}` of its row, which it
+        has whether there is one of it by `every` or not, if any of them is a number.
     """
 
-    def __init__(self, work_dir, board=None, every=1, read_every=READ_EVERY):
+    def __init__(self, work_dir, board=None, every=1, read_every=READ_EVERY, beside=None):
         super().__init__(read_every)
         self.work_dir, self.every = pathlib.Path(work_dir), every
         self.board = board or Board(self.work_dir / "tensorboard")
+        self.beside = beside or (lambda step: {})
 
     def on_train_begin(self, logs=None):
         """Show the view sheet, where there is one."""
@@ -110,12 +113,14 @@ class RunLog(DeferredReader):
     def take(self, step, scalars):
         """Note a step's row."""
         before, self._taken = self._taken, step
-        if step // self.every == before // self.every or not self.writes():
+        beside = self.beside(step)
+        due = step // self.every > before // self.every
+        due = due or any(value is not None for value in beside.values())
+        if not due or not self.writes():
             return
-        if self._share is not None:
-            scalars["input_wait"] = self._share
-        self.table.add(step, scalars)
-        self.board.scalars("train", step, scalars)
+        waited = {} if self._share is None else {"input_wait": self._share}
+        self.table.add(step, scalars | beside | waited)
+        self.board.scalars("train", step, scalars | waited)
 
     def write(self):
         """Write all rows up to the last step."""
@@ -197,8 +202,8 @@ class Table:
         self.kept = [row for row in there if row["step"] <= start_step]
 
     def add(self, step, scalars):
-        """Note a row `{name: float}`, yet to be written."""
-        numbers = {name: f"{value:.6g}" for name, value in scalars.items()}
+        """Note a row `{name: float}`, None for an empty field, yet to be written."""
+        numbers = {n: "" if value is None else f"{value:.6g}" for n, value in scalars.items()}
         self.rows.append({"step": str(step), **numbers})
 
     def write(self):

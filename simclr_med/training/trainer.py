@@ -14,14 +14,15 @@ import time
 
 import tensorflow as tf
 
-from simclr_med import distribute
+from simclr_med import distribute, files
 from simclr_med.data.unreadable import UNREADABLE
-from simclr_med.encoders import checkpoint
+from simclr_med.encoders import checkpoint, kept_step
 from simclr_med.errors import EXIT_TERMINATED, LostError
 from simclr_med.training.callbacks import Profile, Progress, RefuseDivergence, StopOnSigterm
 from simclr_med.training.checkpoints import Checkpoints
 from simclr_med.training.run_log import Board, Monitor, RunLog
 from simclr_med.training.train_step import compiled_step
+from simclr_med.training.validation import BestStep, Validation
 
 # What the collectives of several machines raise when one of them is gone.
 LOST = (
@@ -34,7 +35,16 @@ LOST = (
 
 
 def train(
-    model, variables, batches_from, *, config, strategy, recover=None, monitor=None, callbacks=()
+    model,
+    variables,
+    batches_from,
+    *,
+    config,
+    strategy,
+    recover=None,
+    monitor=None,
+    validation=None,
+    callbacks=(),
 ):
     """Train up to `config.train.steps`, from the newest checkpoint on where there is one.
 
@@ -48,6 +58,7 @@ def train(
       recover: called with the steps done when the next batch could not be read; returns whether it
         found and removed the cause. None where nothing can.
       monitor: a function without arguments to a dict of numbers, called every so many steps.
+      validation: a `ValidationSplit`, which is measured where `config.watch` says so.
       callbacks: more of them, before those of every run.
 
     Raises:
@@ -71,21 +82,26 @@ def train(
     micro_batches = distribute.micro_batches(config, strategy)
     step = compiled_step(model, strategy, micro_batches, config.train.jit_compile)
     stop = StopOnSigterm()
-    callbacks = [*callbacks, *callbacks_of(config, variables, monitor, stop)]
+    callbacks = [*callbacks, *callbacks_of(config, variables, monitor, validation, stop)]
     loop = Loop(model, step, callbacks, micro_batches)
     done = loop.run(batches_from, done, config.train.steps, recovered)
     if stop.stopped:
         if distribute.is_chief(strategy):
             print(f"terminated: saved step {done}; the same command goes on", file=sys.stderr)
         raise SystemExit(EXIT_TERMINATED)
+    if done < config.train.steps and distribute.is_chief(strategy):
+        print(f"{pathlib.Path(config.work_dir).name}: stopped early, at step {done}")
+        files.write_text(kept_step.stopped_early(config.work_dir), f"{done}\n")
 
 
-def callbacks_of(config, variables, monitor, stop):
+def callbacks_of(config, variables, monitor, validation, stop):
     """Return the callbacks of every run, in the order in which they must hear of a step."""
     work_dir, settings, watch = pathlib.Path(config.work_dir), config.train, config.watch
     board = Board(work_dir / "tensorboard")
-    log, divergence = RunLog(work_dir, board, settings.log_every), RefuseDivergence()
-    made = [log, divergence, stop]
+    validating = _validating(validation, config, variables, board)
+    beside = validating[0].row if validating else None
+    log, divergence = RunLog(work_dir, board, settings.log_every, beside=beside), RefuseDivergence()
+    made = [*validating, log, divergence, stop]
     if watch.profile_steps:
         made.append(Profile(board.folder, *map(int, watch.profile_steps.split(","))))
     if monitor:
@@ -100,15 +116,29 @@ def is_done(config):
 
     A checkpoint that is damaged is not: training goes on from one before it.
     """
-    steps = config.train.steps
-    if steps not in checkpoint.steps(config.work_dir):
+    done = max(checkpoint.steps(config.work_dir), default=0)
+    early = kept_step.stopped_early(config.work_dir).exists()
+    if not done or (done < config.train.steps and not early):
         return False
     try:
-        checkpoint.saved_shapes(pathlib.Path(config.work_dir) / "checkpoints" / str(steps))
+        checkpoint.saved_shapes(pathlib.Path(config.work_dir) / "checkpoints" / str(done))
     except checkpoint.DamagedError:
         return False
-    print(f"{pathlib.Path(config.work_dir).name}: its {steps} steps were done already")
+    print(f"{pathlib.Path(config.work_dir).name}: its {done} steps were done already")
     return True
+
+
+def _validating(split, config, variables, board):
+    """Return the callbacks that look at validation: one or none."""
+    watch = config.watch
+    if split is None or not watch.validate_every:
+        return []
+    best = None
+    if watch.keep == "best":
+        split.refuse_undefined(watch.choose_by)
+        of_networks = {n: v for n, v in variables.items() if not n.startswith("optimizer/")}
+        best = BestStep(config.work_dir, watch.choose_by, of_networks)
+    return [Validation(split, watch.validate_every, board, best, watch.patience)]
 
 
 class Loop:

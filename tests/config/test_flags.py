@@ -67,6 +67,10 @@ ELSEWHERE = {
     "tf32",  # test_devices
     "strategy", "use_tpu", "tpu", "tpu_zone", "gcp_project", "cpu_devices",  # test_distribute
     "monitor", "monitor_every", "profile_steps",  # test_watching
+    "label_seed",  # below
+    "validate_every", "keep", "choose_by", "patience",  # test_validation
+    "features_dir", "features_gib",  # test_kept_features
+    "head", "learning_rates", "weight_decays", "label_fractions", "seeds",  # test_sweep
 }  # fmt: skip
 LATER = {
     "eval_splits", "eval_batch", "bootstrap_replicates", "confidence", "bootstrap_unit",
@@ -230,6 +234,23 @@ def head(base, data_dir, tmp_path_factory):
     return work_dir
 
 
+def test_the_cases_of_a_fraction_follow_the_label_seed_alone(data_dir, tmp_path, monkeypatch):
+    seen = []
+
+    def spy(model, paths, config):
+        seen.append(set(paths))
+        raise RunError("seen")  # what follows would take its time
+
+    monkeypatch.setattr(features, "extract", spy)
+    network = {name: SMALL[name] for name in ("encoder", "width")}
+    for seeds in ({}, {"seed": 1}, {"label_seed": 1}):
+        with pytest.raises(RunError, match="seen"):
+            probe(data_dir, tmp_path / "run", label_fraction=0.5, **network, **seeds)
+    assert seen[0] == seen[1] != seen[2] and len(seen[2] & seen[0]) > 0
+    with pytest.raises(InputError, match="--label_seed=1 has no effect .* --label_fraction b"):
+        make_config("linear_probe", {"data_dir": "a", "work_dir": "b", "label_seed": 1})
+
+
 @pytest.mark.parametrize(
     ("name", "value"), [(name, value) for name, values in HEAD.items() for value in values]
 )
@@ -388,17 +409,24 @@ def test_evaluation_batch(head, data_dir, tmp_path, monkeypatch):
 
 def test_report(head, data_dir, tmp_path):
     copy, _ = evaluated(head, data_dir, tmp_path)
-    base = {"runs": (f"Ours={copy}",), "work_dir": str(tmp_path / "page")}
+    base = {"runs": (f"Ours={copy}", f"Same={copy}"), "work_dir": str(tmp_path / "page")}
     pages = {}
     for changes in (
         {}, {"title": "A & B"}, {"bootstrap_replicates": 50}, {"confidence": 0.5},
         {"bootstrap_unit": "case"}, {"bootstrap_interval": "bca"}, {"seed": 7},
-        {"runs": (f"Mine={copy}",)},
+        {"runs": (f"Mine={copy}",)}, {"baseline": "Same"}, {"errors_shown": 1},
     ):  # fmt: skip
         run._report(make_config("report", {"bootstrap_replicates": 40, **base, **changes}))
         pages[str(changes)] = (tmp_path / "page" / "report.html").read_text()
     assert len(set(pages.values())) == len(pages)
     assert "A &amp; B" in pages["{'title': 'A & B'}"]
+    work_dir = str(tmp_path / "tables")
+    changes = {**base, "format": ("latex", "markdown"), "work_dir": work_dir}
+    run._report(make_config("report", {"bootstrap_replicates": 40, **changes}))
+    assert sorted(path.name for path in (tmp_path / "tables").iterdir()) == [
+        "report.md",
+        "report.tex",
+    ]
 
 
 def test_export_version(head, tmp_path):

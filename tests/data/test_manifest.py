@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simclr_med.data import manifest
-from simclr_med.data.cases import Cases, label_fraction
+from simclr_med.data.cases import Cases, label_fraction, strata
 from simclr_med.errors import InputError
 
 INFO = {"name": "mine", "task": "multiclass", "classes": ["Acne", "Other"], "groups": ["skin"]}
@@ -236,6 +236,28 @@ def test_label_fractions_are_nested_and_stratified(labels, one, two, seed):
         assert len(part) == max(1, round(fraction * n))
         share = part.targets.sum(0) - len(part) / n * targets.sum(0)
         assert np.abs(share).max() <= 2.5
+
+
+def test_a_case_s_stratum_is_the_rarest_finding_that_it_has():
+    nan = np.nan
+    targets = np.array(
+        [[1, 0, 0], [1, 1, 0], [0, 1, nan], [1, 1, 0], [0, 0, 0], [nan, 0, 0], [nan] * 3, [1, 0, 1]]
+    )
+    assert strata(targets).tolist() == [0, 1, 1, 1, 3, 3, 4, 2]
+
+
+@given(st.integers(0, 20), st.sampled_from([0.1, 0.25, 0.5]))
+def test_fractions_of_findings_hold_each_and_the_healthy_in_proportion(seed, fraction):
+    draw = np.random.default_rng(seed)
+    n, shares = 400, (0.3, 0.1, 0.05)
+    targets = (draw.random([n, 3]) < shares).astype(np.float32)
+    targets[draw.random([n, 3]) < 0.1] = np.nan
+    names = np.array([f"c{i}" for i in range(n)])
+    part = label_fraction(Cases(names, names, names, np.arange(n + 1), targets, {}), fraction, seed)
+    here, whole = strata(targets), strata(targets)[np.isin(names, part.case_ids)]
+    for stratum in range(5):
+        off = (whole == stratum).sum() - fraction * (here == stratum).sum()
+        assert abs(off) <= 2.5
 
 
 def test_a_folder_without_labels_has_no_classes_and_can_be_pretrained_on(tmp_path):

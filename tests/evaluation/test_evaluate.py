@@ -28,9 +28,13 @@ def made(seed, cases=30):
 
 def test_splits_are_added_to_those_of_former_evaluations(tmp_path):
     settings = EvaluateConfig(bootstrap_replicates=20)
-    write_evaluation(tmp_path, {"test": made(0)}, settings, 0, "one")
+    write_evaluation(tmp_path, {"test": made(0)}, settings, 0, {"data_sha256": "one"})
     results = write_evaluation(
-        tmp_path, {"external": made(1), "validation": made(2)}, settings, 0, "two"
+        tmp_path,
+        {"external": made(1), "validation": made(2)},
+        settings,
+        0,
+        {"data_sha256": "two"},
     )
     there = json.loads((tmp_path / "metrics.json").read_text())["splits"]
     assert list(there) == ["test", "external", "validation"]

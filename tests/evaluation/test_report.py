@@ -1,63 +1,153 @@
-"""The page and the Markdown table."""
+"""The report: its page, and its tables in other forms."""
 
+import dataclasses
 import json
+import re
+import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
+from PIL import Image
 from predictions_made import fake
+from runs_made import head_folder, run_folder
 
-from simclr_med import files
+from simclr_med import files, run
 from simclr_med.config.making import make_config
-from simclr_med.config.storage import to_json
 from simclr_med.errors import InputError
-from simclr_med.evaluation import bootstrap, predictions, report, scoring
+from simclr_med.evaluation import bootstrap, comparing, predictions, report
 from simclr_med.evaluation.bootstrap import Settings
+from simclr_med.evaluation.report.mistakes import confident_mistakes
+from simclr_med.evaluation.runs import read_run
 
 DRAWN = Settings(replicates=200)
-SETTINGS = {"title": "A page", "drawn": DRAWN}
-
-
-def run_folder(folder, made, **given):
-    """A work folder as training and evaluation leave it."""
-    config = make_config("linear_probe", {"data_dir": "d", "work_dir": folder, **given})
-    files.write_text(folder / "config.json", to_json(config))
-    rows = "".join(f"{step},{2 / step}\n" for step in range(1, 6))
-    files.write_text(folder / "task.json", json.dumps({"other_class": made.other_class}))
-    files.write_text(folder / "log.csv", "step,loss\n" + rows)
-    predictions.write(folder / "predictions" / "test.csv", made)
-    return folder
+OPTIONS = report.Options("A page", DRAWN)
 
 
 @pytest.fixture
 def folders(tmp_path):
-    a = run_folder(tmp_path / "a", fake(cases=120, skill=4.0))
-    b = run_folder(tmp_path / "b", fake(cases=120, skill=0.2), learning_rate=0.5)
+    a = head_folder(tmp_path / "a", fake(cases=120, skill=0.2))
+    b = head_folder(tmp_path / "b", fake(cases=120, skill=4.0), learning_rate=0.5)
     return a, b
 
 
 def page_of(tmp_path, *runs, **changes):
-    return report.write_report(runs, tmp_path / "r.html", **SETTINGS | changes).read_text()
+    options = dataclasses.replace(OPTIONS, **changes)
+    paths = report.write_report(runs, tmp_path / "out", options)
+    return paths[0].read_text(encoding="utf-8")
 
 
-def test_numbers_are_those_of_metrics(tmp_path, folders):
+def words_of(page):
+    """A page's text without its elements."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page))
+
+
+def charts_of(page):
+    return [ET.fromstring(drawn) for drawn in re.findall(r"<svg.*?</svg>", page, re.S)]
+
+
+def test_differences_are_each_run_minus_the_baseline(tmp_path, folders):
+    a, b = folders
+    page = page_of(tmp_path, ("A", a), ("B", b))
+    models = {name: fake(cases=120, skill=skill) for name, skill in {"A": 0.2, "B": 4.0}.items()}
+    rows = comparing.compare(models, DRAWN, "A")["differences"]
+    (auc,) = [row for row in rows if row["metric"] == "auc"]
+    assert auc["difference"] > 0
+    shown = "{difference:+.3f} [{low:+.3f}, {high:+.3f}]".format(**auc)
+    assert shown in words_of(page) and "Minus A" in page
+    strips = [chart for chart in charts_of(page) if chart[0].text == "B minus A, AUC"]
+    assert [strip[1].text for strip in strips] == [f"{shown}."]
+    other = words_of(page_of(tmp_path, ("A", a), ("B", b), baseline="B"))
+    (back,) = [
+        r for r in comparing.compare(models, DRAWN, "B")["differences"] if r["metric"] == "auc"
+    ]
+    assert "{difference:+.3f} [{low:+.3f}, {high:+.3f}]".format(**back) in other
+    assert back["difference"] < 0
+
+
+def test_the_verdict_is_three_sentences(tmp_path, folders):
+    a, b = folders
+    page = page_of(tmp_path, ("A", a), ("B", b))
+    found = re.search(r'id="verdict".*?</section>', page, re.S)[0]
+    first, second, third = re.findall(r"<p>(.*?)</p>", found)
+    assert first.startswith("Top-1 accuracy, 120 test cases: B is better than A; B +0.")
+    assert second.startswith("Of 5 differences from A on this page 5 are for the run and 0 against")
+    assert third.startswith("One split, and no groups")
+    back = page_of(tmp_path, ("A", a), ("B", b), baseline="B")
+    assert "A is worse than B; A -0." in back
+    same = page_of(tmp_path, ("A", a), ("C", a))
+    assert "no run is shown to differ from A; C +0.000 [+0.000, +0.000]" in same
+    assert "One run alone: nothing is compared." in page_of(tmp_path, ("A", a))
+
+
+def test_a_verdict_of_too_few_cases_says_so(tmp_path):
+    a = head_folder(tmp_path / "a", fake(cases=8, skill=0.0))
+    b = head_folder(tmp_path / "b", fake(cases=8, skill=9.0))
+    words = words_of(page_of(tmp_path, ("A", a), ("B", b)))
+    assert "undecided" in words and " better " not in words
+
+
+def test_non_inferiority_is_said_where_a_margin_is_given(tmp_path, folders):
+    a, b = folders
+    assert "non-inferior" not in page_of(tmp_path, ("A", a), ("B", b))
+    assert "non-inferior" in page_of(tmp_path, ("A", a), ("B", b), margin=0.1)
+    given = {"runs": (f"A={a}", f"B={b}"), "work_dir": str(tmp_path / "flag"), "margin": 0.1}
+    run._report(make_config("report", given))
+    assert "non-inferior" in (tmp_path / "flag" / "report.html").read_text(encoding="utf-8")
+    worse = page_of(tmp_path, ("A", a), ("B", b), margin=0.1, baseline="B")
+    assert "not shown to be non-inferior" in worse
+
+
+def test_the_page_needs_no_network_and_no_script(tmp_path, folders):
     page = page_of(tmp_path, ("A", folders[0]), ("B", folders[1]))
-    made = predictions.read(folders[0] / "predictions" / "test.csv")
-    auc = bootstrap.evaluate(made, DRAWN)["metrics"]["auc"]
-    assert f"{auc['value']:.3f}<small>[{auc['low']:.3f}, {auc['high']:.3f}]" in page
-    assert "A is better than B in AUC: +" in page and ", significant" in page
-    markdown = (tmp_path / "r.md").read_text()
-    assert f"| {auc['value']:.3f} [{auc['low']:.3f}, {auc['high']:.3f}] |" in markdown
-    assert "- A is better than B in AUC: +" in markdown
-    swapped = page_of(tmp_path, ("B", folders[1]), ("A", folders[0]))
-    assert "B is worse than A in AUC: -" in swapped
+    assert "http" not in page and "<script" not in page and "url(" not in page
+    assert set(re.findall(r'(?:src|href)="([^"]{1,5})', page)) <= {
+        "#verd",
+        "#test",
+        "#trai",
+        "#sett",
+        "#orig",
+    }
+    anchors = set(re.findall(r'href="#([^"]+)"', page))
+    assert anchors <= set(re.findall(r'id="([^"]+)"', page))
 
 
-def test_the_page_is_self_contained_and_says_what_differs(tmp_path, folders):
+def test_every_chart_has_a_name_and_says_what_it_shows(tmp_path, folders):
+    charts = charts_of(page_of(tmp_path, ("A", folders[0]), ("B", folders[1])))
+    assert len(charts) > 10
+    for chart in charts:
+        assert [child.tag for child in chart[:2]] == ["title", "desc"]
+        assert chart[0].text and chart[1].text and chart.get("role") == "img"
+    names = [chart[0].text for chart in charts]
+    for begun in (
+        "ROC, mean over classes",
+        "Reliability",
+        "Confusion matrix of A",
+        "Head: training",
+    ):
+        assert any(name.startswith(begun) for name in names)
+
+
+def test_what_differs_and_what_was_run(tmp_path, folders):
     page = page_of(tmp_path, ("A", folders[0]), ("B", folders[1]))
-    assert "http" not in page and "<script" not in page and page.count("data:image/png") == 1
-    differing = page[page.index("What differs") : page.index("<details>")]
+    differing = page[page.index('id="settings"') : page.index("The same in all")]
     assert "learning_rate" in differing and "batch_size" not in differing
     assert "Without pretraining: A, B" in page
+    assert "0123abcd" in page
+    assert files.sha256(folders[0] / "predictions" / "test.csv") in page
+
+
+def test_versions_of_the_training_are_shown_where_they_were_kept(tmp_path, folders):
+    files.write_text(folders[0] / "versions.txt", "Python 3.11, TensorFlow 2.15.9\n")
+    words = words_of(page_of(tmp_path, ("A", folders[0]), ("B", folders[1])))
+    assert "Python 3.11, TensorFlow 2.15.9" in words and words.count("not recorded") == 1
+
+
+def test_a_model_trained_elsewhere_is_reported_like_ours(tmp_path, folders):
+    theirs = folders[1] / "predictions" / "test.csv"
+    page = page_of(tmp_path, ("A", folders[0]), ("Theirs", theirs))
+    assert "Theirs is better than A" in page and files.sha256(theirs) in page
+    theirs = folders[0] / "predictions" / "test.csv"
+    assert "no pictures: the run was trained elsewhere" in page_of(tmp_path, ("Theirs", theirs))
 
 
 def test_the_page_names_the_versions_that_made_it(tmp_path, folders):
@@ -71,43 +161,156 @@ def test_the_page_names_the_versions_that_made_it(tmp_path, folders):
 def test_the_class_left_out_is_the_data_sets(tmp_path):
     for number, other in enumerate([None, "k1"]):
         made = fake(cases=120, other_class=other)
-        page = page_of(tmp_path, ("A", run_folder(tmp_path / f"{number}", made)))
-        value = scoring.score(made, np.ones(120))["average_top1_sensitivity"]
+        page = page_of(tmp_path, ("A", head_folder(tmp_path / f"{number}", made)))
+        value = bootstrap.replicate(made, DRAWN).values["average_top1_sensitivity"]
         assert f'<td class="best">{value:.3f}<small>' in page
 
 
-def test_equal_runs_do_not_differ(tmp_path, folders):
-    page = page_of(tmp_path, ("A", folders[0]), ("B", folders[0]))
-    assert "no significant difference of A minus B in AUC" in page
-    assert "is better" not in page and "No setting differs" in page
-
-
 def test_names_and_groups_are_escaped(tmp_path):
-    levels = np.array(["<i>light", ""] * 60)
-    made = fake(cases=120, groups={"skin & hair": levels})
-    page = page_of(tmp_path, ("<b>", run_folder(tmp_path / "a", made)), title="1 < 2")
-    assert "&lt;b&gt;" in page and "<b>" not in page and "1 &lt; 2" in page
-    assert "&lt;i&gt;light (60)" in page and "unknown (60)" in page and "skin &amp; hair" in page
+    levels = np.array(["<i>light", "<i>dark", ""] * 40)
+    made = fake(cases=120, groups={"skin & hair": levels}, classes=3)
+    made = dataclasses.replace(made, classes=("</svg><script>", "b", "c"))
+    folder = head_folder(tmp_path / "a", made)
+    page = page_of(tmp_path, ("a$x_$<b>", folder), title="1 < 2")
+    assert not re.search(r"<(script|b|i)>", page) and "1 &lt; 2" in page
+    assert "&lt;i&gt;light (40 cases)" in page and "unknown (40 cases)" in page
+    assert "skin &amp; hair" in page and "a$x_$&lt;b&gt;" in page
+    assert charts_of(page)
 
 
-def test_what_is_missing_is_said(tmp_path, folders):
+def test_groups_that_one_run_knows_alone_are_shown(tmp_path):
+    skin = np.array(["light", "dark"] * 60)
+    a = head_folder(tmp_path / "a", fake(cases=120))
+    b = head_folder(tmp_path / "b", fake(cases=120, groups={"skin": skin}))
+    page = page_of(tmp_path, ("A", a), ("B", b))
+    assert "By skin: top-1 accuracy" in page and "A: widest gap" in page
+    c = head_folder(tmp_path / "c", fake(cases=120, groups={"skin": skin[::-1]}))
+    with pytest.raises(InputError, match="case 'c0' has skin 'light' in B and 'dark' in C"):
+        page_of(tmp_path, ("B", b), ("C", c))
+
+
+def test_the_drop_to_another_site_is_shown(tmp_path):
+    folder = head_folder(tmp_path / "a", fake(cases=200, skill=4.0))
+    predictions.write(folder / "predictions" / "external.csv", fake(cases=150, skill=0.5, seed=1))
+    page = page_of(tmp_path, ("A", folder))
+    assert "From test to external, A -0." in words_of(page)
+    assert page.index('id="test"') < page.index('id="external"') < page.index('id="shift"')
+
+
+def test_label_efficiency_has_one_kind_of_band(tmp_path):
+    runs = []
+    for share in (0.1, 1.0):
+        for seed in (0, 1):
+            folder = tmp_path / f"{share}_{seed}"
+            made = fake(cases=120, skill=4 * share, probabilities=None)
+            made = dataclasses.replace(
+                made, probabilities=fake(120, skill=share + 1 + seed).probabilities
+            )
+            head_folder(folder, made, label_fraction=share, seed=seed)
+            runs.append((folder.name, folder))
+    assert "one standard deviation over runs of several seeds" in page_of(tmp_path, *runs)
+    assert "bootstrap intervals over test cases" in page_of(tmp_path, *runs[::2])
+    assert "No bands" in page_of(tmp_path, *runs[:3])
+    assert "Label efficiency" not in page_of(tmp_path, *runs[:2])
+
+
+def test_findings_have_rates_at_thresholds_from_validation(tmp_path):
+    made = fake(cases=120, task="multilabel")
+    folder = head_folder(tmp_path / "a", made)
+    assert "specificity of k0" not in page_of(tmp_path, ("A", folder))
+    predictions.write(
+        folder / "predictions" / "validation.csv", fake(90, task="multilabel", seed=3)
+    )
+    page = page_of(tmp_path, ("A", folder))
+    assert "specificity of k0" in page and "Confusion" not in page and "AUC of k0" in page
+
+
+def test_training_curves_are_of_heads_and_of_what_they_share(tmp_path):
+    before = run_folder(tmp_path / "pre", "pretrain")
+    files.write_text(before / "monitor.csv", "step,knn_accuracy\n1,0.5\n2,0.75\n")
+    runs = [
+        (name, head_folder(tmp_path / name, fake(cases=120), init=f"run:{before}", seed=seed))
+        for seed, name in enumerate("AB")
+    ]
+    charts = {chart[0].text: chart[1].text for chart in charts_of(page_of(tmp_path, *runs))}
+    assert charts["Pretraining: loss"] == "A, B: from 2 to 0.4"
+    assert charts["Pretraining: knn accuracy"] == "A, B: from 0.5 to 0.75"
+    assert charts["Head: training loss"] == "A: from 2 to 0.4; B: from 2 to 0.4"
+    files.write_text(before / "log.csv", "step,loss\n1,x\n")
+    with pytest.raises(InputError, match=r"log\.csv"):
+        page_of(tmp_path, *runs)
+
+
+def data_folder(folder, cases):
+    """A data set folder whose cases are those of `fake`, with an image each."""
+    (folder / "images").mkdir(parents=True)
+    classes = [f"k{k}" for k in range(5)]
+    info = {"name": "d", "task": "multiclass", "classes": classes, "image_root": "images"}
+    files.write_text(folder / "dataset.json", json.dumps(info))
+    rows = "".join(f"c{i}.png,c{i},p{i},test,k0\n" for i in range(cases))
+    files.write_text(folder / "manifest.csv", "image,case_id,patient_id,split,labels\n" + rows)
+    for i in range(cases):
+        Image.new("RGB", (300, 200), (i, 0, 0)).save(folder / "images" / f"c{i}.png")
+    return folder
+
+
+def test_the_most_confident_errors_are_shown_with_their_images(tmp_path):
+    truth = np.eye(5, dtype=np.float32)[[0, 0, 0, 1]]
+    scores = np.full((4, 5), 0.01, np.float32)
+    scores[[0, 1, 2, 3], [0, 1, 2, 2]] = [0.96, 0.96, 0.96, 0.96]
+    scores[[1, 3], 4] = [0.11, 0.06]
+    scores[[1, 3], [1, 2]] = [0.86, 0.91]
+    made = fake(4, truth=truth, probabilities=scores)
+    data = data_folder(tmp_path / "data", 4)
+    folder = head_folder(tmp_path / "a", made, data_dir=str(data))
+    found = confident_mistakes(read_run("A", folder), "test", 2)
+    assert [(m.case_id, m.truth, m.said) for m in found.mistakes] == [
+        ("c2", "k0", "k2"), ("c3", "k1", "k2"),
+    ]  # fmt: skip
+    assert all(
+        m.pictures[0].startswith(b"\xff\xd8") and len(m.pictures[0]) < 4000 for m in found.mistakes
+    )
+    assert page_of(tmp_path, ("A", folder), errors_shown=2).count("data:image/jpeg") == 2
+    assert "data:image" not in page_of(tmp_path, ("A", folder), errors_shown=0)
+    (data / "images" / "c2.png").unlink()
+    words = words_of(page_of(tmp_path, ("A", folder)))
+    assert "no pictures" in words and "k2 , 0.96 is k0" in words
+
+
+def test_confident_errors_of_findings_are_of_either_kind(tmp_path):
+    truth = np.array([[1, 0], [0, 1], [np.nan, 0]], np.float32)
+    scores = np.array([[0.1, 0.3], [0.95, 0.9], [0.99, 0.2]], np.float32)
+    made = fake(3, 2, task="multilabel", truth=truth, probabilities=scores)
+    found = confident_mistakes(read_run("A", head_folder(tmp_path / "a", made)), "test", 5)
+    assert [(m.case_id, m.truth, m.said) for m in found.mistakes] == [
+        ("c1", "no k0", "k0"), ("c0", "k0", "no k0"),
+    ]  # fmt: skip
+
+
+def test_tables_are_written_in_the_forms_that_are_asked_for(tmp_path, folders):
+    options = dataclasses.replace(OPTIONS, formats=("markdown", "latex"))
+    runs = [("A", folders[0]), ("B_1", folders[1])]
+    paths = report.write_report(runs, tmp_path / "out", options)
+    assert [path.name for path in paths] == ["report.md", "report.tex"]
+    assert not (tmp_path / "out" / "report.html").exists()
+    value = bootstrap.replicate(fake(cases=120, skill=0.2), DRAWN).interval("auc")
+    shown = "{value:.3f} [{low:.3f}, {high:.3f}]".format(**value)
+    markdown, tex = (path.read_text(encoding="utf-8") for path in paths)
+    assert shown.replace("[", r"\[").replace("]", r"\]") in markdown and shown in tex
+    assert r"B\_1" in markdown and r"B\_1" in tex and "each run minus A" in tex
+
+
+def test_what_is_missing_is_said_and_nothing_is_written(tmp_path, folders):
     with pytest.raises(InputError, match="two runs of one name"):
         page_of(tmp_path, ("A", folders[0]), ("A", folders[1]))
-    with pytest.raises(InputError, match="not the work folder of a run"):
+    with pytest.raises(InputError, match="nowhere"):
         page_of(tmp_path, ("A", tmp_path / "nowhere"))
+    with pytest.raises(InputError, match="--baseline=C: expected one of the runs, A, B"):
+        page_of(tmp_path, ("A", folders[0]), ("B", folders[1]), baseline="C")
     (folders[1] / "predictions" / "test.csv").rename(folders[1] / "predictions" / "external.csv")
     with pytest.raises(InputError, match="no split that all of them"):
         page_of(tmp_path, ("A", folders[0]), ("B", folders[1]))
     (folders[1] / "predictions" / "external.csv").unlink()
     with pytest.raises(InputError, match="has no predictions"):
         page_of(tmp_path, ("A", folders[0]), ("B", folders[1]))
-    assert not (tmp_path / "r.html").exists()
-
-
-def test_markdown_table():
-    results = {name: bootstrap.evaluate(fake(), Settings(50)) for name in ("A", "B")}
-    lines = report.markdown_table(results, ["A", "B"]).splitlines()
-    auc = results["A"]["metrics"]["auc"]
-    assert lines[0].startswith("| | top-1 accuracy |") and len(lines) == 4
-    assert f"{auc['value']:.3f} [{auc['low']:.3f}, {auc['high']:.3f}]" in lines[2]
-    assert {line.count("|") for line in lines} == {7}
+    assert not (tmp_path / "out").exists()

@@ -5,13 +5,14 @@ import pathlib
 from simclr_med.config.storage import load_config
 from simclr_med.encoders import checkpoint, input_contract, networks
 from simclr_med.encoders.importers import Imported
+from simclr_med.encoders.kept_step import kept_checkpoint
 
 
 def read(path):
     """Return the `Imported` of the work folder of a run that has ended."""
     config = load_config(path)
     nets = networks.build(config)
-    folder = networks.last_checkpoint(path)
+    folder = kept_checkpoint(path)
     networks.restore_encoder(nets, folder)
     weights = {name: variable.numpy() for name, variable in nets.variables().items()}
     # Runs of earlier versions have no contract of their own.

@@ -1,12 +1,13 @@
-"""The report: several work folders compared on one self-contained page.
+"""The report: any number of runs compared on one self-contained page.
 
-    write_report([("SimCLR", "work/simclr"), ("MICLe", "work/micle")], "report.html", ...)
+    write_report([("SimCLR", "work/simclr"), ("MICLe", "work/micle")], "work/report", Options(...))
 
-comparison (the numbers), run_settings (what differs), pictures (curves and views) -> page, which
-fills report.html, and markdown.
+comparison (the numbers), figures and what they are drawn with (svg, charts, bars, forest, matrix),
+mistakes, training, label_efficiency -> sections -> page, which fills report.html, and
+report_tables.
 """
 
-from simclr_med.evaluation.report.markdown import markdown_table
-from simclr_med.evaluation.report.page import write_report
+from simclr_med.evaluation.report.page import Options, write_report
+from simclr_med.evaluation.report.report_tables import metrics_table
 
-__all__ = ["markdown_table", "write_report"]
+__all__ = ["Options", "metrics_table", "write_report"]

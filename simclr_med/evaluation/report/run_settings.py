@@ -4,7 +4,6 @@ import dataclasses
 import pathlib
 
 from simclr_med.config.fields import FIELDS
-from simclr_med.config.storage import load_config
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,14 +21,12 @@ class SettingsTable:
     without_pretraining: list
 
 
-def compare_settings(config, origins):
-    """Return the `SettingsTable` of runs; what one run alone has is the same in all that have it.
+def compare_settings(runs):
+    """Return the `SettingsTable` of `Run`s; what one run alone has is the same in all that have it.
 
-    Args:
-      config: name to `Config`.
-      origins: name to the work folder of its pretraining, or None.
+    Runs that were trained elsewhere have no settings.
     """
-    described = {name: _described(config[name], origins[name]) for name in config}
+    described = {run.name: _of_run(run) for run in runs}
     differing, same = {}, {}
     for key in dict.fromkeys(key for settings in described.values() for key in settings):
         values = [settings.get(key) for settings in described.values()]
@@ -38,12 +35,22 @@ def compare_settings(config, origins):
             differing[key] = values
         else:
             same[key] = there[0]
-    without = [name for name in config if config[name].head.init == "random"]
+    without = [run.name for run in runs if run.config and run.config.head.init == "random"]
     return SettingsTable(differing, same, without)
 
 
-def _described(config, origin):
+def _of_run(run):
     """Return every setting that acts, name to text; the pretraining's with its name before."""
+    if run.config is None:
+        return {}
+    described = _described(run.config)
+    if run.pretraining is not None:
+        before = _described(run.pretraining.config)
+        described |= {f"pretraining: {key}": value for key, value in before.items()}
+    return described
+
+
+def _described(config):
     described = {"mode": config.mode, "seed": str(config.seed)}
     for name, (section, field) in FIELDS.items():
         if config.mode in field.metadata["modes"] and field.metadata["identity"]:
@@ -52,7 +59,4 @@ def _described(config, origin):
     kind, _, path = config.head.init.partition(":")
     if path:  # whole, it would say more of the machine than of the run
         described["init"] = f"{kind}:{pathlib.Path(path).name}"
-    if origin is not None:
-        before = _described(load_config(origin), None)
-        described |= {f"pretraining: {key}": value for key, value in before.items()}
     return described

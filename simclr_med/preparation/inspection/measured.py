@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from simclr_med.data.thumbnails import UNREADABLE
 from simclr_med.views import places
 
 HEADERS_READ = 20_000
-UNREADABLE = (OSError, ValueError, Image.DecompressionBombError)
 
 
 class Measured(NamedTuple):

@@ -1,17 +1,12 @@
 """Some cases of each class as thumbnails, the images of a case side by side."""
 
 import hashlib
-import io
 from typing import NamedTuple
 
-from PIL import Image, ImageOps
-
+from simclr_med.data.thumbnails import thumbnail
 from simclr_med.preparation.images.rewriting import plain_image
 from simclr_med.preparation.inspection.labels import has_label
-from simclr_med.preparation.inspection.measured import UNREADABLE
-from simclr_med.views import places
 
-SIDE = 96  # of a thumbnail
 IMAGES_A_CASE = 4
 
 
@@ -62,19 +57,7 @@ def _cases_shown(rows, thumbnails, seed):
 
 def _picture_case(case, rows):
     names, paths = rows["image"][:IMAGES_A_CASE], rows["path"][:IMAGES_A_CASE]
-    pictures = [(name, _thumbnail(path)) for name, path in zip(names, paths, strict=True)]
+    pictures = [
+        (name, thumbnail(path, plain_image)) for name, path in zip(names, paths, strict=True)
+    ]
     return PictureCase(case, len(rows), pictures)
-
-
-def _thumbnail(path):
-    """Return the image as a small JPEG, None where it cannot be read."""
-    try:
-        content = places.read_bytes(path)
-        with Image.open(io.BytesIO(content)) as image:
-            # Without the file's comments, which a JPEG of it would have too.
-            small = ImageOps.contain(plain_image(image, content), (2 * SIDE, SIDE))
-    except UNREADABLE:
-        return None
-    buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=80)
-    return buffer.getvalue()

@@ -1,0 +1,82 @@
+"""A sweep's runs: its grid, the repetitions of what was chosen, and each one's own `Config`."""
+
+import dataclasses
+
+from simclr_med.config.fields import Config, SweepConfig
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class Trial:
+    """One run of a sweep.
+
+    Attributes:
+      label_fraction, learning_rate, weight_decay, seed: what it has of its own.
+    """
+
+    label_fraction: float
+    learning_rate: float
+    weight_decay: float
+    seed: int
+
+    @property
+    def name(self):
+        """A name for a folder."""
+        return (
+            f"labels_{100 * self.label_fraction:g}_rate_{self.learning_rate:g}"
+            f"_decay_{self.weight_decay:g}_seed_{self.seed}"
+        )
+
+
+def grid(config):
+    """Return the `Trial`s of a sweep's grid, fraction by fraction, each with the first seed."""
+    sweep = config.sweep
+    return [
+        Trial(float(fraction), float(rate), float(decay), config.seed)
+        for fraction in sweep.label_fractions
+        for rate in sweep.learning_rates
+        for decay in sweep.weight_decays
+    ]
+
+
+def by_fraction(config):
+    """Return the `Trial`s of the grid, a list for each label fraction."""
+    trials = grid(config)
+    return [
+        [trial for trial in trials if trial.label_fraction == float(fraction)]
+        for fraction in config.sweep.label_fractions
+    ]
+
+
+def repeats(config, trial):
+    """Return the `Trial`s of the chosen one's setting with each seed, its own the first."""
+    return [dataclasses.replace(trial, seed=config.seed + i) for i in range(config.sweep.seeds)]
+
+
+def config_of(config, trial, work_dir):
+    """Return the `Config` of one run of the sweep `config`: an ordinary run of `--head`.
+
+    Args:
+      config: the sweep's `Config`.
+      trial: a `Trial`.
+      work_dir: of the run.
+    """
+    look = config.watch.validate_every or config.train.steps
+    probe = config.sweep.head == "linear_probe"  # all at once: none is looked at on its way
+    return Config(
+        **{name: getattr(config, name) for name in _SHARED},
+        mode=config.sweep.head,
+        work_dir=str(work_dir),
+        seed=trial.seed,
+        data=dataclasses.replace(config.data, label_fraction=trial.label_fraction),
+        optimizer=dataclasses.replace(
+            config.optimizer,
+            learning_rate=trial.learning_rate,
+            weight_decay=trial.weight_decay,
+        ),
+        watch=dataclasses.replace(config.watch, validate_every=0 if probe else look),
+        sweep=SweepConfig(),
+    )
+
+
+_OWN = {"mode", "work_dir", "seed", "data", "optimizer", "watch", "sweep"}
+_SHARED = [field.name for field in dataclasses.fields(Config) if field.name not in _OWN]

@@ -1,0 +1,60 @@
+"""Gaps between groups of cases, all pairs at once.
+
+Of several groups the widest gap is chosen after looking, so its interval has to hold for whichever
+pair is the widest: half-widths are a common multiple of each gap's bootstrap deviation, the
+multiple that covers all pairs together in the asked share of replicates ("max t"; Westfall and
+Young 1993). Two groups are the ordinary case.
+"""
+
+import itertools
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Gap(NamedTuple):
+    """How much higher the level `high_level` is than `low_level`, with its interval."""
+
+    high_level: str
+    low_level: str
+    value: float
+    low: float
+    high: float
+
+    @property
+    def excludes_zero(self):
+        """Whether the interval excludes 0."""
+        return self.low > 0
+
+
+def all_gaps(levels, values, samples, confidence):
+    """Return the `Gap` of each pair of levels, the widest first.
+
+    Args:
+      levels: L names.
+      values: `[L]`, the metric in each; a level where it is NaN is left out.
+      samples: `[R, L]`, of the same replicates of all cases; NaN where not defined.
+      confidence: that all intervals hold together.
+
+    Returns:
+      One `Gap` a pair, none where fewer than two levels are left or a gap never varies.
+    """
+    kept = np.flatnonzero(~np.isnan(values))
+    pairs = [
+        (a, b) if values[a] >= values[b] else (b, a) for a, b in itertools.combinations(kept, 2)
+    ]
+    if not pairs:
+        return []
+    higher, lower = np.array(pairs).T
+    gaps = values[higher] - values[lower]  # [P]
+    moved = samples[:, higher] - samples[:, lower] - gaps  # [R, P]
+    moved = moved[~np.isnan(moved).any(1)]
+    deviations = moved.std(0)
+    if len(moved) < 2 or not (deviations > 0).all():
+        return []
+    reach = np.quantile((np.abs(moved) / deviations).max(1), confidence)
+    found = [
+        Gap(levels[a], levels[b], float(gap), float(gap - reach * s), float(gap + reach * s))
+        for (a, b), gap, s in zip(pairs, gaps, deviations, strict=True)
+    ]
+    return sorted(found, key=lambda gap: -gap.value)

@@ -1,0 +1,110 @@
+"""The page's answer in three sentences, and what they rest on."""
+
+from simclr_med.evaluation import verdicts
+from simclr_med.evaluation.levels import shown
+
+
+def conclusion(comparisons, groups, shifts):
+    """Return the three lines at the top of the page.
+
+    Args:
+      comparisons: `Comparison`s; the first one's main metric decides.
+      groups: of the first one, group to (run to `subgroups.Group`).
+      shifts: run to `shift.Shift`, empty where there is no external split.
+    """
+    first = comparisons[0]
+    return [_who_is_better(first), _how_many(comparisons), _elsewhere(first, groups, shifts)]
+
+
+def _who_is_better(comparison):
+    metric = comparison.main_metric
+    label, where = comparison.columns[metric], f"{comparison.cases} {comparison.split} cases"
+    label = label[0].upper() + label[1:]
+    if not comparison.others:
+        return f"{label}, {where}: {comparison.baseline} {_alone(comparison, metric)}."
+    found = comparison.of_main_metric()
+    better = [each for each in found if each.sign > 0]
+    worse = [each for each in found if each.sign < 0]
+    told = [
+        f"{_names(some)} {word} than {comparison.baseline}"
+        for some, word in ((better, "better"), (worse, "worse"))
+        if some
+    ]
+    if told:
+        return f"{label}, {where}: {' and '.join(told)}; {_numbers(better + worse)}."
+    return (
+        f"{label}, {where}: no run is shown to differ from {comparison.baseline}; "
+        f"{_numbers(found)}."
+    )
+
+
+def _alone(comparison, metric):
+    value = comparison.results[comparison.baseline]["metrics"][metric]
+    if value["value"] is None:
+        return "is not defined"
+    return f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
+
+
+def _names(differences):
+    names = [each.run for each in differences]
+    verb = "is" if len(names) == 1 else "are"
+    return f"{_joined(names)} {verb}"
+
+
+def _numbers(differences):
+    """Return each difference with its interval, of the first few runs."""
+    parts = []
+    for each in differences[:3]:
+        r = each.result
+        words = "not defined"
+        if r["difference"] is not None:
+            words = f"{r['difference']:+.3f} [{r['low']:+.3f}, {r['high']:+.3f}]"
+        parts.append(f"{each.run} {words}")
+    more = len(differences) - len(parts)
+    return ", ".join(parts) + (f" and {more} more" if more else "")
+
+
+def _how_many(comparisons):
+    found = [each for comparison in comparisons for each in comparison.differences]
+    if not found:
+        return "One run alone: nothing is compared."
+    better, worse = (sum(each.sign == sign for each in found) for sign in (1, -1))
+    holding = sum(each.holds for each in found)
+    undecided = sum(each.result["verdict"] == verdicts.UNDECIDED for each in found)
+    too_few = f"; {undecided} are undecided, for too few cases or replicates" if undecided else ""
+    return (
+        f"Of {len(found)} differences from {comparisons[0].baseline} on this page {better} are "
+        f"for the run and {worse} against it; {holding} of these hold when all of a split are "
+        f"counted together (Holm){too_few}."
+    )
+
+
+def _elsewhere(comparison, groups, shifts):
+    parts = []
+    losing = [
+        f"{name} {drop.value:+.3f} [{drop.low:+.3f}, {drop.high:+.3f}]"
+        for name, shift in shifts.items()
+        if (drop := shift.drops[comparison.main_metric]).value is not None
+    ]
+    if losing:
+        parts.append(f"From test to external, {_joined(losing[:3])}.")
+    widest = [
+        (gap, group, name)
+        for group, by_run in groups.items()
+        for name, found in by_run.items()
+        for gap in found.gaps[:1]
+    ]
+    apart = [entry for entry in widest if entry[0].excludes_zero]
+    if apart:
+        gap, group, name = max(apart, key=lambda entry: entry[0].value)
+        parts.append(
+            f"Groups differ: {name} is {gap.value:.3f} [{gap.low:.3f}, {gap.high:.3f}] higher for "
+            f"{group} {shown(gap.high_level)} than for {shown(gap.low_level)}."
+        )
+    elif widest:
+        parts.append("No gap between groups is shown to be other than 0.")
+    return " ".join(parts) or "One split, and no groups of cases: nothing is said of other images."
+
+
+def _joined(names):
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

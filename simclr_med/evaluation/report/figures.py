@@ -1,0 +1,97 @@
+"""The page's figures of one split: ROC, reliability, groups, confusion; each is named and told."""
+
+import functools
+
+from simclr_med.evaluation import curves
+from simclr_med.evaluation.bootstrap import FEW_CASES
+from simclr_med.evaluation.levels import shown
+from simclr_med.evaluation.report.bars import Bar, bar_chart
+from simclr_med.evaluation.report.charts import Axes, Line, line_chart
+from simclr_med.evaluation.report.matrix import confusion_chart
+
+MOST_CLASSES = 40  # of a confusion matrix that can be read
+_RATES = Axes("1 − specificity", "sensitivity", (0, 1), (0, 1))
+_RELIABILITY = Axes("stated probability", "share that is so", (0, 1), (0, 1))
+
+
+def mean_roc_chart(comparison):
+    """Return the ROC curves of all runs, each the mean over classes; None where none is defined."""
+    return _roc("ROC, mean over classes", comparison, curves.mean_roc, "auc")
+
+
+def class_roc_charts(comparison):
+    """Return the ROC curves of each class that has some."""
+    first = next(iter(comparison.by_run.values()))
+    charts = [
+        _roc(f"ROC of {name}", comparison, functools.partial(_class_roc, k=k), f"auc:{name}")
+        for k, name in enumerate(first.classes)
+    ]
+    return [chart for chart in charts if chart is not None]
+
+
+def _class_roc(made, k):
+    found = curves.roc_points(made.truth[:, k], made.probabilities[:, k])
+    return None if found is None else curves.on_grid(found)
+
+
+def _roc(title, comparison, points, metric):
+    lines, words = [], []
+    for name, made in comparison.by_run.items():
+        found = points(made)
+        if found is None:
+            return None
+        lines.append(Line(name, *found))
+        area = comparison.results[name]["metrics"][metric]["value"]
+        words.append(f"{name}: area {area:.3f}")
+    return line_chart(lines, _RATES, title, "; ".join(words), diagonal=True)
+
+
+def reliability_chart(comparison):
+    """Return how often what the runs state with some probability is so.
+
+    Bins of a few statements would draw noise: they are told in the description alone.
+    """
+    lines, words = [], []
+    for name, result in comparison.results.items():
+        bins = result["calibration"]["bins"]
+        drawn = [b for b in bins if b["cases"] >= FEW_CASES]
+        stated, true = ([b[key] for b in drawn] for key in ("confidence", "frequency"))
+        lines.append(Line(name, stated, true, marks=True))
+        told = ", ".join("{confidence:.2f}: {frequency:.2f} of {cases}".format(**b) for b in bins)
+        words.append(f"{name}: {told}")
+    title = f"Reliability, where {FEW_CASES} or more were stated"
+    return line_chart(lines, _RELIABILITY, title, "; ".join(words), diagonal=True)
+
+
+def group_chart(group, by_run, label):
+    """Return the bars of one metric by the levels of a group.
+
+    Args:
+      group: its name.
+      by_run: name of a run to `subgroups.Group`.
+      label: of the metric.
+    """
+    first = next(iter(by_run.values()))
+    levels, words = [], []
+    for level, there in first.levels.items():
+        bars = [
+            Bar(name, *found.levels[level][1:])  # value, low, high
+            for name, found in by_run.items()
+        ]
+        flag = ", few" if there.small else ""
+        levels.append((f"{shown(level)} ({there.cases} cases{flag})", bars))
+        told = ", ".join(f"{b.series} {b.value:.3f}" for b in bars if b.value is not None)
+        words.append(f"{shown(level)}: {told or 'not defined'}")
+    return bar_chart(levels, f"{label} by {group}", "; ".join(words), label)
+
+
+def confusion_charts(comparison):
+    """Return the confusion matrix of each run, name to SVG; none for findings, or many classes."""
+    if comparison.task == "multilabel" or len(comparison.classes) > MOST_CLASSES:
+        return {}
+    return {
+        name: confusion_chart(
+            result["confusion"], comparison.classes, f"Confusion matrix of {name}"
+        )
+        for name, result in comparison.results.items()
+    }

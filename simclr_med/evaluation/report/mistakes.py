@@ -1,0 +1,96 @@
+"""The most confident errors of a run, with small pictures of their images where those are there."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from simclr_med.data import manifest
+from simclr_med.data.thumbnails import thumbnail
+from simclr_med.errors import InputError
+
+IMAGES_A_CASE = 3
+
+
+class Mistake(NamedTuple):
+    """One case: what is true, what was said instead, how sure that was, its pictures (JPEG)."""
+
+    case_id: str
+    truth: str
+    said: str
+    probability: float
+    pictures: list
+
+
+class Mistakes(NamedTuple):
+    """Of one run on one split; `note` says why there are no pictures, or is ""."""
+
+    mistakes: list
+    note: str
+
+
+def confident_mistakes(run, split, count):
+    """Return the `Mistakes` of a run: the `count` wrong cases it is most sure of.
+
+    Args:
+      run: a `Run`.
+      split: one that it has predictions of.
+      count: cases shown; each stands there once.
+    """
+    made = run.predictions[split]
+    rows, classes, sure = _most_sure(made, count)
+    images, note = _images(run, split, made.case_ids[rows])
+    found = [
+        _mistake(made, row, k, probability, images)
+        for row, k, probability in zip(rows, classes, sure, strict=True)
+    ]
+    return Mistakes(found, note if found else "")
+
+
+def _most_sure(made, count):
+    """Return rows `[n]`, the class that is wrong in each, and what probability was given to it.
+
+    Multiclass: a case is wrong where its most probable class is none of its diagnoses. Findings:
+    the probability of what is not so, whether that is a finding's presence or its absence.
+    """
+    wrong = np.where(made.truth == 1, np.nan, made.probabilities)  # [N, K]
+    if made.task == "multilabel":
+        wrong = np.where(made.truth == 1, 1 - made.probabilities, made.probabilities)
+        wrong = np.where(np.isnan(made.truth) | (wrong <= 0.5), np.nan, wrong)
+    else:
+        top = made.probabilities == made.probabilities.max(1, keepdims=True)
+        right = (top & (made.truth == 1)).any(1)
+        wrong = np.where(right[:, None] | ~top, np.nan, wrong)
+    worst = np.where(np.isnan(wrong), -1, wrong).max(1)
+    rows = np.argsort(-worst, kind="stable")[:count]
+    rows = rows[worst[rows] >= 0]
+    return rows, np.nanargmax(wrong[rows], axis=1) if len(rows) else rows, worst[rows]
+
+
+def _mistake(made, row, k, probability, images):
+    name, case_id = made.classes[k], str(made.case_ids[row])
+    if made.task == "multilabel":
+        present = made.truth[row, k] == 1
+        truth, said = (name, f"no {name}") if present else (f"no {name}", name)
+    else:
+        truth = ", ".join(c for c, t in zip(made.classes, made.truth[row], strict=True) if t == 1)
+        said = name
+    pictures = [thumbnail(path) for path in images.get(case_id, ())[:IMAGES_A_CASE]]
+    return Mistake(case_id, truth, said, float(probability), [p for p in pictures if p])
+
+
+def _images(run, split, case_ids):
+    """Return a case's id to the paths of its images, and why there are none, or ""."""
+    if run.config is None:
+        return {}, "no pictures: the run was trained elsewhere"
+    folder = run.config.data.data_dir
+    try:
+        cases = manifest.read(folder).cases([split])
+    except (InputError, OSError):
+        return {}, f"no pictures: the data set {folder} is not to be read here"
+    row = {case_id: number for number, case_id in enumerate(cases.case_ids.tolist())}
+    at = {case_id: row[case_id] for case_id in case_ids.tolist() if case_id in row}
+    found = {
+        case_id: cases.paths[cases.offsets[i] : cases.offsets[i + 1]].tolist()
+        for case_id, i in at.items()
+    }
+    return found, "" if found else f"no pictures: {folder} has other cases"

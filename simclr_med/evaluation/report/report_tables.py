@@ -1,0 +1,108 @@
+"""The report's tables in other forms than its page: Markdown, LaTeX."""
+
+from simclr_med.evaluation.levels import shown
+from simclr_med.evaluation.report.forest import interval_text
+from simclr_med.evaluation.text_table import Table
+
+
+def tables_of(part):
+    """Return the `Table`s of one split: metrics, differences from the baseline, groups.
+
+    Args:
+      part: a `sections.Section`.
+    """
+    comparison = part.comparison
+    tables = [
+        metrics_table(
+            comparison.results, comparison.columns, _about(comparison), _heading(comparison)
+        )
+    ]
+    if comparison.differences:
+        tables.append(_differences(comparison))
+    return tables + [_group(comparison, *item) for item in part.groups.items()]
+
+
+def metrics_table(results, columns, notes=(), caption="Metrics"):
+    """Return the `Table` of runs, one a row.
+
+    Args:
+      results: name to what `bootstrap.summary` says of a run.
+      columns: metric to how it is written.
+      notes, caption: see `Table`.
+    """
+    header = ("Run", *columns.values())
+    rows = [
+        (name, *(_value_text(result["metrics"][column]) for column in columns))
+        for name, result in results.items()
+    ]
+    return Table(caption, header, rows, notes)
+
+
+def _heading(comparison):
+    return f"{comparison.split}: {comparison.cases} cases"
+
+
+def _about(comparison):
+    settings = comparison.settings
+    return (
+        f"{comparison.percent} intervals, {settings.replicates} bootstrap replicates of "
+        f"{comparison.unit}s.",
+    )
+
+
+def _differences(comparison):
+    rows = [
+        (each.label, each.run, _difference_text(each), each.result["verdict"], _yes(each.holds))
+        for each in comparison.differences
+    ]
+    caption = f"{comparison.split}: each run minus {comparison.baseline}"
+    header = ("Metric", "Run", "Difference", "Verdict", "Holds among all (Holm)")
+    return Table(caption, header, rows)
+
+
+def _yes(holds):
+    return "yes" if holds else "no"
+
+
+def _difference_text(difference):
+    return "not defined" if difference.row.value is None else interval_text(difference.row)
+
+
+def _group(comparison, group, by_run):
+    label = comparison.columns[comparison.main_metric]
+    first = next(iter(by_run.values()))
+    header = ("Level", "Cases", *by_run)
+    rows = [
+        (
+            shown(name),
+            str(level.cases),
+            *(_level_text(found.levels[name]) for found in by_run.values()),
+        )
+        for name, level in first.levels.items()
+    ]
+    gaps = tuple(gap_sentence(name, found) for name, found in by_run.items())
+    return Table(f"{comparison.split}: {label} by {group}", header, rows, gaps)
+
+
+def gap_sentence(run, found):
+    """Return the widest gap of a `subgroups.Group` in words."""
+    if not found.gaps:
+        return f"{run}: no two groups are large enough to compare."
+    gap = found.gaps[0]
+    said = "" if gap.excludes_zero else ", which may be 0"
+    return (
+        f"{run}: widest gap {gap.value:.3f} [{gap.low:.3f}, {gap.high:.3f}], "
+        f"{shown(gap.high_level)} above {shown(gap.low_level)}{said}."
+    )
+
+
+def _level_text(level):
+    if level.value is None:
+        return "not defined"
+    return f"{level.value:.3f} [{level.low:.3f}, {level.high:.3f}]"
+
+
+def _value_text(value):
+    if value["value"] is None:
+        return "not defined"
+    return f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"

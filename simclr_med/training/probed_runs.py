@@ -1,0 +1,136 @@
+"""The runs of a sweep of linear probes: all at once, see probes.py."""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+
+from simclr_med.config import sweeping
+from simclr_med.config.work_folder import claimed_work_dir
+from simclr_med.data import learnt_from
+from simclr_med.data.cases import fraction_of, label_fraction
+from simclr_med.encoders import checkpoint, heads, networks
+from simclr_med.evaluation.sweep_table import DIVERGED, DONE, Outcome
+from simclr_med.training import kept_features
+from simclr_med.training.epochs import refuse_large_batch
+from simclr_med.training.finetune import describe_head
+from simclr_med.training.probes import Group, Schedule, train_probes
+from simclr_med.training.schedule import make_schedule, scaled_learning_rate
+from simclr_med.training.validation import ValidationSplit
+
+
+class ProbedRuns:
+    """Linear probes; the chosen ones are left in chosen/ of the sweep's folder.
+
+    Args:
+      config: the sweep's `Config`.
+      data: a `Manifest`.
+
+    Raises:
+      InputError: validation has not what is chosen by, or a fraction has fewer images than a batch.
+    """
+
+    def __init__(self, config, data):
+        self.config, self.data, self._built = config, data, (None, None)
+        self.folder = pathlib.Path(config.work_dir) / "chosen"
+        self.cases, self.watched = data.cases(config.data.splits), data.cases(["validation"])
+        self.split = ValidationSplit(self.watched, data.info, None)
+        self.split.refuse_undefined(config.watch.choose_by)
+        self.targets = self.cases.each_image_alone().targets
+        for fraction in config.sweep.label_fractions:
+            refuse_large_batch(config.train.batch_size, len(self._rows(float(fraction))))
+
+    def tried(self, trials):
+        """Train `trials`, all at once, and yield `{trial: Outcome}` of all."""
+        groups = {}
+        for trial in trials:
+            groups.setdefault((trial.label_fraction, trial.seed), []).append(trial)
+        if groups:
+            yield self._outcomes([*groups.values()])
+
+    def _outcomes(self, groups):
+        probes = self._trained(groups)
+        watched = self._features(groups[0][0].seed, self.watched)
+        outcomes = {}
+        for g, group in enumerate(groups):
+            for s, (trial, logits) in enumerate(zip(group, probes.logits(watched, g), strict=True)):
+                diverged = int(probes.diverged[g, s])
+                outcomes[trial] = Outcome(DIVERGED, diverged, {})
+                if not diverged:
+                    scores = self.split.score(logits)
+                    scalars = {f"validation_{name}": value for name, value in scores.items()}
+                    outcomes[trial] = Outcome(DONE, self.config.train.steps, scalars)
+        return outcomes
+
+    def finished(self, trials):
+        """Return `{trial: work folder}` of trained heads."""
+        folders = {trial: self.folder / trial.name for trial in trials}
+        left = [trial for trial, folder in folders.items() if not checkpoint.steps(folder)]
+        # Encoders drawn at random differ from seed to seed, and so do their features.
+        drawn = self.config.head.init == "random"
+        for seed in sorted({trial.seed if drawn else self.config.seed for trial in left}):
+            some = [trial for trial in left if not drawn or trial.seed == seed]
+            probes = self._trained([[trial] for trial in some])
+            for g, trial in enumerate(some):
+                self._write(trial, folders[trial], probes, g)
+        return folders
+
+    def _trained(self, groups):
+        """Return the `Probes` of groups of trials, each of one fraction and seed."""
+        settings, train = self.config.optimizer, self.config.train
+        warmup = settings.warmup_steps(train.steps)
+        rate = make_schedule(settings.schedule, 1.0, warmup, train.steps)
+        schedule = Schedule(train.batch_size, train.steps, settings.momentum, rate)
+        seen = self._features(groups[0][0].seed, self.cases)
+        made = [self._group(trials) for trials in groups]
+        return train_probes(seen, self.targets, made, self.data.info.task, schedule)
+
+    def _group(self, trials):
+        size, scaling = self.config.train.batch_size, self.config.optimizer.learning_rate_scaling
+        return Group(
+            self._rows(trials[0].label_fraction),
+            trials[0].seed,
+            tuple(scaled_learning_rate(trial.learning_rate, size, scaling) for trial in trials),
+            tuple(trial.weight_decay for trial in trials),
+        )
+
+    def _rows(self, fraction):
+        """Return which images of `cases` a label fraction has, int `[m]`."""
+        if fraction >= 1:
+            return np.arange(len(self.cases.paths))
+        taken = fraction_of(self.cases, fraction, self.config.data.label_seed)
+        owner = np.repeat(np.arange(len(self.cases)), np.diff(self.cases.offsets))
+        return np.flatnonzero(np.isin(owner, taken))
+
+    def _features(self, seed, cases):
+        config = dataclasses.replace(self.config, seed=seed)
+        return kept_features.extract(self._networks(seed).inputs, cases.paths, config)
+
+    def _networks(self, seed):
+        """Return the networks of a seed, those of the last one without building them again."""
+        if self._built[0] != seed:
+            self._built = seed, self._build(seed)
+        return self._built[1]
+
+    def _build(self, seed):
+        some = sweeping.grid(self.config)[0]
+        config = sweeping.config_of(self.config, dataclasses.replace(some, seed=seed), "unused")
+        nets = networks.build(config, len(self.data.info.classes))
+        networks.initialise(nets, config.head.init)
+        return nets
+
+    def _write(self, trial, folder, probes, g):
+        """Leave a probe as an ordinary run of one would."""
+        config = sweeping.config_of(self.config, trial, folder)
+        nets = self._networks(trial.seed)
+        with claimed_work_dir(config, self.data.fingerprint):
+            describe_head(config, self.data.info)
+            seed = self.config.data.label_seed
+            own = label_fraction(self.cases, trial.label_fraction, seed)
+            learnt_from.note(config, own, self.data.fingerprint)
+            heads.set_standardisation(nets.head, probes.means[g], probes.variances[g])
+            logits = nets.head.get_layer("logits")
+            logits.kernel.assign(probes.kernels[g, :, 0])
+            logits.bias.assign(probes.biases[g, 0])
+            values = checkpoint.values_of(nets.variables())
+            checkpoint.save(folder, values, config.train.steps, keep=1)

@@ -1,0 +1,102 @@
+"""Groups of cases: their levels, their metrics, and the gaps between them."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from predictions_made import fake
+from scipy import stats
+
+from simclr_med.errors import InputError
+from simclr_med.evaluation import bootstrap, levels
+from simclr_med.evaluation.bootstrap import Settings
+from simclr_med.evaluation.gaps import all_gaps
+from simclr_med.evaluation.report.same_groups import with_all_groups
+from simclr_med.evaluation.subgroups import by_group, has_groups
+
+
+def test_words_stay_and_numbers_sort_as_numbers():
+    order, values = levels.level_table(["type 10", "type 9", "", "mixed", "type 9"])
+    assert order == ["type 9", "type 10", "mixed", ""]
+    assert values.tolist() == ["type 10", "type 9", "", "mixed", "type 9"]
+
+
+def test_many_numbers_become_bands():
+    ages = [str(age) for age in range(18, 92)] + ["", "mixed"]
+    order, values = levels.level_table(ages)
+    assert order == ["0–19", "20–39", "40–59", "60–79", "80–99", "mixed", ""]
+    assert values[ages.index("39")] == "20–39" and values[ages.index("40")] == "40–59"
+    order, _ = levels.level_table([f"{0.1 * n:.2f}" for n in range(11)])
+    assert order[0] == "0 to 0.2" and order[-1] == "1 to 1.2"
+    assert levels.level_table(["1", "2", "3"])[0] == ["1", "2", "3"]
+
+
+def test_a_column_of_names_or_of_one_level_is_no_group():
+    assert not has_groups(np.array([f"lesion {n}" for n in range(40)]))
+    assert not has_groups(np.array(["a", "a", "", "mixed"]))
+    assert has_groups(np.array(["a", "b"])) and has_groups(np.arange(90).astype(str))
+
+
+def test_a_levels_numbers_are_those_of_its_cases_alone():
+    skin = np.array(["light"] * 40 + ["dark"] * 30 + ["mixed"] * 20 + [""] * 5)
+    made = fake(95, groups={"skin": skin})
+    settings = Settings(replicates=100)
+    found = by_group(made, "skin", "top1_accuracy", settings)
+    alone = bootstrap.replicate(made.take(np.flatnonzero(skin == "dark")), settings)
+    expected = alone.interval("top1_accuracy")
+    assert found.levels["dark"][1:] == tuple(expected[key] for key in ("value", "low", "high"))
+    assert {name: level.cases for name, level in found.levels.items()} == {
+        "dark": 30, "light": 40, "mixed": 20, "": 5,
+    }  # fmt: skip
+    assert [{gap.high_level, gap.low_level} for gap in found.gaps] == [{"light", "dark"}]
+    assert found.levels["mixed"].small and not found.levels["dark"].small
+
+
+def test_a_gap_of_two_groups_has_the_interval_of_two_proportions():
+    skin = np.repeat(["a", "b"], 400)
+    truth = np.eye(2, dtype=np.float32)[np.zeros(800, int)]
+    right = np.concatenate([np.arange(400) % 10 < 8, np.arange(400) % 10 < 6])
+    made = fake(800, 2, truth=truth, probabilities=np.stack([right, ~right], 1).astype(np.float32))
+    made = dataclasses.replace(made, groups={"skin": skin})
+    (gap,) = by_group(made, "skin", "top1_accuracy", Settings(replicates=2000)).gaps
+    half = stats.norm.ppf(0.975) * np.sqrt(0.8 * 0.2 / 400 + 0.6 * 0.4 / 400)
+    assert (gap.high_level, gap.low_level) == ("a", "b") and gap.value == pytest.approx(0.2)
+    assert gap.low == pytest.approx(0.2 - half, abs=0.005)
+    assert gap.high == pytest.approx(0.2 + half, abs=0.005)
+
+
+def test_the_widest_gap_of_four_equal_groups_excludes_0_as_seldom_as_it_says():
+    random = np.random.default_rng(0)
+    alarms = 0
+    for _ in range(400):
+        right = random.random((4, 100)) < 0.7
+        drawn = random.integers(100, size=(300, 4, 100))
+        samples = np.take_along_axis(right[None], drawn, 2).mean(2)
+        alarms += all_gaps("abcd", right.mean(1), samples, 0.95)[0].excludes_zero
+    assert alarms / 400 <= 0.08  # by the ordinary interval of the chosen pair, 0.2
+
+
+def test_a_patient_in_two_groups_moves_both():
+    """Each patient has one case in either group, with the same answer: the gap cannot vary."""
+    right = np.random.default_rng(0).random(50) < 0.6
+    twice = np.tile(right, 2)
+    made = fake(
+        100, 2, truth=np.eye(2, dtype=np.float32)[np.zeros(100, int)],
+        probabilities=np.stack([twice, ~twice], 1).astype(np.float32), patients=50,
+        groups={"view": np.repeat(["frontal", "lateral"], 50)},
+    )  # fmt: skip
+    assert by_group(made, "view", "top1_accuracy", Settings(replicates=50)).gaps == []
+    by_case = by_group(made, "view", "top1_accuracy", Settings(replicates=50, unit="case"))
+    assert by_case.gaps[0].high > 0.1
+
+
+def test_a_group_that_one_run_knows_is_every_runs():
+    a = fake(4, groups={"sex": np.array(["f", "m", "", "f"])})
+    b = fake(4, groups={"sex": np.array(["f", "m", "m", ""]), "age": np.array(list("1234"))})
+    both = with_all_groups({"a": a, "b": b})
+    for made in both.values():
+        assert made.groups["sex"].tolist() == ["f", "m", "m", "f"]
+        assert made.groups["age"].tolist() == list("1234")
+    other = fake(4, groups={"sex": np.array(["f", "f", "", ""])})
+    with pytest.raises(InputError, match="case 'c1' has sex 'm' in a and 'f' in c"):
+        with_all_groups({"a": a, "c": other})
