@@ -75,7 +75,7 @@ ELSEWHERE = {
 LATER = {
     "eval_splits", "eval_batch", "bootstrap_replicates", "confidence", "bootstrap_unit",
     "bootstrap_interval", "allow_seen",
-    "runs", "title", "export_version",
+    "runs", "title", "baseline", "format", "margin", "errors_shown", "export_version",
 }  # fmt: skip
 
 
