@@ -1,4 +1,5 @@
-# make demo: the whole way on generated data.   make test: the whole suite.
+# make demo: the whole way on generated data.   make test: the suite, but for tests of minutes.
+# make fuzz: thousands of odd inputs, minutes; other ones each time.
 # make benchmarks: benchmarks/README.md.   make peers: what some of them compare with, 6 GB.
 # PYTHON=python3.13 chooses another Python, VENV=.venv-current a folder beside the first one.
 # Under pyenv a name may be found that does not run: each is tried.
@@ -9,13 +10,16 @@ VENV := .venv
 READY := $(VENV)/ready-$(VERSION)
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test lint peers benchmarks locks
+.PHONY: demo test fuzz lint peers benchmarks locks
 
 demo: $(READY)
 	@$(RUN) tools/demo.py --work_dir=work/demo $(DEMO_FLAGS)
 
 test: $(READY)-test lint
 	@$(RUN) -m pytest -n 2 --dist worksteal $(TEST_FLAGS)
+
+fuzz: $(READY)-test
+	@FUZZ_TIMES=20 $(RUN) -m pytest -n 2 --dist worksteal --timeout=3600 tests/fuzz $(TEST_FLAGS)
 
 lint: $(READY)-test
 	@$(VENV)/bin/ruff check -q . && $(VENV)/bin/ruff format -q --check .

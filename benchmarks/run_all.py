@@ -39,6 +39,8 @@ BENCHMARKS = {
     "train_step": ("train_step",),
     "memory": ("memory",),
     "scaling": ("scaling",),
+    "bootstrap": ("bootstrap",),
+    "coverage": ("coverage", "--datasets=400"),
 }
 
 

@@ -9,7 +9,7 @@ import sys
 
 from absl import app, flags, logging
 
-from simclr_med import devices
+from simclr_med import devices, paths
 from simclr_med.config.fields import FIELDS
 from simclr_med.config.making import for_existing_run, make_config
 from simclr_med.config.setting import HEADS, MODES
@@ -76,6 +76,7 @@ def dispatch(arguments):
         config = for_existing_run(mode, given.pop("work_dir", ""), given)
     else:
         config = make_config(mode, given)
+    paths.folder_to_write(config.work_dir, "--work_dir")
     if mode == "report":
         return _report(config)
     return compute(config)

@@ -9,6 +9,7 @@ the later one, or each file minus the baseline.
 
 import argparse
 import json
+import os
 import pathlib
 import sys
 
@@ -38,16 +39,20 @@ def parse():
     add("--all", action="store_true", help="show every metric, by class too")
     add("--json", help="also write the result to this file")
     add("--latex", help="also write the differences as a LaTeX table to this file")
+    add("--forest", metavar="FILE.svg", help="also draw the differences as a forest plot")
     return parser.parse_args()
 
 
 def main():
     """Read the command line, compare, print."""
     options = parse()
-    from simclr_med import files  # late: --help needs no NumPy
+    from simclr_med import files, paths  # late: --help needs no NumPy
     from simclr_med.evaluation import comparing, tables, wording
     from simclr_med.evaluation.bootstrap import Settings
 
+    for flag in ("json", "latex"):
+        if path := getattr(options, flag):
+            refuse_input(paths.file_to_write(path, f"--{flag}"), flag, options)
     settings = Settings(
         options.replicates, options.confidence, options.unit, options.interval, options.seed
     )
@@ -60,6 +65,33 @@ def main():
         files.write_text(options.json, json.dumps(result, indent=1, allow_nan=False))
     if options.latex:
         files.write_text(options.latex, tables.latex(result, shown))
+    if options.forest:
+        files.write_text(options.forest, drawn(result, shown))
+
+
+def drawn(result, shown):
+    """Return the forest plot of a comparison's differences in the metrics that are shown."""
+    from simclr_med.evaluation.report import forest, svg
+    from simclr_med.evaluation.wording import label
+
+    rows = [
+        forest.Row(
+            label(row["metric"]),
+            f"{row['model']} minus {row['baseline']}",
+            *(row[key] for key in ("difference", "low", "high")),
+        )
+        for metric in shown
+        for row in result["differences"]
+        if row["metric"] == metric
+    ]
+    return svg.document(forest.forest_plot(rows, "Differences, a model minus its baseline"))
+
+
+def refuse_input(output, flag, options):
+    """Raise `InputError` where an output is a file that is read."""
+    read = [*named(options.models).values(), *(options.validation or ())]
+    if output.exists() and any(os.path.exists(path) and output.samefile(path) for path in read):
+        raise InputError(f"--{flag}={output}: is read, and would be replaced; give another name")
 
 
 def read(options):

@@ -13,12 +13,15 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from simclr_med.errors import InputError, run_main
+from simclr_med import paths
+from simclr_med.errors import run_main
 
 SOURCES = {
     "simclr": "google-research/simclr, TF1 or TF2: a checkpoint's prefix or folder, a SavedModel's",
     "bit": "google-research/big_transfer: an .npz",
-    "keras": "keras.applications ResNet50, 101, 152: a model, or its weights as .h5",
+    "keras": "keras.applications ResNet50, 101, 152: a model, or its weights (.h5, .weights.h5)",
+    "torchvision": "ResNets, wide ones too: a .safetensors of the model's state_dict",
+    "timm": "the same, as model hubs have them",
     "run": "a work folder of ours: its encoder and projection head, whatever its head",
 }
 
@@ -28,14 +31,13 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="sources:\n" + "\n".join(f"  {name:8}{text}" for name, text in SOURCES.items()),
+        epilog="sources:\n" + "\n".join(f"  {name:12}{text}" for name, text in SOURCES.items()),
     )
     parser.add_argument("--source", required=True, choices=SOURCES)
     parser.add_argument("--input", required=True, type=pathlib.Path, help="what is imported")
     parser.add_argument("--output", required=True, type=pathlib.Path, help="the new folder")
     flags = parser.parse_args()
-    if flags.output.exists():
-        raise InputError(f"--output={flags.output} is there already")
+    paths.new_folder(flags.output, "--output")
 
     from simclr_med.encoders import importers
 

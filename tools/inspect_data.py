@@ -11,7 +11,8 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from simclr_med.errors import run_main
+from simclr_med import paths
+from simclr_med.errors import InputError, run_main
 from simclr_med.preparation.inspection import write_page
 
 
@@ -26,6 +27,9 @@ def main():
     parser.add_argument("--seed", type=int, default=0, help="which cases are shown")
     flags = parser.parse_args()
     output = flags.output or flags.folder / "inspection.html"
+    if output.suffix.lower() not in (".html", ".htm"):  # it might be a file of the data set
+        raise InputError(f"--output={output}: expected a name that ends in .html")
+    paths.file_to_write(output, "--output")
     print(write_page(flags.folder, output, thumbnails=flags.thumbnails, seed=flags.seed))
 
 

@@ -16,6 +16,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
+from simclr_med import paths
 from simclr_med.config.fields import FIELDS
 from simclr_med.config.making import make_config
 from simclr_med.errors import InputError, run_main
@@ -50,6 +51,7 @@ def main():
     rows, views, output = (flags.pop(name) for name in ("rows", "views", "output"))
     if not output.lower().endswith(".png"):
         raise InputError(f"--output={output}: expected a PNG")
+    paths.file_to_write(output, "--output")
     given = {name: value for name, value in flags.items() if value is not None}
     given |= {"work_dir": "unused", "batch_size": 2}  # whatever the batch, the order is the same
     config = make_config("pretrain", given)

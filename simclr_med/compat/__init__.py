@@ -32,6 +32,7 @@ optimizer_variables = _stack.optimizer_variables
 path = _stack.path
 precision = _stack.precision
 scaled = _stack.scaled
+tf_variables = _stack.tf_variables
 unallocated_variable = _stack.unallocated_variable
 unscaled = _stack.unscaled
 
@@ -55,6 +56,7 @@ __all__ = [
     "precision",
     "random_seed",
     "scaled",
+    "tf_variables",
     "unallocated_variable",
     "unscaled",
 ]

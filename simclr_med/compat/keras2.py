@@ -185,3 +185,8 @@ def unallocated_variable(create, **settings):
     """Return a variable with a shape and no memory; for `tf.variable_creator_scope`."""
     kept = {key: settings[key] for key in ("shape", "dtype", "trainable", "name")}
     return UninitializedVariable(**kept)
+
+
+def tf_variables(model):
+    """Return the TensorFlow variables of a model's weights, a list."""
+    return list(model.weights)

@@ -114,3 +114,8 @@ def unallocated_variable(create, **settings):
         shape = settings["initial_value"]().shape  # traced, not computed
     kept = {key: settings[key] for key in ("dtype", "trainable", "name")}
     return UninitializedVariable(shape=shape, **kept)
+
+
+def tf_variables(model):
+    """Return the TensorFlow variables of a model's weights, a list."""
+    return [weight.value for weight in model.weights]

@@ -105,6 +105,11 @@ def _check_head(config):
             f"--splits={','.join(config.data.splits)}: a head learns from labels; expected "
             f"one or more of {', '.join(LABELLED)}"
         )
+    if config.head.solver == "lbfgs" and not config.optimizer.weight_decay:
+        raise InputError(
+            f"--weight_decay={config.optimizer.weight_decay}: expected above 0 with "
+            "--solver=lbfgs, since without it there may be no solution"
+        )
     read, layers = config.head.head_input, config.projection.projection_layers
     if read.startswith("projection") and int(read[-1]) > layers:
         raise InputError(f"--head_input={read}: the projection head has {layers} layers")
@@ -112,6 +117,8 @@ def _check_head(config):
 
 def _check_probes(config):
     """Refuse what a run of one probe has and many at once have not."""
+    if config.head.solver != "sgd":
+        raise InputError("--solver=lbfgs has no effect with --mode=sweep: probes at once are sgd's")
     if config.optimizer.optimizer != "sgd":
         raise InputError(f"--optimizer={config.optimizer.optimizer}: probes at once are for sgd")
     if config.watch.validate_every:

@@ -105,3 +105,4 @@ CHOSEN = Condition(
     "--keep=best",
     lambda settings: settings["mode"] == "sweep" or settings["keep"] == "best",
 )
+BY_STEPS = when("solver", "sgd", modes=("linear_probe",))  # what an exact solution has not

@@ -10,6 +10,7 @@ from simclr_med.config import recipes
 from simclr_med.config.architectures import ENCODERS
 from simclr_med.config.conditions import (
     BATCH_NORM,
+    BY_STEPS,
     CHANGING,
     CHOSEN,
     CUT,
@@ -63,7 +64,7 @@ class DataConfig:
         "",
         "data set folder",
         ("a folder", bool),
-        modes=(*TRAINING, "evaluate"),
+        modes=(*TRAINING, "evaluate", "export"),
         identity=False,  # data.sha256 tells whether it is the same
     )
     splits: tuple = setting(
@@ -281,24 +282,48 @@ class HeadConfig:
         modes=HEADS,
     )
 
+    label_smoothing: float = setting(
+        0.0,
+        "share of each target that is spread over all classes, or over present and absent",
+        SHARE,
+        modes=HEADS,
+        acts=(BY_STEPS,),
+    )
+    solver: str = setting(
+        "sgd",
+        "how a probe is trained: sgd, or lbfgs, the exact solution with --weight_decay above 0, "
+        "in at most --steps iterations",
+        ("sgd", "lbfgs"),
+        modes=("linear_probe",),
+    )
+
 
 @dataclasses.dataclass(frozen=True)
 class OptimizerConfig:
     """The optimizer and its schedule."""
 
     optimizer: str = setting(
-        "lars", "optimizer", ("lars", "sgd", "adam", "lamb"), by_mode=for_heads("sgd")
+        "lars",
+        "optimizer",
+        ("lars", "sgd", "adam", "lamb"),
+        by_mode=for_heads("sgd"),
+        acts=(BY_STEPS,),
     )
     learning_rate: float = setting(
-        0.3, "peak, before scaling", POSITIVE, by_mode={"linear_probe": 0.1, "finetune": 0.03}
+        0.3,
+        "peak, before scaling",
+        POSITIVE,
+        by_mode={"linear_probe": 0.1, "finetune": 0.03},
+        acts=(BY_STEPS,),
     )
     learning_rate_scaling: str = setting(
         "linear",
         "none, linear (times batch / 256) or sqrt (times the root of the batch)",
         ("none", "linear", "sqrt"),
         by_mode=for_heads("none"),
+        acts=(BY_STEPS,),
     )
-    momentum: float = setting(0.9, "momentum; Adam's and LAMB's beta 1", SHARE)
+    momentum: float = setting(0.9, "momentum; Adam's and LAMB's beta 1", SHARE, acts=(BY_STEPS,))
     weight_decay: float = setting(1e-6, "weight decay", NOT_NEGATIVE, by_mode=for_heads(0.0))
     trust_coefficient: float = setting(
         0.001, "of LARS", POSITIVE, acts=(when("optimizer", "lars"),)
@@ -308,9 +333,10 @@ class OptimizerConfig:
         "of the learning rate after a linear warm-up: cosine, decaying to 0 at the last step, or "
         "constant, by which a run that has ended may go on with more --steps",
         ("cosine", "constant"),
+        acts=(BY_STEPS,),
     )
     warmup_fraction: float = setting(
-        0.1, "share of the steps that warm up", SHARE, by_mode=for_heads(0.0)
+        0.1, "share of the steps that warm up", SHARE, by_mode=for_heads(0.0), acts=(BY_STEPS,)
     )
 
     def warmup_steps(self, steps):
@@ -323,7 +349,11 @@ class TrainConfig:
     """The loop."""
 
     batch_size: int = setting(
-        512, "cases a step", between(1, MOST_CASES), by_mode={"linear_probe": 256, "finetune": 64}
+        512,
+        "cases a step",
+        between(1, MOST_CASES),
+        by_mode={"linear_probe": 256, "finetune": 64},
+        acts=(BY_STEPS,),
     )
     steps: int = setting(1000, "steps in all", between(1, MOST_STEPS))
     save_every: int = setting(
@@ -438,6 +468,7 @@ class WatchConfig:
         "0 for none",
         between(0, MOST_STEPS),
         modes=HEADS,
+        acts=(BY_STEPS,),
     )
     keep: str = setting(
         "last",
@@ -576,8 +607,14 @@ class ReportConfig:
 
 @dataclasses.dataclass(frozen=True)
 class ExportConfig:
-    """The SavedModel."""
+    """What is written for other processes, and how it is checked."""
 
+    export_format: str = setting(
+        "savedmodel",
+        "what is written: savedmodel (TensorFlow Serving) or safetensors (torchvision's names)",
+        ("savedmodel", "safetensors"),
+        ("export",),
+    )
     export_version: int = setting(0, "number; 0 takes the next", between(0, 2**63 - 1), ("export",))
 
 

@@ -63,7 +63,7 @@ def for_existing_run(mode, work_dir, given):
         raise InputError("--seed has no effect with --mode=export: nothing is drawn there")
     stored = load_config(work_dir)
     own = dict(given)
-    if mode == "evaluate":
+    if mode in ("evaluate", "export"):
         own.setdefault("data_dir", stored.data.data_dir)
     asked = make_config(mode, {"seed": stored.seed, "work_dir": work_dir, **own})
     data = dataclasses.replace(stored.data, data_dir=asked.data.data_dir or stored.data.data_dir)

@@ -8,6 +8,7 @@ import pathlib
 import numpy as np
 
 from simclr_med import paths
+from simclr_med.config.preparation import Preparation
 from simclr_med.data.problems import DataError, Problem
 
 TASKS = ("multiclass", "multilabel")
@@ -32,6 +33,7 @@ class DatasetInfo:
       uncertain: what -1 means, "ones", "zeros" or "ignore", by finding; multilabel only.
       not_mentioned: what an empty finding means, "negative" or "masked"; multilabel only.
       licence, source: free text.
+      preparation: what was done to the images' files before.
     """
 
     name: str
@@ -45,6 +47,7 @@ class DatasetInfo:
     not_mentioned: str = "negative"
     licence: str = ""
     source: str = ""
+    preparation: Preparation = Preparation()
 
 
 def read_info(file):
@@ -61,6 +64,7 @@ def read_info(file):
     for check in (_check_keys, _check_kinds):
         _refuse(file, check(content))
     content |= {key: tuple(content.get(key, ())) for key in ("classes", "groups")}
+    content["preparation"] = Preparation.read(content.get("preparation", {}))
     info = DatasetInfo(**content)
     for check in (_check_names, _check_meanings):
         _refuse(file, check(info))
@@ -123,6 +127,10 @@ def _check_kinds(content):
         value = content.get(key, [])
         if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
             yield key, value, "is not a list of names"
+    try:
+        Preparation.read(content.get("preparation", {}))
+    except ValueError as error:
+        yield "preparation", content["preparation"], str(error)
     kinds = {"image_root": str, "shards": str, "not_mentioned": str, "uncertain": dict}
     for key, kind in kinds.items():
         if not isinstance(content.get(key, kind()), kind):

@@ -50,7 +50,7 @@ def build_encoder(
     if row.pixels != UNIT:
         scale, offset = row.pixels
         # In float32 whatever the precision: 255 v - 124 would lose digits in bfloat16.
-        x = keras.layers.Rescaling(scale, list(offset), dtype="float32", name="pixels")(x)
+        x = keras.layers.Rescaling(_listed(scale), list(offset), dtype="float32", name="pixels")(x)
     if row.family == "bit":
         x = bit.build(x, row, width)
     else:
@@ -58,3 +58,8 @@ def build_encoder(
         x = resnet.build(x, row, width, small, bn_momentum, zero_init=zero_init, **given)
     features = keras.layers.GlobalAveragePooling2D(dtype="float32", name="features")(x)
     return keras.Model(images, features, name="encoder")
+
+
+def _listed(scale):
+    """Return one number, or a list of one for each channel, as Keras takes either."""
+    return list(scale) if isinstance(scale, tuple) else scale

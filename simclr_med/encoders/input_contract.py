@@ -10,9 +10,14 @@ import pathlib
 
 from simclr_med import files, stored
 from simclr_med.config.architectures import ENCODERS
+from simclr_med.config.preparation import Preparation
+from simclr_med.errors import InputError
 
 FILE = "input.json"
-IN_JSON = {str: str, int: int, float: (int, float), tuple: list}  # what stands for each type
+UNRECORDED = Preparation()
+IN_JSON = {  # what stands for each type
+    str: str, int: int, float: (int, float), tuple: list, float | tuple: (int, float, list)
+}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,27 +29,32 @@ class Contract:
       size: side in pixels.
       crop: the central square's share of the short side, resized to `size`.
       interpolation: of that resizing.
-      scale: what the first layer multiplies images in [0, 1] with, before it adds `offset`.
+      scale: what the first layer multiplies images in [0, 1] with, before it adds `offset`; one
+        number, or one for each of red, green, blue.
       offset: one number for each of red, green, blue.
+      preparation: what was done to the files that it was trained on; files are served alike.
     """
 
     source: str
     size: int
     crop: float
     interpolation: str
-    scale: float
+    scale: float | tuple
     offset: tuple
+    preparation: Preparation = UNRECORDED
 
     def save(self, folder):
         """Write input.json."""
         content = {"channels": "RGB", "value_range": [0, 1], **dataclasses.asdict(self)}
+        content["preparation"] = self.preparation.as_json()
         files.write_text(pathlib.Path(folder) / FILE, json.dumps(content, indent=1))
 
 
-def of_run(config):
-    """Return the `Contract` of a run of ours, from its `Config`."""
+def of_run(config, preparation=UNRECORDED):
+    """Return the `Contract` of a run of ours, from its `Config` and its images' `Preparation`."""
     # crops.evaluation_view's interpolation.
-    return make(config, "trained by simclr_med", "bicubic")
+    contract = make(config, "trained by simclr_med", "bicubic")
+    return dataclasses.replace(contract, preparation=preparation)
 
 
 def make(config, source, interpolation):
@@ -61,7 +71,13 @@ def load(folder):
       InputError: it holds none, or a damaged one.
     """
     file = pathlib.Path(folder) / FILE
-    kinds = {field.name: IN_JSON[field.type] for field in dataclasses.fields(Contract)}
+    required = [field for field in dataclasses.fields(Contract) if field.type in IN_JSON]
+    kinds = {field.name: IN_JSON[field.type] for field in required}
     content = stored.read_json(file, kinds, "import the weights again")
-    fields = {field.name: content[field.name] for field in dataclasses.fields(Contract)}
-    return Contract(**fields | {"offset": tuple(fields["offset"])})
+    fields = {name: content[name] for name in kinds} | {"offset": tuple(content["offset"])}
+    if isinstance(content["scale"], list):
+        fields["scale"] = tuple(content["scale"])
+    try:
+        return Contract(**fields, preparation=Preparation.read(content.get("preparation", {})))
+    except ValueError as error:
+        raise InputError(f"{file} is damaged: preparation {error}") from None

@@ -151,10 +151,11 @@ class _Builder:
 
     def bottleneck(self, x, filters, stride, prefix, last):
         shortcut = self.shortcut(x, 4 * filters, stride, prefix)
+        inner = self.row.inner_width * filters
         first, second = (stride, 1) if self.row.stride_first else (1, stride)
-        x = self.conv_relu(x, filters, 1, first, prefix, 1)
+        x = self.conv_relu(x, inner, 1, first, prefix, 1)
         middle = self.selective if self.selective_kernels else self.plain
-        x = middle(x, filters, second, prefix)
+        x = middle(x, inner, second, prefix)
         x = self.conv(x, 4 * filters, 1, 1, f"{prefix}_conv3")
         x = self.norm(x, f"{prefix}_bn3", last=True)
         return self.relu(keras.layers.Add(name=f"{prefix}_add")([x, shortcut]), last)

@@ -15,59 +15,22 @@ import os
 import numpy as np
 
 from simclr_med import progress
-from simclr_med.errors import InputError
 from simclr_med.evaluation import agreement, calibration, conditions, intervals, resampling
+from simclr_med.evaluation.bootstrap_settings import INTERVALS, UNITS, Settings, settings_of
+from simclr_med.evaluation.enough import FEW_CASES, class_counts, too_few, units_that_decide
 from simclr_med.evaluation.scoring import score, sensitivity_readings
 
-UNITS = ("auto", "case", "patient")
-INTERVALS = ("auto", "percentile", "bca", "stratified")
-FEW_CASES = 10  # of a class: below, its numbers are flagged and decide nothing
+__all__ = [
+    "INTERVALS",
+    "UNITS",
+    "Replicates",
+    "Settings",
+    "evaluate",
+    "replicate",
+    "settings_of",
+    "summary",
+]
 _BLOCK = 1 << 18  # weights held at once by a thread: stays in its cache, changes no result
-
-
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """How intervals are drawn.
-
-    Attributes:
-      replicates: how many.
-      confidence: of the intervals, in (0, 1).
-      unit: what is drawn: "case", "patient" (with all its cases), or "auto": patients where one
-        has several cases.
-      interval: "percentile", the paper's; "bca" (Efron 1987); "stratified", the percentile's with
-        each class's number of cases kept; "auto", what covers, see docs/statistics.md.
-      seed: of the draws; the same for all models of one comparison.
-    """
-
-    replicates: int = 1000
-    confidence: float = 0.95
-    unit: str = "auto"
-    interval: str = "auto"
-    seed: int = 0
-
-    def __post_init__(self):
-        for name, choices in (("unit", UNITS), ("interval", INTERVALS)):
-            if (given := getattr(self, name)) not in choices:
-                raise InputError(f"{name} is {given!r}; expected one of {', '.join(choices)}")
-        if not 1 <= self.replicates <= 1_000_000:
-            raise InputError(f"replicates is {self.replicates}; expected 1 to 1,000,000")
-        if not 0 < self.confidence < 1:
-            raise InputError(
-                f"confidence is {self.confidence}; expected a number between 0 and 1, such as 0.95"
-            )
-        if self.seed < 0:
-            raise InputError(f"seed is {self.seed}; expected 0 or more")
-
-
-def settings_of(evaluate_config, seed):
-    """Return the `Settings` that an `EvaluateConfig` and the run's seed stand for."""
-    return Settings(
-        evaluate_config.bootstrap_replicates,
-        evaluate_config.confidence,
-        evaluate_config.bootstrap_unit,
-        evaluate_config.bootstrap_interval,
-        seed,
-    )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -117,9 +80,9 @@ class Replicates:
         left_out = self.left_out[name][~np.isnan(self.left_out[name])]
         if kind == "bca":
             return intervals.bca(self.values[name], self.defined(name), left_out)
-        df = max(1, min(units.effective, few) - 1)
-        whole = len(left_out) == units.count
-        return intervals.bca(self.values[name], self.defined(name), left_out, df, whole)
+        if units.count > resampling.GROUPS:  # enough of them; and groups show no single one
+            return intervals.small_sample(few) if few > 1 else intervals.PLAIN
+        return intervals.of_clusters(self.defined(name), left_out, min(units.effective, few) - 1)
 
     def interval(self, name):
         """Return {"value", "low", "high"} of a metric; None for what is not defined."""
@@ -229,48 +192,6 @@ def warnings(replicates):
             "unit=patient draws them together"
         )
     return said + [reason for reason in [too_few(settings, units)] if reason]
-
-
-MIN_UNITS = 20
-_BEYOND = 5  # replicates beyond each end of an interval
-
-
-def too_few(settings, units):
-    """Return why nothing can be concluded from so few units or replicates, "" where it can.
-
-    Intervals of fewer than 20 independent units miss the truth more often than they say, whatever
-    their kind (docs/statistics.md); and with fewer than 5 replicates beyond its ends (199 in all at
-    95 %) an interval's ends are a matter of the seed.
-    """
-    needed = round(2 * _BEYOND / (1 - settings.confidence)) - 1
-    if units.count < MIN_UNITS:
-        plural = "s" * (units.count != 1)
-        return f"{units.count} {units.name}{plural}; a verdict needs {MIN_UNITS}"
-    if settings.replicates < needed:
-        return f"{settings.replicates} replicates; a verdict needs {needed}"
-    return ""
-
-
-def class_counts(predictions):
-    """Return class -> number of cases that carry it."""
-    present = (predictions.truth == 1).sum(0)
-    return dict(zip(predictions.classes, present.tolist(), strict=True))
-
-
-def units_that_decide(predictions, units, name):
-    """Return how many units a metric rests on: of a class, its units of the rarer kind.
-
-    Args:
-      predictions: `Predictions`.
-      units: their `Units`.
-      name: a metric; "auc:Acne" rests on the patients with acne, or on those without.
-    """
-    metric, _, finding = name.partition(":")
-    if not finding:
-        return units.count
-    truth = predictions.truth[:, predictions.classes.index(finding)]
-    kinds = {"specificity": (0,), "auc": (0, 1)}.get(metric, (1,))
-    return min(len(np.unique(units.index[truth == kind])) for kind in kinds)
 
 
 def _strata(predictions):

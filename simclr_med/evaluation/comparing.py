@@ -15,14 +15,8 @@ import numpy as np
 from simclr_med.errors import InputError
 from simclr_med.evaluation import conditions, delong, intervals, metrics, multiplicity, scoring
 from simclr_med.evaluation.alignment import aligned
-from simclr_med.evaluation.bootstrap import (
-    FEW_CASES,
-    Settings,
-    replicate,
-    summary,
-    too_few,
-    units_that_decide,
-)
+from simclr_med.evaluation.bootstrap import Settings, replicate, summary
+from simclr_med.evaluation.enough import FEW_CASES, too_few, units_that_decide
 from simclr_med.evaluation.verdicts import BETTER, NO_DIFFERENCE, UNDECIDED, UNDEFINED, WORSE
 from simclr_med.evaluation.wording import main_metrics
 

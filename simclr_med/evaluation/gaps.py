@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from simclr_med.evaluation import intervals
+
 
 class Gap(NamedTuple):
     """How much higher the level `high_level` is than `low_level`, with its interval."""
@@ -27,7 +29,7 @@ class Gap(NamedTuple):
         return self.low > 0
 
 
-def all_gaps(levels, values, samples, confidence):
+def all_gaps(levels, values, samples, confidence, fewest):
     """Return the `Gap` of each pair of levels, the widest first.
 
     Args:
@@ -35,6 +37,8 @@ def all_gaps(levels, values, samples, confidence):
       values: `[L]`, the metric in each; a level where it is NaN is left out.
       samples: `[R, L]`, of the same replicates of all cases; NaN where not defined.
       confidence: that all intervals hold together.
+      fewest: units of the smallest level, 2 or more; few of them spread too little, see
+        `intervals.small_sample`.
 
     Returns:
       One `Gap` a pair, none where fewer than two levels are left or a gap never varies.
@@ -52,7 +56,9 @@ def all_gaps(levels, values, samples, confidence):
     deviations = moved.std(0)
     if len(moved) < 2 or not (deviations > 0).all():
         return []
-    reach = np.quantile((np.abs(moved) / deviations).max(1), confidence)
+    widest = (np.abs(moved) / deviations).max(1)
+    reach = np.quantile(widest, confidence, method="weibull")
+    reach *= intervals.small_sample(fewest).widening(confidence)
     found = [
         Gap(levels[a], levels[b], float(gap), float(gap - reach * s), float(gap + reach * s))
         for (a, b), gap, s in zip(pairs, gaps, deviations, strict=True)

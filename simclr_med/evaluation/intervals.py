@@ -38,6 +38,11 @@ class Shape:
             room > 0, ndtr(self.bias + ends / np.where(room > 0, room, 1)), ends > self.bias
         )
 
+    def widening(self, confidence):
+        """Return how much longer half an interval is than the normal distribution's."""
+        level = (1 + confidence) / 2
+        return float(self.stretch * _t_quantile(self.df, level) / ndtri(level))
+
     def significance(self, share):
         """Return the p-value, two-sided, whose interval ends with a `share` of replicates below."""
         q = ndtri(share) - self.bias
@@ -57,28 +62,44 @@ def small_sample(units):
     return Shape(df=units - 1, stretch=np.sqrt(units / (units - 1)))
 
 
-def bca(value, samples, left_out, df=np.inf, whole_units=False):
+def of_clusters(samples, left_out, df):
+    """Return the percentile's `Shape` for units of several cases each.
+
+    Large units lead a bootstrap to too small a spread: the jackknife's is taken where it is larger.
+    And few of them make most of it, so that it is known less well than the number of units says:
+    the degrees of freedom of a variance of J values of kurtosis k are 2 J / (k - 1).
+
+    Args:
+      samples: `[R]` replicates, all defined.
+      left_out: `[J]` values, each with one unit left out.
+      df: degrees of freedom at most.
+    """
+    count, spread = len(left_out), samples.std()
+    if count < 2 or np.ptp(left_out) == 0 or spread == 0:
+        return PLAIN
+    squares = (np.mean(left_out) - left_out) ** 2
+    kurtosis = (squares**2).mean() / squares.mean() ** 2
+    if kurtosis > 1:
+        df = min(df, 2 * count / (kurtosis - 1) - 1)
+    stretch = np.sqrt((count - 1) / count * squares.sum()) / spread
+    return Shape(df=float(max(df, 2)), stretch=float(max(stretch, 1)))
+
+
+def bca(value, samples, left_out):
     """Return BCa's `Shape` (Efron 1987).
 
     Args:
       value: of the sample.
       samples: `[R]` replicates, all defined.
       left_out: `[J]` values with a unit, or a group of units, left out.
-      df: degrees of freedom.
-      whole_units: whether `left_out` leaves out single units: then the jackknife's spread, which
-        large units widen as they should, is a floor of the replicates'.
     """
     below = ((samples < value).mean() + (samples <= value).mean()) / 2
     edge = 1 / (len(samples) + 1)
     off = np.mean(left_out) - left_out if len(left_out) else np.zeros(0)
     squares = (off**2).sum()
     acceleration = (off**3).sum() / (6 * squares**1.5) if squares > 0 else 0.0
-    stretch = 1.0
-    spread = samples.std()
-    if whole_units and spread > 0:
-        count = len(left_out)
-        stretch = max(1.0, np.sqrt((count - 1) / count * squares) / spread)
-    return Shape(df, stretch, float(ndtri(np.clip(below, edge, 1 - edge))), float(acceleration))
+    bias = float(ndtri(np.clip(below, edge, 1 - edge)))
+    return Shape(bias=bias, acceleration=float(acceleration))
 
 
 def interval(samples, confidence, shape=PLAIN):

@@ -1,11 +1,13 @@
 """Metrics of one class or of hits, for many weightings of the cases at once. NumPy alone.
 
-    auc(truth, scores, np.ones(len(truth)))
+    auc(*rank(truth, scores).weigh(np.ones(len(truth))))
 
 Letters: N cases, K classes. Every metric takes weights `[..., N]`, for a bootstrap how often each
 case was drawn, and answers `[...]`: the sample (all ones) and a block of replicates `[R, N]` share
 one code. What is not defined is NaN, never 0. `scoring.score` puts them together.
 """
+
+import dataclasses
 
 import numpy as np
 from scipy.special import comb
@@ -40,32 +42,65 @@ def mean(values, weights):
     return ratio(weights @ np.asarray(values, float), weights.sum(-1))
 
 
-def auc(truth, scores, weights):
+@dataclasses.dataclass(frozen=True, eq=False)
+class Ranking:
+    """The cases whose truth is known, by ascending score; found once for all weightings.
+
+    Attributes:
+      order: `[n]` rows of the cases.
+      positive: `[n]` bool.
+      starts: first place of each group of equal scores.
+    """
+
+    order: np.ndarray
+    positive: np.ndarray
+    starts: np.ndarray
+
+    def weigh(self, weights):
+        """Return weights `[..., N]` of positives and of negatives, summed by group, `[..., G]`."""
+        drawn = np.take(weights, self.order, axis=-1)
+        positive = drawn * self.positive
+        negative = drawn - positive
+        if len(self.starts) < len(self.order):
+            positive, negative = (
+                np.add.reduceat(part, self.starts, axis=-1) for part in (positive, negative)
+            )
+        return positive, negative
+
+
+def rank(truth, scores):
+    """Return the `Ranking` of scores `[N]`; truth `[N]` is 1, 0, or NaN for a case to leave out."""
+    known = np.flatnonzero((truth == 0) | (truth == 1))
+    order = known[np.argsort(scores[known], kind="stable")]
+    starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf) > 0)
+    return Ranking(order, truth[order] == 1, starts)
+
+
+def auc(positive, negative):
     """Return the area under the ROC curve as the Mann-Whitney statistic; a tie counts one half.
 
     Args:
-      truth: `[N]`; 1, 0, or NaN for a case to leave out.
-      scores: `[N]`.
-      weights: `[..., N]`.
+      positive, negative: `[..., G]`, see `Ranking.weigh`.
 
     Returns:
       `[...]`, NaN where no positive or no negative has weight.
     """
-    positive, negative = _by_score(truth, scores, weights)
     below = np.cumsum(negative, axis=-1)
-    wins = np.einsum("...n,...n->...", positive, below - negative / 2)
-    return ratio(wins, positive.sum(-1) * below[..., -1])
+    wins = np.einsum("...n,...n->...", positive, below) - (
+        np.einsum("...n,...n->...", positive, negative) / 2
+    )
+    return ratio(wins, positive.sum(-1) * negative.sum(-1))
 
 
-def average_precision(truth, scores, weights):
+def average_precision(positive, negative):
     """Return the mean precision at each positive's score, as scikit-learn defines it.
 
     Args and result as of `auc`; NaN where no positive has weight.
     """
-    positive, negative = _by_score(truth, -scores, weights)
+    positive, negative = positive[..., ::-1], negative[..., ::-1]
     found = np.cumsum(positive, axis=-1)
     precision = found / np.maximum(found + np.cumsum(negative, axis=-1), _TINY)
-    return ratio(np.einsum("...n,...n->...", positive, precision), found[..., -1])
+    return ratio(np.einsum("...n,...n->...", positive, precision), positive.sum(-1))
 
 
 def ratio(numerator, denominator):
@@ -89,20 +124,3 @@ def _around_place(probabilities, k):
     place = -np.partition(-probabilities, k - 1, axis=1)[:, k - 1 : k]  # [N, 1]
     above = probabilities > place
     return above, probabilities == place, k - above.sum(1)
-
-
-def _by_score(truth, scores, weights):
-    """Return weights of positives and of negatives by ascending score, equal scores summed."""
-    known = np.flatnonzero((truth == 0) | (truth == 1))
-    order = known[np.argsort(scores[known], kind="stable")]
-    drawn = np.take(weights, order, axis=-1).astype(float, copy=False)
-    positive = drawn * (truth[order] == 1)
-    negative = drawn - positive
-    ranked = scores[order]
-    starts = np.flatnonzero(np.concatenate([ranked[:1] == ranked[:1], ranked[1:] > ranked[:-1]]))
-    if len(starts) == 0:
-        return np.zeros((*weights.shape[:-1], 1)), np.zeros((*weights.shape[:-1], 1))
-    if len(starts) < len(order):
-        positive = np.add.reduceat(positive, starts, axis=-1)
-        negative = np.add.reduceat(negative, starts, axis=-1)
-    return positive, negative

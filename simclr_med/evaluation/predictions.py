@@ -7,13 +7,16 @@ in class order; a `masked` column makes it multilabel. docs/predictions.md has t
 
 import csv
 import dataclasses
+import functools
 import io
 
 import numpy as np
 
 from simclr_med import files
 from simclr_med.errors import InputError
-from simclr_med.evaluation.predictions_table import GROUP, PROBABILITY, UNKNOWN, clean, read_table
+from simclr_med.evaluation import metrics
+from simclr_med.evaluation.predictions_table import GROUP, PROBABILITY, clean, read_table
+from simclr_med.tables import is_unknown
 
 SEPARATOR = "|"
 DEFAULT_OTHER = "Other"
@@ -46,6 +49,12 @@ class Predictions:
     other_class: str | None = None
     groups: dict = dataclasses.field(default_factory=dict)
     thresholds: dict = dataclasses.field(default_factory=dict)
+
+    @functools.cached_property
+    def rankings(self):
+        """The `metrics.Ranking` of each class, made where first asked for."""
+        columns = zip(self.truth.T, self.probabilities.T, strict=True)
+        return [metrics.rank(truth, scores) for truth, scores in columns]
 
     def take(self, rows):
         """Return the same predictions for `rows` alone, in their order."""
@@ -155,7 +164,7 @@ def _check_case_ids(table):
 def _patients(table):
     """Return `[N]` str; what says that nobody knows is ""."""
     patients = table.columns["patient_id"]
-    return np.array(["" if text.casefold() in UNKNOWN else text for text in patients])
+    return np.array(["" if is_unknown(text) else text for text in patients])
 
 
 def _truth(table, classes):

@@ -14,8 +14,6 @@ from simclr_med.errors import InputError
 
 REQUIRED = ("case_id", "patient_id", "truth")
 GROUP, PROBABILITY = "group:", "probability:"
-# Cells of people who wrote that they do not know; a patient of this name would be thousands.
-UNKNOWN = {"na", "n/a", "nan", "none", "null", "unknown", "-", "?"}
 _UNSEEN = "\ufeff\u200b\u200c\u200d\u2060"  # marks of no width, which look like nothing
 
 

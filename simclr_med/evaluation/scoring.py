@@ -25,7 +25,6 @@ def score(predictions, weights):
         return _of_diagnoses(predictions, weights) | _rank_metrics(predictions, weights)
     return (
         _rank_metrics(predictions, weights)
-        | _by_class(predictions, "average_precision", metrics.average_precision, weights)
         | _at_thresholds(predictions, weights)
         | {"brier": calibration.brier(predictions, weights)}
     )
@@ -66,21 +65,27 @@ def sensitivity_readings(predictions, pairs):
 
 
 def _rank_metrics(predictions, weights):
-    """Return AUC: its mean over classes, the mean weighted by positives, and of each class."""
-    values = _by_class(predictions, "auc", metrics.auc, weights)
-    each = np.stack([values[f"auc:{name}"] for name in predictions.classes], axis=-1)
+    """Return AUC: its mean over classes, the mean weighted by positives, and of each class.
+
+    Of findings average precision too.
+    """
+    aucs, precisions = [], []
+    for ranking in predictions.rankings:
+        positive, negative = ranking.weigh(weights)
+        aucs.append(metrics.auc(positive, negative))
+        if predictions.task == "multilabel":
+            precisions.append(metrics.average_precision(positive, negative))
+    each = np.stack(aucs, axis=-1)
     positives = weights @ (predictions.truth == 1).astype(float)  # [..., K]
     share = np.where(np.isnan(each), 0, positives)
     weighted = metrics.ratio((share * np.nan_to_num(each)).sum(-1), share.sum(-1))
-    return {"auc": values.pop("auc"), "auc_weighted": weighted} | values
+    values = _by_class(predictions, "auc", aucs)
+    values = {"auc": values.pop("auc"), "auc_weighted": weighted} | values
+    return values | (_by_class(predictions, "average_precision", precisions) if precisions else {})
 
 
-def _by_class(predictions, name, metric, weights):
+def _by_class(predictions, name, each):
     """Return the mean over classes of a metric, and of each class."""
-    each = [
-        metric(predictions.truth[:, k], predictions.probabilities[:, k], weights)
-        for k in range(len(predictions.classes))
-    ]
     named = zip(predictions.classes, each, strict=True)
     return {
         name: metrics.mean_of_defined(np.stack(each, axis=-1)),

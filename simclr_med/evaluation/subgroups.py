@@ -67,8 +67,11 @@ def by_group(predictions, group, metric, settings):
     if len(compared) < 2:
         return Group(found, [])
     values = np.array([found[name].value for name in compared])
-    samples = _together(predictions, [rows[name] for name in compared], metric, settings)
-    return Group(found, all_gaps(compared, values, samples, settings.confidence))
+    parts = [rows[name] for name in compared]
+    units = resampling.units_of(predictions, settings.unit)
+    samples = _together(predictions, parts, metric, settings, units)
+    fewest = min(len(np.unique(units.index[part])) for part in parts)
+    return Group(found, all_gaps(compared, values, samples, settings.confidence, max(2, fewest)))
 
 
 def has_groups(values):
@@ -89,9 +92,8 @@ def _level(part, metric, settings):
     return Level(len(part.case_ids), interval["value"], interval["low"], interval["high"])
 
 
-def _together(predictions, parts, metric, settings):
+def _together(predictions, parts, metric, settings, units):
     """Return `[R, L]`, a metric on each of L sets of rows in replicates of all cases."""
-    units = resampling.units_of(predictions, settings.unit)
     taken = [predictions.take(rows) for rows in parts]
     size = max(1, _BLOCK // len(predictions.case_ids))
     blocks = []

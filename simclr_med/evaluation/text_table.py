@@ -77,8 +77,8 @@ def latex(words):
 
 
 def _markdown(words):
-    """Return words that no cell, emphasis or HTML begins in."""
-    words = re.sub(r"([\\|*_`\[\]])", r"\\\1", str(words))
+    """Return words that no cell, emphasis, link or HTML begins in."""
+    words = re.sub(r"([\\|*_`]|\](?=\())", r"\\\1", str(words))
     words = words.replace("&", "&amp;").replace("<", "&lt;")
     return re.sub(r"\s+", " ", words)
 

@@ -52,7 +52,8 @@ def _blanked(file, rows, columns, words, notes):
     """Return rows whose unknown cells are empty; say how many of the wanted `columns` were so."""
     for name in rows:
         before, rows[name] = rows[name], blank_unknown(rows[name], words)
-        said = before[(rows[name] == "") & (before.str.strip() != "")]
+        said = before[(rows[name] == "") & (before != "")].str.strip()
+        said = said[said != ""]
         if name in columns and len(said):
             kinds = ", ".join(f"{text!r} {n}" for text, n in said.value_counts().items())
             notes.append(

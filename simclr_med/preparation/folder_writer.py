@@ -4,6 +4,7 @@ import hashlib
 import json
 
 from simclr_med import files
+from simclr_med.config.preparation import AS_THEY_ARE, REWRITTEN, UNRECORDED, Preparation
 from simclr_med.data import manifest
 from simclr_med.data.info import COLUMNS
 from simclr_med.preparation.card import card_text
@@ -45,13 +46,23 @@ def _write_files(place, records, info, tables, settings, progress):
         labels = records.findings or ("labels",)
         free = [n for n in table.columns if n not in {*COLUMNS, *labels, *OURS}]
         write_table(folder / "manifest.csv", table[[*COLUMNS, *labels, *free]])
-        text = json.dumps(info | {"image_root": root}, indent=1, ensure_ascii=False)
+        of_images = {"image_root": root, "preparation": _preparation(records, settings).as_json()}
+        text = json.dumps(info | of_images, indent=1, ensure_ascii=False)
         files.write_text(folder / "dataset.json", text)
         for name, content in tables.items():
             if len(content):
                 write_table(folder / name, content)
         files.write_text(folder / "card.md", card)
         manifest.read(folder)  # what was written can be read
+
+
+def _preparation(records, settings):
+    """Return the `Preparation` of the images that are written, or left."""
+    rendered = records.name if records.render else ""
+    if settings.shortest_side is not None:
+        return Preparation(REWRITTEN, settings.shortest_side, rendered)
+    looked_at = settings.check_images == "decode"
+    return Preparation(AS_THEY_ARE if looked_at else UNRECORDED, 0, rendered)
 
 
 def write_table(path, table):

@@ -50,7 +50,7 @@ class _Image:
 
     def _content(self, shortest_side):
         if self.render:
-            return png(self.render(self.name))
+            return png(self.render(self.name), shortest_side)
         return rewrite(self._source, shortest_side)[0]
 
     @property

@@ -14,6 +14,7 @@ what was cut off goes on. Runners on other machines need `folder` and `output` o
 all of them see under the same path.
 """
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -23,6 +24,7 @@ import shutil
 import pandas as pd
 
 from simclr_med import files, stored
+from simclr_med.config.preparation import REWRITTEN
 from simclr_med.data import manifest
 from simclr_med.errors import InputError
 from simclr_med.preparation.images.rewriting import rewrite
@@ -72,7 +74,7 @@ def write(folder, output, count, *, shortest_side=None, beam_options=()):
         problems = [error.read_text() for error in sorted((work / FOLDER).glob("*.error"))]
         if problems:
             raise InputError("\n".join(problems))
-        _finish(work, source, paths)
+        _finish(work, source, paths, shortest_side)
 
 
 def damaged(folder):
@@ -204,7 +206,7 @@ def _example(case, contents):
     return tf.train.Example(features=tf.train.Features(feature=features))
 
 
-def _finish(work, source, paths):
+def _finish(work, source, paths, shortest_side):
     """Gather the sidecars and what else belongs into the folder."""
     rows, checksums = [], {}
     for path in paths:
@@ -217,6 +219,11 @@ def _finish(work, source, paths):
     info = json.loads((source.folder / "dataset.json").read_text(encoding="utf-8"))
     info.pop("image_root", None)
     info["shards"] = FOLDER
+    if shortest_side is not None:
+        done = dataclasses.replace(
+            source.info.preparation, images=REWRITTEN, shortest_side=shortest_side
+        )
+        info["preparation"] = done.as_json()
     text = json.dumps(info, indent=1, ensure_ascii=False)
     files.write_text(work / "dataset.json", text)
     for file in source.folder.iterdir():

@@ -1,60 +1,51 @@
-"""Export: a SavedModel from encoded images to class names and probabilities."""
+"""Export: a run's networks for other processes, in a version's folder, checked or not there.
 
+run(for_existing_run("export", "work/probe", {"format": "savedmodel"}))
+"""
+
+import importlib
 import pathlib
 
-import tensorflow as tf
-
 from simclr_med import files
-from simclr_med.data.batches import evaluation_view
-from simclr_med.encoders import networks
-from simclr_med.errors import InputError, RunError
-from simclr_med.training import objective
-from simclr_med.views.decode import decode
+from simclr_med.errors import InputError
+from simclr_med.serving import sample, trained
 
-
-class Server(tf.Module):
-    """JPEG or PNG strings `[B]` to {"classes": `[B, K]`, "probabilities": `[B, K]`}."""
-
-    def __init__(self, config, task, nets):
-        super().__init__()
-        self.nets = (nets.inputs, nets.head)  # tracked, so that their weights are saved
-        size, proportion = config.augment.image_size, config.augment.eval_crop
-
-        def view(encoded):
-            return evaluation_view(decode(encoded), size, proportion)
-
-        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "images")])
-        def serve(images):
-            spec = tf.TensorSpec([size, size, 3], tf.float32)
-            views = tf.map_fn(view, images, fn_output_signature=spec)
-            probabilities = objective.probabilities(nets.logits(views), task.task)
-            names = tf.tile(tf.constant([task.classes]), [tf.shape(images)[0], 1])
-            return {"classes": names, "probabilities": probabilities}
-
-        self.serve = serve
+# --export_format to the folder in the work folder, and the module that writes one version
+FORMATS = {
+    "savedmodel": ("export", "saved_model"),
+    "safetensors": ("safetensors", "safetensors_file"),
+}
 
 
 def run(config):
-    """Write export/<version>/ into the work folder of a trained head, and print where.
+    """Write `config.work_dir`'s export/<version>/, or another format's, and print where.
 
     Raises:
-      InputError: the folder has no head that is trained to the end, or that version already.
+      InputError: the run has not been trained to the end, has that version already, its data are
+        not there, or the format is not for it; or another process is exporting.
+      RunError: the export does not say what evaluation says, or cannot be written; nothing is left
+        of it then.
     """
-    trained, task, nets = networks.load_trained(config.work_dir)
-    folder = pathlib.Path(config.work_dir) / "export"
+    found = trained.load(config.work_dir)
+    name, module = FORMATS[config.export.export_format]
+    writer = importlib.import_module(f"simclr_med.serving.{module}")
+    images = sample.draw(found, config.data.data_dir)
+    folder = pathlib.Path(config.work_dir) / name
     with files.locked(folder / ".lock", folder):
         files.remove_unfinished(folder)
-        _write_version(config, folder, Server(trained, task, nets))
+        path = _new_version(folder, config.export.export_version)
+        with files.new_folder(path) as beside:
+            notes = writer.write(beside, found, images)
+            found.contract.save(beside)
+    for note in notes:
+        print(f"note: {note}")
+    print(f"exported to {path}")
 
 
-def _write_version(config, folder, server):
+def _new_version(folder, version):
+    """Return the folder of a version, 0 for the next."""
     taken = [int(path.name) for path in folder.glob("*") if path.name.isdigit()]
-    version = config.export.export_version or max(taken, default=0) + 1
+    version = version or max(taken, default=0) + 1
     if version in taken:
         raise InputError(f"--export_version={version}: {folder / str(version)} is there already")
-    with files.new_folder(folder / str(version)) as path:
-        try:
-            tf.saved_model.save(server, str(path), signatures={"serving_default": server.serve})
-        except tf.errors.OpError as error:  # a disk that is full
-            raise RunError(f"{folder / str(version)} cannot be written: {error.message}") from None
-    print(f"exported to {folder / str(version)}")
+    return folder / str(version)

@@ -6,6 +6,7 @@ stay as they were, and an image's feature does not depend on its neighbours in a
 
 import contextlib
 import functools
+import pathlib
 
 import keras
 import tensorflow as tf
@@ -19,8 +20,8 @@ from simclr_med.data.cases import label_fraction
 from simclr_med.data.originals import originals_of
 from simclr_med.data.positions import Positions
 from simclr_med.data.unreadable import StandIns
-from simclr_med.encoders import heads, input_contract, networks
-from simclr_med.training import features, kept_features, trainer
+from simclr_med.encoders import checkpoint, heads, input_contract, networks
+from simclr_med.training import exact_probe, features, kept_features, trainer
 from simclr_med.training.epochs import batch_rows, refuse_large_batch
 from simclr_med.training.memory import refuse_beyond_memory
 from simclr_med.training.run_setup import configured_optimizer, image_settings
@@ -65,7 +66,7 @@ def run(config):
 def describe_head(config, info):
     """Write beside a head what it is a head of: its task, and which images it expects."""
     networks.Task.of(info).save(config.work_dir)
-    input_contract.of_run(config).save(config.work_dir)
+    input_contract.of_run(config, info.preparation).save(config.work_dir)
 
 
 def _train_all(config, nets, cases, watched, info, strategy):
@@ -95,7 +96,9 @@ def _train_on_views(config, nets, cases, watched, info, strategy, originals):
 
     with compat.precision(config.train.precision):
         network = keras.Model(nets.inputs.inputs, nets.head(nets.inputs.outputs[0]))
-    model = SupervisedModel(network, info.task, **image_settings(config, recipe))
+    smoothing = config.head.label_smoothing
+    settings = image_settings(config, recipe)
+    model = SupervisedModel(network, info.task, label_smoothing=smoothing, **settings)
     model.compile(configured_optimizer(config), jit_compile=config.train.jit_compile)
     trainer.train(
         model,
@@ -121,6 +124,9 @@ def _validation_of(nets, cases, info, config):
 
 def _train_probe(config, nets, cases, watched, info, strategy):
     cases = cases.each_image_alone()
+    if config.head.solver == "lbfgs":
+        _solve_probe(config, nets, cases, info.task)
+        return
     size = config.train.batch_size
     refuse_large_batch(size, len(cases))
     found = kept_features.extract(nets.inputs, cases.paths, config)
@@ -138,7 +144,7 @@ def _train_probe(config, nets, cases, watched, info, strategy):
         spec = tf.TensorSpec([size], tf.int64)
         return tf.data.Dataset.from_generator(indices, output_signature=spec).map(gather)
 
-    model = SupervisedModel(nets.head, info.task)
+    model = SupervisedModel(nets.head, info.task, label_smoothing=config.head.label_smoothing)
     model.compile(configured_optimizer(config), jit_compile=config.train.jit_compile)
     split = None
     if watched is not None:
@@ -147,3 +153,19 @@ def _train_probe(config, nets, cases, watched, info, strategy):
     trainer.train(
         model, nets.variables(), batches, config=config, strategy=strategy, validation=split
     )
+
+
+def _solve_probe(config, nets, cases, task):
+    """Leave the exact solution as the checkpoint of the last step."""
+    steps = config.train.steps
+    if checkpoint.steps(config.work_dir):
+        print(f"{pathlib.Path(config.work_dir).name}: was solved already")
+        return
+    seen = kept_features.extract(nets.inputs, cases.paths, config)
+    heads.standardise(nets.head, seen)
+    standardised = nets.head.get_layer("normalization")(seen).numpy()
+    decay, logits = config.optimizer.weight_decay, nets.head.get_layer("logits")
+    kernel, bias = exact_probe.solve(standardised, cases.targets, decay, task, steps)
+    logits.kernel.assign(kernel)
+    logits.bias.assign(bias)
+    checkpoint.save(config.work_dir, checkpoint.values_of(nets.variables()), steps, keep=1)

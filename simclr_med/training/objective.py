@@ -111,7 +111,7 @@ def labelled_count(targets, task):
     return tf.reduce_sum(tf.cast(known, tf.float32))
 
 
-def summed_loss(targets, logits, task, sample_weight=None):
+def summed_loss(targets, logits, task, sample_weight=None, label_smoothing=0.0):
     """Return the sum of a supervised loss; divided by `labelled_count` it is the mean.
 
     As in Keras, weights multiply what they weigh, and the mean is over the count as it is.
@@ -122,21 +122,25 @@ def summed_loss(targets, logits, task, sample_weight=None):
       logits: `[B, K]`.
       task: "multiclass", cross-entropy, or "multilabel", binary cross-entropy of each entry.
       sample_weight: `[B]`; None is 1 everywhere.
+      label_smoothing: the share of each target that is spread over all answers, in [0, 1): over the
+        classes, or over present and absent.
     """
-    summed = losses(targets, logits, task)
+    summed = losses(targets, logits, task, label_smoothing)
     if sample_weight is not None:
         summed *= tf.reshape(tf.cast(sample_weight, tf.float32), [-1])
     return tf.reduce_sum(summed)
 
 
-def losses(targets, logits, task):
+def losses(targets, logits, task, label_smoothing=0.0):
     """Return the loss of each row, `[B]`, summed over its findings; see `summed_loss`."""
     logits = tf.cast(logits, tf.float32)
     if task == "multiclass":
         shares = targets / tf.reduce_sum(targets, axis=1, keepdims=True)
+        shares = (1 - label_smoothing) * shares + label_smoothing / shares.shape[1]
         return tf.nn.softmax_cross_entropy_with_logits(shares, logits)
     unknown = tf.math.is_nan(targets)
-    each = tf.nn.sigmoid_cross_entropy_with_logits(tf.where(unknown, 0.0, targets), logits)
+    known = (1 - label_smoothing) * tf.where(unknown, 0.0, targets) + label_smoothing / 2
+    each = tf.nn.sigmoid_cross_entropy_with_logits(known, logits)
     return tf.reduce_sum(tf.where(unknown, 0.0, each), axis=1)
 
 

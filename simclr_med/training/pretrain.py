@@ -85,10 +85,10 @@ def run(config):
         if not trainer.is_done(config):
             if chief:
                 learnt_from.note(config, cases, data.fingerprint)
-            _train(config, cases, strategy, model, nets, monitor)
+            _train(config, data.info.preparation, cases, strategy, model, nets, monitor)
 
 
-def _train(config, cases, strategy, model, nets, monitor):
+def _train(config, preparation, cases, strategy, model, nets, monitor):
     recipe = Recipe.of(config.augment)
     micro_batches = distribute.micro_batches(config, strategy)
     kept = originals_of(config, cases.paths, distribute.workers(strategy)[0])
@@ -97,7 +97,7 @@ def _train(config, cases, strategy, model, nets, monitor):
         positions = positions_of(config, cases, stand_ins.substitutes, originals)
         recover = positions.recovering(stand_ins, config.train.steps, batches_ahead(config))
         if distribute.is_chief(strategy):
-            input_contract.of_run(config).save(config.work_dir)
+            input_contract.of_run(config, preparation).save(config.work_dir)
 
         def batches_from(done):
             make = functools.partial(batches, config, positions, done)

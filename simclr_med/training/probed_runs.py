@@ -79,8 +79,13 @@ class ProbedRuns:
         """Return the `Probes` of groups of trials, each of one fraction and seed."""
         settings, train = self.config.optimizer, self.config.train
         warmup = settings.warmup_steps(train.steps)
-        rate = make_schedule(settings.schedule, 1.0, warmup, train.steps)
-        schedule = Schedule(train.batch_size, train.steps, settings.momentum, rate)
+        schedule = Schedule(
+            train.batch_size,
+            train.steps,
+            settings.momentum,
+            make_schedule(settings.schedule, 1.0, warmup, train.steps),
+            self.config.head.label_smoothing,
+        )
         seen = self._features(groups[0][0].seed, self.cases)
         made = [self._group(trials) for trials in groups]
         return train_probes(seen, self.targets, made, self.data.info.task, schedule)

@@ -46,12 +46,14 @@ class Schedule:
     Attributes:
       batch_size, steps, momentum: of SGD.
       factor: a function of the step, a float32 scalar, to what the peak rate is multiplied with.
+      label_smoothing: see `objective.summed_loss`.
     """
 
     batch_size: int
     steps: int
     momentum: float
     factor: object
+    label_smoothing: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -164,7 +166,8 @@ class _Problem(tf.Module):
         with tf.GradientTape() as tape:
             tape.watch(logits)
             rows = tf.reshape(logits, [-1, k])
-            each = objective.losses(tf.reshape(wide, [-1, k]), rows, self.task)
+            wide = tf.reshape(wide, [-1, k])
+            each = objective.losses(wide, rows, self.task, self.schedule.label_smoothing)
             summed = tf.reduce_sum(tf.reshape(each, [g, size, s]), axis=1)
             counts = [objective.labelled_count(targets[i], self.task) for i in range(g)]
             means = tf.math.divide_no_nan(summed, tf.stack(counts)[:, None])  # [G, S]

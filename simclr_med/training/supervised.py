@@ -31,6 +31,7 @@ class SupervisedModel(MeasuredModel):
         views.
       gradient_checkpointing: "none", "stages" or "blocks", see `recompute.forward`.
       bn_statistics: "batch" or "frozen", see `recompute.forward`.
+      label_smoothing: of the training loss, in [0, 1), see `objective.summed_loss`.
 
     Raises:
       ValueError: another task.
@@ -44,6 +45,7 @@ class SupervisedModel(MeasuredModel):
         change=None,
         gradient_checkpointing="none",
         bn_statistics="batch",
+        label_smoothing=0.0,
         **keras_settings,
     ):
         super().__init__(**keras_settings)
@@ -54,6 +56,7 @@ class SupervisedModel(MeasuredModel):
         self.change = change
         self.gradient_checkpointing = gradient_checkpointing
         self.bn_statistics = bn_statistics
+        self.label_smoothing = label_smoothing
         self.logits = forward(network, gradient_checkpointing, bn_statistics)
 
     def parts(self):
@@ -82,14 +85,15 @@ class SupervisedModel(MeasuredModel):
             images = self.change(images, batch["draws"])
         with tf.GradientTape() as tape:
             logits = self(images, training=True)
-            loss = self.loss_share(batch, logits, count)
+            loss = self.loss_share(batch, logits, count, self.label_smoothing)
             scaled = compat.scaled(self.optimizer, loss)
         return tape.gradient(scaled, self.trainable_variables), loss, logits
 
-    def loss_share(self, batch, logits, count):
+    def loss_share(self, batch, logits, count, label_smoothing=0.0):
         """Return what a part of a batch adds to the mean over `count`."""
         targets = objective.as_rows(batch["targets"], logits.shape[-1], self.task)
-        summed = objective.summed_loss(targets, logits, self.task, batch.get("sample_weight"))
+        weight = batch.get("sample_weight")
+        summed = objective.summed_loss(targets, logits, self.task, weight, label_smoothing)
         return tf.math.divide_no_nan(summed, count)
 
     def step(self, batch):
@@ -150,6 +154,7 @@ class SupervisedModel(MeasuredModel):
             "change": serialized(self.change),
             "gradient_checkpointing": self.gradient_checkpointing,
             "bn_statistics": self.bn_statistics,
+            "label_smoothing": self.label_smoothing,
         }
 
     @classmethod

@@ -60,6 +60,8 @@ def test_a_flag_is_refused_exactly_where_its_conditions_do_not_hold(name):
     for mode, others in cases(name):
         if "keep" in others:
             others["validate_every"] = 5
+        if "solver" in others:
+            others["weight_decay"] = 0.1
         if outcome(mode, DATA | others):
             continue  # what decides is itself refused here: no run has it
         given = DATA | others | {name: value_of(name, mode)}
@@ -126,6 +128,11 @@ def test_what_makes_a_flag_idle_is_named(mode, given, because):
 def test_a_flag_that_acts_is_accepted(mode, given):
     settings = settings_of(make_config(mode, DATA | given))
     assert {name: settings[name] for name in given} == given
+
+
+def test_no_two_settings_share_a_flag():
+    names = [name for kind in SECTIONS.values() for name in kind.__dataclass_fields__]
+    assert len(names) == len(set(names))
 
 
 def test_conditions_name_settings_that_there_are():

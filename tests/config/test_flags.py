@@ -55,6 +55,7 @@ CHEXPERT = {  # values other than the recipe's own
 }
 HEAD = {
     "label_fraction": [0.5],
+    "label_smoothing": [0.3],
     "head_input": ["stage1", "stage2", "stage3", "projection1", "projection2"],
     "eval_crop": [0.5],
     "init": ["random"],
@@ -69,13 +70,15 @@ ELSEWHERE = {
     "monitor", "monitor_every", "profile_steps",  # test_watching
     "label_seed",  # below
     "validate_every", "keep", "choose_by", "patience",  # test_validation
+    "solver",  # test_probes
     "features_dir", "features_gib",  # test_kept_features
     "head", "learning_rates", "weight_decays", "label_fractions", "seeds",  # test_sweep
 }  # fmt: skip
 LATER = {
     "eval_splits", "eval_batch", "bootstrap_replicates", "confidence", "bootstrap_unit",
     "bootstrap_interval", "allow_seen",
-    "runs", "title", "baseline", "format", "margin", "errors_shown", "export_version",
+    "runs", "title", "baseline", "format", "margin", "errors_shown",
+    "export_version", "export_format",
 }  # fmt: skip
 
 

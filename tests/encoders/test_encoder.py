@@ -31,6 +31,7 @@ PUBLISHED = [
     ("resnet50", 1, SK, 35, None),
     ("resnet50_v1", 1, {}, 23.51, 3.86),
     ("resnet101", 1, {}, 42.50, 7.80),
+    ("wide_resnet50_2_torchvision", 1, {}, 68.88 - 2.05, 11.40),  # less its classifier
     ("resnet152", 2, {}, 233, None),
     ("bit_resnet50", 3, {"image_size": 448}, 217.3 - 6.145, 145.7),  # normalisation counted too
 ]
@@ -45,6 +46,8 @@ PUBLISHED_DEEP = [
     ("resnet152", 2, SK, 354, None),
     ("resnet152", 3, SK, 795, None),
     ("resnet101_v1", 1, {}, 42.50, 7.6),
+    ("resnet101_torchvision", 1, {}, 42.50, 7.80),
+    ("wide_resnet101_2_torchvision", 1, {}, 126.89 - 2.05, 22.75),
     ("resnet152_v1", 1, {}, 58.14, 11.3),
     ("bit_resnet50", 1, {}, 68.3 - 44.76, None),
     ("bit_resnet101", 3, {}, 382, None),
@@ -202,7 +205,10 @@ def test_each_block_equals_numpy(name, settings, size, short):
     np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
 
 
-KINDS = ("resnet18", "resnet50", "resnet18_simclr", "resnet50_v1", "bit_resnet50")
+KINDS = (
+    "resnet18", "resnet50", "resnet18_simclr", "resnet50_v1", "bit_resnet50",
+    "resnet18_torchvision", "resnet50_torchvision", "wide_resnet50_2_torchvision",
+)  # fmt: skip
 
 
 def test_every_row_is_of_a_kind():
@@ -370,9 +376,12 @@ def test_pixels_are_as_the_published_weights_expect():
         ("bit_resnet50", 2 * image - 1),
         # Blue, green, red there; here the first kernel's inputs are turned round instead.
         ("resnet50_v1", keras.applications.resnet.preprocess_input(255 * image)[..., ::-1]),
-    ]:
+        ("resnet50_torchvision", keras.applications.imagenet_utils.preprocess_input(
+            255 * image, mode="torch"
+        )),
+    ]:  # fmt: skip
         scale, offset = architectures.ENCODERS[name].pixels
-        layer = keras.layers.Rescaling(scale, list(offset))
+        layer = keras.layers.Rescaling(encoder._listed(scale), list(offset))
         np.testing.assert_allclose(layer(image), expected, atol=1e-4)
 
 

@@ -13,6 +13,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+import zipfile
 
 import h5py
 import keras
@@ -398,6 +399,7 @@ def keras_files(tmp_path_factory):
     model = keras.applications.ResNet50(weights=None, input_shape=(64, 64, 3), classes=3)
     images, features = randomised(model)
     model.save_weights(folder / "weights.h5")
+    model.save_weights(folder / "own.weights.h5")
     return folder, images, features
 
 
@@ -413,6 +415,13 @@ def test_keras_applications(keras_files, tmp_path):
     assert without.left_out == ()
     for other in (published, without):
         check_equal(other, read)
+
+
+def test_weights_without_names_are_those_of_the_network_of_as_many_convolutions(keras_files):
+    files = keras_files[0]
+    read = importers.load("keras").read(files / "own.weights.h5")
+    check_equal(read, importers.load("keras").read(files / "weights.h5"))
+    assert read.left_out == ("predictions/kernel", "predictions/bias")
 
 
 @pytest.mark.slow
@@ -451,6 +460,45 @@ def test_each_format_of_keras_has_the_same_weights(tmp_path, monkeypatch):
     for name in ("model.keras", "model.h5", "saved_model"):
         model.save(tmp_path / name)
         check_equal(importers.load("keras").read(tmp_path / name), expected)
+    for name in as_keras_3_saves(model, tmp_path / "model.keras", tmp_path):
+        check_equal(importers.load("keras").read(tmp_path / name), expected)
+    model.save_weights(tmp_path / "nameless.weights.h5")
+    with pytest.raises(InputError, match="17 convolutions without names; expected {53: 'ResNet50'"):
+        importers.load("keras").read(tmp_path / "nameless.weights.h5")
+
+
+def as_keras_3_saves(model, saved, folder):
+    """Names of files like Keras 3's: classes that Keras 2 does not know, names in the HDF5 file."""
+    with zipfile.ZipFile(saved) as archive:
+        config, weights = archive.read("config.json"), archive.read("model.weights.h5")
+    with zipfile.ZipFile(folder / "three.keras", "w") as archive:
+        archive.writestr("config.json", config.replace(b'"keras', b'"keras.src.of_another'))
+        archive.writestr("model.weights.h5", weights)
+    (folder / "three.weights.h5").write_bytes(weights)
+    with h5py.File(folder / "three.weights.h5", "r+") as file:
+        for kind, group in ((keras.layers.Conv2D, "conv2d"),
+                            (keras.layers.BatchNormalization, "batch_normalization")):  # fmt: skip
+            layers = [layer.name for layer in model.layers if isinstance(layer, kind)]
+            for number, name in enumerate(layers):
+                place = f"layers/{group}_{number}" if number else f"layers/{group}"
+                file[place]["vars"].attrs["name"] = name
+    return "three.keras", "three.weights.h5"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda path: path.write_bytes(b"PK\x03\x04 cut"),
+        lambda path: zipfile.ZipFile(path, "w").close(),
+        lambda path: path.write_bytes(b""),
+        lambda path: path.mkdir(),
+        lambda path: h5py.File(path, "w").close(),
+    ],
+)
+def test_what_is_no_file_of_keras_is_named(make, tmp_path):
+    make(tmp_path / "a.keras")
+    with pytest.raises(InputError, match="a.keras is no (Keras model|file of Keras)"):
+        importers.load("keras").read(tmp_path / "a.keras")
 
 
 def renamed_top(files, tmp_path, name):
@@ -496,7 +544,7 @@ def test_keras_files_that_do_not_fit(keras_files, tmp_path):
         imported("keras", tmp_path / "cut.h5", tmp_path)
     small = keras.Sequential([keras.layers.Dense(2, name="other", input_shape=[3])])
     small.save_weights(tmp_path / "new.weights.h5")
-    with pytest.raises(InputError, match="new.weights.h5 has no layers' names"):
+    with pytest.raises(InputError, match="new.weights.h5: 0 convolutions without names"):
         imported("keras", tmp_path / "new.weights.h5", tmp_path)
     small.save(tmp_path / "small.keras")
     with pytest.raises(InputError, match="does not have:\n  other/bias\n  other/kernel"):

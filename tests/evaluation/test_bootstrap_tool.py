@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
 
 import pytest
 from conftest import ROOT
@@ -30,7 +31,8 @@ def tool(*arguments):
 
 
 def test_a_table_json_and_latex_of_three_models(tmp_path, made):
-    outputs = f"--json={tmp_path / 'o.json'}", f"--latex={tmp_path / 'o.tex'}"
+    outputs = [f"--{kind}={tmp_path / file}" for kind, file in
+               (("json", "o.json"), ("latex", "o.tex"), ("forest", "o.svg"))]  # fmt: skip
     done = tool(*made, "--replicates=200", "--seed=3", *outputs)
     assert done.returncode == 0, done.stderr
     models = {path.parts[-3]: predictions.read(path) for path in made}
@@ -41,6 +43,9 @@ def test_a_table_json_and_latex_of_three_models(tmp_path, made):
         "a is better than b in AUC: {difference:+.4f} [{low:+.4f}, {high:+.4f}]".format(**auc)
         in done.stdout
     )
+    told = ET.fromstring((tmp_path / "o.svg").read_text(encoding="utf-8"))[1].text
+    assert "AUC, a minus b: {difference:+.3f} [{low:+.3f}, {high:+.3f}].".format(**auc) in told
+    assert told.count(" minus ") == 3 * 5
     latex = (tmp_path / "o.tex").read_text()
     assert latex.count(r" \\") == 1 + 3 * 5 and "a & b & top-1 accuracy & " in latex
 

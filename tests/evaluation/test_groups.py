@@ -72,7 +72,7 @@ def test_the_widest_gap_of_four_equal_groups_excludes_0_as_seldom_as_it_says():
         right = random.random((4, 100)) < 0.7
         drawn = random.integers(100, size=(300, 4, 100))
         samples = np.take_along_axis(right[None], drawn, 2).mean(2)
-        alarms += all_gaps("abcd", right.mean(1), samples, 0.95)[0].excludes_zero
+        alarms += all_gaps("abcd", right.mean(1), samples, 0.95, 100)[0].excludes_zero
     assert alarms / 400 <= 0.08  # by the ordinary interval of the chosen pair, 0.2
 
 

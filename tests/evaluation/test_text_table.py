@@ -22,6 +22,11 @@ def test_markdown_cells_hold_what_they_are_given():
     assert row.replace(r"\|", "").count("|") == 3
 
 
+def test_markdown_makes_no_link_of_a_name():
+    words = Table("t", ("Run", "AUC"), [("[a](b)", "0.9 [0.8, 1.0]")]).as_markdown()
+    assert r"| [a\](b) | 0.9 [0.8, 1.0] |" in words
+
+
 def test_latex_takes_nothing_for_a_command():
     words = TABLE.as_latex()
     assert (

@@ -1,14 +1,17 @@
 """Many probes as one problem, against a loop in NumPy, our single probe, and scikit-learn."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from kill_runs import weights
 from sklearn.linear_model import LogisticRegression
 
-from simclr_med.config.making import make_config
+from simclr_med.config.making import for_existing_run, make_config
 from simclr_med.data import manifest
 from simclr_med.encoders import heads, networks
 from simclr_med.errors import InputError
+from simclr_med.run import evaluate
 from simclr_med.training import exact_probe, features, finetune
 from simclr_med.training.epochs import batch_rows
 from simclr_med.training.probes import Group, Schedule, train_probes
@@ -37,6 +40,23 @@ def slope(y, logits, task):
         return (p / p.sum(1, keepdims=True) - y / y.sum(1, keepdims=True)) / len(y)
     known = ~np.isnan(y)
     return np.where(known, 1 / (1 + np.exp(-logits)) - np.nan_to_num(y), 0) / known.sum()
+
+
+def smoothed(y, share, task):
+    """Targets of which a share is spread, as others that the plain loss takes."""
+    if task == "multiclass":
+        return (1 - share) * y / y.sum(1, keepdims=True) + share / K
+    return (1 - share) * y + share / 2
+
+
+@pytest.mark.parametrize("task", ["multiclass", "multilabel"])
+def test_label_smoothing_is_learning_from_smooth_targets(task):
+    x, y = examples(task)
+    groups = [Group(np.arange(M), 0, RATES, DECAYS)]
+    smooth = dataclasses.replace(SCHEDULE, label_smoothing=0.3)
+    found = train_probes(x, y, groups, task, smooth)
+    expected = train_probes(x, smoothed(y, 0.3, task), groups, task, SCHEDULE)
+    np.testing.assert_allclose(found.kernels, expected.kernels, atol=1e-5)
 
 
 def one_by_hand(x, y, rate, decay, seed, task):
@@ -142,3 +162,37 @@ def test_too_few_iterations_are_told(capsys):
     x, y = examples("multiclass")
     exact_probe.solve(standardised(x), y, 1e-6, "multiclass", 2)
     assert "not solved exactly within --steps=2" in capsys.readouterr().err
+
+
+def exact(data_dir, work_dir, **more):
+    given = {"data_dir": str(data_dir), "work_dir": str(work_dir), "encoder": "resnet18"}
+    given |= {"width": 0.125, "image_size": 32, "steps": 300, "solver": "lbfgs"}
+    return make_config("linear_probe", given | {"weight_decay": 0.1} | more)
+
+
+def test_an_exact_probe_is_a_run_that_can_be_evaluated(data_dir, tmp_path, short_encoders, capsys):
+    config = exact(data_dir, tmp_path / "run")
+    finetune.run(config)
+    there = weights(tmp_path / "run")
+    cases = manifest.read(data_dir).cases(["train"]).each_image_alone()
+    seen = features.extract(networks.build(config, K).inputs, cases.paths, config)
+    kernel, _ = exact_probe.solve(standardised(seen), cases.targets, 0.1, "multiclass", 300)
+    np.testing.assert_allclose(there["head/logits/kernel"], kernel, atol=1e-3)
+    finetune.run(config)
+    assert "run: was solved already" in capsys.readouterr().out
+    evaluate(for_existing_run("evaluate", str(tmp_path / "run"), {"bootstrap_replicates": 40}))
+    assert (tmp_path / "run" / "predictions" / "test.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"learning_rate": 0.5}, "--learning_rate has no effect .* --solver=sgd"),
+        ({"batch_size": 8}, "--batch_size has no effect .* --solver=sgd"),
+        ({"validate_every": 8}, "--validate_every has no effect .* --solver=sgd"),
+        ({"weight_decay": 0.0}, "--weight_decay=0.0: expected above 0 with --solver=lbfgs"),
+    ],
+)
+def test_what_an_exact_probe_has_not_is_refused(more, message):
+    with pytest.raises(InputError, match=message):
+        exact("a", "b", **more)

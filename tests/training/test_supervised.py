@@ -8,6 +8,7 @@ import tensorflow as tf
 import simclr_med
 from simclr_med import distribute
 from simclr_med.config.fields import DistributeConfig
+from simclr_med.training import objective
 
 N, K, D, BATCH = 14, 3, 5, 4  # the last batch has 2
 
@@ -59,6 +60,36 @@ def test_fit_and_evaluate_are_those_of_keras_with_its_loss(task, weighted):
     np.testing.assert_allclose(
         ours.predict(x, verbose=0), theirs.predict(x, verbose=0), rtol=1e-4, atol=1e-5
     )
+
+
+SMOOTHED = {
+    "multiclass": keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.3),
+    "multilabel": keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.3),
+}
+
+
+@pytest.mark.parametrize("task", ["multiclass", "multilabel"])
+def test_label_smoothing_is_that_of_keras_in_training_and_none_in_evaluation(task):
+    x, y, _ = examples(task)
+    ours, theirs = simclr_med.SupervisedModel(network(), task, label_smoothing=0.3), network()
+    ours.compile(keras.optimizers.SGD(0.3))
+    theirs.compile(keras.optimizers.SGD(0.3), loss=SMOOTHED[task])
+    fit = {"batch_size": BATCH, "epochs": 3, "shuffle": False, "verbose": 0}
+    histories = [m.fit(x, y, **fit).history["loss"] for m in (ours, theirs)]
+    np.testing.assert_allclose(*histories, rtol=1e-5)
+    for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+    plain = LOSSES[task](y, theirs.predict(x, verbose=0))
+    np.testing.assert_allclose(ours.evaluate(x, y, verbose=0), plain, rtol=1e-4)
+
+
+def test_what_is_unknown_stays_so_with_label_smoothing():
+    nan = np.nan
+    logits = tf.Variable([[1.0, -2.0, 3.0]])
+    with tf.GradientTape() as tape:
+        loss = objective.summed_loss(np.float32([[1, nan, 0]]), logits, "multilabel", None, 0.2)
+    expected = [1 / (1 + np.exp(-1)) - 0.9, 0, 1 / (1 + np.exp(-3)) - 0.1]
+    np.testing.assert_allclose(tape.gradient(loss, logits)[0], expected, rtol=1e-5)
 
 
 def test_a_dict_and_class_numbers_train_the_same():

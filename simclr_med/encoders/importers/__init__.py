@@ -51,7 +51,7 @@ class Imported:
 
 
 def load(source):
-    """Return the module of a source: "simclr", "bit", "keras" or "run"."""
+    """Return the module of a source: "simclr", "bit", "keras", "torchvision", "timm" or "run"."""
     return importlib.import_module(f"{__name__}.{source}")
 
 

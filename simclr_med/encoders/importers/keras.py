@@ -1,4 +1,4 @@
-"""ResNet-50, 101, 152 of keras.applications: a model (.keras, .h5, SavedModel) or its .h5 weights.
+"""ResNet-50, 101, 152 of keras.applications: a model (.keras, .h5, SavedModel), or its weights.
 
 Their convolutions have biases: each is folded into the mean of the normalisation that follows.
 """
@@ -12,7 +12,7 @@ import numpy as np
 
 from simclr_med.config.architectures import ENCODERS
 from simclr_med.config.fields import EncoderConfig
-from simclr_med.encoders.importers import Imported, refuse_unknown
+from simclr_med.encoders.importers import Imported, keras_files, refuse_unknown
 from simclr_med.encoders.resnet import EPSILON
 from simclr_med.errors import InputError
 
@@ -111,10 +111,14 @@ def _folded(arrays):
 def _arrays(path):
     """Arrays by {layer}/{weight}."""
     try:
-        if path.suffix in (".h5", ".hdf5"):
-            return _from_weights(path)
+        if zipfile.is_zipfile(path):
+            return keras_files.of_archive(path)
+        if path.is_file() and h5py.is_hdf5(path):
+            return _from_hdf5(path)
         model = keras.models.load_model(path, compile=False)
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(f"{path} is no Keras model: {str(error).splitlines()[0]}") from None
     return {
         f"{layer.name}/{_short(variable.name)}": variable.numpy()
@@ -123,14 +127,13 @@ def _arrays(path):
     }
 
 
-def _from_weights(path):
+def _from_hdf5(path):
     with h5py.File(path, "r") as file:
+        if "layers" in file:
+            return keras_files.of_weights(path, file)
         root = file.get("model_weights", file)
         if "layer_names" not in root.attrs:
-            raise InputError(
-                f"{path} has no layers' names: save the model as .keras, or its weights as "
-                "NAME.h5 and not NAME.weights.h5"
-            )
+            raise InputError(f"{path} is no file of Keras: it has neither layers nor their names")
         return {
             f"{layer}/{_short(name)}": np.asarray(group[name])
             for layer, group in root.items()

@@ -153,7 +153,7 @@ def _laid(name, caption, header, rows, x, axes):
     if lines:
         words = "; ".join(f"{line.name}: {_points(line)}" for line in lines)
         chart = line_chart(lines, axes, f"Figure {name}: {caption}", words)
-    return Laid(f"Figure {name}", caption, header, rows, ("In brackets: the paper's.",), chart)
+    return Laid(f"Figure {name}", caption, header, rows, chart=chart)
 
 
 def _points(line):

@@ -49,7 +49,8 @@ class Laid:
     def table(self):
         """Return it as a `Table` of texts, the paper's numbers in brackets."""
         rows = [(*names, *(cell.words for cell in cells)) for names, cells in self.rows]
-        return Table(f"{self.name}. {self.caption}", self.header, rows, self.notes)
+        notes = ("In brackets: the paper's number.", *self.notes)
+        return Table(f"{self.name}. {self.caption}", self.header, rows, notes)
 
 
 def lay_tables(runs):
@@ -139,7 +140,7 @@ def _best(runs):
 
 
 def _notes(name, by_row):
-    notes = ["In brackets: the paper's number."]
+    notes = []
     seeds = sorted({len(runs) for runs in by_row.values()})
     if seeds and name not in ("B.1", "B.5"):
         notes.append(f"Runs a row: {', '.join(map(str, seeds))}; one run has no ±.")

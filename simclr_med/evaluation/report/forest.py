@@ -70,7 +70,7 @@ def forest_plot(rows, title, description=None):
             drawn.append(svg.text(0, y - 6, group, class_="strong"))
         drawn.append(_row(row, scale, y, names.index(row.name)))
         y += STEP
-    axis = [svg.line(scale(0), 30, scale(0), y, "axis", stroke_dasharray="2 3")]
+    axis = []
     for value in scale.ticks(4):
         axis.append(svg.text(scale(value), y + 14, f"{value:+g}" if value else "0", "middle"))
     words = description or " ".join(f"{row.group}, {row.name}: {_in_words(row)}" for row in rows)
@@ -85,7 +85,8 @@ def _row(row, scale, y, number):
     )
     if row.value is None:
         return words
-    return words + svg.whisker(*_places(row, scale), y + 22, number)
+    zero = svg.line(scale(0), y + 14, scale(0), y + 30, "axis")
+    return words + zero + svg.whisker(*_places(row, scale), y + 22, number)
 
 
 def interval_text(row):

@@ -44,16 +44,25 @@ def rewrite(path, shortest_side):
             plain = upright_image(image, content)
     except Exception as error:  # damaged files raise whatever their format's reader meets
         raise ValueError(str(error) or type(error).__name__) from None
-    if shortest_side and min(plain.size) > shortest_side:
-        scale = shortest_side / min(plain.size)
-        size = [max(1, round(side * scale)) for side in plain.size]
-        plain = plain.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
+    plain = shrunk(plain, shortest_side)
     buffer = io.BytesIO()
     if lossy:
         plain.save(buffer, "JPEG", quality=QUALITY, subsampling=0)
     else:
         plain.save(buffer, "PNG")
     return buffer.getvalue(), ".jpg" if lossy else ".png"
+
+
+def shrunk(image, shortest_side):
+    """Return a Pillow image whose shorter side has at most so many pixels; 0 or None is any.
+
+    `views.pillow_resize` does the same in a served graph.
+    """
+    if not shortest_side or min(image.size) <= shortest_side:
+        return image
+    scale = shortest_side / min(image.size)
+    size = [max(1, round(side * scale)) for side in image.size]
+    return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
 
 
 def rewritten_suffix(path):
@@ -69,10 +78,10 @@ def rewritten_suffix(path):
         raise ValueError(str(error) or type(error).__name__) from None
 
 
-def png(pixels):
-    """Return uint8 `[H, W]` or `[H, W, 3]` as the bytes of a PNG file."""
+def png(pixels, shortest_side=None):
+    """Return uint8 `[H, W]` or `[H, W, 3]`, `shrunk`, as the bytes of a PNG file."""
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
+    shrunk(Image.fromarray(pixels), shortest_side).save(buffer, "PNG")
     return buffer.getvalue()
 
 

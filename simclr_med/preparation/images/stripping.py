@@ -37,7 +37,7 @@ def without_metadata(content):
         if content.startswith(PNG):
             return PNG + b"".join(_png_chunks(content))
     except (IndexError, struct.error):
-        raise ValueError("is a damaged file") from None
+        pass  # decoders pass over damage that cannot be followed here
     from simclr_med.data.unreadable import decoded_or_why  # TensorFlow's start is seconds long
 
     pixels, why = decoded_or_why(content)
@@ -68,7 +68,10 @@ def _jpeg_parts(content):
             start += 1
         marker, end = content[start + 1], start + 2
         if marker not in (END, *ALONE):
-            end += struct.unpack_from(">H", content, end)[0]
+            length = struct.unpack_from(">H", content, end)[0]
+            if content[start] != 0xFF or length < 2:
+                raise struct.error("no segment")
+            end += length
         yield _kept(marker, content[start:end])
         if marker == END:
             return

@@ -5,12 +5,11 @@ import dataclasses
 import io
 import json
 import multiprocessing
-import os
 import pathlib
 
 from PIL import Image
 
-from simclr_med import files
+from simclr_med import files, paths
 from simclr_med.errors import InputError, RunError
 from simclr_med.preparation.phantom.camera import render, view_of
 from simclr_med.preparation.phantom.cases import (
@@ -62,8 +61,7 @@ def generate(folder, config, progress=None, workers=0):
 def _refuse_wrong(folder, workers):
     if type(workers) is not int or not 0 <= workers <= 256:
         raise InputError(f"workers={workers!r}: expected a whole number, 0 to 256")
-    if os.path.lexists(folder):
-        raise InputError(f"output={folder}: is there already; give the name of a new folder")
+    paths.new_folder(folder, "--output")
 
 
 def _description(config):

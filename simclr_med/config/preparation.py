@@ -1,0 +1,84 @@
+"""What a preparation did to image files before training read them; dataset.json and input.json say.
+
+    Preparation("rewritten", shortest_side=256).meaning()["transparency"]  # "on white"
+
+Whoever serves originals does the same, or refuses them: `views.as_prepared`.
+"""
+
+import dataclasses
+
+UNRECORDED, AS_THEY_ARE, REWRITTEN = "unrecorded", "as_they_are", "rewritten"
+
+_READ_AS_THEY_ARE = {
+    "formats": "JPEG, PNG, GIF and BMP",
+    "exif_rotation": "ignored",
+    "depth": "8 bits; more are refused",
+    "transparency": "opacity is left out",
+    "palette": "its colours",
+    "icc_profile": "ignored",
+    "size": "as it is",
+}
+_MEANINGS = {
+    UNRECORDED: _READ_AS_THEY_ARE | {"depth": "8 bits; of 16 the high byte"},
+    AS_THEY_ARE: _READ_AS_THEY_ARE,
+    REWRITTEN: {
+        "formats": "JPEG and PNG; those that were made into them are refused",
+        "exif_rotation": "applied",
+        "depth": "8 bits; more are stretched from the image's least to its largest value",
+        "transparency": "on white",
+        "palette": "its colours",
+        "icc_profile": "ignored",
+        "size": "as it is",
+        "encoding": "JPEG anew, quality 95, 4:4:4; others PNG",
+    },
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Preparation:
+    """What was done to the files that training reads.
+
+    Attributes:
+      images: "as_they_are"; "rewritten", see `preparation.images.rewriting.rewrite`; or
+        "unrecorded" of a data set that was written by hand: training reads them as they are.
+      shortest_side: of rewritten images, what the shorter side has at most, pixels; 0 is no bound.
+      rendered: the set whose data, DICOM or arrays, the preparation made images of, or "".
+    """
+
+    images: str = UNRECORDED
+    shortest_side: int = 0
+    rendered: str = ""
+
+    @classmethod
+    def read(cls, content):
+        """Return what `as_json` wrote.
+
+        Raises:
+          ValueError: it is none.
+        """
+        if not isinstance(content, dict):
+            raise ValueError("is not an object")
+        names = [field.name for field in dataclasses.fields(cls)]
+        made = cls(**{name: content[name] for name in names if name in content})
+        side = made.shortest_side
+        if made.images not in _MEANINGS:
+            raise ValueError(f"images: expected one of {', '.join(_MEANINGS)}")
+        if not isinstance(side, int) or isinstance(side, bool) or side < 0:
+            raise ValueError("shortest_side: expected pixels, 0 or more")
+        return made
+
+    def meaning(self):
+        """Return what becomes of each property of a file, by name, in words."""
+        meaning = dict(_MEANINGS[self.images])
+        if self.shortest_side:
+            meaning["size"] = (
+                f"the shorter side has at most {self.shortest_side} pixels: bicubic, antialiased, "
+                "as Pillow's with reducing_gap 3"
+            )
+        if self.rendered:
+            meaning["rendered"] = f"from the files of {self.rendered}, which are not served"
+        return meaning
+
+    def as_json(self):
+        """Return it as an object for JSON: its attributes, and their meaning for a reader."""
+        return dataclasses.asdict(self) | {"meaning": self.meaning()}

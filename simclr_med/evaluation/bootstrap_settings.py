@@ -1,0 +1,53 @@
+"""How intervals are drawn."""
+
+import dataclasses
+
+from simclr_med.errors import InputError
+
+UNITS = ("auto", "case", "patient")
+INTERVALS = ("auto", "percentile", "bca", "stratified")
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How intervals are drawn.
+
+    Attributes:
+      replicates: how many.
+      confidence: of the intervals, in (0, 1).
+      unit: what is drawn: "case", "patient" (with all its cases), or "auto": patients where one
+        has several cases.
+      interval: "percentile", the paper's; "bca" (Efron 1987); "stratified", the percentile's with
+        each class's number of cases kept; "auto", what covers, see docs/statistics.md.
+      seed: of the draws; the same for all models of one comparison.
+    """
+
+    replicates: int = 1000
+    confidence: float = 0.95
+    unit: str = "auto"
+    interval: str = "auto"
+    seed: int = 0
+
+    def __post_init__(self):
+        for name, choices in (("unit", UNITS), ("interval", INTERVALS)):
+            if (given := getattr(self, name)) not in choices:
+                raise InputError(f"{name} is {given!r}; expected one of {', '.join(choices)}")
+        if not 1 <= self.replicates <= 1_000_000:
+            raise InputError(f"replicates is {self.replicates}; expected 1 to 1,000,000")
+        if not 0 < self.confidence < 1:
+            raise InputError(
+                f"confidence is {self.confidence}; expected a number between 0 and 1, such as 0.95"
+            )
+        if self.seed < 0:
+            raise InputError(f"seed is {self.seed}; expected 0 or more")
+
+
+def settings_of(evaluate_config, seed):
+    """Return the `Settings` that an `EvaluateConfig` and the run's seed stand for."""
+    return Settings(
+        evaluate_config.bootstrap_replicates,
+        evaluate_config.confidence,
+        evaluate_config.bootstrap_unit,
+        evaluate_config.bootstrap_interval,
+        seed,
+    )

@@ -1,0 +1,62 @@
+"""How many cases a comparison needs, from the paired predictions at hand."""
+
+import math
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+from simclr_med.errors import InputError
+from simclr_med.evaluation.alignment import aligned
+from simclr_med.evaluation.bootstrap import replicate
+from simclr_med.evaluation.enough import too_few
+from simclr_med.evaluation.wording import main_metrics
+
+
+def needed(models, difference, settings, power=0.8):
+    """Return how many units two models would need to be told apart.
+
+    The spread of the paired difference falls as 1 / sqrt(units); a true `difference` is found with
+    the chance `power` where it is z(confidence) + z(power) spreads wide.
+
+    Args:
+      models: two names -> `Predictions` of the same cases.
+      difference: the true difference that should be found, above 0, in each metric.
+      settings: `bootstrap.Settings`.
+      power: in (0, 1).
+
+    Returns:
+      {"unit", "count": units now, "cases_each", "warning": "" or why they are too few to say,
+      "metrics": {main metric: {"spread": standard error now, "units", "cases": needed,
+      "power": with the units at hand} or None}}.
+
+    Raises:
+      InputError: not two models, or a number out of its range.
+    """
+    if len(models) != 2:
+        raise InputError(f"{len(models)} models; expected two")
+    if not 0 < difference < 1 or not 0 < power < 1:
+        raise InputError(f"difference {difference} and power {power}: expected between 0 and 1")
+    a, b = (replicate(made, settings) for made in aligned(models).values())
+    change, units = a - b, a.units
+    each = len(units.index) / units.count
+    z = ndtri((1 + settings.confidence) / 2)
+    names = main_metrics({"task": a.predictions.task, "classes": a.predictions.classes})
+    found = {}
+    for name in names:
+        samples = change.defined(name)
+        found[name] = None
+        if len(samples) and (spread := float(np.std(samples))) > 0:
+            count = math.ceil(units.count * ((z + ndtri(power)) * spread / difference) ** 2)
+            found[name] = {
+                "spread": spread,
+                "units": count,
+                "cases": math.ceil(count * each),
+                "power": float(ndtr(difference / spread - z)),
+            }
+    return {
+        "unit": units.name,
+        "count": units.count,
+        "cases_each": each,
+        "warning": too_few(settings, units),
+        "metrics": found,
+    }

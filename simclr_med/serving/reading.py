@@ -1,0 +1,51 @@
+"""Encoded images to views, inside a graph that other processes run: an answer for each image.
+
+views, errors = read_views(encoded, contract)  # [B] strings -> [B, S, S, 3], [B] strings
+"""
+
+import tensorflow as tf
+
+from simclr_med.data.batches import evaluation_view
+from simclr_med.views.as_prepared import as_prepared, refusal
+
+UNREADABLE = "cannot be decoded"
+AT_ONCE = 8  # images of a batch; TensorFlow's own pool has the threads
+
+
+def read_views(encoded, contract):
+    """Return the evaluation views of encoded images, and why one has none.
+
+    Args:
+      encoded: files' bytes, strings `[B]`; B may be 0.
+      contract: a `Contract`: size, crop, and what preparation did.
+
+    Returns:
+      Views, float32 `[B, S, S, 3]` in [0, 1], black where there is an error, and errors, strings
+      `[B]`, "" where there is none.
+    """
+    size, preparation = contract.size, contract.preparation
+    blank = tf.zeros([size, size, 3])
+
+    def view(content):
+        return evaluation_view(as_prepared(content, preparation), size, contract.crop)
+
+    def looked_at(content):
+        why = refusal(content, preparation)
+        return tf.cond(why == "", lambda: view(content), lambda: blank), why
+
+    def one(content):
+        # An op that fails fails its whole graph, but of a data set its element alone.
+        found = tf.data.Dataset.from_tensors(content).map(looked_at).ignore_errors()
+        return found.concatenate(_element((blank, UNREADABLE))).take(1)
+
+    count = tf.size(encoded, tf.int64)
+    each = tf.data.Dataset.from_tensor_slices(encoded).interleave(
+        one, cycle_length=AT_ONCE, num_parallel_calls=AT_ONCE, deterministic=True
+    )
+    none = _element((tf.zeros([0, size, size, 3]), tf.zeros([0], tf.string)))
+    batches = each.batch(tf.maximum(count, 1)).concatenate(none)
+    return batches.take(1).get_single_element()
+
+
+def _element(value):
+    return tf.data.Dataset.from_tensors(value)

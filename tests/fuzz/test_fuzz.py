@@ -1,0 +1,328 @@
+"""Whatever people hand over is taken, and then read as an oracle reads it, or refused in words.
+
+Some hundred examples here; `make fuzz` tries thousands. Another outcome than "accepted and right"
+or `InputError` fails.
+"""
+
+import csv
+import io
+import json
+import os
+import tempfile
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from simclr_med import stored
+from simclr_med.config.fields import FIELDS
+from simclr_med.config.making import make_config
+from simclr_med.config.setting import MODES
+from simclr_med.config.storage import from_json, to_json
+from simclr_med.data import manifest
+from simclr_med.data.info import read_info
+from simclr_med.errors import InputError
+from simclr_med.evaluation import predictions
+from simclr_med.preparation import conditions
+from simclr_med.preparation.images import checks
+from simclr_med.preparation.images.judges import judge_for_rewriting, judge_for_training
+from simclr_med.preparation.images.rewriting import plain_image, rewrite, upright_image
+from simclr_med.preparation.images.stripping import without_metadata
+from simclr_med.views.decode import decode
+
+TIMES = int(os.environ.get("FUZZ_TIMES", "1"))
+
+
+def fuzz(examples):
+    """Settings of so many examples, times what `make fuzz` asks for; seeded unless it does."""
+    return settings(
+        max_examples=examples * TIMES,
+        deadline=None,
+        derandomize=TIMES == 1,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+def outcome(function, *arguments):
+    """Return (what a function returns, None), or (None, its `InputError`), which can be printed."""
+    try:
+        return function(*arguments), None
+    except InputError as error:
+        assert str(error).strip() and "Traceback" not in str(error)
+        str(error).encode("utf-8", "backslashreplace")
+        return None, error
+
+
+TEXT = st.text(max_size=12)
+ODD = st.sampled_from(
+    [
+        "",
+        " ",
+        "nan",
+        "-1",
+        "0",
+        "1",
+        "1e999",
+        "a|b",
+        "|",
+        "../x",
+        "/x",
+        "x\0y",
+        "\r\n",
+        '"',
+        ",",
+        ";",
+    ]
+    + ["\ufeff", "\u2028", "train", "test", "É", "9" * 25]
+)
+CELL = ODD | TEXT
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | CELL,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(CELL, inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@st.composite
+def damaged(draw, contents):
+    """Bytes of `contents`, some of them cut, turned, doubled, or in another encoding."""
+    content = draw(contents)
+    kind = draw(st.sampled_from(["whole", "whole", "cut", "turned", "doubled", "utf-16", "bom"]))
+    if kind == "cut":
+        return content[: draw(st.integers(0, len(content)))]
+    if kind == "turned" and content:
+        place = draw(st.integers(0, len(content) - 1))
+        return content[:place] + bytes([draw(st.integers(0, 255))]) + content[place + 1 :]
+    if kind == "doubled":
+        return content + content
+    if kind == "utf-16":
+        return content.decode("utf-8", "replace").encode("utf-16")
+    return b"\xef\xbb\xbf" + content if kind == "bom" else content
+
+
+def table(header, rows):
+    """A CSV of these cells."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    return text.getvalue().encode("utf-8", "surrogatepass")
+
+
+def text_of(content):
+    """Return the text of UTF-8 or, where it says so, UTF-16; None where an encoding is guessed."""
+    try:
+        return content.decode(
+            "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+        )
+    except UnicodeDecodeError:
+        return None
+
+
+def rows_of(content):
+    """The oracle of tables: what the standard library's reader makes of one, blank lines left."""
+    lines = csv.reader(io.StringIO(text_of(content), newline=""), strict=True)
+    return [line for line in lines if line]
+
+
+INFO = st.fixed_dictionaries(
+    {"name": st.just("a"), "task": st.sampled_from(["multiclass", "multilabel"]),
+     "classes": st.just(["x", "y"])},
+    optional=dict.fromkeys(["image_root", "groups", "other_class", "uncertain", "not_mentioned",
+                            "shards", "licence", "source", "odd"], JSON),
+) | st.dictionaries(st.sampled_from(["name", "task", "classes", "odd"]), JSON)  # fmt: skip
+
+
+@given(damaged(INFO.map(lambda value: json.dumps(value).encode())) | st.binary(max_size=40))
+@fuzz(100)
+def test_dataset_json(content):
+    with tempfile.TemporaryDirectory() as folder:
+        file = os.path.join(folder, "dataset.json")
+        with open(file, "wb") as out:
+            out.write(content)
+        info, refused = outcome(read_info, file)
+    if not refused and text_of(content) is not None:
+        told = json.loads(text_of(content))
+        assert info.task == told["task"] and list(info.classes) == told["classes"]
+        assert list(info.groups) == told.get("groups", [])
+
+
+COLUMNS = ["image", "case_id", "patient_id", "split", "labels"]
+SPLIT = st.sampled_from(["train", "test", "unlabelled"]) | CELL
+MANIFEST_ROW = st.tuples(CELL, CELL, CELL, SPLIT, st.sampled_from(["x", "y", "x|y", ""]) | CELL)
+SOUND_ROW = st.tuples(
+    st.integers(0, 99).map("{}.png".format), st.sampled_from("abc"), st.just(""),
+    st.just("train"), st.just("x"),
+)  # fmt: skip
+MANIFEST = st.builds(table, st.just(COLUMNS), st.lists(SOUND_ROW | MANIFEST_ROW, max_size=6))
+
+
+@given(damaged(MANIFEST) | st.binary(max_size=60))
+@example(b"image,case_id,patient_id,split,labels\n\n1.png,a,,train,x\n")
+@fuzz(100)
+def test_a_manifest(content):
+    with tempfile.TemporaryDirectory() as folder:
+        info = {"name": "a", "task": "multiclass", "classes": ["x", "y"]}
+        with open(os.path.join(folder, "dataset.json"), "w") as out:
+            json.dump(info, out)
+        with open(os.path.join(folder, "manifest.csv"), "wb") as out:
+            out.write(content)
+        found, refused = outcome(manifest.read, folder)
+        if not refused and text_of(content) is not None:
+            header, *rows = rows_of(content)
+            assert found.table.columns.tolist() == header
+            assert found.table.to_numpy().tolist() == rows
+            _, missing = outcome(found.cases, list(dict.fromkeys(found.table["split"])))
+            assert missing is not None  # there is no image
+
+
+NUMBER = st.floats(0, 1).map(str) | CELL | st.sampled_from(["0.5", "1", "1e-9", "inf", "-0"])
+PREDICTIONS = st.builds(
+    table,
+    st.just(["case_id", "patient_id", "truth", "probability:x", "probability:y"])
+    | st.lists(CELL, max_size=5),
+    st.lists(st.tuples(CELL, CELL, st.sampled_from(["x", "y", "x|y"]) | CELL, NUMBER, NUMBER)
+             | st.integers(0, 99).map(lambda n: (f"c{n}", "", "x", "0.25", "0.75")), max_size=5),
+)  # fmt: skip
+
+
+@given(damaged(PREDICTIONS) | st.binary(max_size=60))
+@fuzz(100)
+def test_predictions(content):
+    with tempfile.TemporaryDirectory() as folder:
+        file = os.path.join(folder, "a.csv")
+        with open(file, "wb") as out:
+            out.write(content)
+        made, refused = outcome(predictions.read, file)
+        if not refused:
+            header, *rows = rows_of(content)
+            column = dict(zip(header, zip(*rows, strict=True), strict=True))
+            assert made.case_ids.tolist() == list(column["case_id"])
+            given_x = np.array(column["probability:x"], np.float64).astype(np.float32)
+            np.testing.assert_allclose(made.probabilities[:, 0], given_x, rtol=1e-6)
+
+
+MAPPING = st.builds(
+    table, st.just(["from", "to"]), st.lists(st.lists(CELL, min_size=1, max_size=3))
+)
+
+
+@given(damaged(MAPPING) | st.binary(max_size=60))
+@fuzz(60)
+def test_a_mapping(content):
+    with tempfile.TemporaryDirectory() as folder:
+        file = os.path.join(folder, "a.csv")
+        with open(file, "wb") as out:
+            out.write(content)
+        assumed = []
+        names, refused = outcome(conditions.read_mapping, file, assumed)
+        if not refused and not assumed:  # of UTF-8 with commas, which the oracle reads too
+            header, *rows = rows_of(content)
+            pairs = [dict(zip(header, row, strict=True)) for row in rows]
+            assert names == {row["from"].strip(): row["to"].strip() for row in pairs}
+
+
+def picture(mode, kind, side, **more):
+    """A file of a small image."""
+    colours = np.random.default_rng(side).integers(0, 256, (side, side + 3, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(colours).convert(mode).save(buffer, kind, **more)
+    return buffer.getvalue()
+
+
+MODES_OF = {
+    "JPEG": ("RGB", "L", "CMYK"), "PNG": ("RGB", "P", "1", "RGBA", "LA", "I;16"), "GIF": ("P", "L"),
+    "BMP": ("RGB", "P", "1"), "TIFF": ("RGB", "L"), "WEBP": ("RGB",), "PPM": ("L",),
+}  # fmt: skip
+KINDS = [(mode, kind, {}) for kind, modes in MODES_OF.items() for mode in modes]
+KINDS.append(("RGB", "JPEG", {"progressive": True}))
+PICTURE = st.builds(
+    lambda kind, side: picture(kind[0], kind[1], side, **kind[2]),
+    st.sampled_from(KINDS), st.sampled_from([1, 9, 20]),
+)  # fmt: skip
+
+
+@st.composite
+def hurt_pictures(draw):
+    """Pictures of every kind; some cut, with zeroed parts, turned bytes, more at their end."""
+    content = bytearray(draw(PICTURE))
+    how = draw(st.sampled_from(["whole", "cut", "zeroed", "turned", "more"]))
+    if how == "cut":
+        return bytes(content[: -draw(st.integers(1, 20) | st.integers(1, len(content)))])
+    if how == "zeroed":
+        start = draw(st.integers(0, len(content)))
+        content[start:] = bytes(len(content) - start)
+    for _ in range(draw(st.integers(1, 4)) if how == "turned" else 0):
+        content[draw(st.integers(0, len(content) - 1))] = draw(st.integers(0, 255))
+    return bytes(content) + (draw(st.binary(max_size=9)) if how == "more" else b"")
+
+
+@given(hurt_pictures() | st.binary(max_size=80))
+@fuzz(120)
+def test_an_image(content):
+    with tempfile.TemporaryDirectory() as folder:
+        file = os.path.join(folder, "a.png")
+        with open(file, "wb") as out:
+            out.write(content)
+        stays = checks.files_decoded(folder, ["a.png"], judge_for_training, plain_image).iloc[0]
+        anew = checks.files_decoded(folder, ["a.png"], judge_for_rewriting, upright_image).iloc[0]
+        if not stays["problem"]:  # then training reads it, and what is stripped of it
+            pixels = decode(content).numpy()
+            assert pixels.shape == (stays["height"], stays["width"], 3)
+            np.testing.assert_array_equal(decode(without_metadata(content)).numpy(), pixels)
+        if not anew["problem"]:
+            with Image.open(io.BytesIO(rewrite(file, 0)[0])) as image:
+                image.load()
+                assert image.size in ((anew["width"], anew["height"]),
+                                      (anew["height"], anew["width"]))  # fmt: skip
+        elif "a side below" not in anew["problem"]:
+            with pytest.raises(ValueError, match=r"\S"):
+                rewrite(file, 0)
+
+
+VALUE = {
+    int: st.integers(-10, 10**6) | st.integers(), float: st.floats() | st.floats(0, 1),
+    bool: st.booleans(), str: CELL | st.sampled_from(["none", "random", "run:x", "resnet18"]),
+    tuple: st.lists(CELL | st.sampled_from(["train", "test"]), max_size=3).map(tuple),
+}  # fmt: skip
+
+
+@st.composite
+def flags(draw):
+    """A flag and a value of its type: any, its default, or one of its choices."""
+    name = draw(st.sampled_from(sorted(FIELDS)))
+    field = FIELDS[name][1]
+    check = field.metadata["check"]
+    choices = (field.default,) if not check or callable(check[-1]) else check
+    return name, draw(VALUE[field.type] | st.sampled_from(choices))
+
+
+@given(st.sampled_from([m for m in MODES if m not in ("evaluate", "export")]),
+       st.lists(flags(), max_size=4).map(dict))  # fmt: skip
+@fuzz(150)
+def test_flags(mode, flags):
+    given_flags = {"data_dir": "d", "work_dir": "w", "runs": ("a", "b"), "title": "t"} | flags
+    acting = {
+        name: value
+        for name, value in given_flags.items()
+        if name in ("work_dir", *flags) or mode in FIELDS[name][1].metadata["modes"]
+    }
+    config, refused = outcome(make_config, mode, acting)
+    if not refused:
+        for name, value in flags.items():
+            if name not in ("data_dir", "init"):
+                told = getattr(getattr(config, FIELDS[name][0]), name)
+                assert told == value or name == "strategy" or flags.get("use_tpu")
+        assert from_json(to_json(config), config.work_dir) == config
+
+
+@given(damaged(JSON.map(lambda value: json.dumps(value).encode())))
+@fuzz(60)
+def test_own_json(content):
+    with tempfile.TemporaryDirectory() as folder:
+        file = os.path.join(folder, "a.json")
+        with open(file, "wb") as out:
+            out.write(content)
+        found, refused = outcome(stored.read_json, file, {"name": str}, "delete it")
+        if not refused:
+            assert repr(found) == repr(json.loads(content.decode("utf-8-sig")))

@@ -1,0 +1,75 @@
+"""How many cases it takes to find a difference of two models, from predictions at hand.
+
+python tools/power.py A.csv B.csv --difference=0.02
+
+The two files stand for the models to be compared: how much they agree decides.
+"""
+
+import argparse
+import json
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+from simclr_med.errors import run_main
+
+
+def parse():
+    """Return the command line's values."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("models", metavar="FILE.csv", nargs=2)
+    add("--difference", type=float, required=True, help="to be found, such as 0.02")
+    add("--power", type=float, default=0.8, help="chance to find it")
+    add("--confidence", type=float, default=0.95)
+    add("--replicates", type=int, default=1000)
+    add("--unit", choices=["auto", "case", "patient"], default="auto")
+    add("--seed", type=int, default=0)
+    add("--other_class", default="Other", help="left out of average sensitivities; '' for none")
+    add("--json", help="also write the result to this file")
+    return parser.parse_args()
+
+
+def main():
+    """Read the command line, estimate, print."""
+    options = parse()
+    from simclr_med import files  # late: --help needs no NumPy
+    from simclr_med.evaluation import power, predictions
+    from simclr_med.evaluation.bootstrap import Settings
+
+    settings = Settings(options.replicates, options.confidence, options.unit, seed=options.seed)
+    other = options.other_class or None
+    models = dict(zip("AB", (predictions.read(p, other) for p in options.models), strict=True))
+    result = power.needed(models, options.difference, settings, options.power)
+    print(table(result, options))
+    if options.json:
+        files.write_text(options.json, json.dumps(result, indent=1))
+
+
+def table(result, options):
+    """Return lines: what each metric needs."""
+    from simclr_med.evaluation.wording import label
+
+    lines = [
+        f"{result['count']} {result['unit']}s of {result['cases_each']:.2f} cases; to find a "
+        f"difference of {options.difference:g} in {100 * options.power:g} % of test sets:",
+        f"{'':28}{'spread now':>11}{'chance now':>11}{result['unit'] + 's':>10}{'cases':>8}",
+    ]
+    for name, row in result["metrics"].items():
+        if row is None:
+            lines.append(f"{label(name):28}the two do not differ, or it is not defined")
+        else:
+            lines.append(
+                f"{label(name):28}{row['spread']:11.4f}{row['power']:11.0%}{row['units']:10}"
+                f"{row['cases']:8}"
+            )
+    if result["warning"]:
+        lines.append(f"note: {result['warning']}; the same holds of this estimate")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))
