@@ -8,6 +8,7 @@ For a Keras user's own `fit`, from the top, each with TensorFlow when it is firs
 """
 
 import importlib
+import os
 import sys
 
 if not (3, 10) <= sys.version_info[:2] <= (3, 13):
@@ -32,6 +33,7 @@ from simclr_med import onednn, quiet  # noqa: E402
 
 onednn.switch_on()
 quiet.when_tensorflow_is_imported()
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # Keras 3 would ask ~/.keras/keras.json
 
 __version__ = "0.1.0"
 

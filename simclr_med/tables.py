@@ -15,15 +15,9 @@ import re
 import pandas as pd
 
 from simclr_med.errors import InputError
-from simclr_med.text import read_text
+from simclr_med.text import UNKNOWN, is_unknown, read_text
 
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
-# What only says that something is not known; compared without spaces and capitals.
-UNKNOWN = (
-    "", "nan", "na", "n/a", "n.a.", "<na>", "#n/a", "nat", "none", "null", "nil", "unknown", "unk",
-    "unknown patient", "not known", "not available", "not specified", "unspecified", "missing",
-    "anonymous", "anonymized", "anonymised", "?", "-", "--", ".",
-)  # fmt: skip
 EXCEL_LINE = re.compile(r'"?sep=(.)"?\r?\n')  # Excel's own way to name the separator
 LISTED = 20  # wrong rows in a message
 FIELD = 131_072  # characters of a cell, at most: csv's own limit
@@ -83,11 +77,6 @@ def blank_unknown(values, words=UNKNOWN):
     """
     blank = {text: "" if is_unknown(text, words) else text for text in pd.unique(values)}
     return values.map(blank)
-
-
-def is_unknown(text, words=UNKNOWN):
-    """Return whether a text only says that what it stands for is unknown."""
-    return text.strip().casefold() in ("", *words)
 
 
 def whole_numbers(values):

@@ -27,6 +27,13 @@ CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 WESTERN = "cp1252"
 REPLACED = "\ufffd"  # what is not right in UTF-8
 
+# What only says that something is not known; compared without spaces and capitals.
+UNKNOWN = (
+    "", "nan", "na", "n/a", "n.a.", "<na>", "#n/a", "nat", "none", "null", "nil", "unknown", "unk",
+    "unknown patient", "not known", "not available", "not specified", "unspecified", "missing",
+    "anonymous", "anonymized", "anonymised", "?", "-", "--", ".",
+)  # fmt: skip
+
 
 def read_text(file, encoding=""):
     """Return the text of a file, and a sentence on what was assumed of it, or "".
@@ -137,3 +144,8 @@ def _fits(data, encoding):
     except UnicodeError:
         return False
     return True
+
+
+def is_unknown(text, words=UNKNOWN):
+    """Return whether a text only says that what it stands for is unknown."""
+    return text.strip().casefold() in ("", *words)

@@ -3,6 +3,8 @@
 import ast
 import pathlib
 import re
+import subprocess
+import sys
 
 import keras
 import keras_cv
@@ -72,6 +74,15 @@ def test_no_private_name_of_a_library_is_used(of_libraries):
 def test_a_private_name_is_seen(text, of_libraries):
     assert foreign(text, of_libraries)
     assert foreign("class A:\n    def __init__(self):\n        self._mine = 1", of_libraries) == []
+
+
+def test_another_backend_is_refused_in_one_line():
+    if compat.SlotOptimizer.__module__.endswith("keras2"):
+        pytest.skip("Keras 2 has no other backend")
+    code = "import keras; keras.config.backend = lambda: 'jax'; import simclr_med.compat"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    expected = "InputError: Keras computes with jax; expected KERAS_BACKEND=tensorflow"
+    assert expected in done.stderr.splitlines()[-1]
 
 
 def test_no_version_is_asked_for_elsewhere():

@@ -100,5 +100,5 @@ def test_no_network_strides_a_pointwise_convolution_of_few_channels(name):
     narrow = build_encoder(name, width=1 / 64, image_size=64)
     convolutions = [x for x in narrow.layers if isinstance(x, keras.layers.Conv2D)]
     pointwise = [x for x in convolutions if x.kernel_size == (1, 1)]
-    assert any(x.input_shape[-1] < 8 for x in pointwise)
-    assert not [x.name for x in pointwise if x.strides != (1, 1) and x.input_shape[-1] < 8]
+    assert any(x.input.shape[-1] < 8 for x in pointwise)
+    assert not [x.name for x in pointwise if x.strides != (1, 1) and x.input.shape[-1] < 8]

@@ -8,6 +8,13 @@ from tensorflow.python.ops.resource_variable_ops import UninitializedVariable
 
 from simclr_med.compat.fused_batch_norm import BatchNormalization  # noqa: F401
 from simclr_med.compat.slots import SlotOptimizer, lamb  # noqa: F401
+from simclr_med.errors import InputError
+
+if keras.config.backend() != "tensorflow":
+    raise InputError(
+        f"Keras computes with {keras.config.backend()}; expected KERAS_BACKEND=tensorflow, set "
+        "before Keras is imported"
+    )
 
 AsynchronousCallback = keras.callbacks.Callback  # it is handed tensors, and may leave them unread
 

@@ -611,8 +611,9 @@ class ExportConfig:
 
     export_format: str = setting(
         "savedmodel",
-        "what is written: savedmodel (TensorFlow Serving) or safetensors (torchvision's names)",
-        ("savedmodel", "safetensors"),
+        "what is written: savedmodel (TensorFlow Serving), onnx, tflite, or safetensors "
+        "(torchvision's names)",
+        ("savedmodel", "onnx", "tflite", "safetensors"),
         ("export",),
     )
     export_version: int = setting(0, "number; 0 takes the next", between(0, 2**63 - 1), ("export",))

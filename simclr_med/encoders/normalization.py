@@ -47,15 +47,14 @@ class CrossReplicaBatchNormalization(compat.BatchNormalization):
         means = sums[:2] / sums[2]
         mean = self.moving_mean + means[0]
         variance = means[1] - means[0] ** 2
-        self._move(mean, variance, sums[2, 0])
+        unbiased = sums[2, 0] / (sums[2, 0] - 1) if len(x.shape) == 4 else 1.0
+        self._move(mean, variance * unbiased)
         y = tf.nn.batch_normalization(x, mean, variance, self.beta, self.gamma, self.epsilon)
         return tf.cast(y, self.compute_dtype)
 
-    def _move(self, mean, variance, n):
+    def _move(self, mean, variance):
         if getattr(_kept, "depth", 0):
             return
-        if self.fused:
-            variance *= n / (n - 1)
         for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
             moving.assign(self.momentum * moving + (1 - self.momentum) * value)
 
@@ -67,8 +66,12 @@ _kept = threading.local()  # a mirrored strategy traces its replicas in threads,
 def statistics_kept(model):
     """While batch normalisation in `model` computes, leave its moving statistics as they are."""
     # A model may hold others, as that of a head on the projection head does.
-    kind = keras.layers.BatchNormalization
-    layers = [x for x in compat.layers_within(model) if type(x) is kind]
+    layers = [
+        layer
+        for layer in compat.layers_within(model)
+        if isinstance(layer, keras.layers.BatchNormalization)
+        and not isinstance(layer, CrossReplicaBatchNormalization)
+    ]
     momenta = [layer.momentum for layer in layers]
     _kept.depth = getattr(_kept, "depth", 0) + 1
     try:

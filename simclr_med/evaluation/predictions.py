@@ -16,7 +16,7 @@ from simclr_med import files
 from simclr_med.errors import InputError
 from simclr_med.evaluation import metrics
 from simclr_med.evaluation.predictions_table import GROUP, PROBABILITY, clean, read_table
-from simclr_med.tables import is_unknown
+from simclr_med.text import is_unknown
 
 SEPARATOR = "|"
 DEFAULT_OTHER = "Other"

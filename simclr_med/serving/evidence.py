@@ -57,7 +57,7 @@ def write(folder, sample, differences, **more):
       more: what else was found, for JSON.
     """
     content = {
-        "data_sha256": sample.data_sha256,
+        "data_sha256": sample.data.fingerprint,
         "images": [hashlib.sha256(content).hexdigest() for content in sample.contents],
         "cases": int(sample.owners[-1]) + 1,
         "tolerance": TOLERANCE,

@@ -8,11 +8,13 @@ import pathlib
 
 from simclr_med import files
 from simclr_med.errors import InputError
-from simclr_med.serving import sample, trained
+from simclr_med.serving import model_card, sample, trained
 
 # --export_format to the folder in the work folder, and the module that writes one version
 FORMATS = {
     "savedmodel": ("export", "saved_model"),
+    "onnx": ("onnx", "onnx_model"),
+    "tflite": ("tflite", "tflite_models"),
     "safetensors": ("safetensors", "safetensors_file"),
 }
 
@@ -37,6 +39,7 @@ def run(config):
         with files.new_folder(path) as beside:
             notes = writer.write(beside, found, images)
             found.contract.save(beside)
+            model_card.write(beside, found, images.data, config.work_dir)
     for note in notes:
         print(f"note: {note}")
     print(f"exported to {path}")

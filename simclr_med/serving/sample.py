@@ -21,7 +21,7 @@ class Sample:
     """M images of C cases, and what evaluation says of them.
 
     Attributes:
-      data_sha256: the data set's fingerprint.
+      data: the `Manifest` that they are of.
       contents: their files' bytes, a list of M.
       owners: number of each image's case, int64 `[M]`, ascending from 0.
       views: float32 `[M, S, S, 3]` in [0, 1].
@@ -30,7 +30,7 @@ class Sample:
       by_case: float32 `[C, K]`; None without a head.
     """
 
-    data_sha256: str
+    data: manifest.Manifest
     contents: list
     owners: np.ndarray
     views: np.ndarray
@@ -64,7 +64,7 @@ def draw(trained, data_dir):
         cases.paths, batch_size=len(cases.paths), size=size, proportion=proportion
     )
     return Sample(
-        data_sha256=data.fingerprint,
+        data=data,
         contents=[content(path).numpy() for path in cases.paths],
         owners=np.repeat(np.arange(len(cases)), np.diff(cases.offsets)),
         views=next(iter(views)).numpy(),

@@ -9,8 +9,8 @@ probability, so that nobody takes it for a healthy one), its names and features 
 
 import tensorflow as tf
 
-from simclr_med import compat
 from simclr_med.serving.reading import read_views
+from simclr_med.serving.views_server import ViewsServer
 from simclr_med.training import objective
 
 TOP = 5
@@ -19,7 +19,7 @@ ENCODED = "image/encoded"  # of tf.Examples, as TensorFlow's tools call it
 STRINGS = tf.TensorSpec([None], tf.string, "images")
 
 
-class EncoderServer(tf.Module):
+class EncoderServer(ViewsServer):
     """Signatures of an encoder alone.
 
     Args:
@@ -27,9 +27,7 @@ class EncoderServer(tf.Module):
     """
 
     def __init__(self, trained):
-        super().__init__()
-        self.trained = trained  # not tracked, else Keras would save each layer's own functions
-        self.weights = compat.tf_variables(trained.nets.encoder)  # which are
+        super().__init__(trained)
         # Traced once, for all signatures.
         self.read_views = tf.function(self._read_views, input_signature=[STRINGS])
         self.features_of_views = tf.function(self._features, input_signature=[self.views()])
@@ -45,11 +43,6 @@ class EncoderServer(tf.Module):
     def signature(self, function, *specs):
         """Return a function with the names and types of its arguments."""
         return tf.function(function, input_signature=specs)
-
-    def views(self):
-        """Return the type of float images in [0, 1]."""
-        size = self.trained.contract.size
-        return tf.TensorSpec([None, size, size, 3], tf.float32, "images")
 
     def features(self, images):
         """Return {"features": `[B, D]`, "error": `[B]`} of encoded images `[B]`."""
@@ -76,8 +69,6 @@ class HeadServer(EncoderServer):
         """Take a `Trained` and the path of a file with a class a line, which goes along."""
         super().__init__(trained)
         self.labels = tf.saved_model.Asset(labels)
-        for model in (trained.nets.inputs, trained.nets.head):
-            self.weights += compat.tf_variables(model)
         self.of_views = tf.function(self._probabilities, input_signature=[self.views()])
 
     def signatures(self):

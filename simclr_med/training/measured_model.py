@@ -68,8 +68,11 @@ class EpochMeans:
 
     def update(self, scalars, weight):
         """Add a batch: `scalars` by name, which are the means of `weight` examples."""
-        for metric in self.metrics:
-            metric.update_state(scalars[metric.name], sample_weight=weight)
+        # In `fit` a data set may end within the step, which then counts nowhere; a weight that is a
+        # constant needs no data.
+        with tf.control_dependencies([*scalars.values()]):
+            for metric in self.metrics:
+                metric.update_state(scalars[metric.name], sample_weight=weight)
 
 
 class MeasuredModel(keras.Model):
@@ -106,7 +109,8 @@ class MeasuredModel(keras.Model):
         """
         if settings.get("loss") is not None:
             raise ValueError(f"{type(self).__name__} has its own loss: compile it without one")
-        super().compile(optimizer=optimizer, **settings)
+        # Keras 3 would compile by XLA wherever it can, on a CPU too, where that is slower.
+        super().compile(optimizer=optimizer, **{"jit_compile": False} | settings)
         if all(part.built for part in self.parts().values()):
             compat.build_optimizer(self.optimizer, self.trainable_variables)
         self.last_step = LastStep(self.objectives + self._measured_of_update())

@@ -150,7 +150,7 @@ class _Problem(tf.Module):
     def _step(self, rows, step):
         x = (tf.gather(self.features, rows) - self.means) * self.scales  # [G, B, D]
         logits = tf.matmul(x, self.kernel) + self.bias  # [G, B, S K]
-        losses, slope = self._losses(tf.gather(self.targets, rows), logits)
+        losses, slope = self._losses_and_slope(tf.gather(self.targets, rows), logits)
         fine = tf.math.is_finite(losses) | (self.diverged > 0)
         self.diverged.assign(tf.where(fine, self.diverged, step + 1))
         rates = self.rates * self.schedule.factor(tf.cast(step, tf.float32))
@@ -158,7 +158,7 @@ class _Problem(tf.Module):
         self._move(self.kernel, self.kernel_steps, rates * gradient)
         self._move(self.bias, self.bias_steps, rates * tf.reduce_sum(slope, 1, keepdims=True))
 
-    def _losses(self, targets, logits):
+    def _losses_and_slope(self, targets, logits):
         """Return each probe's loss `[G, S]`, and the slope of it by its logits `[G, B, S K]`."""
         g, _, s, k = self.shape
         size = self.schedule.batch_size

@@ -12,7 +12,7 @@ import tensorflow as tf
 from kill_runs import same, weights
 
 import simclr_med
-from simclr_med import distribute
+from simclr_med import compat, distribute
 from simclr_med.config.fields import DistributeConfig
 from simclr_med.encoders import checkpoint
 from simclr_med.errors import InputError, RunError
@@ -238,7 +238,7 @@ def test_training_goes_on_while_a_checkpoint_is_written(held, tmp_path):
     trained, at_two, seen = model(), {}, []
 
     def note():
-        at_two.update({v.name: v.numpy() for v in trained.weights})
+        at_two.update({compat.path(v): v.numpy() for v in trained.weights})
 
     def look():
         seen.append((list(given), checkpoint.steps(tmp_path)))

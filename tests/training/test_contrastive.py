@@ -148,7 +148,9 @@ def test_a_saved_model_of_our_own_layers_loads_in_another_process(tmp_path):
     trained.fit(one, two, batch_size=BATCH, verbose=0)
     trained.save(tmp_path / "a.keras")
     np.save(tmp_path / "images.npy", one)
+    keras3 = not keras.__version__.startswith("2.")  # which imports no module by its name
     code = (
+        f"{'from simclr_med import ContrastiveModel' if keras3 else ''}\n"
         "import keras, numpy as np\n"
         "loaded = keras.models.load_model('a.keras')\n"
         "assert loaded.optimizer.iterations.numpy() == 3\n"

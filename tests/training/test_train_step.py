@@ -80,7 +80,7 @@ def trained(make_model, numbered, replicas=1, micro_batch=0, jit_compile=False):
         for _ in range(STEPS):
             step([next(batches) for _ in range(parts)])
             scalars.append(model.last_step.scalars())
-        return scalars, {v.name: v.numpy() for v in model.variables}
+        return scalars, {compat.path(v): v.numpy() for v in model.variables}
 
 
 def ready(model):
@@ -181,7 +181,7 @@ def test_statistics_move_once_a_micro_batch_however_often_they_are_computed():
         step([batch] * micro)
         if micro == 1:
             step([batch])
-        moved[micro] = {v.name: v.numpy() for v in model.encoder.non_trainable_variables}
+        moved[micro] = {compat.path(v): v.numpy() for v in model.encoder.non_trainable_variables}
     assert moved[1]
     for name, value in moved[1].items():
         np.testing.assert_allclose(moved[2][name], value, rtol=1e-4, atol=1e-6, err_msg=name)
@@ -200,7 +200,7 @@ def test_cross_replica_normalization_equals_keras(first):
         with strategy.scope():
             ours = normalization.batch_norm(momentum=0.9, epsilon=1e-5)
             ours.build([None, *shape[1:]])
-        keras_s = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)
+        keras_s = compat.BatchNormalization(momentum=0.9, epsilon=1e-5)
         values = x.reshape(shape)
         expected = keras_s(values, training=True)
         parts = tf.split(values, [first, 8 - first])
@@ -229,7 +229,7 @@ def test_precision(precision, micro_batch, replicas):
     np.testing.assert_allclose(scalars[0]["loss"], exact[0]["loss"], rtol=0.05)
     # The first steps in float16 may overflow, be skipped and lower the scale.
     norms = [s["gradient_norm"] for s in scalars]
-    start = {v.name: v.numpy() for v in make().variables}
+    start = {compat.path(v): v.numpy() for v in make().variables}
     assert any((weights[name] != value).any() for name, value in start.items() if "kernel" in name)
     assert np.isfinite(norms[-1])
     np.testing.assert_allclose(norms[-1], exact[-1]["gradient_norm"], rtol=0.5)

@@ -74,7 +74,7 @@ def _row(path, names, words, blanked):
     Args:
       path: SPLIT/CLASS/..., CLASS/... or less, relative to the folder.
       names: what a pattern found for "case" and "patient".
-      words: that mean unknown, see `tables.is_unknown`.
+      words: that mean unknown, see `text.is_unknown`.
       blanked: a counter of what they stood for.
     """
     *parents, _ = path.split("/")

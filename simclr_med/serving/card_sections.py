@@ -1,0 +1,144 @@
+"""What a model card says, section by section: (heading, sentences, tables, examples)."""
+
+from simclr_med.config.fields import FIELDS
+from simclr_med.config.splits import SPLITS
+from simclr_med.evaluation import bootstrap, predictions, subgroups, wording
+from simclr_med.evaluation.evaluate import former_results
+from simclr_med.evaluation.text_table import Table
+
+NOT_EVALUATED = "Not evaluated: nothing is known of how right it is."
+REST = """curl -d '{"instances": [{"b64": "..."}]}' localhost:8501/v1/models/NAME:predict"""
+GRPC = """request = predict_pb2.PredictRequest()
+request.model_spec.name, request.model_spec.signature_name = "NAME", "serving_default"
+request.inputs["images"].CopyFrom(tf.make_tensor_proto([open("a.jpg", "rb").read()]))
+answer = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(request)"""
+
+
+def of(trained, data, work_dir):
+    """Return the sections of a card, see `model_card.Section`.
+
+    Args:
+      trained: a `Trained`.
+      data: a `Manifest`.
+      work_dir: of the run.
+    """
+    return [
+        ("What it is", _purpose(trained)),
+        ("Data", (data.info.source, _licence(data)), (_splits(data),)),
+        ("How it was trained", (), (_settings(trained.config),)),
+        ("How right it is", *_metrics(work_dir)),
+        ("Intended use and limits", _limits(trained)),
+        ("What it expects of an image", (_view(trained.contract),), (_preparation(trained),)),
+        ("Asking it", _asking(trained), (), (REST, GRPC)),
+    ]
+
+
+def _purpose(trained):
+    config = trained.config
+    encoder = f"The encoder is {config.encoder.encoder}, {config.encoder.width:g} times as wide."
+    if trained.task is None:
+        return ("It makes features of medical images, and has no classes.", encoder)
+    listed = ", ".join(trained.task.classes)
+    kind = "one class of" if trained.task.task == "multiclass" else "each finding of"
+    return (f"It gives probabilities to {kind}: {listed}.", encoder)
+
+
+def _licence(data):
+    return f"Licence of the data: {data.info.licence or 'not stated'}."
+
+
+def _splits(data):
+    rows = []
+    for split in SPLITS:
+        part = data.table[data.table["split"] == split]
+        if len(part):
+            patients = part["patient_id"][part["patient_id"] != ""].nunique()
+            counts = (len(part), part["case_id"].nunique(), patients or "unknown")
+            rows.append((split, *map(str, counts)))
+    return Table(f"Splits of {data.info.name}", ("split", "images", "cases", "patients"), rows)
+
+
+def _settings(config):
+    """Return the settings that act in the run's mode and say what it is; folders stay out."""
+    rows = [("mode", config.mode), ("seed", str(config.seed))]
+    for name, (section, field) in FIELDS.items():
+        value = getattr(getattr(config, section), name)
+        meta = field.metadata
+        if meta["identity"] and config.mode in meta["modes"] and name != "init":
+            shown = ",".join(value) if isinstance(value, tuple) else str(value)
+            rows.append((name, shown))
+    rows.append(("init", config.head.init.partition(":")[0]))  # a path may name people
+    return Table("Settings", ("setting", "value"), rows)
+
+
+def _metrics(work_dir):
+    """Return sentences and tables: main metrics with intervals, and by subgroup."""
+    results = former_results(work_dir)
+    if not results:
+        return (NOT_EVALUATED,), ()
+    tables = []
+    for split, result in results.items():
+        rows = [
+            (wording.label(name), _interval(result["metrics"][name]))
+            for name in wording.main_metrics(result)
+            if name in result["metrics"]
+        ]
+        caption = f"{split}: {result['cases']} cases, value [interval]"
+        tables.append(Table(caption, ("metric", "value"), rows))
+        tables += _by_group(work_dir, split, result)
+    return (), tuple(tables)
+
+
+def _by_group(work_dir, split, result):
+    made = predictions.read(f"{work_dir}/predictions/{split}.csv")
+    metric = wording.main_metrics(result)[0]
+    for group, levels in made.groups.items():
+        if subgroups.has_groups(levels):
+            found = subgroups.by_group(made, group, metric, bootstrap.Settings())
+            rows = [
+                (level, str(cell.cases), _interval(cell._asdict()) + " (few)" * cell.small)
+                for level, cell in found.levels.items()
+            ]
+            header = (group, "cases", wording.label(metric))
+            yield Table(f"{split}, by {group}", header, rows)
+
+
+def _interval(value):
+    if value["value"] is None:
+        return "not defined"
+    if value["low"] is None:
+        return f"{value['value']:.3f}"
+    return f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
+
+
+def _limits(trained):
+    meant = "For research. It is no medical device, and decides nothing about a person by itself."
+    seen = (
+        "It knows the kinds of patients, cameras and sites of its data alone: elsewhere it has to "
+        "be evaluated first."
+    )
+    if trained.task is None:
+        return (meant, seen)
+    return (meant, seen, "A class that is not listed is given to one that is.")
+
+
+def _view(contract):
+    return (
+        f"RGB. The central square of {contract.crop:g} of the short side, resized to "
+        f"{contract.size} x {contract.size} pixels ({contract.interpolation}, antialiased), in "
+        "[0, 1]. Of an original file, before that:"
+    )
+
+
+def _preparation(trained):
+    meaning = trained.contract.preparation.meaning()
+    rows = [(name.replace("_", " "), text) for name, text in meaning.items()]
+    return Table("The input contract", ("of a file", "what is done"), rows)
+
+
+def _asking(trained):
+    given = "probabilities, the highest classes and an error" if trained.task else "features"
+    return (
+        "TensorFlow Serving, of the savedmodel format: the signature serving_default takes encoded "
+        f"images and gives {given} for each. evidence.json says what was checked.",
+    )

@@ -1,0 +1,80 @@
+"""A model card beside an export, as Markdown for people and hubs, and as a page.
+
+model_card.write(folder, trained, data, work_dir)
+"""
+
+import json
+import pathlib
+from typing import NamedTuple
+
+from simclr_med import files, html
+from simclr_med.serving import card_sections
+
+FILES = ("model_card.md", "model_card.html")
+
+
+class Section(NamedTuple):
+    """A part of a card.
+
+    Attributes:
+      heading: its title.
+      sentences: paragraphs.
+      tables: `text_table.Table`s.
+      examples: blocks of code.
+    """
+
+    heading: str
+    sentences: tuple = ()
+    tables: tuple = ()
+    examples: tuple = ()
+
+
+def write(folder, trained, data, work_dir):
+    """Write model_card.md and model_card.html into an export's folder.
+
+    Args:
+      folder: of the export.
+      trained: a `Trained`.
+      data: the `Manifest` of what it was checked with.
+      work_dir: of the run, whose metrics.json is read where it has been evaluated.
+    """
+    title = f"{data.info.name}: {trained.config.encoder.encoder}"
+    sections = [Section(*part) for part in card_sections.of(trained, data, work_dir)]
+    page = html.render("serving/model_card.html", title=title, sections=sections)
+    files.write_text(pathlib.Path(folder) / FILES[1], page)
+    text = _front_matter(trained, data) + _markdown(title, sections)
+    files.write_text(pathlib.Path(folder) / FILES[0], text)
+
+
+def _front_matter(trained, data):
+    """Return what a model hub reads: YAML, whose values are written as JSON, which is YAML too."""
+    task = "image-classification" if trained.task else "image-feature-extraction"
+    fields = {
+        "library_name": "tf-keras",
+        "pipeline_tag": task,
+        "tags": ["medical-imaging", "simclr", trained.config.encoder.encoder],
+        "datasets": [data.info.name],
+        "license": "other",
+        "license_name": data.info.licence or "not stated",
+    }
+    lines = [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in fields.items()]
+    return "\n".join(["---", *lines, "---", "", ""])
+
+
+def _markdown(title, sections):
+    parts = [f"# {_plain(title)}"]
+    for section in sections:
+        parts.append(f"## {section.heading}")
+        parts += [_plain(sentence) for sentence in section.sentences]
+        parts += [table.as_markdown() for table in section.tables]
+        parts += [
+            "\n".join(f"    {line}" for line in code.splitlines()) for code in section.examples
+        ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _plain(text):
+    """Return a text that Markdown shows as it is: names come from other people's files."""
+    for mark in "\\`*_[]<>#|":
+        text = text.replace(mark, f"\\{mark}")
+    return " ".join(text.split())
