@@ -88,8 +88,8 @@ class DataConfig:
     )
     features_dir: str = setting(
         "",
-        "folder that keeps a probe's features for other runs, and may be deleted; by default one "
-        "in the user's cache",
+        "folder that keeps a probe's features, and may be deleted; several runs may share one; by "
+        "default features/ of the work folder",
         modes=("linear_probe",),
         identity=False,
     )

@@ -35,7 +35,7 @@ def from_json(text, work_dir, source="config.json"):
     """
     try:
         content = json.loads(text)
-        sections = {name: _section(kind, content.pop(name)) for name, kind in SECTIONS.items()}
+        sections = {name: _section(kind, content.pop(name, {})) for name, kind in SECTIONS.items()}
         config = Config(work_dir=str(work_dir), **content, **sections)
     except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
