@@ -28,6 +28,13 @@ def test_json_round_trip(mode):
     assert from_json(to_json(config), "w") == config
 
 
+def test_a_configuration_from_before_a_section_has_its_defaults():
+    config = make_config("pretrain", {"data_dir": "d", "work_dir": "w"})
+    content = json.loads(to_json(config))
+    del content["sweep"]
+    assert from_json(json.dumps(content), "w") == config
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -53,9 +53,8 @@ def extract(model, paths, config):
 
 
 def folder_of(config):
-    """Return the folder of kept features: `--features_dir`, or one in the user's cache."""
-    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
-    return pathlib.Path(config.data.features_dir or cache / "simclr_med" / "features")
+    """Return the folder of kept features: `--features_dir`, or one in the work folder."""
+    return pathlib.Path(config.data.features_dir or pathlib.Path(config.work_dir) / "features")
 
 
 def _key(model, paths, config):

@@ -108,3 +108,8 @@ def test_without_room_nothing_is_kept_and_a_folder_that_cannot_be_written_is_tol
     (tmp_path / "kept").write_text("a file")
     extracted(data_dir, tmp_path)
     assert "warning: features are not kept in" in capsys.readouterr().err and len(computed) == 2
+
+
+def test_by_default_they_lie_in_the_work_folder(data_dir, tmp_path):
+    extracted(data_dir, tmp_path, features_dir="", work_dir=str(tmp_path / "probe"))
+    assert len(list((tmp_path / "probe" / "features").glob("*.npy"))) == 1
