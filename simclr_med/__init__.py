@@ -12,13 +12,22 @@ import os
 import sys
 
 if not (3, 10) <= sys.version_info[:2] <= (3, 13):
-    # With its name, runpy (python -m simclr_med.run) makes one line of it, and no traceback.
-    raise ImportError(
+    error = ImportError(
         f"simclr_med needs Python 3.10 to 3.13, for which TensorFlow is made; this is Python "
         f"{sys.version_info.major}.{sys.version_info.minor}. "
         "Make an environment with: python3.13 -m venv .venv",
-        name=__name__,
+        name=__name__,  # of which runpy (python -m simclr_med.run) makes one line
     )
+
+    def _say_in_one_line(kind, raised, trace, otherwise=sys.excepthook):
+        # Whoever catches the error does not come here; a script that dies of it tells no traceback.
+        if raised is error:
+            print(f"error: {error}", file=sys.stderr)
+        else:
+            otherwise(kind, raised, trace)
+
+    sys.excepthook = _say_in_one_line
+    raise error
 
 from simclr_med import onednn, quiet  # noqa: E402
 

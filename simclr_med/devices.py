@@ -73,6 +73,21 @@ def _text(file):
     return file.read_text() if file.exists() else ""
 
 
+def memory():
+    """Return the bytes of memory that this machine has."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def multiply_as_asked(settings):
+    """Have GPUs multiply float32 as a `DistributeConfig` asks, in this process from now on.
+
+    Left alone, TensorFlow takes TF32, with 10 bits of mantissa, where a GPU has it.
+    """
+    import tensorflow as tf
+
+    tf.config.experimental.enable_tensor_float_32_execution(settings.tf32)
+
+
 def with_defaults(config):
     """Return a `Config` whose precision is a definite one.
 

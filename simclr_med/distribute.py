@@ -29,8 +29,6 @@ def strategy_of(settings):
     """
     if settings.cpu_devices > 1:
         _split_cpu(settings.cpu_devices)
-    # Products of float32 are of float32, as the loss's must be.
-    tf.config.experimental.enable_tensor_float_32_execution(False)
     made = _MAKERS[settings.strategy](settings)
     quiet.first_compilation()  # it uses a device: not before there is a strategy
     return made

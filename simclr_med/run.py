@@ -9,7 +9,7 @@ import sys
 
 from absl import app, flags, logging
 
-from simclr_med import paths
+from simclr_med import devices, paths
 from simclr_med.config.fields import FIELDS
 from simclr_med.config.making import for_existing_run, make_config
 from simclr_med.config.setting import HEADS, MODES
@@ -79,14 +79,24 @@ def dispatch(arguments):
     paths.folder_to_write(config.work_dir, "--work_dir")
     if mode == "report":
         return _report(config)
+    return compute(config)
+
+
+def compute(config):
+    """Run a mode that computes on devices, with TensorFlow.
+
+    Raises:
+      InputError: see the modes' `run`.
+    """
     _quiet()
-    if mode == "pretrain":
+    devices.multiply_as_asked(config.distribute)
+    if config.mode == "pretrain":
         from simclr_med.training import pretrain as module
-    elif mode in HEADS:
+    elif config.mode in HEADS:
         from simclr_med.training import finetune as module
-    elif mode == "sweep":
+    elif config.mode == "sweep":
         from simclr_med.training import sweep as module
-    elif mode == "evaluate":
+    elif config.mode == "evaluate":
         return evaluate(config)
     else:
         from simclr_med.serving import export as module
@@ -106,7 +116,12 @@ def evaluate(config):
     made = predict_splits(config)
     print(f"{pathlib.Path(config.work_dir).name}: weights of {made.weights}")
     results = write_evaluation(
-        config.work_dir, made.splits, config.evaluate, config.seed, made.origin
+        config.work_dir,
+        made.splits,
+        config.evaluate,
+        config.seed,
+        made.origin,
+        made.learnt_from,
     )
     for split, result in results.items():
         print(summary(pathlib.Path(config.work_dir).name, split, result))

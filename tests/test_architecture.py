@@ -49,6 +49,22 @@ def test_another_python_can_catch_the_import():
     assert "this is Python 3.9. Make an environment" in done.stdout, done.stderr
 
 
+TOOLS = {path.name for path in (ROOT / "tools").glob("*.py")}
+
+
+@pytest.mark.parametrize("tool", sorted(TOOLS - {"draw_packages.py"}))  # it imports no package
+def test_a_tool_on_another_python_says_so_in_one_line(tool):
+    code = """if True:
+        import os, runpy, sys
+        sys.version_info = type("Version", (tuple,), {"major": 3, "minor": 9})((3, 9, 18))
+        sys.path.insert(0, os.path.dirname(sys.argv[1]))
+        runpy.run_path(sys.argv[1], run_name="__main__")
+    """
+    done = on(sys.executable, "-c", code, str(ROOT / "tools" / tool))
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("error: simclr_med needs Python")
+
+
 def test_the_picture_shows_the_imports():
     code = "from tools import draw_packages as draw; print(draw.mermaid(draw.imports()))"
     picture = on(sys.executable, "-c", code)

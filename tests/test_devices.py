@@ -1,14 +1,16 @@
 """What a training takes on each kind of device where nothing else is asked for."""
 
 import pytest
+import tensorflow as tf
 from kill_runs import same, weights
 
-from simclr_med import devices
+from simclr_med import devices, run
 from simclr_med.config.fields import DistributeConfig
-from simclr_med.config.making import make_config
-from simclr_med.config.storage import load_config
+from simclr_med.config.making import for_existing_run, make_config
+from simclr_med.config.storage import load_config, to_json
 from simclr_med.errors import InputError
-from simclr_med.training import pretrain
+from simclr_med.serving import export
+from simclr_med.training import finetune, pretrain
 
 SMALL = {"encoder": "resnet18", "width": 0.125, "image_size": 32, "steps": 2, "batch_size": 8}
 pytestmark = pytest.mark.usefixtures("short_encoders")
@@ -29,6 +31,35 @@ def test_a_cpu_takes_bfloat16_only_where_it_multiplies_it(monkeypatch, flags, pr
     config = make_config("pretrain", {"data_dir": "d", "work_dir": "nowhere"})
     assert config.train.precision == "auto"
     assert devices.with_defaults(config).train.precision == precision
+
+
+@pytest.mark.parametrize("asked", [False, True])
+@pytest.mark.parametrize("mode", ["pretrain", "linear_probe", "finetune", "evaluate", "export"])
+def test_tf32_is_off_in_every_mode_unless_it_is_asked_for(mode, asked, monkeypatch):
+    seen = []
+
+    def note(config):
+        seen.append(tf.config.experimental.tensor_float_32_execution_enabled())
+
+    for module in (pretrain, finetune, export):
+        monkeypatch.setattr(module, "run", note)
+    monkeypatch.setattr(run, "evaluate", note)
+    given = {"work_dir": "w"} | ({} if mode == "export" else {"data_dir": "d"})
+    before = tf.config.experimental.tensor_float_32_execution_enabled()
+    try:
+        tf.config.experimental.enable_tensor_float_32_execution(not asked)
+        run.compute(make_config(mode, given | ({"tf32": True} if asked else {})))
+    finally:
+        tf.config.experimental.enable_tensor_float_32_execution(before)
+    assert seen == [asked]
+
+
+def test_evaluation_takes_its_own_tf32_not_that_of_the_training(tmp_path):
+    given = {"data_dir": "d", "work_dir": str(tmp_path)}
+    (tmp_path / "config.json").write_text(to_json(make_config("finetune", given | {"tf32": True})))
+    for asked in (False, True):
+        config = for_existing_run("evaluate", str(tmp_path), {"tf32": True} if asked else {})
+        assert config.distribute.tf32 == asked
 
 
 def test_without_onednn_bfloat16_is_imitated(monkeypatch):

@@ -3,11 +3,16 @@
 python tools/bootstrap.py work/a/predictions/test.csv work/b/predictions/test.csv
 python tools/bootstrap.py SimCLR=a.csv MICLe=b.csv Random=c.csv --baseline=Random --json=out.json
 
+python tools/bootstrap.py --runs SimCLR=a1.csv,a2.csv,a3.csv MICLe=b1.csv,b2.csv
+
 A file may come from any framework, see docs/predictions.md. A difference is the earlier file minus
-the later one, or each file minus the baseline.
+the later one, or each file minus the baseline. With --runs each argument is a method with the files
+of its runs, one a seed: means and standard deviations over runs are shown, and differences are over
+other runs and other cases together.
 """
 
 import argparse
+import itertools
 import json
 import os
 import pathlib
@@ -25,6 +30,8 @@ def parse():
     )
     add = parser.add_argument
     add("models", metavar="[NAME=]FILE.csv", nargs="+", help="two or more predictions files")
+    add("--runs", action="store_true",
+        help="each is METHOD=FILE.csv,FILE.csv: a method's runs, one a seed")  # fmt: skip
     add("--baseline", help="name of the model that the others are compared with; else all pairs")
     add("--replicates", type=int, default=1000)
     add("--confidence", type=float, default=0.95)
@@ -34,7 +41,8 @@ def parse():
     add("--margin", type=float, help="what may be lost and still count as non-inferior")
     add("--seed", type=int, default=0)
     add("--validation", metavar="FILE.csv", nargs="+",
-        help="findings: each model's predictions of validation, to choose thresholds")  # fmt: skip
+        help="findings: each model's predictions of validation, to choose thresholds; "
+        "with --runs each method's, separated by commas")  # fmt: skip
     add("--other_class", default="Other", help="left out of average sensitivities; '' for none")
     add("--all", action="store_true", help="show every metric, by class too")
     add("--json", help="also write the result to this file")
@@ -47,26 +55,39 @@ def main():
     """Read the command line, compare, print."""
     options = parse()
     from simclr_med import files, paths  # late: --help needs no NumPy
-    from simclr_med.evaluation import comparing, tables, wording
-    from simclr_med.evaluation.bootstrap import Settings
+    from simclr_med.evaluation import tables, wording
 
-    for flag in ("json", "latex"):
+    read = [*itertools.chain(*grouped(options).values(), *validation(options))]
+    for flag in ("json", "latex", "forest"):
         if path := getattr(options, flag):
-            refuse_input(paths.file_to_write(path, f"--{flag}"), flag, options)
-    settings = Settings(
-        options.replicates, options.confidence, options.unit, options.interval, options.seed
-    )
-    result = comparing.compare(read(options), settings, options.baseline, options.margin)
+            refuse_input(paths.file_to_write(path, f"--{flag}"), flag, read)
+    result = compared(options)
     shown = wording.main_metrics(result)
     if options.all:
         shown = list(next(iter(result["models"].values()))["metrics"])
-    print(tables.terminal(result, shown))
+    written = tables.terminal_of_methods if options.runs else tables.terminal
+    print(written(result, shown))
     if options.json:
         files.write_text(options.json, json.dumps(result, indent=1, allow_nan=False))
     if options.latex:
         files.write_text(options.latex, tables.latex(result, shown))
     if options.forest:
         files.write_text(options.forest, drawn(result, shown))
+
+
+def compared(options):
+    """Return the comparison of the models, or of the methods with `--runs`."""
+    from simclr_med.evaluation import comparing, methods
+    from simclr_med.evaluation.bootstrap import Settings
+
+    settings = Settings(
+        options.replicates, options.confidence, options.unit, options.interval, options.seed
+    )
+    groups = read_groups(options)
+    if options.runs:
+        return methods.compare_methods(groups, settings, options.baseline, options.margin)
+    models = {name: only for name, (only,) in groups.items()}
+    return comparing.compare(models, settings, options.baseline, options.margin)
 
 
 def drawn(result, shown):
@@ -87,30 +108,61 @@ def drawn(result, shown):
     return svg.document(forest.forest_plot(rows, "Differences, a model minus its baseline"))
 
 
-def refuse_input(output, flag, options):
+def refuse_input(output, flag, read):
     """Raise `InputError` where an output is a file that is read."""
-    read = [*named(options.models).values(), *(options.validation or ())]
     if output.exists() and any(os.path.exists(path) and output.samefile(path) for path in read):
         raise InputError(f"--{flag}={output}: is read, and would be replaced; give another name")
 
 
-def read(options):
-    """Return name -> `Predictions` of the files, with thresholds where validation is given."""
+def read_groups(options):
+    """Return name -> list of `Predictions`, with thresholds where validation is given."""
     from simclr_med.evaluation import predictions, thresholds
 
-    other = options.other_class or None
-    models = {name: predictions.read(path, other) for name, path in named(options.models).items()}
-    if not options.validation:
-        return models
-    if len(options.validation) != len(models):
+    other, groups, chosen_by = options.other_class or None, grouped(options), validation(options)
+    made = {name: [predictions.read(path, other) for path in groups[name]] for name in groups}
+    if not chosen_by:
+        return made
+    given, expected = ([len(group) for group in part] for part in (chosen_by, groups.values()))
+    if given != expected:
         raise InputError(
-            f"--validation: {len(options.validation)} files for {len(models)} models; "
-            "expected one each"
+            f"--validation: {_counted(given)} files for {_counted(expected)} "
+            f"{'runs' if options.runs else 'models'}; expected one each"
         )
     return {
-        name: thresholds.chosen_on(predictions.read(path, other), made)
-        for (name, made), path in zip(models.items(), options.validation, strict=True)
+        name: [
+            thresholds.chosen_on(predictions.read(path, other), run)
+            for run, path in zip(made[name], paths, strict=True)
+        ]
+        for name, paths in zip(made, chosen_by, strict=True)
     }
+
+
+def _counted(sizes):
+    """Return 3 for three single files, "2 + 3" for groups of them."""
+    return sum(sizes) if max(sizes) == 1 else " + ".join(map(str, sizes))
+
+
+def grouped(options):
+    """Return name -> paths: of a model's one file, or of a method's runs."""
+    if not options.runs:
+        return {name: [path] for name, path in named(options.models).items()}
+    groups, seen = {}, set()
+    for text in options.models:
+        name, _, paths = text.rpartition("=")
+        if not name or name in groups:
+            raise InputError(f"--runs: {text}: expected METHOD=FILE.csv,FILE.csv, each method once")
+        groups[name] = paths.split(",")
+        for path in groups[name]:
+            if (place := os.path.realpath(path)) in seen:
+                raise InputError(f"--runs: {path} is given twice; expected each run once")
+            seen.add(place)
+    return groups
+
+
+def validation(options):
+    """Return lists of paths, in the order of the models or methods."""
+    given = options.validation or ()
+    return [text.split(",") if options.runs else [text] for text in given]
 
 
 def named(texts):

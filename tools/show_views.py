@@ -53,7 +53,7 @@ def main():
         raise InputError(f"--output={output}: expected a PNG")
     paths.file_to_write(output, "--output")
     given = {name: value for name, value in flags.items() if value is not None}
-    given |= {"work_dir": "unused", "batch_size": 1}  # whatever the batch, the order is the same
+    given |= {"work_dir": "unused", "batch_size": 2}  # whatever the batch, the order is the same
     config = make_config("pretrain", given)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from simclr_med import quiet

@@ -97,24 +97,18 @@ def build_optimizer(optimizer, variables):
     if not _is_legacy(optimizer):
         optimizer.build(variables)
         return
-    legacy = inner(optimizer)
-    if hasattr(legacy, "current_learning_rate"):
-        return
-    legacy._create_all_weights(variables)
-    # Others keep the rate that they used last; a legacy optimizer has its schedule alone, and
-    # counts on before anyone can ask.
-    legacy.current_learning_rate = tf.Variable(
-        legacy._decayed_lr(tf.float32),
-        trainable=False,
-        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-    )
+    inner(optimizer)._create_all_weights(variables)
 
 
 def learning_rate(optimizer):
-    """Return the rate of the step just done, of an optimizer that is built."""
+    """Return the rate of the next step of an optimizer, a tensor, though that may be skipped."""
+    optimizer = inner(optimizer)
     if _is_legacy(optimizer):
-        return inner(optimizer).current_learning_rate
-    return optimizer.learning_rate
+        return optimizer._decayed_lr(tf.float32)
+    rate = optimizer._learning_rate
+    if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+        return rate(optimizer.iterations)
+    return tf.convert_to_tensor(rate)
 
 
 def apply_sums(optimizer, gradients, variables):
@@ -123,8 +117,6 @@ def apply_sums(optimizer, gradients, variables):
     if not _is_legacy(optimizer):
         optimizer.apply_gradients(pairs, skip_gradients_aggregation=True)
         return
-    legacy = inner(optimizer)
-    legacy.current_learning_rate.assign(legacy._decayed_lr(tf.float32))
     optimizer.apply_gradients(pairs, experimental_aggregate_gradients=False)
 
 

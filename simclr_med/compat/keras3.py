@@ -47,12 +47,10 @@ def build_optimizer(optimizer, variables):
 
 
 def learning_rate(optimizer):
-    """Return the rate of the step just done, of an optimizer that is built."""
+    """Return the rate of the next step of an optimizer, a tensor, though that may be skipped."""
     own = inner(optimizer)
-    if not callable(own._learning_rate):
-        return own.learning_rate
-    # Its schedule is asked for the step to come; of float16 the first may be yet to be done.
-    return own._learning_rate(tf.maximum(own.iterations - 1, 0))
+    rate = own._learning_rate
+    return rate(own.iterations) if callable(rate) else tf.convert_to_tensor(rate)
 
 
 def apply_sums(optimizer, gradients, variables):

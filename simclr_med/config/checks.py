@@ -4,7 +4,7 @@ import math
 
 from simclr_med.config.architectures import ENCODERS, SETTINGS
 from simclr_med.config.fields import FIELDS
-from simclr_med.config.setting import HEADS, default_in
+from simclr_med.config.setting import HEADS
 from simclr_med.config.splits import LABELLED
 from simclr_med.errors import InputError
 
@@ -35,68 +35,33 @@ def check_value(field, value):
         raise InputError(f"{given}: expected {expected}")
 
 
-def _reads_here(config):
-    return not config.data.data_service
+def check_seed(seed):
+    """Refuse a seed that is no whole number of 32 bits."""
+    if type(seed) is not int or not 0 <= seed < 2**32:
+        raise InputError(f"--seed={seed}: expected a whole number from 0 to {2**32 - 1}")
 
 
-# Flags that act with others alone: which, with what, and whether it is so.
-ONLY_WITH = (
-    (
-        ("tpu", "tpu_zone", "gcp_project"),
-        "--strategy=tpu",
-        lambda config: config.distribute.strategy == "tpu",
-    ),
-    (
-        ("cpu_devices",),
-        "--strategy=mirrored",
-        lambda config: config.distribute.strategy == "mirrored",
-    ),
-    (("jit_compile",), "--strategy=one", lambda config: config.distribute.strategy == "one"),
-    (
-        ("skip_bad_images",),
-        "one machine, not --strategy=multi_worker",
-        lambda config: config.distribute.strategy != "multi_worker",
-    ),
-    (
-        ("monitor", "data_service"),
-        "strategies other than tpu",
-        lambda config: config.distribute.strategy != "tpu",
-    ),
-    (("cache",), "images that are read here, not by --data_service", _reads_here),
-    (
-        ("cache_gib",),
-        "--cache=memory or disk",
-        lambda config: _reads_here(config) and config.data.cache != "none",
-    ),
-    (
-        ("label_seed",),
-        "--label_fraction below 1",
-        lambda config: config.data.label_fraction < 1 or config.mode == "sweep",
-    ),
-    (("keep",), "--validate_every above 0", lambda config: config.watch.validate_every > 0),
-    (
-        ("choose_by",),
-        "--keep=best",
-        lambda config: config.watch.keep == "best" or config.mode == "sweep",
-    ),
-    (("patience",), "--keep=best", lambda config: config.watch.keep == "best"),
-    (
-        (
-            "optimizer",
-            "learning_rate",
-            "learning_rate_scaling",
-            "momentum",
-            "warmup_fraction",
-            "batch_size",
-            "label_smoothing",
-            "validate_every",
-        ),
-        "--solver=sgd",
-        lambda config: config.head.solver == "sgd",
-    ),
-    (("monitor_every",), "--monitor=knn", lambda config: config.watch.monitor != "none"),
-    (("bn_statistics",), "--init other than random", lambda config: config.head.init != "random"),
-)
+def refuse_idle(config, modes, flags):
+    """Refuse a flag that would change nothing, since it acts with other settings than there are.
+
+    Args:
+      config: a `Config`.
+      modes: whose settings act in it, see `setting.acting_modes`.
+      flags: names of those that were given.
+
+    Raises:
+      InputError: names the flag, the settings that keep it from acting, and those with which it
+        acts.
+    """
+    settings = {n: getattr(getattr(config, section), n) for n, (section, _) in FIELDS.items()}
+    settings["mode"] = config.mode
+    for name in filter(FIELDS.get, flags):
+        for condition in FIELDS[name][1].metadata["acts"]:
+            if set(modes) & set(condition.modes) and not condition.holds(settings):
+                deciding = " and ".join(f"--{n}={settings[n]}" for n in condition.deciding)
+                raise InputError(
+                    f"--{name} has no effect with {deciding}; it acts with {condition.expected}"
+                )
 
 
 def check_together(config):
@@ -105,22 +70,12 @@ def check_together(config):
     Raises:
       InputError: names the flag, and what it does not go with.
     """
-    _refuse_without_effect(config)
     _refuse_of_another_encoder(config.encoder)
     _check_arithmetic(config)
     if config.mode in HEADS or config.mode == "sweep":
         _check_head(config)
     if config.mode == "sweep" and config.sweep.head == "linear_probe":
         _check_probes(config)
-
-
-def _refuse_without_effect(config):
-    for names, others, act in ONLY_WITH:
-        for name in names:
-            section, field = FIELDS[name]
-            value = getattr(getattr(config, section), name)
-            if value != default_in(config.mode, field) and not act(config):
-                raise InputError(f"--{name}={value} has no effect here; it acts with {others}")
 
 
 def _refuse_of_another_encoder(chosen):
@@ -138,6 +93,8 @@ def _check_arithmetic(config):
     if config.distribute.strategy == "tpu" and config.train.precision == "mixed_float16":
         raise InputError("--precision=mixed_float16 is not for a TPU; expected mixed_bfloat16")
     batch, micro = config.train.batch_size, config.train.micro_batch
+    if config.mode == "pretrain" and batch < 2:
+        raise InputError(f"--batch_size={batch}: a pair needs another as its negative; 2 or more")
     if micro and batch % micro:
         raise InputError(f"--micro_batch={micro}: --batch_size={batch} does not divide by it")
 

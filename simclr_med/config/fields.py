@@ -8,24 +8,45 @@ import re
 
 from simclr_med.config import recipes
 from simclr_med.config.architectures import ENCODERS
+from simclr_med.config.conditions import (
+    BATCH_NORM,
+    BY_STEPS,
+    CHANGING,
+    CHOSEN,
+    CUT,
+    EVALUATION_VIEW,
+    INITIALISED,
+    PROFILED,
+    PROJECTION_END,
+    PROJECTION_READ,
+    READ_HERE,
+    VALIDATED,
+    when,
+    with_step,
+)
 from simclr_med.config.setting import (
     AUGMENTING,
     FRACTION,
     HEADS,
     INIT,
+    MOST_CASES,
+    MOST_STEPS,
     NOT_NEGATIVE,
     POSITIVE,
     SHARE,
     TRAINING,
     UP_TO_ONE,
     any_of,
+    between,
     each_number,
     for_heads,
     setting,
     some_of,
+    up_to,
 )
 from simclr_med.config.splits import LABELLED, SPLITS
 
+ON_TPU = when("strategy", "tpu")
 SWEEP = ("sweep",)
 SERVICE = r"grpc://[^:]+:\d+"  # a tf.data service's address
 
@@ -59,7 +80,11 @@ class DataConfig:
         modes=HEADS,
     )
     label_seed: int = setting(
-        0, "which cases --label_fraction takes, whatever --seed is", NOT_NEGATIVE, modes=HEADS
+        0,
+        "which cases --label_fraction takes, whatever --seed is",
+        between(0, 2**32 - 1),
+        modes=HEADS,
+        acts=(CUT,),
     )
     features_dir: str = setting(
         "",
@@ -83,7 +108,7 @@ class DataConfig:
         modes=("pretrain",),
     )
     threads: int = setting(
-        0, "threads that read images; 0 lets tf.data decide", NOT_NEGATIVE, identity=False
+        0, "threads that read images; 0 lets tf.data decide", between(0, 1024), identity=False
     )
     data_service: str = setting(
         "",
@@ -91,6 +116,7 @@ class DataConfig:
         ("grpc://HOST:PORT", lambda value: not value or re.fullmatch(SERVICE, value)),
         modes=AUGMENTING,
         identity=False,
+        acts=(when("strategy", "one", "mirrored", "multi_worker"),),
     )
     cache: str = setting(
         "memory",
@@ -99,21 +125,24 @@ class DataConfig:
         ("none", "memory", "disk"),
         modes=AUGMENTING,
         identity=False,
+        acts=(READ_HERE,),
     )
     cache_gib: float = setting(
         0.125,
         "GiB that they may take, at most half of the memory; the first images that fit are kept, "
         "none where under a quarter of them would",
-        POSITIVE,
+        up_to(10**6),
         modes=AUGMENTING,
         identity=False,
+        acts=(READ_HERE, when("cache", "memory", "disk")),
     )
     skip_bad_images: int = setting(
         0,
         "unreadable images that others may stand in for, listed in skipped.csv; one more is fatal",
-        NOT_NEGATIVE,
+        between(0, 10**9),
         modes=AUGMENTING,
         identity=False,
+        acts=(when("strategy", "one", "mirrored", "tpu"),),
     )
 
 
@@ -121,7 +150,7 @@ class DataConfig:
 class AugmentConfig:
     """From an image to what the encoder sees; see config/recipes.py."""
 
-    image_size: int = setting(224, "side of the encoder's input, pixels", POSITIVE)
+    image_size: int = setting(224, "side of the encoder's input, pixels", between(1, 4096))
     augmentation: str = setting(
         "full",
         "recipe: full (SimCLR's), partial (its crop), chexpert, chexpert_pretrain, finetune, none "
@@ -131,30 +160,46 @@ class AugmentConfig:
         by_mode={"finetune": "finetune"},
     )
     color_strength: float = setting(
-        1.0, "strength of the colour jitter", NOT_NEGATIVE, modes=AUGMENTING, step="jitter"
+        1.0,
+        "strength of the colour jitter",
+        between(0, 10),
+        modes=AUGMENTING,
+        acts=(with_step("jitter"),),
     )
     crop_min_area: float = setting(
-        0.08, "smallest crop, share of the image", FRACTION, modes=AUGMENTING, step="crop"
+        0.08,
+        "smallest crop, share of the image",
+        FRACTION,
+        modes=AUGMENTING,
+        acts=(with_step("crop"),),
     )
     rotation: float = setting(
         20.0,
         "largest rotation, degrees",
         ("from 0 to 180", lambda value: 0 <= value <= 180),
         modes=AUGMENTING,
-        step="rotate",
+        acts=(with_step("rotate"),),
     )
     brightness: float = setting(
-        0.2, "largest brightness added", UP_TO_ONE, modes=AUGMENTING, step="brightness"
+        0.2,
+        "largest brightness added",
+        UP_TO_ONE,
+        modes=AUGMENTING,
+        acts=(with_step("brightness"),),
     )
     contrast: float = setting(
-        0.2, "range of the contrast's factor", UP_TO_ONE, modes=AUGMENTING, step="contrast"
+        0.2,
+        "range of the contrast's factor",
+        UP_TO_ONE,
+        modes=AUGMENTING,
+        acts=(with_step("contrast"),),
     )
     contrast_reading: str = setting(
         "around_one",
         "that factor is 1 + s (around_one) or, as printed in the paper, s itself (literal)",
         ("around_one", "literal"),
         modes=AUGMENTING,
-        step="contrast",
+        acts=(with_step("contrast"),),
     )
     extra_layers: str = setting(
         "",
@@ -167,12 +212,20 @@ class AugmentConfig:
         ("host", "device"),
         modes=AUGMENTING,
         identity=False,
+        acts=(CHANGING,),
+    )
+    window: float = setting(
+        0.875,
+        "side of the square that chexpert cuts out, share of the short side",
+        FRACTION,
+        modes=AUGMENTING,
+        acts=(with_step("window"),),
     )
     eval_crop: float = setting(
         0.875,
-        "central crop of evaluation, and chexpert's window; share of the short side",
+        "side of the central square that evaluation sees, share of the short side",
         FRACTION,
-        step="window",
+        acts=(EVALUATION_VIEW,),
     )
 
 
@@ -181,8 +234,14 @@ class EncoderConfig:
     """The ResNet."""
 
     encoder: str = setting("resnet50", "architecture", tuple(ENCODERS))
-    width: float = setting(1.0, "width multiplier; fractions too", POSITIVE)
-    bn_momentum: float = setting(0.9, "decay of batch normalisation's statistics", SHARE)
+    width: float = setting(1.0, "width multiplier; fractions too", up_to(16))
+    bn_momentum: float = setting(
+        0.9,
+        "decay of batch normalisation's statistics",
+        SHARE,
+        modes=AUGMENTING,
+        acts=(when("bn_statistics", "batch"), BATCH_NORM),
+    )
     resnet_d: bool = setting(
         False, "stem of three 3x3 convolutions and average pooling in shortcuts (ResNet-D)"
     )
@@ -196,15 +255,15 @@ class EncoderConfig:
 class ProjectionConfig:
     """The projection head."""
 
-    projection_layers: int = setting(2, "layers", (2, 3))
-    projection_dim: int = setting(128, "outputs", POSITIVE)
+    projection_layers: int = setting(2, "layers", (2, 3), acts=(PROJECTION_READ,))
+    projection_dim: int = setting(128, "outputs", between(1, 65536), acts=(PROJECTION_END,))
 
 
 @dataclasses.dataclass(frozen=True)
 class PretrainConfig:
     """The contrastive loss."""
 
-    temperature: float = setting(0.1, "of NT-Xent", POSITIVE, modes=("pretrain",))
+    temperature: float = setting(0.1, "of NT-Xent", up_to(100), modes=("pretrain",))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -228,6 +287,7 @@ class HeadConfig:
         "share of each target that is spread over all classes, or over present and absent",
         SHARE,
         modes=HEADS,
+        acts=(BY_STEPS,),
     )
     solver: str = setting(
         "sgd",
@@ -240,26 +300,48 @@ class HeadConfig:
 
 @dataclasses.dataclass(frozen=True)
 class OptimizerConfig:
-    """The optimizer and its schedule: linear warm-up, then cosine decay to 0."""
+    """The optimizer and its schedule."""
 
     optimizer: str = setting(
-        "lars", "optimizer", ("lars", "sgd", "adam", "lamb"), by_mode=for_heads("sgd")
+        "lars",
+        "optimizer",
+        ("lars", "sgd", "adam", "lamb"),
+        by_mode=for_heads("sgd"),
+        acts=(BY_STEPS,),
     )
     learning_rate: float = setting(
-        0.3, "peak, before scaling", POSITIVE, by_mode={"linear_probe": 0.1, "finetune": 0.03}
+        0.3,
+        "peak, before scaling",
+        POSITIVE,
+        by_mode={"linear_probe": 0.1, "finetune": 0.03},
+        acts=(BY_STEPS,),
     )
     learning_rate_scaling: str = setting(
         "linear",
         "none, linear (times batch / 256) or sqrt (times the root of the batch)",
         ("none", "linear", "sqrt"),
         by_mode=for_heads("none"),
+        acts=(BY_STEPS,),
     )
-    momentum: float = setting(0.9, "momentum; Adam's and LAMB's beta 1", SHARE)
+    momentum: float = setting(0.9, "momentum; Adam's and LAMB's beta 1", SHARE, acts=(BY_STEPS,))
     weight_decay: float = setting(1e-6, "weight decay", NOT_NEGATIVE, by_mode=for_heads(0.0))
-    trust_coefficient: float = setting(0.001, "of LARS", POSITIVE)
-    warmup_fraction: float = setting(
-        0.1, "share of the steps that warm up", SHARE, by_mode=for_heads(0.0)
+    trust_coefficient: float = setting(
+        0.001, "of LARS", POSITIVE, acts=(when("optimizer", "lars"),)
     )
+    schedule: str = setting(
+        "cosine",
+        "of the learning rate after a linear warm-up: cosine, decaying to 0 at the last step, or "
+        "constant, by which a run that has ended may go on with more --steps",
+        ("cosine", "constant"),
+        acts=(BY_STEPS,),
+    )
+    warmup_fraction: float = setting(
+        0.1, "share of the steps that warm up", SHARE, by_mode=for_heads(0.0), acts=(BY_STEPS,)
+    )
+
+    def warmup_steps(self, steps):
+        """Return how many steps warm up, of a run of so many."""
+        return round(self.warmup_fraction * steps)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -267,12 +349,20 @@ class TrainConfig:
     """The loop."""
 
     batch_size: int = setting(
-        512, "cases a step", POSITIVE, by_mode={"linear_probe": 256, "finetune": 64}
+        512,
+        "cases a step",
+        between(1, MOST_CASES),
+        by_mode={"linear_probe": 256, "finetune": 64},
+        acts=(BY_STEPS,),
     )
-    steps: int = setting(1000, "steps in all", POSITIVE)
-    save_every: int = setting(200, "steps between checkpoints", POSITIVE, identity=False)
-    keep_checkpoints: int = setting(2, "checkpoints kept", POSITIVE, identity=False)
-    log_every: int = setting(1, "steps between rows of log.csv", POSITIVE, identity=False)
+    steps: int = setting(1000, "steps in all", between(1, MOST_STEPS))
+    save_every: int = setting(
+        200, "steps between checkpoints", between(1, MOST_STEPS), identity=False
+    )
+    keep_checkpoints: int = setting(2, "checkpoints kept", between(1, MOST_STEPS), identity=False)
+    log_every: int = setting(
+        1, "steps between rows of log.csv", between(1, MOST_STEPS), identity=False
+    )
     gradient_checkpointing: str = setting(
         "none",
         "keep the outputs of stages or blocks alone for the backward pass, and compute the rest "
@@ -285,7 +375,7 @@ class TrainConfig:
         0,
         "cases at a time on each replica: the gradient of the whole batch in the memory of so "
         "many; batch normalisation sees these alone; 0 takes all",
-        NOT_NEGATIVE,
+        between(0, MOST_CASES),
         modes=AUGMENTING,
     )
     bn_statistics: str = setting(
@@ -293,6 +383,7 @@ class TrainConfig:
         "what batch normalisation takes in training: batch, or frozen, the moving ones of --init",
         ("batch", "frozen"),
         modes=AUGMENTING,
+        acts=(INITIALISED, BATCH_NORM),
     )
     precision: str = setting(
         "float32",
@@ -307,6 +398,7 @@ class TrainConfig:
         "compile the step by XLA (a TPU always does); on a CPU it is slower, see devices.py",
         modes=AUGMENTING,
         identity=False,
+        acts=(when("strategy", "one"),),
     )
 
 
@@ -328,15 +420,25 @@ class DistributeConfig:
         "name or grpc:// address of the TPU; local on a TPU VM",
         modes=AUGMENTING,
         identity=False,
+        acts=(ON_TPU,),
     )
-    tpu_zone: str = setting("", "zone of the TPU", modes=AUGMENTING, identity=False)
-    gcp_project: str = setting("", "project of the TPU", modes=AUGMENTING, identity=False)
+    tpu_zone: str = setting("", "zone of the TPU", modes=AUGMENTING, identity=False, acts=(ON_TPU,))
+    gcp_project: str = setting(
+        "", "project of the TPU", modes=AUGMENTING, identity=False, acts=(ON_TPU,)
+    )
     cpu_devices: int = setting(
         1,
         "parts that the CPU is split into, to try mirrored without GPUs",
-        POSITIVE,
+        between(1, 256),
         modes=AUGMENTING,
         identity=False,
+        acts=(when("strategy", "mirrored"),),
+    )
+    tf32: bool = setting(
+        False,
+        "let NVIDIA GPUs (Ampere and later) multiply float32 with 10 bits of mantissa: faster, and "
+        "other numbers",
+        modes=(*TRAINING, "evaluate", "export"),
     )
 
 
@@ -350,22 +452,30 @@ class WatchConfig:
         ("none", "knn"),
         modes=("pretrain",),
         identity=False,
+        acts=(when("strategy", "one", "mirrored", "multi_worker"),),
     )
     monitor_every: int = setting(
-        1000, "steps between two of the monitor's", POSITIVE, modes=("pretrain",), identity=False
+        1000,
+        "steps between two of the monitor's",
+        between(1, MOST_STEPS),
+        modes=("pretrain",),
+        identity=False,
+        acts=(when("monitor", "knn"),),
     )
     validate_every: int = setting(
         0,
         "steps between two looks at the validation split, into log.csv, and one at the last step; "
         "0 for none",
-        NOT_NEGATIVE,
+        between(0, MOST_STEPS),
         modes=HEADS,
+        acts=(BY_STEPS,),
     )
     keep: str = setting(
         "last",
         "the step whose weights are evaluated and exported: last, or best on validation",
         ("last", "best"),
         modes=HEADS,
+        acts=(VALIDATED,),
     )
     choose_by: str = setting(
         "auc",
@@ -379,12 +489,14 @@ class WatchConfig:
             "average_top3_sensitivity",
         ),
         modes=HEADS,
+        acts=(CHOSEN,),
     )
     patience: int = setting(
         0,
         "looks at validation without a better one that end the training; 0 for all its steps",
-        NOT_NEGATIVE,
+        between(0, MOST_STEPS),
         modes=HEADS,
+        acts=(when("keep", "best"),),
     )
     profile_steps: str = setting(
         "",
@@ -392,6 +504,7 @@ class WatchConfig:
         ("FIRST,LAST, two steps in order", lambda value: not value or _in_order(value)),
         modes=AUGMENTING,
         identity=False,
+        acts=(PROFILED,),
     )
 
 
@@ -418,7 +531,9 @@ class SweepConfig:
         each_number(*FRACTION),
         modes=SWEEP,
     )
-    seeds: int = setting(5, "runs of the chosen setting, of --seed and on", POSITIVE, modes=SWEEP)
+    seeds: int = setting(
+        5, "runs of the chosen setting, of --seed and on", between(1, 1000), modes=SWEEP
+    )
 
 
 EVALUATE, REPORT = ("evaluate", "sweep"), ("evaluate", "sweep", "report")
@@ -429,10 +544,13 @@ class EvaluateConfig:
     """Splits to predict, and the bootstrap."""
 
     eval_splits: tuple = setting(("test",), "labelled splits", some_of(LABELLED), modes=EVALUATE)
-    eval_batch: int = setting(64, "images at a time", POSITIVE, modes=EVALUATE)
-    bootstrap_replicates: int = setting(
-        1000, "replicates; 40 or more", ("40 or more", lambda value: value >= 40), modes=REPORT
+    allow_seen: bool = setting(
+        False,
+        "evaluate cases, patients and images that were trained on as well; the results say so",
+        modes=EVALUATE,
     )
+    eval_batch: int = setting(64, "images at a time", between(1, MOST_CASES), modes=EVALUATE)
+    bootstrap_replicates: int = setting(1000, "replicates", between(40, 10**6), modes=REPORT)
     confidence: float = setting(
         0.95, "of the intervals", ("between 0 and 1", lambda value: 0 < value < 1), modes=REPORT
     )
@@ -482,7 +600,7 @@ class ReportConfig:
     errors_shown: int = setting(
         8,
         "most confident errors of each run on the page, with pictures; 0 for none",
-        NOT_NEGATIVE,
+        between(0, 1000),
         ("report",),
     )
 
@@ -491,14 +609,14 @@ class ReportConfig:
 class ExportConfig:
     """What is written for other processes, and how it is checked."""
 
-    format: str = setting(
+    export_format: str = setting(
         "savedmodel",
         "what is written: savedmodel (TensorFlow Serving), onnx, tflite, or safetensors "
         "(torchvision's names)",
         ("savedmodel", "onnx", "tflite", "safetensors"),
         ("export",),
     )
-    export_version: int = setting(0, "number; 0 takes the next", NOT_NEGATIVE, ("export",))
+    export_version: int = setting(0, "number; 0 takes the next", between(0, 2**63 - 1), ("export",))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,19 +3,17 @@
 import dataclasses
 import os
 
-from simclr_med.config import recipes
 from simclr_med.config.architectures import SMALL_IMAGE, has_small_stem
 from simclr_med.config.setting import IMPORTED
 from simclr_med.config.storage import load_config
 from simclr_med.errors import InputError
 
 
-def inherited(given, recipe):
+def inherited(given):
     """Return the network's settings of what a run starts from, by flat name, and its full path.
 
     Args:
       given: explicitly given values by flat name, with `init`; they may not contradict.
-      recipe: name of the run's recipe.
 
     Raises:
       InputError: there is no such run, or a given value does not fit its network.
@@ -26,10 +24,11 @@ def inherited(given, recipe):
     if (source.mode == IMPORTED) != (kind == IMPORTED):
         other = IMPORTED if source.mode == IMPORTED else "run"
         raise InputError(f"--init={given['init']}: expected {other}:{path}")
-    taken = {"init": f"{kind}:{path}", "image_size": _image_size(given, source, path)}
-    # The share that an evaluation keeps is none for a window, which has to move.
-    if "window" not in recipes.RECIPES[recipe]:
-        taken["eval_crop"] = given.get("eval_crop", source.augment.eval_crop)
+    taken = {
+        "init": f"{kind}:{path}",
+        "image_size": _image_size(given, source, path),
+        "eval_crop": given.get("eval_crop", source.augment.eval_crop),
+    }
     return taken | _network(given, source, path)
 
 

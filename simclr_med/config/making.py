@@ -7,10 +7,10 @@ import dataclasses
 import os
 
 from simclr_med.config import recipes
-from simclr_med.config.checks import check_together, check_value
+from simclr_med.config.checks import check_seed, check_together, check_value, refuse_idle
 from simclr_med.config.fields import FIELDS, SECTIONS, Config
 from simclr_med.config.inheritance import inherited
-from simclr_med.config.setting import HEADS, LISTS, MODES, acting_modes, default_in
+from simclr_med.config.setting import LISTS, MODES, acting_modes, default_in
 from simclr_med.config.storage import load_config
 from simclr_med.errors import InputError
 
@@ -25,7 +25,7 @@ def make_config(mode, given):
     Raises:
       InputError: names the flag.
     """
-    given = dict(given)
+    flags, given = tuple(given), dict(given)
     work_dir, seed = given.pop("work_dir", ""), given.pop("seed", 0)
     _check_run(mode, work_dir, seed)
     head = given.get("head", FIELDS["head"][1].default)
@@ -35,14 +35,15 @@ def make_config(mode, given):
     if given.get("use_tpu") and given.setdefault("strategy", "tpu") != "tpu":
         raise InputError(f"--use_tpu and --strategy={given['strategy']} are two strategies")
     modes = acting_modes(mode, head)
-    recipe = _recipe(modes[-1], given)
     if str(given.get("init")).startswith(("run:", "imported:")):
-        given |= inherited(given, recipe)
+        given |= inherited(given)
     if given.get("data_dir"):
         given["data_dir"] = os.path.abspath(given["data_dir"])
+    recipe = given.get("augmentation", default_in(modes[-1], FIELDS["augmentation"][1]))
     values = recipes.OWN_STRENGTHS.get(recipe, {}) | given
     sections = {name: _section(modes, kind, values) for name, kind in SECTIONS.items()}
     config = Config(mode=mode, work_dir=str(work_dir), seed=seed, **sections)
+    refuse_idle(config, modes, flags)
     check_together(config)
     return config
 
@@ -58,14 +59,23 @@ def for_existing_run(mode, work_dir, given):
     Raises:
       InputError: `work_dir` holds no run, or names the flag.
     """
+    if mode == "export" and "seed" in given:
+        raise InputError("--seed has no effect with --mode=export: nothing is drawn there")
     stored = load_config(work_dir)
     own = dict(given)
     if mode in ("evaluate", "export"):
         own.setdefault("data_dir", stored.data.data_dir)
     asked = make_config(mode, {"seed": stored.seed, "work_dir": work_dir, **own})
     data = dataclasses.replace(stored.data, data_dir=asked.data.data_dir or stored.data.data_dir)
+    devices = dataclasses.replace(stored.distribute, tf32=asked.distribute.tf32)
     return dataclasses.replace(
-        stored, mode=mode, data=data, seed=asked.seed, evaluate=asked.evaluate, export=asked.export
+        stored,
+        mode=mode,
+        data=data,
+        seed=asked.seed,
+        distribute=devices,
+        evaluate=asked.evaluate,
+        export=asked.export,
     )
 
 
@@ -74,8 +84,7 @@ def _check_run(mode, work_dir, seed):
         raise InputError(f"--mode={mode} is not one of {', '.join(MODES)}")
     if not work_dir:
         raise InputError("--work_dir is missing: the folder that the run is written to")
-    if not 0 <= seed < 2**32:
-        raise InputError(f"--seed={seed}: expected a whole number from 0 to {2**32 - 1}")
+    check_seed(seed)
 
 
 def _refuse_of_another_mode(mode, acting, given):
@@ -89,23 +98,6 @@ def _refuse_of_another_mode(mode, acting, given):
             raise InputError(
                 f"--{name} has no effect with --mode={mode}; it acts in {', '.join(modes)}"
             )
-
-
-def _recipe(mode, given):
-    """The recipe's name; refuses strengths of steps that it has not."""
-    field = FIELDS["augmentation"][1]
-    name = given.get("augmentation", default_in(mode, field))
-    check_value(field, name)
-    for flag in given:
-        step = FIELDS[flag][1].metadata["step"]
-        if flag == "eval_crop" and (mode in HEADS or not recipes.RECIPES[name]):
-            continue  # evaluation has one whatever the recipe, and "none" is its view
-        if step and step not in recipes.RECIPES[name]:
-            having = [other for other, steps in recipes.RECIPES.items() if step in steps]
-            raise InputError(
-                f"--{flag} has no effect with --augmentation={name}; it acts in {', '.join(having)}"
-            )
-    return name
 
 
 def _section(modes, kind, values):

@@ -46,7 +46,8 @@ class Recipe:
       contrast_reading: "around_one" draws that factor from U(1 - contrast, 1 + contrast);
         "literal", as Azizi et al. A.2 print it, from U(-contrast, contrast), which wipes an image
         out or inverts it.
-      proportion: of the short side that the evaluation view and a window keep.
+      window: side of the square that a window is, share of the short side.
+      eval_crop: side of the evaluation view's central square, share of the short side.
       layers: KerasCV layers that follow, as JSON; see `keras_cv_layers.parse`.
     """
 
@@ -58,7 +59,8 @@ class Recipe:
     brightness: float = 0.2
     contrast: float = 0.2
     contrast_reading: str = "around_one"
-    proportion: float = 0.875
+    window: float = 0.875
+    eval_crop: float = 0.875
     layers: str = ""
 
     @classmethod
@@ -84,6 +86,7 @@ class Recipe:
             settings.brightness,
             settings.contrast,
             settings.contrast_reading,
+            settings.window,
             settings.eval_crop,
             settings.extra_layers,
         )

@@ -22,6 +22,7 @@ LISTS = {
 
 POSITIVE = ("above 0", lambda value: value > 0)
 NOT_NEGATIVE = ("0 or more", lambda value: value >= 0)
+MOST_STEPS, MOST_CASES = 10**8, 10**6  # of positions in a run, their product has to fit 47 bits
 FRACTION = ("above 0, at most 1", lambda value: 0 < value <= 1)
 UP_TO_ONE = ("from 0 to 1", lambda value: 0 <= value <= 1)
 SHARE = ("from 0 to below 1", lambda value: 0 <= value < 1)
@@ -31,7 +32,7 @@ INIT = (
 )
 
 
-def setting(default, help, check=None, modes=TRAINING, by_mode=None, identity=True, step=None):
+def setting(default, help, check=None, modes=TRAINING, by_mode=None, identity=True, acts=()):
     """Return a dataclass field that describes a setting.
 
     Args:
@@ -41,11 +42,21 @@ def setting(default, help, check=None, modes=TRAINING, by_mode=None, identity=Tr
       modes: where it acts; given elsewhere it is refused.
       by_mode: defaults that differ from `default`, by mode.
       identity: whether two runs that differ in it are different runs.
-      step: of a recipe, without which it has no effect and is refused.
+      acts: `Condition`s of other settings, without all of which it is refused.
     """
     metadata = {"help": help, "check": check, "modes": modes, "identity": identity}
-    metadata |= {"by_mode": by_mode or {}, "step": step}
+    metadata |= {"by_mode": by_mode or {}, "acts": acts}
     return dataclasses.field(default=default, metadata=metadata)
+
+
+def between(low, high):
+    """Return the check of a number from `low` to `high`."""
+    return (f"from {low} to {high}", lambda value: low <= value <= high)
+
+
+def up_to(high):
+    """Return the check of a number above 0 and at most `high`."""
+    return (f"above 0, at most {high}", lambda value: 0 < value <= high)
 
 
 def each_number(expected, passes):

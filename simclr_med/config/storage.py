@@ -6,7 +6,9 @@ import os
 import pathlib
 
 from simclr_med import stored
-from simclr_med.config.fields import SECTIONS, Config
+from simclr_med.config.checks import check_seed, check_together, check_value
+from simclr_med.config.fields import FIELDS, SECTIONS, Config
+from simclr_med.config.setting import IMPORTED, MODES
 from simclr_med.errors import InputError
 
 REMEDY = "put back a copy of it, or train the run again"
@@ -28,16 +30,41 @@ def from_json(text, work_dir, source="config.json"):
       source: what a message calls the text.
 
     Raises:
-      InputError: not JSON, or a key that is not known or missing.
+      InputError: not JSON, a key that is not known or missing, or a value that no flag could have
+        had.
     """
     try:
         content = json.loads(text)
         sections = {name: _section(kind, content.pop(name, {})) for name, kind in SECTIONS.items()}
-        return Config(work_dir=str(work_dir), **content, **sections)
+        config = Config(work_dir=str(work_dir), **content, **sections)
     except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"{source} is not a configuration of this version: {error}; {REMEDY}"
         ) from None
+    try:
+        _check(config)
+    except InputError as error:
+        raise InputError(f"{source} holds what no run has: {error}; {REMEDY}") from None
+    return config
+
+
+def _check(config):
+    """Refuse what flags would be refused for, and types that they cannot give."""
+    if config.mode not in (*MODES, IMPORTED):
+        raise InputError(f"mode {config.mode!r}; expected one of {', '.join(MODES)}")
+    check_seed(config.seed)
+    for name, (section, field) in FIELDS.items():
+        value = getattr(getattr(config, section), name)
+        kinds = (int, float) if field.type is float else (field.type,)
+        parts = value if field.type is tuple else ()
+        if type(value) not in kinds or not all(type(part) is str for part in parts):
+            raise InputError(f"--{name}={value!r}: expected {field.type.__name__}")
+        # Outside its modes a setting has its default, which need not pass: a data_dir of nothing.
+        # Imported weights have had no steps, and perhaps no projection head.
+        absent = value == field.default or (config.mode == IMPORTED and value == 0)
+        if not absent:
+            check_value(field, value)
+    check_together(config)
 
 
 def _section(kind, values):

@@ -11,6 +11,7 @@ from simclr_med.config.setting import LISTS, acting_modes
 from simclr_med.config.storage import load_config, to_json
 from simclr_med.errors import InputError, RunError
 
+LEARNT_FROM = "learnt_from.json"  # of a run or of imported weights, see data/learnt_from.py
 _WORTH_KEEPING = ("checkpoints", "settings", "sweep.csv")
 
 
@@ -25,8 +26,8 @@ def claimed_work_dir(config, data_fingerprint):
       data_fingerprint: of the data set; written as data.sha256.
 
     Raises:
-      InputError: lists each setting that differs from the run that the folder holds; or another
-        process is writing it.
+      InputError: lists each setting that differs from the run that the folder holds (more steps
+        are none where the schedule permits them); or another process is writing it.
     """
     folder = pathlib.Path(config.work_dir)
     new = not (folder / "config.json").exists()
@@ -39,6 +40,8 @@ def claimed_work_dir(config, data_fingerprint):
         with files.locked(folder / ".lock", folder):
             claimed = True
             files.remove_unfinished(folder)
+            if not new:
+                _note_more_steps(config)
             yield
     except (InputError, RunError):
         if claimed and new and not any((folder / name).exists() for name in _WORTH_KEEPING):
@@ -70,13 +73,11 @@ def _begin(folder, config, data_fingerprint):
 def _refuse_another_run(config, data_fingerprint):
     there = load_config(config.work_dir)
     old = dict(identity(dataclasses.replace(there, mode=config.mode))) | {"mode": there.mode}
-    differing = [
-        f"--{name}: there {old[name]}, now {new}"
-        for name, new in identity(config)
-        if old[name] != new
-    ]
-    if differing:
-        listed = "\n  ".join(differing)
+    differing = {name: new for name, new in identity(config) if old[name] != new}
+    if [*differing] == ["steps"] and config.train.steps > there.train.steps:
+        _refuse_more_steps(config, there)
+    elif differing:
+        listed = "\n  ".join(f"--{n}: there {old[n]}, now {new}" for n, new in differing.items())
         raise InputError(
             f"{config.work_dir} holds another run; give another --work_dir, or the same "
             f"settings to go on:\n  {listed}"
@@ -87,3 +88,35 @@ def _refuse_another_run(config, data_fingerprint):
             f"{config.work_dir} was started on other data: dataset.json or manifest.csv in "
             f"{config.data.data_dir} has changed since; give another --work_dir"
         )
+
+
+def _refuse_more_steps(config, there):
+    """Refuse to train the run `there` for more steps where its learning rate would not go on."""
+    folder, more = pathlib.Path(config.work_dir), f"--steps={config.train.steps}"
+    if config.optimizer.schedule != "constant":
+        raise InputError(
+            f"{more}: {folder} holds a run of {there.train.steps} steps, at whose end its learning "
+            f"rate has decayed to 0. Begin another there where it ends, with --init=run:{folder} "
+            "and a new --work_dir; runs with --schedule=constant can be given more steps"
+        )
+    saved = (path.name for path in folder.glob("checkpoints/*"))
+    done = max((int(name) for name in saved if name.isdigit()), default=0)
+    warmup = config.optimizer.warmup_steps(config.train.steps)
+    if done < warmup:
+        raise InputError(
+            f"{more}: the warm-up would be of {warmup} steps, and {folder} has done {done} with a "
+            f"shorter one; expected at most --steps={int(done / config.optimizer.warmup_fraction)}"
+        )
+    if (folder / "metrics.json").exists():
+        raise InputError(
+            f"{more}: {folder} has been evaluated after {there.train.steps} steps; move its "
+            "metrics.json and predictions away first, which would be of another model"
+        )
+
+
+def _note_more_steps(config):
+    there = load_config(config.work_dir)
+    if there.train.steps != config.train.steps:
+        train = dataclasses.replace(there.train, steps=config.train.steps)
+        text = to_json(dataclasses.replace(there, train=train))
+        files.write_text(pathlib.Path(config.work_dir) / "config.json", text)

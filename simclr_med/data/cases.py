@@ -24,7 +24,8 @@ class Cases:
       offsets: int64 `[N + 1]`.
       targets: float32 `[N, K]`. Multiclass: 1 for each primary diagnosis. Multilabel: 1, 0, or
         NaN where the truth is unknown. All NaN for an unlabelled case.
-      groups: column name to str `[N]`.
+      groups: column name to the level of each case, str `[N]`: "" where unknown, "mixed" where its
+        images have several.
     """
 
     case_ids: np.ndarray

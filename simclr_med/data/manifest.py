@@ -14,6 +14,7 @@ import sys
 import numpy as np
 import pandas as pd
 
+from simclr_med.config.splits import MIXED
 from simclr_med.data import locations
 from simclr_med.data.cases import Cases
 from simclr_med.data.checks import check_table
@@ -68,7 +69,7 @@ class Manifest:
             np.asarray(paths, str),
             offsets,
             _targets(self.info, heads),
-            {name: heads[name].to_numpy(str) for name in self.info.groups},
+            {name: _levels(rows[name], code[order]) for name in self.info.groups},
         )
 
     @property
@@ -119,6 +120,18 @@ def _fingerprint(folder, info):
     if info.shards and checksums.exists():
         digest.update(checksums.read_bytes())
     return digest.hexdigest()
+
+
+def _levels(column, case):
+    """Return the level of each case, str `[N]`: that of its images which are known, or `MIXED`.
+
+    Args:
+      column: of the rows, of which those of a case stand together.
+      case: its number in each row, ascending from 0.
+    """
+    known = column.where(column != "").groupby(case)
+    levels = known.first().fillna("")
+    return levels.where(known.nunique() <= 1, MIXED).to_numpy(str)
 
 
 def _targets(info, rows):

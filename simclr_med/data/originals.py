@@ -16,6 +16,7 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
+from simclr_med import devices
 from simclr_med.errors import UNWRITABLE, RunError
 from simclr_med.views import crops, decode
 
@@ -36,8 +37,7 @@ def originals_of(config, paths, worker=0):
     Raises:
       RunError: the file of `--cache=disk` cannot be written.
     """
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    room = int(min(config.data.cache_gib * 2**30, memory / 2))
+    room = int(min(config.data.cache_gib * 2**30, devices.memory() / 2))
     if config.data.cache == "none" or config.data.data_service:
         yield Decoded(paths)
     elif config.data.cache == "memory":

@@ -51,9 +51,8 @@ def compare(models, settings=None, baseline=None, margin=None):
       InputError: the models differ in more than their probabilities, or no such baseline.
     """
     settings = settings or Settings()
-    pairs = _pairs(list(models), baseline)
-    if margin is not None and not margin > 0:
-        raise InputError(f"margin is {margin}; expected a number above 0")
+    pairs = pairs_of(list(models), baseline)
+    check_margin(margin)
     models = aligned(models)
     made = {name: replicate(model, settings, name) for name, model in models.items()}
     rows = [
@@ -64,7 +63,7 @@ def compare(models, settings=None, baseline=None, margin=None):
     ]
     first = next(iter(models.values()))
     described = {"task": first.task, "classes": list(first.classes)}
-    _adjust(rows, main_metrics(described))
+    adjust(rows, main_metrics(described))
     return described | {
         "models": {name: summary(replicates) for name, replicates in made.items()},
         "baseline": baseline,
@@ -74,7 +73,13 @@ def compare(models, settings=None, baseline=None, margin=None):
     }
 
 
-def _adjust(rows, main):
+def check_margin(margin):
+    """Raise `InputError` where a margin of non-inferiority is given and is not above 0."""
+    if margin is not None and not margin > 0:
+        raise InputError(f"margin is {margin}; expected a number above 0")
+
+
+def adjust(rows, main):
     """Add Holm's p-value to each row, over the main metrics and over all others."""
     for chosen in (True, False):
         family = [row for row in rows if (row["metric"] in main) == chosen]
@@ -108,11 +113,10 @@ def difference_row(a, b, difference, metric, margin=None):
     row["p_value"] = intervals.p_value(difference.defined(metric), difference.shape(metric))
     if metric.startswith("auc:"):
         row["p_delong"] = _number(_delong(a, b, metric))
-    found = _direction(row, metric, a.settings.confidence)
-    reason = too_few(a.settings, a.units) or _class_too_small(a, metric)
+    found = direction(row, metric, a.settings.confidence)
+    reason = too_few(a.settings, a.units) or class_too_small(a, metric)
     if margin is not None and not reason:
-        worst = row["low"] if scoring.higher_is_better(metric) else -row["high"]
-        row["non_inferior"] = bool(worst > -margin)
+        row["non_inferior"] = non_inferior(row, metric, margin)
     if found and not reason:
         reason = _too_alike(a, b, metric)
     if reason:
@@ -120,7 +124,12 @@ def difference_row(a, b, difference, metric, margin=None):
     return row | {"verdict": found or NO_DIFFERENCE, "reason": "", "significant": bool(found)}
 
 
-def _pairs(names, baseline):
+def pairs_of(names, baseline):
+    """Return pairs (model, its baseline): each name with a baseline, or all pairs without one.
+
+    Raises:
+      InputError: fewer than two names, or no such baseline.
+    """
     if len(names) < 2:
         raise InputError(f"a comparison needs two models or more; given: {', '.join(names)}")
     if baseline is None:
@@ -130,14 +139,21 @@ def _pairs(names, baseline):
     return [(name, baseline) for name in names if name != baseline]
 
 
-def _direction(row, metric, confidence):
+def direction(row, metric, confidence):
     """Return "better" or "worse" where interval and p-value both exclude 0, else ""."""
     if row["p_value"] > 1 - confidence or row["low"] <= 0 <= row["high"]:
         return ""
     return BETTER if (row["low"] > 0) == scoring.higher_is_better(metric) else WORSE
 
 
-def _class_too_small(replicates, metric):
+def non_inferior(row, metric, margin):
+    """Return whether all of a row's interval lies above what may be lost."""
+    worst = row["low"] if scoring.higher_is_better(metric) else -row["high"]
+    return bool(worst > -margin)
+
+
+def class_too_small(replicates, metric):
+    """Return why a metric of one class rests on too few of its units, "" where it does not."""
     count = units_that_decide(replicates.predictions, replicates.units, metric)
     if ":" in metric and count < FEW_CASES:
         return f"rests on {count} {replicates.units.name}s; a verdict needs {FEW_CASES}"

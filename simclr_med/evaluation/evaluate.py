@@ -4,12 +4,13 @@ import json
 import pathlib
 
 from simclr_med import files, stored
+from simclr_med.config.splits import MIXED
 from simclr_med.evaluation import bootstrap, predictions
 
 METRICS = "metrics.json"
 
 
-def write_evaluation(work_dir, splits, settings, seed, origin):
+def write_evaluation(work_dir, splits, settings, seed, origin, learnt_from=None):
     """Write predictions/<split>.csv and metrics.json, which keeps the splits of former evaluations.
 
     Either all of them are written or none.
@@ -20,6 +21,8 @@ def write_evaluation(work_dir, splits, settings, seed, origin):
       settings: an `EvaluateConfig`, how intervals are drawn.
       seed: of the bootstrap.
       origin: what metrics.json says beside the metrics: of which data and weights they are.
+      learnt_from: name of a split to what of it the head has learnt from, for metrics.json, see
+        `predict.Predicted`; None where nobody has asked.
 
     Returns:
       The metrics of each split, by name, see `bootstrap.evaluate`.
@@ -33,6 +36,11 @@ def write_evaluation(work_dir, splits, settings, seed, origin):
     for split, made in splits.items():
         texts[work_dir / "predictions" / f"{split}.csv"] = predictions.to_csv(made)
         results[split] = origin | bootstrap.evaluate(made, drawn)
+        mixed = {name: int((level == MIXED).sum()) for name, level in made.groups.items()}
+        results[split]["mixed"] = {name: count for name, count in mixed.items() if count}
+        if learnt_from is not None:
+            results[split]["learnt_from"] = learnt_from[split]
+        results[split]["warnings"] += _notes(results[split])
     texts[work_dir / METRICS] = json.dumps({"splits": {**before, **results}}, indent=1)
     files.write_texts(texts)
     return results
@@ -52,6 +60,22 @@ def former_results(work_dir):
     ]
 
 
+def _notes(result):
+    """Return sentences, a list, on what a reader of a split's metrics has to know of its cases."""
+    learnt = result.get("learnt_from", {})
+    found = []
+    if learnt.get("cases"):
+        found.append(
+            f"no test: the head has learnt from {learnt['cases']} of these {result['cases']} cases"
+        )
+    found += [
+        f"{name} is {MIXED} in {count} of {result['cases']} cases: their images have several levels"
+        for name, count in result.get("mixed", {}).items()
+    ]
+    found += [f"what {name} learnt from is not known" for name in learnt.get("unknown", ())]
+    return found
+
+
 def summary(name, split, result):
     """Return a few lines for a person: each main metric with its interval.
 
@@ -65,4 +89,5 @@ def summary(name, split, result):
         if ":" not in metric and value["value"] is not None:
             interval = f"[{value['low']:.3f}, {value['high']:.3f}]"
             lines.append(f"  {metric:<28} {value['value']:.3f} {interval}")
+    lines += [f"  note: {sentence}" for sentence in result["warnings"]]
     return "\n".join(lines)

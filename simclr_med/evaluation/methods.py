@@ -1,19 +1,27 @@
-"""Several seeds of one method: their spread, and two methods compared over seeds and cases.
+"""Several seeds of one method: their spread, and methods compared over seeds and cases.
+
+    result = compare_methods({"SimCLR": [a1, a2, a3], "MICLe": [b1, b2, b3]})
 
 Two kinds of uncertainty, never mixed: the standard deviation over runs says what another training
 would give on these cases (the paper's +/- columns), an interval over cases what other cases would
-give these runs. `compare_methods` asks for both at once.
+give these runs. The difference of two methods has an interval over both at once.
 """
+
+import dataclasses
+import functools
 
 import numpy as np
 
 from simclr_med.errors import InputError
-from simclr_med.evaluation import intervals
+from simclr_med.evaluation import comparing, intervals
 from simclr_med.evaluation.alignment import aligned
-from simclr_med.evaluation.bootstrap import replicate
+from simclr_med.evaluation.bootstrap import Settings, replicate, summary
 from simclr_med.evaluation.enough import too_few
-from simclr_med.evaluation.scoring import higher_is_better, score
-from simclr_med.evaluation.verdicts import BETTER, NO_DIFFERENCE, UNDECIDED, UNDEFINED, WORSE
+from simclr_med.evaluation.scoring import score
+from simclr_med.evaluation.verdicts import NO_DIFFERENCE, UNDECIDED, UNDEFINED
+from simclr_med.evaluation.wording import main_metrics
+
+_OF_ALL_RUNS = ("cases", "units", "absent", "few", "warnings")  # of `bootstrap.summary`
 
 
 def over_runs(runs):
@@ -35,84 +43,154 @@ def over_runs(runs):
     return found
 
 
-def compare_methods(methods, settings):
-    """Return metric -> row of the first method minus the second, over other seeds and other cases.
+def compare_methods(methods, settings=None, baseline=None, margin=None):
+    """Return each method's mean over its runs, and the differences of pairs of methods.
 
     A replicate draws cases, the same for all runs, and of each method its runs: one less than it
-    has, since n drawn from n vary by (n - 1) / n of what they should. Student's t has the degrees
-    of freedom of the sum of both variances (Satterthwaite 1946): few where the seeds' is most.
+    has, since n drawn from n vary by (n - 1) / n of what they should.
 
     Args:
-      methods: two names -> list of two or more `Predictions`, one a seed, all of the same cases.
+      methods: name -> list of two or more `Predictions`, one a seed, all of the same cases.
       settings: `bootstrap.Settings`.
+      baseline, margin: see `comparing.compare`.
 
     Returns:
-      {metric: {"model", "baseline", "value", "baseline_value": means over runs, "difference",
-      "low", "high", "p_value", "verdict", "reason", "significant", "runs": their numbers}}.
+      As `comparing.compare`, for means over runs. "models" has by method {"runs": their number,
+      "metrics": {metric: {"value", "sd": over runs, "low", "high": over other cases, for these
+      runs}}, and of `bootstrap.summary` "cases", "units", "absent", "few", "warnings"}. In a row of
+      "differences", "low", "high" and "p_value" are over other runs and other cases together;
+      "p_delong" is None.
 
     Raises:
-      InputError: not two methods, a method of one run, or runs of different cases.
+      InputError: a method of one run, runs of different cases, or see `comparing.compare`.
     """
-    if len(methods) != 2:
-        raise InputError(f"{len(methods)} methods; expected two")
+    settings = settings or Settings()
+    pairs = comparing.pairs_of(list(methods), baseline)
+    comparing.check_margin(margin)
+    made = _replicated(methods, settings)
+    rows = [
+        {"model": a, "baseline": b, "metric": metric} | row
+        for a, b in pairs
+        for metric, row in _rows(made[a], made[b], margin).items()
+    ]
+    first = next(iter(methods.values()))[0]
+    described = {"task": first.task, "classes": list(first.classes)}
+    comparing.adjust(rows, main_metrics(described))
+    return described | {
+        "models": {name: _summary(made[name], methods[name]) for name in methods},
+        "baseline": baseline,
+        "margin": margin,
+        "differences": rows,
+        "bootstrap": dataclasses.asdict(settings),
+    }
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Method:
+    """A method's `Replicates`, one a run, and the runs `[R, n - 1]` that each replicate draws."""
+
+    runs: list
+    drawn: np.ndarray
+
+    @functools.cached_property
+    def mean(self):
+        """The `Replicates` of the mean over all runs: those of other cases."""
+        first = self.runs[0]
+        fields = ("values", "samples", "left_out")
+        means = {
+            field: {
+                name: np.mean([getattr(run, field)[name] for run in self.runs], axis=0)
+                for name in getattr(first, field)
+            }
+            for field in fields
+        }
+        return dataclasses.replace(first, **means)
+
+    def samples(self, metric):
+        """Return `[R]`, a metric's mean over the runs drawn, of the cases drawn."""
+        each = np.stack([run.samples[metric] for run in self.runs], axis=1)  # [R, n]
+        return np.take_along_axis(each, self.drawn, axis=1).mean(1)
+
+    def variance(self, metric):
+        """Return the variance, over other runs, of the mean of so many."""
+        values = [run.values[metric] for run in self.runs]
+        return np.var(values, ddof=1) / len(values)
+
+
+def _replicated(methods, settings):
+    """Return name -> `_Method`."""
     for name, runs in methods.items():
         if len(runs) < 2:
             raise InputError(f"{name} has {len(runs)} run; seeds are resampled from two or more")
     named = {f"{m}, run {i + 1}": run for m in methods for i, run in enumerate(methods[m])}
-    made = [replicate(run, settings, name) for name, run in aligned(named).items()]
-    (a, first), (b, second) = methods.items()
-    groups = made[: len(first)], made[len(first) :]
+    made = iter([replicate(run, settings, name) for name, run in aligned(named).items()])
     random = np.random.default_rng([settings.seed, 2**32 + 2])
-    drawn = [random.integers(len(g), size=(settings.replicates, len(g) - 1)) for g in groups]
-    common = {"model": a, "baseline": b, "runs": [len(first), len(second)]}
-    return {name: common | _row(groups, drawn, name, settings) for name in made[0].values}
+    return {
+        name: _Method(
+            [next(made) for _ in runs],
+            random.integers(len(runs), size=(settings.replicates, len(runs) - 1)),
+        )
+        for name, runs in methods.items()
+    }
 
 
-def _row(groups, drawn, name, settings):
-    values = [np.array([run.values[name] for run in group]) for group in groups]
-    samples = [np.stack([run.samples[name] for run in group], axis=1) for group in groups]  # [R, n]
-    change = _mean_of(samples[0], drawn[0]) - _mean_of(samples[1], drawn[1])
+def _summary(method, runs):
+    found, spread = summary(method.mean), over_runs(runs)
+    metrics = {
+        name: interval | {"sd": spread[name]["sd"]} for name, interval in found["metrics"].items()
+    }
+    return {"runs": len(runs), "metrics": metrics} | {key: found[key] for key in _OF_ALL_RUNS}
+
+
+def _rows(a, b, margin):
+    """Return metric -> what a row of `compare_methods` says of methods `a` and `b`."""
+    of_cases = a.mean - b.mean
+    return {metric: _row(a, b, of_cases, metric, margin) for metric in of_cases.values}
+
+
+def _row(a, b, of_cases, metric, margin):
+    change = a.samples(metric) - b.samples(metric)
     change = change[~np.isnan(change)]
-    difference = values[0].mean() - values[1].mean()
     row = {
-        "value": _number(values[0].mean()),
-        "baseline_value": _number(values[1].mean()),
-        "difference": _number(difference),
+        "value": _number(a.mean.values[metric]),
+        "baseline_value": _number(b.mean.values[metric]),
+        "difference": _number(of_cases.values[metric]),
+        **dict.fromkeys(("low", "high", "p_value", "p_delong", "non_inferior")),
+        "verdict": UNDEFINED,
+        "reason": "",
+        "significant": False,
     }
-    nothing = {"low": None, "high": None, "p_value": None, "significant": False}
-    if np.isnan(difference) or len(change) < 2:
-        return row | nothing | {"verdict": UNDEFINED, "reason": ""}
-    of_cases = np.nanvar(samples[0].mean(1) - samples[1].mean(1))
-    shape = intervals.Shape(df=_df(of_cases, values, groups[0][0].units.count))
-    low, high = intervals.interval(change, settings.confidence, shape)
-    p = intervals.p_value(change, shape)
-    reason = too_few(settings, groups[0][0].units)
-    significant = not reason and p <= 1 - settings.confidence and not low <= 0 <= high
-    verdict = UNDECIDED if reason else NO_DIFFERENCE
-    if significant:
-        verdict = BETTER if (low > 0) == higher_is_better(name) else WORSE
-    return row | {
-        "low": low,
-        "high": high,
-        "p_value": p,
-        "verdict": verdict,
-        "reason": reason,
-        "significant": significant,
-    }
+    if row["difference"] is None or len(change) < 2:
+        return row
+    settings = of_cases.settings
+    shape = _shape(of_cases, a, b, metric)
+    row["low"], row["high"] = intervals.interval(change, settings.confidence, shape)
+    row["p_value"] = intervals.p_value(change, shape)
+    reason = too_few(settings, of_cases.units) or comparing.class_too_small(of_cases, metric)
+    if reason:
+        return row | {"verdict": UNDECIDED, "reason": reason}
+    if margin is not None:
+        row["non_inferior"] = comparing.non_inferior(row, metric, margin)
+    found = comparing.direction(row, metric, settings.confidence)
+    return row | {"verdict": found or NO_DIFFERENCE, "significant": bool(found)}
 
 
-def _mean_of(samples, drawn):
-    """Return `[R]`, the mean over the drawn runs `[R, n - 1]` of `samples` `[R, n]`."""
-    return np.take_along_axis(samples, drawn, axis=1).mean(1)
+def _shape(of_cases, a, b, metric):
+    """Return the `intervals.Shape` of a difference over runs and cases.
 
-
-def _df(of_cases, values, units):
-    """Return the degrees of freedom of the sum of the variances of cases and of both seeds."""
-    parts = [(of_cases, units - 1)]
-    parts += [(v.var(ddof=1) / len(v), len(v) - 1) for v in values]
-    total = sum(variance for variance, _ in parts)
+    The variance is the sum of that of cases, widened as it is for single runs, and of both methods'
+    runs; its degrees of freedom are Satterthwaite's (1946): few where the runs' is most of it.
+    """
+    cases, drawn = of_cases.shape(metric), of_cases.defined(metric).var()
+    runs = [(m.variance(metric), len(m.runs) - 1) for m in (a, b)]
+    between = sum(variance for variance, _ in runs)
+    if not drawn + between > 0:
+        return intervals.PLAIN
+    parts = [(drawn * cases.stretch**2, cases.df), *runs]
+    wanted = sum(variance for variance, _ in parts)
     below = sum(variance**2 / max(1, df) for variance, df in parts)
-    return float(total**2 / below) if below > 0 else np.inf
+    df = float(wanted**2 / below) if below > 0 else np.inf
+    return intervals.Shape(df=df, stretch=float(np.sqrt(wanted / (drawn + between))))
 
 
 def _number(value):

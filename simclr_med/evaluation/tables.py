@@ -16,19 +16,31 @@ def terminal(comparison, metrics):
       comparison: of `comparing.compare`.
       metrics: names of those to show.
     """
-    models = comparison["models"]
-    first = next(iter(models.values()))
+    first = next(iter(comparison["models"].values()))
     width = max(len(wording.label(metric)) for metric in metrics) + 2
     lines = [_head(comparison, first), ""]
-    for name, result in models.items():
+    for name, result in comparison["models"].items():
         lines.append(f"{name}, {result['cases']} cases")
-        for metric in metrics:
-            lines.append(f"  {wording.label(metric):{width}}{_value(result['metrics'][metric])}")
+        lines += _lines(result, metrics, width, _value)
         error = result["calibration"]["error"]
         lines.append(f"  {'expected calibration error':{width}}{error:.4f}")
     lines += ["", "Differences, a model minus its baseline:"]
-    for row in _rows(comparison, metrics):
-        lines.append(f"- {wording.statement(row)}{_p_values(row)}")
+    lines += _differences(comparison, metrics)
+    return "\n".join(lines + ["", *_notes(comparison, first)]).rstrip()
+
+
+def terminal_of_methods(comparison, metrics):
+    """Return lines as `terminal` does, of `methods.compare_methods`: each uncertainty by name."""
+    first = next(iter(comparison["models"].values()))
+    width = max(len(wording.label(metric)) for metric in metrics) + 2
+    lines = [_head(comparison, first)]
+    lines.append("Mean +/- standard deviation over runs  [interval over cases, for these runs]")
+    for name, result in comparison["models"].items():
+        lines += ["", f"{name}, {result['runs']} runs"]
+        lines += _lines(result, metrics, width, _value_over_runs)
+    lines += ["", "Differences of the means, a method minus its baseline;"]
+    lines += ["intervals are over other runs and other cases together:"]
+    lines += _differences(comparison, metrics)
     return "\n".join(lines + ["", *_notes(comparison, first)]).rstrip()
 
 
@@ -74,12 +86,31 @@ def _rows(comparison, metrics):
     return [row for row in comparison["differences"] if row["metric"] in metrics]
 
 
+def _lines(result, metrics, width, shown):
+    """Return a line a metric of one model; `shown` writes its numbers."""
+    return [
+        f"  {wording.label(metric):{width}}{shown(result['metrics'][metric])}" for metric in metrics
+    ]
+
+
+def _differences(comparison, metrics):
+    return [f"- {wording.statement(row)}{_p_values(row)}" for row in _rows(comparison, metrics)]
+
+
 def _value(value):
     if value["value"] is None:
         return "not defined"
-    if value["low"] is None:
-        return f"{value['value']:.4f}"
-    return "{value:.4f}  [{low:.4f}, {high:.4f}]".format(**value)
+    return f"{value['value']:.4f}" + _bounds(value)
+
+
+def _value_over_runs(value):
+    if value["sd"] is None:
+        return "not defined"
+    return "{value:.4f} +/- {sd:.4f}".format(**value) + _bounds(value)
+
+
+def _bounds(value):
+    return "" if value["low"] is None else "  [{low:.4f}, {high:.4f}]".format(**value)
 
 
 def _p_values(row):

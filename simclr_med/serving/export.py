@@ -10,7 +10,8 @@ from simclr_med import files
 from simclr_med.errors import InputError
 from simclr_med.serving import model_card, sample, trained
 
-FORMATS = {  # --format to the folder in the work folder, and the module that writes one version
+# --export_format to the folder in the work folder, and the module that writes one version
+FORMATS = {
     "savedmodel": ("export", "saved_model"),
     "onnx": ("onnx", "onnx_model"),
     "tflite": ("tflite", "tflite_models"),
@@ -28,7 +29,7 @@ def run(config):
         of it then.
     """
     found = trained.load(config.work_dir)
-    name, module = FORMATS[config.export.format]
+    name, module = FORMATS[config.export.export_format]
     writer = importlib.import_module(f"simclr_med.serving.{module}")
     images = sample.draw(found, config.data.data_dir)
     folder = pathlib.Path(config.work_dir) / name

@@ -54,13 +54,13 @@ def _refuse_other_arithmetic(config):
     name, size = config.encoder.encoder, config.augment.image_size
     if not name.endswith(OURS):
         raise InputError(
-            f"--format=safetensors: {name} pads or strides otherwise than torchvision's and timm's "
-            f"ResNets; an encoder whose name ends in {OURS} is theirs"
+            f"--export_format=safetensors: {name} pads or strides otherwise than torchvision's and "
+            f"timm's ResNets; an encoder whose name ends in {OURS} is theirs"
         )
     if has_small_stem(name, size):
         raise InputError(
-            f"--format=safetensors: at --image_size={size} the stem is that of small images, which "
-            "torchvision's and timm's ResNets have not"
+            f"--export_format=safetensors: at --image_size={size} the stem is that of small "
+            "images, which torchvision's and timm's ResNets have not"
         )
 
 

@@ -10,6 +10,7 @@ from simclr_med.data.unreadable import naming_unreadable
 from simclr_med.evaluation import predictions, scoring
 
 NEIGHBOURS, SHARPNESS = 20, 1 / 0.07  # Wu et al. 2018, section 3.4, but for fewer neighbours
+BATCH = 64  # images at a time
 WATCHED = 2000  # cases of a split that a monitor looks at
 
 
@@ -28,7 +29,7 @@ def inference(model):
     return tf.function(lambda batch: model(batch, training=False), reduce_retracing=True)
 
 
-def outputs_of_images(infer, paths, config, batch_size=64, label="features"):
+def outputs_of_images(infer, paths, config, batch_size=BATCH, label="features"):
     """Return what `infer` makes of the evaluation view of each image, `[M, D]`.
 
     Args:
@@ -65,7 +66,7 @@ def neighbours_vote(features, bank, labels):
     Returns:
       Probabilities `[N, K]`; 0.5 where nobody has a vote.
     """
-    features, bank = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (features, bank))
+    features, bank = (_unit_rows(x) for x in (features, bank))
     similarities = features @ bank.T  # [N, M]
     k = min(NEIGHBOURS, len(bank))
     nearest = np.argpartition(-similarities, k - 1, axis=1)[:, :k]
@@ -75,6 +76,11 @@ def neighbours_vote(features, bank, labels):
     totals = (weights * known).sum(axis=1)
     sums = (weights * np.where(known, votes, 0)).sum(axis=1)
     return np.divide(sums, totals, out=np.full_like(sums, 0.5), where=totals > 0)
+
+
+def _unit_rows(rows):
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
 
 
 def knn_monitor(encoder, data, config):

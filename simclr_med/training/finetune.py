@@ -14,7 +14,7 @@ import tensorflow as tf
 from simclr_med import compat, devices, distribute
 from simclr_med.config.recipes import Recipe
 from simclr_med.config.work_folder import claimed_work_dir, identity
-from simclr_med.data import manifest
+from simclr_med.data import learnt_from, manifest
 from simclr_med.data.batches import batch_settings, batches_ahead, labelled_batches
 from simclr_med.data.cases import label_fraction
 from simclr_med.data.originals import originals_of
@@ -23,6 +23,7 @@ from simclr_med.data.unreadable import StandIns
 from simclr_med.encoders import checkpoint, heads, input_contract, networks
 from simclr_med.training import exact_probe, features, kept_features, trainer
 from simclr_med.training.epochs import batch_rows, refuse_large_batch
+from simclr_med.training.memory import refuse_beyond_memory
 from simclr_med.training.run_setup import configured_optimizer, image_settings
 from simclr_med.training.supervised import SupervisedModel
 from simclr_med.training.validation import ValidationSplit
@@ -43,7 +44,10 @@ def run(config):
     cases = label_fraction(cases, config.data.label_fraction, config.data.label_seed)
     strategy = distribute.strategy_of(config.distribute)
     distribute.refuse_disagreement(strategy, "flags or data", (identity(config), data.fingerprint))
-    train = _train_probe if config.mode == "linear_probe" else _train_all
+    probes = config.mode == "linear_probe"
+    train = _train_probe if probes else _train_all
+    images = features.BATCH if probes else config.train.batch_size
+    refuse_beyond_memory(config, images // distribute.workers(strategy)[1], "batch_size")
     with strategy.scope():
         with compat.precision(config.train.precision):
             nets = networks.build(config, len(data.info.classes))
@@ -51,8 +55,11 @@ def run(config):
     chief = distribute.is_chief(strategy)
     claim = claimed_work_dir(config, data.fingerprint) if chief else contextlib.nullcontext()
     with claim:
+        if trainer.is_done(config):
+            return
         if chief:
             describe_head(config, data.info)
+            learnt_from.note(config, cases, data.fingerprint)
         train(config, nets, cases, watched, data.info, strategy)
 
 

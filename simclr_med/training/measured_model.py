@@ -141,6 +141,7 @@ class MeasuredModel(keras.Model):
         self._refuse_untrained(gradients)
         gradients = compat.unscaled(self.optimizer, distribute.sum_of_replicas(gradients))
         variables = self.trainable_variables
+        rate = compat.learning_rate(self.optimizer)  # before the step is counted
         ratios = trust_ratios(compat.inner(self.optimizer), gradients, variables)
         # In `fit` a data set may end within the step: that must not count as one, and what counts
         # steps needs no data.
@@ -148,7 +149,7 @@ class MeasuredModel(keras.Model):
             compat.apply_sums(self.optimizer, gradients, variables)
         scalars = {
             **distribute.sum_of_replicas(scalars),
-            "learning_rate": compat.learning_rate(self.optimizer),  # that of the step just done
+            "learning_rate": rate,
             "gradient_norm": tf.linalg.global_norm(gradients),
             **ratios,
             **compat.loss_scale(self.optimizer),

@@ -4,7 +4,6 @@ import tensorflow as tf
 
 from simclr_med import distribute
 
-LARGE = 1e9
 TASKS = ("multiclass", "multilabel")
 
 
@@ -16,22 +15,23 @@ def nt_xent(projections, temperature):
     google-research/simclr reports the sum of two means over B: twice this.
 
     Args:
-      projections: `[2b, P]` of this replica, B the sum of all b; row i and row b + i are a positive
-        pair. Need not have unit length.
+      projections: `[2b, P]` of this replica, B the sum of all b, 2 or more; row i and row b + i are
+        a positive pair. Need not have unit length.
       temperature: above 0.
 
     Returns:
       Of each, this replica's share, which sum to the whole: the loss, and "contrastive_accuracy"
       and "contrastive_entropy", of the first view's choice among the second views.
     """
-    z = tf.math.l2_normalize(tf.cast(projections, tf.float32), axis=1)
+    z = unit_rows(tf.cast(projections, tf.float32))
     first, second = tf.split(z, 2)
     candidates = tf.concat([distribute.gather(first), distribute.gather(second)], 0)  # [2B, P]
     here, pairs = tf.shape(first)[0], tf.shape(candidates)[0] // 2  # b, B
     own = distribute.rows_before(here) + tf.range(here)  # of all pairs
     anchors = tf.concat([own, pairs + own], 0)  # [2b], rows of candidates
     logits = tf.matmul(z, candidates, transpose_b=True) / temperature  # [2b, 2B]
-    logits -= LARGE * tf.one_hot(anchors, 2 * pairs)  # an anchor is no candidate for itself
+    itself = tf.one_hot(anchors, 2 * pairs, on_value=True, off_value=False)
+    logits = tf.where(itself, logits.dtype.min, logits)  # an anchor is no candidate for itself
     positives = tf.math.floormod(anchors + pairs, 2 * pairs)
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(positives, logits)
     across = logits[:here, pairs:]  # [b, B]
@@ -46,6 +46,20 @@ def nt_xent(projections, temperature):
         "contrastive_entropy": tf.reduce_sum(entropies) / count,
     }
     return tf.reduce_sum(losses) / (2 * count), scalars
+
+
+def unit_rows(rows):
+    """Return float32 `[N, P]` divided by its rows' lengths, short or long; 0 for a row of zeros.
+
+    `tf.math.l2_normalize` leaves rows shorter than 1e-6 short, and gives 0 of rows whose squares
+    overflow.
+    """
+    # Of rows whose largest entry is 1 no sum of squares is too small or too large. The direction
+    # does not depend on the scale, so that its gradient is exact with the scale held constant.
+    largest = tf.stop_gradient(tf.reduce_max(tf.abs(rows), axis=1, keepdims=True))
+    rows = tf.math.divide_no_nan(rows, largest)
+    squares = tf.reduce_sum(tf.square(rows), axis=1, keepdims=True)
+    return rows * tf.math.rsqrt(tf.maximum(squares, 1.0))  # it is 1 or more, but of zeros
 
 
 def as_rows(targets, classes, task):

@@ -5,11 +5,12 @@ import pathlib
 
 import tensorflow as tf
 
-from simclr_med.data import manifest
+from simclr_med.data import learnt_from, manifest
 from simclr_med.encoders import kept_step, networks
 from simclr_med.errors import InputError
 from simclr_med.evaluation import predictions
 from simclr_med.training import features, objective
+from simclr_med.training.memory import refuse_beyond_memory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,11 +21,15 @@ class Predicted:
       splits: name of a split to its `Predictions`.
       data_sha256: the data set's fingerprint.
       weights: the `KeptStep` of the head's run.
+      learnt_from: name of a split to what of it the head has learnt from, for metrics.json:
+        "cases", how many of its cases; "by", how many a case's, patient's or image's identity
+        gives away; "unknown", what the head started from of which that is not known.
     """
 
     splits: dict
     data_sha256: str
     weights: kept_step.KeptStep
+    learnt_from: dict
 
     @property
     def origin(self):
@@ -38,7 +43,7 @@ def predict_splits(config):
 
     Raises:
       InputError: the folder has no head that is trained to the end, the data are of another task,
-        a split is empty, or an image cannot be read.
+        a split is empty or was learnt from, or an image cannot be read.
     """
     work_dir = pathlib.Path(config.work_dir)
     trained, task, nets = networks.load_trained(work_dir)
@@ -50,9 +55,19 @@ def predict_splits(config):
             f"{', '.join(task.classes)}"
         )
     found = [(split, data.cases([split])) for split in config.evaluate.eval_splits]
+    learnt = {split: _learnt_from(config, split, cases) for split, cases in found}
     batch = config.evaluate.eval_batch
+    refuse_beyond_memory(config, batch, "eval_batch")
     made = {split: predict(trained, task, nets, cases, batch, split) for split, cases in found}
-    return Predicted(made, data.fingerprint, kept_step.kept_step(work_dir))
+    return Predicted(made, data.fingerprint, kept_step.kept_step(work_dir), learnt)
+
+
+def _learnt_from(config, split, cases):
+    record = learnt_from.load(config.work_dir)
+    seen = record.seen(cases)
+    if not config.evaluate.allow_seen:
+        learnt_from.refuse_seen(seen, cases, split, config.work_dir)
+    return {"cases": int(seen.rows.sum()), "by": seen.by, "unknown": record.unknown}
 
 
 def predict(config, task, nets, cases, batch_size, label):

@@ -9,7 +9,7 @@ import functools
 from simclr_med import compat, devices, distribute
 from simclr_med.config.recipes import Recipe
 from simclr_med.config.work_folder import claimed_work_dir, identity
-from simclr_med.data import manifest
+from simclr_med.data import learnt_from, manifest
 from simclr_med.data.batches import batch_settings, batches_ahead, contrastive_batches
 from simclr_med.data.originals import originals_of
 from simclr_med.data.positions import Positions
@@ -17,6 +17,7 @@ from simclr_med.data.unreadable import StandIns
 from simclr_med.encoders import input_contract, networks
 from simclr_med.training import features, trainer
 from simclr_med.training.contrastive import ContrastiveModel
+from simclr_med.training.memory import refuse_beyond_memory
 from simclr_med.training.run_setup import configured_optimizer, image_settings
 from simclr_med.training.view_sheet import ViewSheet
 from simclr_med.views.changing import change_each
@@ -69,7 +70,9 @@ def run(config):
     # Before anything is built: what is wrong with the flags is said at once.
     positions_of(config, cases)
     change_each(recipe)
-    micro_batches = distribute.micro_batches(config, strategy)
+    distribute.micro_batches(config, strategy)
+    images = 2 * config.train.batch_size // distribute.workers(strategy)[1]
+    refuse_beyond_memory(config, images, "batch_size")
     with strategy.scope():
         model, nets = model_of(config, recipe)
         monitor = None
@@ -78,13 +81,23 @@ def run(config):
 
     chief = distribute.is_chief(strategy)
     claim = claimed_work_dir(config, data.fingerprint) if chief else contextlib.nullcontext()
+    with claim:
+        if not trainer.is_done(config):
+            if chief:
+                learnt_from.note(config, cases, data.fingerprint)
+            _train(config, data.info.preparation, cases, strategy, model, nets, monitor)
+
+
+def _train(config, preparation, cases, strategy, model, nets, monitor):
+    recipe = Recipe.of(config.augment)
+    micro_batches = distribute.micro_batches(config, strategy)
     kept = originals_of(config, cases.paths, distribute.workers(strategy)[0])
-    with claim, kept as originals, strategy.scope():
+    with kept as originals, strategy.scope():
         stand_ins = StandIns(cases, config.data.skip_bad_images, config.work_dir)
         positions = positions_of(config, cases, stand_ins.substitutes, originals)
         recover = positions.recovering(stand_ins, config.train.steps, batches_ahead(config))
-        if chief:
-            input_contract.of_run(config, data.info.preparation).save(config.work_dir)
+        if distribute.is_chief(strategy):
+            input_contract.of_run(config, preparation).save(config.work_dir)
 
         def batches_from(done):
             make = functools.partial(batches, config, positions, done)

@@ -7,14 +7,15 @@ import numpy as np
 
 from simclr_med.config import sweeping
 from simclr_med.config.work_folder import claimed_work_dir
-from simclr_med.data.cases import fraction_of
+from simclr_med.data import learnt_from
+from simclr_med.data.cases import fraction_of, label_fraction
 from simclr_med.encoders import checkpoint, heads, networks
 from simclr_med.evaluation.sweep_table import DIVERGED, DONE, Outcome
 from simclr_med.training import kept_features
 from simclr_med.training.epochs import refuse_large_batch
 from simclr_med.training.finetune import describe_head
 from simclr_med.training.probes import Group, Schedule, train_probes
-from simclr_med.training.schedule import WarmUpCosine, scaled_learning_rate
+from simclr_med.training.schedule import make_schedule, scaled_learning_rate
 from simclr_med.training.validation import ValidationSplit
 
 
@@ -77,12 +78,12 @@ class ProbedRuns:
     def _trained(self, groups):
         """Return the `Probes` of groups of trials, each of one fraction and seed."""
         settings, train = self.config.optimizer, self.config.train
-        warmup = round(settings.warmup_fraction * train.steps)
+        warmup = settings.warmup_steps(train.steps)
         schedule = Schedule(
             train.batch_size,
             train.steps,
             settings.momentum,
-            WarmUpCosine(1.0, warmup, train.steps),
+            make_schedule(settings.schedule, 1.0, warmup, train.steps),
             self.config.head.label_smoothing,
         )
         seen = self._features(groups[0][0].seed, self.cases)
@@ -129,6 +130,9 @@ class ProbedRuns:
         nets = self._networks(trial.seed)
         with claimed_work_dir(config, self.data.fingerprint):
             describe_head(config, self.data.info)
+            seed = self.config.data.label_seed
+            own = label_fraction(self.cases, trial.label_fraction, seed)
+            learnt_from.note(config, own, self.data.fingerprint)
             heads.set_standardisation(nets.head, probes.means[g], probes.variances[g])
             logits = nets.head.get_layer("logits")
             logits.kernel.assign(probes.kernels[g, :, 0])

@@ -2,19 +2,19 @@
 
 from simclr_med import compat
 from simclr_med.training.optimizer import make_optimizer
-from simclr_med.training.schedule import WarmUpCosine, scaled_learning_rate
+from simclr_med.training.schedule import make_schedule, scaled_learning_rate
 from simclr_med.views.changing import ChangeView
 
 
 def configured_optimizer(config):
-    """Return the optimizer of a `Config`, with warm-up, cosine decay, and scaling for float16."""
+    """Return the optimizer of a `Config`, with its schedule, and with scaling for float16."""
     settings, total = config.optimizer, config.train.steps
     peak = scaled_learning_rate(
         settings.learning_rate, config.train.batch_size, settings.learning_rate_scaling
     )
     optimizer = make_optimizer(
         settings.optimizer,
-        WarmUpCosine(peak, round(settings.warmup_fraction * total), total),
+        make_schedule(settings.schedule, peak, settings.warmup_steps(total), total),
         settings.momentum,
         settings.weight_decay,
         settings.trust_coefficient,

@@ -18,6 +18,42 @@ def scaled_learning_rate(learning_rate, batch_size, scaling):
     return learning_rate * factor[scaling]
 
 
+def make_schedule(name, peak, warmup_steps, total_steps):
+    """Return the `LearningRateSchedule` "cosine" or "constant" of a run, both with warm-up.
+
+    Args:
+      name: of what follows the warm-up.
+      peak, warmup_steps, total_steps: see `WarmUpCosine`.
+    """
+    if name == "constant":
+        return WarmUp(peak, warmup_steps)
+    return WarmUpCosine(peak, warmup_steps, total_steps)
+
+
+@keras.saving.register_keras_serializable("simclr_med")
+class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
+    """`peak * step / warmup_steps`, then `peak`.
+
+    Args:
+      peak: learning rate after the warm-up.
+      warmup_steps: 0 for none.
+    """
+
+    def __init__(self, peak, warmup_steps):
+        super().__init__()
+        self.peak, self.warmup_steps = peak, warmup_steps
+
+    def __call__(self, step):
+        """Return the learning rate, a float32 scalar, of the step after `step` steps."""
+        if not self.warmup_steps:
+            return tf.constant(self.peak, tf.float32)
+        return self.peak * tf.minimum(tf.cast(step, tf.float32) / self.warmup_steps, 1.0)
+
+    def get_config(self):
+        """Return the constructor's arguments."""
+        return {"peak": self.peak, "warmup_steps": self.warmup_steps}
+
+
 @keras.saving.register_keras_serializable("simclr_med")
 class WarmUpCosine(keras.optimizers.schedules.LearningRateSchedule):
     """`peak * step / warmup_steps`, then a half cosine from `peak` to 0 at `total_steps`.

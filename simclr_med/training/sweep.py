@@ -83,7 +83,9 @@ def _test(config, table, folders):
             continue
         single = sweeping.config_of(config, trial, folder)
         made = predict_splits(dataclasses.replace(single, evaluate=config.evaluate))
-        results = write_evaluation(folder, made.splits, config.evaluate, config.seed, made.origin)
+        results = write_evaluation(
+            folder, made.splits, config.evaluate, config.seed, made.origin, made.learnt_from
+        )
         scalars = {
             f"{split}_{metric}": value["value"]
             for split, result in results.items()

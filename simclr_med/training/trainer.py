@@ -71,10 +71,6 @@ def train(
     done = checkpoint.restore_latest(config.work_dir, variables)
     if distribute.is_chief(strategy):
         checkpoint.set_aside_newer(config.work_dir, done)
-    early = kept_step.stopped_early(config.work_dir)
-    if done >= config.train.steps or early.exists():
-        print(f"{pathlib.Path(config.work_dir).name}: its {done} steps were done already")
-        return
     distribute.refuse_disagreement(strategy, f"the step to go on from ({done} here)", done)
 
     def recovered(error, done):
@@ -95,7 +91,7 @@ def train(
         raise SystemExit(EXIT_TERMINATED)
     if done < config.train.steps and distribute.is_chief(strategy):
         print(f"{pathlib.Path(config.work_dir).name}: stopped early, at step {done}")
-        files.write_text(early, f"{done}\n")
+        files.write_text(kept_step.stopped_early(config.work_dir), f"{done}\n")
 
 
 def callbacks_of(config, variables, monitor, validation, stop):
@@ -113,6 +109,23 @@ def callbacks_of(config, variables, monitor, validation, stop):
     ready = (log.write, divergence.read)
     saves = Checkpoints(work_dir, settings.save_every, settings.keep_checkpoints, variables, ready)
     return [*made, saves, Progress(work_dir.name, settings.steps)]
+
+
+def is_done(config):
+    """Return whether the run's last step is saved, and say so; to be asked before anything is read.
+
+    A checkpoint that is damaged is not: training goes on from one before it.
+    """
+    done = max(checkpoint.steps(config.work_dir), default=0)
+    early = kept_step.stopped_early(config.work_dir).exists()
+    if not done or (done < config.train.steps and not early):
+        return False
+    try:
+        checkpoint.saved_shapes(pathlib.Path(config.work_dir) / "checkpoints" / str(done))
+    except checkpoint.DamagedError:
+        return False
+    print(f"{pathlib.Path(config.work_dir).name}: its {done} steps were done already")
+    return True
 
 
 def _validating(split, config, variables, board):

@@ -56,7 +56,7 @@ def random_crops(content, draws, recipe):
 def crops_of(image, draws, recipe):
     """V views' crops of one image `[H, W, 3]`, without shrinking it; see `random_crops`."""
     if not recipe.steps:
-        return [evaluation_view(image, recipe.size, recipe.proportion)] * draws.shape[0]
+        return [evaluation_view(image, recipe.size, recipe.eval_crop)] * draws.shape[0]
     return _cut(image, crop_parts(draws, tf.shape(image)[:2], recipe), draws, recipe)
 
 
@@ -105,8 +105,8 @@ def crop_parts(draws, sides, recipe):
     google-research/simclr calls `sample_distorted_bounding_box`, which draws the height uniformly
     and so prefers small crops even more, and makes 0.1 of a smallest area of 0.08.
 
-    A "window" is a square of `proportion` of the shorter side: what a crop of the view's size cuts
-    out of an image resized so that its shorter side is size / proportion.
+    A "window" is a square of `recipe.window` of the shorter side: what a crop of the view's size
+    cuts out of an image resized so that its shorter side is size / window.
 
     Args:
       draws: uniform numbers `[V, n]`, see `augment.draw`.
@@ -118,7 +118,7 @@ def crop_parts(draws, sides, recipe):
     """
     sides = tf.cast(sides, tf.float32)
     if "window" in recipe.steps:
-        part = recipe.proportion * tf.reduce_min(sides) / sides
+        part = recipe.window * tf.reduce_min(sides) / sides
         return tf.tile(part[None], [draws.shape[0], 1])
     area = recipe.min_area + (1 - recipe.min_area) * draws[:, :CROP_ATTEMPTS]
     low, high = ASPECTS

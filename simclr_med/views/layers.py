@@ -184,7 +184,7 @@ class RandomWindow(_Placed):
     SETTINGS = ("size", "proportion")
 
     def __init__(self, size, proportion=0.875, seed=None, **kwargs):
-        super().__init__(Recipe(("window",), size, proportion=proportion), seed, **kwargs)
+        super().__init__(Recipe(("window",), size, window=proportion), seed, **kwargs)
         self.proportion = proportion
 
 

@@ -4,6 +4,7 @@ import json
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 from kill_runs import same, weights
 
@@ -34,6 +35,7 @@ PRETRAINING = {  # values other than the test's base
     "optimizer": ["sgd", "adam", "lamb"],
     "learning_rate": [0.9],
     "learning_rate_scaling": ["none", "sqrt"],
+    "schedule": ["constant"],
     "momentum": [0.1],
     "weight_decay": [0.1],
     "trust_coefficient": [0.1],
@@ -49,7 +51,7 @@ CHEXPERT = {  # values other than the recipe's own
     "brightness": [0.5],
     "contrast": [0.9],
     "contrast_reading": ["literal"],
-    "eval_crop": [0.4],
+    "window": [0.4],
 }
 HEAD = {
     "label_fraction": [0.5],
@@ -63,6 +65,7 @@ OF_SOME = {"resnet_d", "selective_kernels"}  # in encoders, or at sizes, other t
 ELSEWHERE = {
     "skip_bad_images", "data_service",  # test_unreadable, test_service
     "augment_on", "bn_statistics", "jit_compile", "cache", "cache_gib",  # below
+    "tf32",  # test_devices
     "strategy", "use_tpu", "tpu", "tpu_zone", "gcp_project", "cpu_devices",  # test_distribute
     "monitor", "monitor_every", "profile_steps",  # test_watching
     "label_seed",  # below
@@ -73,8 +76,9 @@ ELSEWHERE = {
 }  # fmt: skip
 LATER = {
     "eval_splits", "eval_batch", "bootstrap_replicates", "confidence", "bootstrap_unit",
-    "bootstrap_interval",
-    "runs", "title", "baseline", "margin", "errors_shown", "export_version", "format",
+    "bootstrap_interval", "allow_seen",
+    "runs", "title", "baseline", "format", "margin", "errors_shown",
+    "export_version", "export_format",
 }  # fmt: skip
 
 
@@ -176,9 +180,6 @@ def test_recipes_have_strengths_of_their_own_and_refuse_those_of_others():
     assert (own.rotation, own.color_strength) == (45.0, 0.5)
     assert make_config("finetune", given).augment.augmentation == "finetune"
     assert make_config("finetune", given | {"rotation": 5.0}).augment.rotation == 5.0
-    for name, value in (("rotation", 5.0), ("contrast", 0.1), ("eval_crop", 0.5)):
-        with pytest.raises(InputError, match=f"--{name} has no effect with --augmentation=full"):
-            make_config("pretrain", given | {name: value})
     for name, value in (("rotation", 181.0), ("brightness", 1.5), ("contrast", -0.1)):
         with pytest.raises(InputError, match=f"--{name}"):
             make_config("pretrain", given | {"augmentation": "chexpert", name: value})
@@ -206,19 +207,6 @@ def test_jit_compile_reaches_xla(base, data_dir, tmp_path, monkeypatch):
     assert seen == [True]
     for name, value in weights(base).items():
         np.testing.assert_allclose(after[name], value, rtol=1e-3, atol=1e-4, err_msg=name)
-
-
-def test_flags_that_act_with_others_alone():
-    for given, others in [
-        ({"tpu": "a"}, "--strategy=tpu"),
-        ({"cpu_devices": 2}, "--strategy=mirrored"),
-        ({"jit_compile": True, "strategy": "mirrored"}, "--strategy=one"),
-        ({"skip_bad_images": 1, "strategy": "multi_worker"}, "one machine"),
-        ({"monitor_every": 3}, "--monitor=knn"),
-        ({"bn_statistics": "frozen"}, "--init other than random"),
-    ]:
-        with pytest.raises(InputError, match=f"--{next(iter(given))}=.* acts with {others}"):
-            make_config("pretrain", {"data_dir": "a", "work_dir": "b"} | given)
 
 
 def test_a_layer_that_kerascv_has_not_leaves_nothing_behind(data_dir, tmp_path):
@@ -321,7 +309,7 @@ def test_cache_gib_bounds_what_is_kept(base, data_dir, tmp_path, monkeypatch):
     monkeypatch.setattr(originals, "Kept", spy)
     after = pretrained(data_dir, tmp_path / "run", cache_gib=80 * 32 * 32 * 3 / 2**30)
     assert kept == [80] and same(weights(base), after)
-    with pytest.raises(InputError, match="--cache_gib=2.0 has no effect here; it acts with"):
+    with pytest.raises(InputError, match="--cache_gib has no effect with --cache=none"):
         pretrained(data_dir, tmp_path / "other", cache="none", cache_gib=2.0)
 
 
@@ -366,6 +354,44 @@ def test_evaluation(head, data_dir, tmp_path):
     assert width(bca["test"]) != width(usual["test"])
     _, seed = evaluated(head, data_dir, tmp_path, seed=5)
     assert width(seed["test"]) != width(usual["test"])
+
+
+def test_what_was_learnt_from_is_not_evaluated_unless_it_is_asked_for(head, data_dir, tmp_path):
+    """The other data folder has train and test swapped; the unlabelled pool trained the encoder."""
+    swapped = shutil.copytree(data_dir, tmp_path / "swapped")
+    text = (swapped / "manifest.csv").read_text()
+    for old, new in ((",train,", ",new,"), (",test,", ",train,"), (",new,", ",test,")):
+        text = text.replace(old, new)
+    (swapped / "manifest.csv").write_text(text)
+    with pytest.raises(InputError, match="learnt from 60 of the 60 cases of test .*60 by case"):
+        evaluated(head, swapped, tmp_path)
+    copy = tmp_path / "head1"
+    assert not (copy / "metrics.json").exists() and not (copy / "predictions").exists()
+    _, told = evaluated(head, swapped, tmp_path, allow_seen=True)
+    assert told["test"]["learnt_from"]["cases"] == 60
+    _, usual = evaluated(head, data_dir, tmp_path)
+    assert usual["test"]["learnt_from"] == {
+        "cases": 0, "by": {"case": 0, "patient": 0, "image": 0}, "unknown": [],
+    }  # fmt: skip
+
+
+def test_the_encoder_s_cases_count_as_the_head_s_and_by_their_images_too(
+    head, data_dir, tmp_path, capsys
+):
+    other = shutil.copytree(data_dir, tmp_path / "other")
+    table = pd.read_csv(other / "manifest.csv", dtype=str, keep_default_na=False)
+    pool = table["split"] == "unlabelled"
+    labels = table.loc[table["split"] == "train", "labels"].iloc[0]
+    table = table[pool].assign(split="test", labels=labels, patient_id="")
+    table["case_id"] = "renamed " + table["case_id"]
+    table.to_csv(other / "manifest.csv", index=False)
+    count = table["case_id"].nunique()
+    with pytest.raises(
+        InputError, match=f"{count} of the {count} cases of test .{count} by image;"
+    ):
+        evaluated(head, other, tmp_path)
+    evaluated(head, other, tmp_path, allow_seen=True)
+    assert f"no test: the head has learnt from {count} of these {count}" in capsys.readouterr().out
 
 
 def test_evaluation_batch(head, data_dir, tmp_path, monkeypatch):

@@ -56,6 +56,21 @@ def test_cases_gather_their_images_in_the_manifests_order(tmp_path):
     assert len(cases.take([])) == 0
 
 
+@pytest.mark.parametrize(
+    ("levels", "level"),
+    [(("light", "light"), "light"), (("light", "dark"), "mixed"), (("", "dark"), "dark"),
+     (("light", ""), "light"), (("", ""), "")],
+)  # fmt: skip
+def test_a_group_that_varies_within_a_case_is_mixed(levels, level, tmp_path):
+    rows = (
+        "image,case_id,patient_id,split,labels,skin\n1.png,a,,test,Acne,{}\n2.png,b,,test,Acne,x\n"
+    )
+    rows = rows.format(levels[0]) + f"3.png,a,,test,Acne,{levels[1]}\n"
+    cases = manifest.read(folder_of(tmp_path / "d", rows=rows)).cases(["test"])
+    assert cases.case_ids.tolist() == ["a", "b"]
+    assert cases.groups["skin"].tolist() == [level, "x"]
+
+
 def test_unlabelled_cases_have_no_targets(tmp_path):
     cases = manifest.read(folder_of(tmp_path / "d")).cases(["train", "unlabelled"])
     assert np.isnan(cases.targets[2]).all() and cases.paths[-1].endswith("d ü.png")

@@ -669,7 +669,7 @@ def test_a_run_s_contract(run, tmp_path):
 
 
 def test_what_a_start_brings(tmp_path):
-    """Its crop of evaluation, but to no window; not its momentum; no other stem."""
+    """Its crop of evaluation, which is no window; not its momentum; no other stem."""
     source = tmp_path / "source"
     source.mkdir()
     given = {"data_dir": "d", "work_dir": str(source), "encoder": "resnet18", "eval_crop": 0.5}
@@ -683,8 +683,8 @@ def test_what_a_start_brings(tmp_path):
     assert crop("linear_probe") == crop("finetune") == crop("pretrain") == 0.5
     assert crop("linear_probe", eval_crop=0.75) == 0.75
     for mode in ("pretrain", "finetune"):
-        assert crop(mode, augmentation="chexpert") == 0.875
-        assert crop(mode, augmentation="chexpert", eval_crop=0.75) == 0.75
+        assert crop(mode, augmentation="chexpert", window=0.75) == 0.5
+    assert crop("finetune", augmentation="chexpert", eval_crop=0.75) == 0.75
     for value, expected in (({}, 0.9), ({"bn_momentum": 0.99}, 0.99)):
         assert make_config("finetune", start | value).encoder.bn_momentum == expected
     assert make_config("finetune", start | {"image_size": 33}).augment.image_size == 33

@@ -5,11 +5,12 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 
+import numpy as np
 import pytest
 from conftest import ROOT
 from predictions_made import fake
 
-from simclr_med.evaluation import comparing, predictions
+from simclr_med.evaluation import comparing, methods, predictions
 from simclr_med.evaluation.bootstrap import Settings
 
 TOOL = ROOT / "tools" / "bootstrap.py"
@@ -93,6 +94,62 @@ def test_what_is_wrong_ends_with_code_2(tmp_path, made):
     done = tool(*made[:2], "--replicates=0")
     assert done.returncode == 2 and "replicates is 0" in done.stderr
     assert not done.stdout
+
+
+@pytest.fixture
+def seeds(tmp_path):
+    """Files of two methods of three and of two runs, on the same findings."""
+    truth = fake(cases=120, task="multilabel").truth
+    paths = {}
+    for number, (run, skill) in enumerate(
+        [("a1", 2.0), ("a2", 2.02), ("a3", 2.04), ("b1", 0.1), ("b2", 0.12)]
+    ):
+        paths[run] = tmp_path / f"{run}.csv"
+        scores = skill * np.nan_to_num(truth)
+        scores += np.random.default_rng(number).normal(size=truth.shape)
+        chances = 1 / (1 + np.exp(-scores))
+        made = fake(cases=120, task="multilabel", truth=truth, probabilities=chances)
+        predictions.write(paths[run], made)
+    return paths
+
+
+def test_runs_of_methods(tmp_path, seeds):
+    of = {"A": [seeds[f"a{i}"] for i in (1, 2, 3)], "B": [seeds["b1"], seeds["b2"]]}
+    files = [",".join(map(str, paths)) for paths in of.values()]
+    given = [f"{name}={text}" for name, text in zip(of, files, strict=True)]
+    outputs = [f"--json={tmp_path / 'o.json'}", f"--forest={tmp_path / 'o.svg'}"]
+    done = tool("--runs", *given, "--replicates=200", *outputs)
+    assert done.returncode == 0, done.stderr
+    expected = methods.compare_methods(
+        {name: [predictions.read(path) for path in paths] for name, paths in of.items()},
+        Settings(200),
+    )
+    assert json.loads((tmp_path / "o.json").read_text()) == expected
+    auc = expected["models"]["A"]["metrics"]["auc"]
+    assert "A, 3 runs" in done.stdout and "B, 2 runs" in done.stdout
+    assert "{value:.4f} +/- {sd:.4f}  [{low:.4f}, {high:.4f}]".format(**auc) in done.stdout
+    assert "A is better than B in AUC: " in done.stdout
+    told = ET.fromstring((tmp_path / "o.svg").read_text(encoding="utf-8"))[1].text
+    assert "AUC, A minus B" in told
+    done = tool("--runs", *given, "--replicates=20", "--all", "--validation", *files)
+    assert "specificity of k4" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["A={a1},{a2}", "{b1},{b2}"], "expected METHOD=FILE.csv,FILE.csv"),
+        (["A={a1},{a2}", "A={b1},{b2}"], "each method once"),
+        (["A={a1},{a2}", "B={b1},{a1}"], "a1.csv is given twice"),
+        (["A={a1},{a2}", "B={b1}"], "B has 1 run"),
+        (["A={a1},{a2}", "B={b1},{b2}", "--validation", "{a1},{a2}", "{b1}"],
+         "2 + 1 files for 2 + 2 runs"),
+        (["A={a1},{a2}", "B={b1},{b2}", "--forest={b2}"], "is read, and would be replaced"),
+    ],
+)  # fmt: skip
+def test_runs_that_are_refused(seeds, given, message):
+    done = tool("--runs", *(text.format(**seeds) for text in given))
+    assert done.returncode == 2 and message in done.stderr
 
 
 def test_it_imports_nothing_slow(made):

@@ -10,7 +10,7 @@ from predictions_made import fake
 from scipy import stats
 
 from simclr_med.errors import InputError
-from simclr_med.evaluation import methods, power, predictions
+from simclr_med.evaluation import comparing, methods, power, predictions
 from simclr_med.evaluation.bootstrap import Settings
 from simclr_med.evaluation.scoring import score
 
@@ -36,25 +36,70 @@ def test_mean_and_deviation_over_runs():
     assert methods.over_runs(made[:1])["auc"]["sd"] is None
 
 
+def row_of(methods_of_runs, metric, settings=FEW, **arguments):
+    rows = methods.compare_methods(methods_of_runs, settings, **arguments)["differences"]
+    return next(row for row in rows if row["metric"] == metric)
+
+
 def test_seeds_that_differ_widen_what_cases_alone_would_give():
     steady, base = seeds([2, 2.001, 2.002]), seeds([1, 1.001, 1.002])
     shaky = seeds([0.5, 2, 3.5])
     widths = []
     for method in (steady, shaky):
-        row = methods.compare_methods({"A": method, "B": base}, FEW)["auc"]
+        row = row_of({"A": method, "B": base}, "auc")
         assert row["difference"] == pytest.approx(row["value"] - row["baseline_value"])
         widths.append(row["high"] - row["low"])
     assert widths[1] > 2 * widths[0]
-    assert methods.compare_methods({"A": steady, "B": base}, FEW)["auc"]["verdict"] == "better"
-    assert not methods.compare_methods({"A": shaky, "B": base}, FEW)["auc"]["significant"]
+    assert row_of({"A": steady, "B": base}, "auc")["verdict"] == "better"
+    assert not row_of({"A": shaky, "B": base}, "auc")["significant"]
 
 
 def test_seeds_alone_give_students_interval():
-    """Where cases cannot vary, the interval is near Welch's t test of the seeds."""
-    values = np.array([0.1, 0.4, 0.6, 0.9]), np.array([0.2, 0.3, 0.5, 0.8])
-    assert methods._df(0.0, values, 100) == pytest.approx(
-        stats.ttest_ind(*values, equal_var=False).df
-    )
+    """Where all cases are alike, the interval is that of Welch's t test of the seeds."""
+    truth = np.tile(np.eye(2, dtype=np.float32)[0], (40, 1))
+
+    def runs(chances):
+        return [
+            fake(40, 2, truth=truth, probabilities=np.tile([p, 1 - p], (40, 1))) for p in chances
+        ]
+
+    chances = np.linspace(0.3, 0.8, 8), np.linspace(0.25, 0.55, 6)
+    row = row_of({"A": runs(chances[0]), "B": runs(chances[1])}, "brier", Settings(5000))
+    a, b = ((1 - part) ** 2 for part in chances)
+    expected = stats.ttest_ind(a, b, equal_var=False)
+    assert row["difference"] == pytest.approx(a.mean() - b.mean())
+    found, wanted = (np.array(ends) for ends in (
+        (row["low"], row["high"]), tuple(expected.confidence_interval())
+    ))  # fmt: skip
+    np.testing.assert_allclose(found, wanted, atol=0.03 * np.ptp(wanted))
+    assert row["p_value"] == pytest.approx(expected.pvalue, rel=0.3)
+
+
+def test_runs_that_are_alike_give_the_interval_of_cases():
+    a, b = seeds([2, 1], cases=200)
+    settings = Settings(2000)
+    alone = comparing.compare({"A": a, "B": b}, settings)
+    both = methods.compare_methods({"A": [a, a], "B": [b, b]}, settings)
+    for metric in ("auc", "top1_accuracy", "average_top1_sensitivity", "auc:k1"):
+        row, expected = (
+            next(r for r in result["differences"] if r["metric"] == metric)
+            for result in (both, alone)
+        )
+        for end in ("low", "high"):
+            assert row[end] == pytest.approx(expected[end], abs=2e-3)
+        assert both["models"]["A"]["metrics"][metric] == (
+            alone["models"]["A"]["metrics"][metric] | {"sd": 0}
+        )
+
+
+def test_every_pair_or_a_baseline_and_a_margin():
+    made = {name: seeds([skill, skill + 0.1]) for name, skill in (("A", 1), ("B", 1), ("C", 3))}
+    rows = methods.compare_methods(made, FEW, "A", margin=0.5)["differences"]
+    assert {(row["model"], row["baseline"]) for row in rows} == {("B", "A"), ("C", "A")}
+    assert all(row["non_inferior"] for row in rows if row["metric"] == "top1_accuracy")
+    assert all(row["p_holm"] >= row["p_value"] for row in rows)
+    assert len({(r["model"], r["baseline"]) for r in
+                methods.compare_methods(made, FEW)["differences"]}) == 3  # fmt: skip
 
 
 def test_what_cannot_be_compared():
@@ -63,8 +108,10 @@ def test_what_cannot_be_compared():
         methods.compare_methods({"A": made, "B": made[:1]}, FEW)
     with pytest.raises(InputError, match="must hold the same cases"):
         methods.compare_methods({"A": made, "B": seeds([1, 2], cases=90)}, FEW)
+    with pytest.raises(InputError, match="expected a number above 0"):
+        methods.compare_methods({"A": made, "B": made}, FEW, margin=0)
     few = seeds([1, 2], cases=10)
-    assert methods.compare_methods({"A": few, "B": few}, FEW)["auc"]["verdict"] == "undecided"
+    assert row_of({"A": few, "B": few}, "auc")["verdict"] == "undecided"
 
 
 def test_cases_that_a_difference_needs():

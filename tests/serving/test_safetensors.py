@@ -30,7 +30,7 @@ def imported(tmp_path_factory):
 
 
 def exported(work_dir, data_dir):
-    given = {"format": "safetensors", "data_dir": str(data_dir)}
+    given = {"export_format": "safetensors", "data_dir": str(data_dir)}
     export.run(for_existing_run("export", str(work_dir), given))
     folder = work_dir / "safetensors" / "1"
     return folder, safetensors.load_file(folder / "model.safetensors")

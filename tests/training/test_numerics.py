@@ -32,6 +32,54 @@ def test_nt_xent_ignores_lengths():
     )
 
 
+@pytest.mark.parametrize("length", [1e-30, 1e-12, 1e-7, 1.0, 1e25])
+def test_nt_xent_and_its_gradient_are_those_of_float64_at_any_length(length):
+    """Against the slow version, whose gradient is taken by differences."""
+    z = np.random.default_rng(2).standard_normal([8, 3])
+    rows = np.float32(z * np.where(np.arange(8) % 2, length, 1.0)[:, None])
+    projections = tf.constant(rows)
+    with tf.GradientTape() as tape:
+        tape.watch(projections)
+        loss, _ = objective.nt_xent(projections, 0.5)
+    exact = rows.astype(np.float64)
+    np.testing.assert_allclose(loss, reference.nt_xent(exact, 0.5), rtol=1e-5)
+    found = np.asarray(tape.gradient(loss, projections), np.float64)
+    for i, j in np.ndindex(*rows.shape):
+        own = np.linalg.norm(exact[i])  # a gradient is as large as its row is short
+        step = np.zeros_like(exact)
+        step[i, j] = 1e-5 * own
+        above, below = (reference.nt_xent(exact + sign * step, 0.5) for sign in (1, -1))
+        assert found[i, j] * own == pytest.approx((above - below) / 2e-5, abs=1e-5)
+
+
+def test_a_projection_of_zeros_has_no_direction_and_no_gradient():
+    projections = tf.constant(np.float32([[0, 0], [1, 2], [3, 1], [1, 1]]))
+    with tf.GradientTape() as tape:
+        tape.watch(projections)
+        loss, _ = objective.nt_xent(projections, 0.5)
+    gradient = tape.gradient(loss, projections).numpy()
+    assert np.isfinite(loss) and np.isfinite(gradient).all()
+    np.testing.assert_array_equal(gradient[0], 0)
+
+
+def test_an_anchor_is_no_candidate_for_itself_at_any_temperature():
+    z = np.random.default_rng(3).standard_normal([8, 3]).astype(np.float32)
+    loss, _ = objective.nt_xent(z, 1e-10)
+    unit = z / np.linalg.norm(z, axis=1, keepdims=True)
+    similarity = np.float64(unit @ unit.T)
+    np.fill_diagonal(similarity, -np.inf)
+    pairs = similarity[np.arange(8), (np.arange(8) + 4) % 8]
+    np.testing.assert_allclose(loss, np.mean(similarity.max(1) - pairs) / 1e-10, rtol=1e-4)
+
+
+def test_a_constant_rate_after_warm_up():
+    rate = schedule.make_schedule("constant", 2.0, 10, 110)
+    for step, value in {0: 0, 5: 1, 10: 2, 60: 2, 500: 2}.items():
+        np.testing.assert_allclose(rate(step), value, atol=1e-6)
+    assert float(schedule.make_schedule("constant", 2.0, 0, 110)(0)) == 2.0
+    np.testing.assert_allclose(schedule.make_schedule("cosine", 2.0, 10, 110)(60), 1, atol=1e-6)
+
+
 def test_schedule():
     rate = schedule.WarmUpCosine(2.0, 10, 110)
     expected = {0: 0, 5: 1, 10: 2, 60: 1, 110: 0, 500: 0}

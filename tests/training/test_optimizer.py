@@ -60,17 +60,26 @@ def test_lamb_equals_the_oracle_for_a_hundred_steps():
         np.testing.assert_allclose(variable, value, rtol=1e-4, atol=1e-5)
 
 
-def test_the_rate_of_lamb_is_that_of_the_step_just_done():
-    weight = tf.Variable([[1.0, 2.0]])
-    rate = schedule.WarmUpCosine(0.1, 2, 6)
-    lamb = optimizer.make_optimizer("lamb", rate, 0.9, 0.0, 0.001)
-    compat.build_optimizer(lamb, [weight])
-    adam = optimizer.make_optimizer("adam", rate, 0.9, 0.0, 0.001)
-    compat.build_optimizer(adam, [weight])
-    for _ in range(4):
-        for each in (lamb, adam):
-            compat.apply_sums(each, [tf.ones([1, 2])], [weight])
-        assert float(compat.learning_rate(lamb)) == float(compat.learning_rate(adam))
+@pytest.mark.parametrize("name", ["lars", "sgd", "adam", "lamb"])
+def test_the_rate_is_that_of_the_next_step_after_a_skipped_one_too(name):
+    weight = tf.Variable([[1.0, 2.0]], name="kernel")
+    rate = schedule.WarmUpCosine(0.1, 2, 8)
+    chosen = compat.loss_scaling(optimizer.make_optimizer(name, rate, 0.0, 0.0, 1.0))
+    compat.build_optimizer(chosen, [weight])
+    for gradient in (1.0, np.inf, 1.0, np.inf, np.inf, 1.0):
+        before, steps = weight.numpy(), int(compat.inner(chosen).iterations)
+        told = float(compat.learning_rate(chosen))
+        assert told == float(rate(steps))
+        compat.apply_sums(chosen, [tf.fill([1, 2], gradient)], [weight])
+        if np.isinf(gradient):
+            np.testing.assert_array_equal(weight, before)
+        elif name == "sgd":
+            np.testing.assert_allclose(before - weight, [[told, told]], rtol=1e-4)
+
+
+def test_a_rate_that_is_a_number_is_told_as_it_is():
+    chosen = optimizer.make_optimizer("sgd", 0.25, 0.9, 0.0, 0.001)
+    assert float(compat.learning_rate(chosen)) == 0.25
 
 
 def test_a_checkpoint_of_lamb_holds_steps_means_and_squares():

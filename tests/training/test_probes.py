@@ -187,9 +187,9 @@ def test_an_exact_probe_is_a_run_that_can_be_evaluated(data_dir, tmp_path, short
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ({"learning_rate": 0.5}, "--learning_rate=0.5 has no effect .* --solver=sgd"),
-        ({"batch_size": 8}, "--batch_size=8 has no effect .* --solver=sgd"),
-        ({"validate_every": 8}, "--validate_every=8 has no effect .* --solver=sgd"),
+        ({"learning_rate": 0.5}, "--learning_rate has no effect .* --solver=sgd"),
+        ({"batch_size": 8}, "--batch_size has no effect .* --solver=sgd"),
+        ({"validate_every": 8}, "--validate_every has no effect .* --solver=sgd"),
         ({"weight_decay": 0.0}, "--weight_decay=0.0: expected above 0 with --solver=lbfgs"),
     ],
 )

@@ -50,6 +50,27 @@ def test_a_stopped_run_goes_on_as_if_nothing_had_happened(sent, data_dir, tmp_pa
     assert done.returncode == 0 and "were done already" in done.stdout
 
 
+def test_a_run_that_has_ended_goes_on_as_if_it_had_been_longer(data_dir, tmp_path):
+    constant = {"schedule": "constant", "warmup_fraction": 0.0, "save_every": 2}
+    for work_dir, lengths in (("whole", (4,)), ("extended", (2, 4))):
+        for steps in lengths:
+            config = given(data_dir, tmp_path / work_dir) | constant | {"steps": steps}
+            pretrain.run(make_config("pretrain", config))
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "extended"))
+    logs = [(tmp_path / name / "log.csv").read_text() for name in ("whole", "extended")]
+    assert len(logs[1].splitlines()) == 5 and logs[0].splitlines()[0] == logs[1].splitlines()[0]
+
+
+def test_a_run_that_has_ended_says_so_before_it_reads_an_image(data_dir, tmp_path, capsys):
+    folder = shutil.copytree(data_dir, tmp_path / "data")
+    config = make_config("pretrain", given(folder, tmp_path / "run"))
+    pretrain.run(config)
+    for image in (folder / "images").rglob("*.*"):
+        image.write_bytes(b"no image any more")
+    pretrain.run(config)
+    assert "run: its 2 steps were done already" in capsys.readouterr().out
+
+
 @pytest.mark.slow
 def test_runs_that_are_killed_at_random_end_with_the_same_weights():
     done = subprocess.run(

@@ -106,9 +106,15 @@ def test_looking_at_validation_changes_no_weight(probe, data_dir, tmp_path):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"keep": "best"}, "--keep=best has no effect here; it acts with --validate_every above 0"),
-        ({"choose_by": "loss"}, "--choose_by=loss has no effect here; it acts with --keep=best"),
-        ({"patience": 3, "validate_every": 1}, "--patience=3 has no effect"),
+        (
+            {"keep": "best"},
+            "--keep has no effect with --validate_every=0; it acts with --validate_every",
+        ),
+        (
+            {"choose_by": "loss"},
+            "--choose_by has no effect with --keep=last; it acts with --keep=best",
+        ),
+        ({"patience": 3, "validate_every": 1}, "--patience has no effect with --keep=last"),
         ({"validate_every": 1, "keep": "best", "choose_by": "f1"}, "--choose_by=f1: expected one"),
     ],
 )

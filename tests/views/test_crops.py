@@ -61,7 +61,7 @@ def test_a_crop_of_everything_is_everything_and_of_one_pixel_one(placing):
 
 
 def test_a_window_is_a_square_anywhere(placing):
-    recipe, sides = Recipe(("window",), 224, proportion=0.7), tf.constant([300, 500])
+    recipe, sides = Recipe(("window",), 224, window=0.7), tf.constant([300, 500])
     parts = crops.crop_parts(placing, sides, recipe)
     top, left, height, width = crops.boxes_in(parts, placing[:, 20:22], sides).numpy().T
     assert (height == 210).all() and (width == 210).all()
@@ -190,7 +190,7 @@ def test_other_formats_are_shrunk_by_averaging(name):
 
 def test_no_steps_are_the_evaluation_view(photograph):
     draws = augment.draw(tf.constant([0, 1]), 2)[0]
-    views = crops.crops_of(photograph, draws, Recipe.named("none", 32, proportion=0.6))
+    views = crops.crops_of(photograph, draws, Recipe.named("none", 32, eval_crop=0.6))
     expected = crops.evaluation_view(photograph, 32, 0.6)
     assert np.array_equal(views, [expected, expected])
     large = np.asarray(Image.fromarray(photograph).resize([1200, 900]))
