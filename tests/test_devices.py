@@ -44,7 +44,7 @@ def test_tf32_is_off_in_every_mode_unless_it_is_asked_for(mode, asked, monkeypat
     for module in (pretrain, finetune, export):
         monkeypatch.setattr(module, "run", note)
     monkeypatch.setattr(run, "evaluate", note)
-    given = {"work_dir": "w"} | ({} if mode == "export" else {"data_dir": "d"})
+    given = {"work_dir": "w", "data_dir": "d"}
     before = tf.config.experimental.tensor_float_32_execution_enabled()
     try:
         tf.config.experimental.enable_tensor_float_32_execution(not asked)

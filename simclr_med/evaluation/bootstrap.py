@@ -30,6 +30,7 @@ __all__ = [
     "settings_of",
     "summary",
 ]
+MEANS_OF_CLASSES = ("auc", "average_precision")  # of equal weight, however rare a class is
 _BLOCK = 1 << 18  # weights held at once by a thread: stays in its cache, changes no result
 
 
@@ -77,6 +78,8 @@ class Replicates:
         if kind == "auto" and self._within_conditions(name):
             pairs = conditions.pairs_of(self.predictions)
             return intervals.Shape(df=conditions.spread_df(pairs, units.index))
+        if kind == "auto" and name in MEANS_OF_CLASSES and not units.repeated:
+            return intervals.of_classes(self._units_by_class(name))
         few = units_that_decide(self.predictions, units, name)
         if kind == "auto" and not units.repeated:
             return intervals.small_sample(few) if few > 1 else intervals.PLAIN
@@ -97,6 +100,15 @@ class Replicates:
                 least, most = BOUNDS.get(name.partition(":")[0], (0, 1))
                 low, high = max(low, least), min(high, most)
         return {"value": None if np.isnan(value) else float(value), "low": low, "high": high}
+
+    def _units_by_class(self, name):
+        """Return how many units each class's value of a mean rests on, where it is defined."""
+        of_class = [f"{name}:{label}" for label in self.predictions.classes]
+        return [
+            units_that_decide(self.predictions, self.units, each)
+            for each in of_class
+            if not np.isnan(self.values[each])
+        ]
 
     def _within_conditions(self, name):
         return self.predictions.task == "multiclass" and "sensitivity" in name

@@ -14,7 +14,7 @@ import dataclasses
 
 import numpy as np
 
-from simclr_med.evaluation import metrics
+from simclr_med.evaluation import intervals, metrics
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -144,11 +144,7 @@ def average(pairs, hits, counted, draws):
 
 
 def spread_df(pairs, units):
-    """Return the degrees of freedom of an average over conditions (Satterthwaite 1946).
-
-    Taking every condition's variance of one case for equal, its share is 1 / n, known to n - 1.
-    """
-    counts = np.array(
+    """Return the degrees of freedom of an average over conditions, see `intervals`."""
+    return intervals.df_of_classes(
         [len(np.unique(units[part])) for part in np.split(pairs.case, pairs.starts[1:])]
     )
-    return (1 / counts).sum() ** 2 / (1 / counts**2 / np.maximum(counts - 1, 1)).sum()

@@ -5,15 +5,18 @@ import pathlib
 
 from simclr_med import files, stored
 from simclr_med.config.splits import MIXED
-from simclr_med.evaluation import bootstrap, predictions
+from simclr_med.evaluation import bootstrap, predictions, thresholds
 
 METRICS = "metrics.json"
+RATES = ("sensitivity", "specificity")  # of a finding, at its threshold
 
 
 def write_evaluation(work_dir, splits, settings, seed, origin, learnt_from=None):
     """Write predictions/<split>.csv and metrics.json, which keeps the splits of former evaluations.
 
-    Either all of them are written or none.
+    Either all of them are written or none. Findings have sensitivity and specificity too, at the
+    thresholds that the validation split chooses: that of `splits`, else the one that a former
+    evaluation of the same data and weights left.
 
     Args:
       work_dir: of the head's run.
@@ -25,17 +28,22 @@ def write_evaluation(work_dir, splits, settings, seed, origin, learnt_from=None)
         `predict.Predicted`; None where nobody has asked.
 
     Returns:
-      The metrics of each split, by name, see `bootstrap.evaluate`.
+      The metrics of each split, by name, see `bootstrap.evaluate`; where thresholds were chosen,
+      with "thresholds", finding -> probability from which on it is called.
 
     Raises:
       DamagedError: the metrics.json that is there is not what was written.
+      InputError: the predictions of validation that are there are not what was written.
     """
     work_dir = pathlib.Path(work_dir)
     before, results, texts = former_results(work_dir), {}, {}
     drawn = bootstrap.settings_of(settings, seed)
-    for split, made in splits.items():
-        texts[work_dir / "predictions" / f"{split}.csv"] = predictions.to_csv(made)
+    validation = splits.get("validation") or _former_validation(work_dir, before, origin)
+    for split, made in _with_thresholds(splits, validation).items():
+        texts[_file(work_dir, split)] = predictions.to_csv(made)
         results[split] = origin | bootstrap.evaluate(made, drawn)
+        if made.thresholds:
+            results[split]["thresholds"] = made.thresholds
         mixed = {name: int((level == MIXED).sum()) for name, level in made.groups.items()}
         results[split]["mixed"] = {name: count for name, count in mixed.items() if count}
         if learnt_from is not None:
@@ -44,6 +52,27 @@ def write_evaluation(work_dir, splits, settings, seed, origin, learnt_from=None)
     texts[work_dir / METRICS] = json.dumps({"splits": {**before, **results}}, indent=1)
     files.write_texts(texts)
     return results
+
+
+def _file(work_dir, split):
+    return work_dir / "predictions" / f"{split}.csv"
+
+
+def _former_validation(work_dir, before, origin):
+    """Return `Predictions` of validation of the same data and weights, or None."""
+    file, former = _file(work_dir, "validation"), before.get("validation", {})
+    same = {name: former.get(name) for name in origin} == json.loads(json.dumps(origin))
+    return predictions.read(file) if former and same and file.exists() else None
+
+
+def _with_thresholds(splits, validation):
+    """Return the splits, those of findings with thresholds; not validation, where they are best."""
+    return {
+        split: thresholds.chosen_on(validation, made)
+        if validation and made.task == "multilabel" and split != "validation"
+        else made
+        for split, made in splits.items()
+    }
 
 
 def former_results(work_dir):
@@ -77,7 +106,7 @@ def _notes(result):
 
 
 def summary(name, split, result):
-    """Return a few lines for a person: each main metric with its interval.
+    """Return a few lines for a person: each main metric with its interval, findings at thresholds.
 
     Args:
       name: of the run.
@@ -85,9 +114,20 @@ def summary(name, split, result):
       result: its metrics, see `write_evaluation`.
     """
     lines = [f"{name}, {split}: {result['cases']} cases"]
-    for metric, value in result["metrics"].items():
+    found = result["metrics"]
+    for metric, value in found.items():
         if ":" not in metric and value["value"] is not None:
-            interval = f"[{value['low']:.3f}, {value['high']:.3f}]"
-            lines.append(f"  {metric:<28} {value['value']:.3f} {interval}")
-    lines += [f"  note: {sentence}" for sentence in result["warnings"]]
+            lines.append(f"  {metric:<28} {_interval(value)}")
+    for finding, threshold in result.get("thresholds", {}).items():
+        rates = (f"{rate} {_interval(found[f'{rate}:{finding}'])}" for rate in RATES)
+        lines.append(f"  {finding}, from {threshold:.3f} on: {', '.join(rates)}")
+    if result["task"] == "multilabel" and split != "validation" and "thresholds" not in result:
+        lines.append("  no thresholds: --eval_splits=validation,test chooses them on validation")
     return "\n".join(lines)
+
+
+def _interval(value):
+    """Return "0.812 [0.774, 0.850]"."""
+    if value["value"] is None:
+        return "not defined"
+    return "{value:.3f} [{low:.3f}, {high:.3f}]".format(**value)

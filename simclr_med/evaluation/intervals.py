@@ -62,6 +62,32 @@ def small_sample(units):
     return Shape(df=units - 1, stretch=np.sqrt(units / (units - 1)))
 
 
+def df_of_classes(counts):
+    """Return the degrees of freedom of a mean over classes (Satterthwaite 1946).
+
+    Taking the variance of one unit for equal in all classes, a class's share of the variance is
+    1 / n, known to n - 1.
+
+    Args:
+      counts: units that each class's value rests on, 1 or more.
+    """
+    share = 1 / np.asarray(counts)
+    return float(share.sum() ** 2 / (share**2 / np.maximum(np.subtract(counts, 1), 1)).sum())
+
+
+def of_classes(counts):
+    """Return the percentile's `Shape` of a mean over classes, some of which may be rare.
+
+    As `small_sample`, class by class: replicates show (n - 1) / n of a class's variance, so that
+    rare classes, which make most of it, are missed. Argument as of `df_of_classes`.
+    """
+    share = 1 / np.asarray(counts)
+    shown = (share * (1 - share)).sum()
+    if not shown > 0:
+        return PLAIN
+    return Shape(df=df_of_classes(counts), stretch=float(np.sqrt(share.sum() / shown)))
+
+
 def of_clusters(samples, left_out, df):
     """Return the percentile's `Shape` for units of several cases each.
 

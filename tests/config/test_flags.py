@@ -250,7 +250,7 @@ def test_the_cases_of_a_fraction_follow_the_label_seed_alone(data_dir, tmp_path,
         with pytest.raises(RunError, match="seen"):
             probe(data_dir, tmp_path / "run", label_fraction=0.5, **network, **seeds)
     assert seen[0] == seen[1] != seen[2] and len(seen[2] & seen[0]) > 0
-    with pytest.raises(InputError, match="--label_seed=1 has no effect .* --label_fraction b"):
+    with pytest.raises(InputError, match="--label_seed has no effect .* --label_fraction b"):
         make_config("linear_probe", {"data_dir": "a", "work_dir": "b", "label_seed": 1})
 
 

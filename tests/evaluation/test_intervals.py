@@ -24,6 +24,19 @@ def test_few_units_give_students_interval():
     assert (low, high) == pytest.approx((-expected, expected), rel=0.02)
 
 
+def test_rare_classes_give_a_mean_over_classes_the_spread_that_replicates_lack():
+    counts, random = np.array([1, 2, 3, 40]), np.random.default_rng(0)
+    drawn = [random.normal(size=(20000, n)) for n in counts]
+    means = np.mean([part.mean(1) for part in drawn], axis=0)
+    # What a bootstrap within classes shows: the variance of a class's sample, over n.
+    shown = sum(part.var(1) / n for part, n in zip(drawn, counts, strict=True)) / len(counts) ** 2
+    shape = intervals.of_classes(counts)
+    assert shape.stretch == pytest.approx(means.std() / np.sqrt(shown.mean()), rel=0.03)
+    assert intervals.of_classes([7, 7, 7]).stretch == pytest.approx(np.sqrt(7 / 6))
+    assert intervals.of_classes([7, 7, 7]).df == pytest.approx(3 * 6)
+    assert intervals.of_classes([1, 1]) == intervals.of_classes([]) == PLAIN
+
+
 @pytest.mark.parametrize(
     "shape", [PLAIN, intervals.small_sample(12), Shape(30, 1.1, bias=0.2, acceleration=0.05)]
 )
