@@ -51,9 +51,13 @@ $(READY)-test: $(READY) $(LOCK:requirements%=requirements%-test).lock
 	@$(RUN) -m pip install -qq --disable-pip-version-check -r $(word 2,$^)
 	@touch $@
 
-# Both stacks' pins; what is pinned stays. Runs take what tests can be run with.
+# Both stacks' pins; what is pinned stays. Runs take what tests can be run with. uv looks beyond the
+# card's Pythons too: those lines are dropped, and conditions that always hold on them.
+CARD = awk "/^[^ \#]/ {keep = !/>= '3.12'/} /^\#/ || keep" $$lock.lock | sed -e "s/ ; python_full_version < '3.12'$$//" \
+  -e "s/python_full_version < '3.12' and //" -e "s/== '3.11.\*'/>= '3.11'/" > $$lock.tmp && mv $$lock.tmp $$lock.lock
 locks:
-	@uv pip compile -q --universal --python-version 3.10 setup.cfg -o requirements.lock
 	@uv pip compile -q --universal --python-version 3.10 setup.cfg --extra test -o requirements-test.lock
+	@uv pip compile -q --universal --python-version 3.10 setup.cfg -c requirements-test.lock -o requirements.lock
+	@for lock in requirements requirements-test; do $(CARD); done
 	@uv pip compile -q --universal --python-version 3.12 setup.cfg --extra test -o requirements-current-test.lock
 	@uv pip compile -q --universal --python-version 3.12 setup.cfg -c requirements-current-test.lock -o requirements-current.lock

@@ -18,7 +18,7 @@ from simclr_med import progress
 from simclr_med.evaluation import agreement, calibration, conditions, intervals, resampling
 from simclr_med.evaluation.bootstrap_settings import INTERVALS, UNITS, Settings, settings_of
 from simclr_med.evaluation.enough import FEW_CASES, class_counts, too_few, units_that_decide
-from simclr_med.evaluation.scoring import score, sensitivity_readings
+from simclr_med.evaluation.scoring import BOUNDS, score, sensitivity_readings
 
 __all__ = [
     "INTERVALS",
@@ -45,6 +45,7 @@ class Replicates:
       values: name -> number, NaN where not defined.
       samples: name -> `[R]`.
       left_out: name -> `[J]`, with units left out; {} where no interval needs them.
+      paired: whether they are differences of two models.
     """
 
     predictions: object
@@ -53,6 +54,7 @@ class Replicates:
     values: dict
     samples: dict
     left_out: dict
+    paired: bool = False
 
     def __sub__(self, other):
         """Return the paired difference: of values, and replicate by replicate."""
@@ -61,6 +63,7 @@ class Replicates:
             values={name: value - other.values[name] for name, value in self.values.items()},
             samples={name: drawn - other.samples[name] for name, drawn in self.samples.items()},
             left_out={name: part - other.left_out[name] for name, part in self.left_out.items()},
+            paired=True,
         )
 
     def defined(self, name):
@@ -93,6 +96,9 @@ class Replicates:
         low = high = None
         if len(samples) and not np.isnan(value):
             low, high = intervals.interval(samples, self.settings.confidence, self.shape(name))
+            if not self.paired:  # few cases of a condition spread beyond what a share can be
+                least, most = BOUNDS.get(name.partition(":")[0], (0, 1))
+                low, high = max(low, least), min(high, most)
         return {"value": None if np.isnan(value) else float(value), "low": low, "high": high}
 
     def _units_by_class(self, name):

@@ -10,6 +10,7 @@ import numpy as np
 from simclr_med.evaluation import agreement, calibration, conditions, metrics
 
 TOP = (1, 3)
+BOUNDS = {"kappa": (-1, 1), "brier": (0, 2)}  # of a metric; of all others 0 and 1
 LOWER_IS_BETTER = ("brier",)  # of a metric's name before the colon
 
 

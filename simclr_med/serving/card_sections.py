@@ -79,7 +79,7 @@ def _metrics(work_dir):
     tables = []
     for split, result in results.items():
         rows = [
-            (wording.label(name), _interval(result["metrics"][name]))
+            (wording.label(name), _interval(**_ends(result["metrics"][name])))
             for name in wording.main_metrics(result)
             if name in result["metrics"]
         ]
@@ -96,19 +96,27 @@ def _by_group(work_dir, split, result):
         if subgroups.has_groups(levels):
             found = subgroups.by_group(made, group, metric, bootstrap.Settings())
             rows = [
-                (level, str(cell.cases), _interval(cell._asdict()) + " (few)" * cell.small)
+                (
+                    level,
+                    str(cell.cases),
+                    _interval(cell.value, cell.low, cell.high) + " (few)" * cell.small,
+                )
                 for level, cell in found.levels.items()
             ]
             header = (group, "cases", wording.label(metric))
             yield Table(f"{split}, by {group}", header, rows)
 
 
-def _interval(value):
-    if value["value"] is None:
+def _ends(found):
+    return {name: found[name] for name in ("value", "low", "high")}
+
+
+def _interval(value, low, high):
+    if value is None:
         return "not defined"
-    if value["low"] is None:
-        return f"{value['value']:.3f}"
-    return f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
+    if low is None:
+        return f"{value:.3f}"
+    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
 
 
 def _limits(trained):

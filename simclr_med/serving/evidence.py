@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 
-from simclr_med import files
+from simclr_med import files, versions
 from simclr_med.errors import RunError
 
 FILE = "evidence.json"
@@ -62,6 +62,7 @@ def write(folder, sample, differences, **more):
         "cases": int(sample.owners[-1]) + 1,
         "tolerance": TOLERANCE,
         "largest_difference": differences,
+        "versions": versions.installed(),
         **more,
     }
     files.write_text(folder / FILE, json.dumps(content, indent=1))

@@ -4,8 +4,7 @@ Its input is what evaluation sees, float32 `[B, S, S, 3]` in [0, 1]: ONNX has no
 decode and turn files as preparation did. input.json beside it says how such images are made.
 """
 
-import tensorflow as tf
-
+from simclr_med import versions
 from simclr_med.errors import InputError
 from simclr_med.serving import evidence
 from simclr_med.serving.views_server import ViewsServer
@@ -56,7 +55,7 @@ def _converter():
         import tf2onnx
     except ImportError as error:
         raise InputError(
-            f"--format=onnx needs {error.name}: pip install simclr_med[onnx]; TensorFlow "
-            f"{tf.__version__} is here, and tf2onnx is for 2.15"
+            f"--export_format=onnx needs {error.name}: pip install simclr_med[onnx]; tf2onnx "
+            f"is for TensorFlow 2.15, and here is {versions.installed()}"
         ) from None
     return tf2onnx, onnxruntime

@@ -37,7 +37,7 @@ def write(folder, trained, sample):
     notes = warm_up.write(folder, trained)
     differences = compared(answers_alone(folder, sample), sample)
     evidence.refuse_differences(differences)
-    evidence.write(folder, sample, differences, tensorflow=tf.__version__)
+    evidence.write(folder, sample, differences)
     return notes
 
 

@@ -49,10 +49,7 @@ def write(folder, trained, sample):
         for name, model in models.items()
     }
     measured = accuracy.on_validation(trained, sample.data, asked)
-    evidence.write(
-        folder, sample, differences[FLOAT], quantised=differences, validation=measured,
-        tensorflow=tf.__version__,
-    )  # fmt: skip
+    evidence.write(folder, sample, differences[FLOAT], quantised=differences, validation=measured)
     return accuracy.sentences(measured)
 
 

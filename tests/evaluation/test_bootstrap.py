@@ -202,3 +202,13 @@ def test_bad_settings_are_refused(setting):
     name, value = next(iter(setting.items()))
     with pytest.raises(InputError, match=f"{name} is .*{value}"):
         Settings(**setting)
+
+
+def test_the_interval_of_a_share_is_one_of_shares():
+    few = fake(40, classes=8, skill=0.0, seed=3)
+    found = bootstrap.evaluate(few, Settings(replicates=200))["metrics"]
+    worse = bootstrap.replicate(few, Settings(replicates=200)) - bootstrap.replicate(
+        fake(40, classes=8, skill=9.0, seed=3), Settings(replicates=200)
+    )
+    assert all(found[name]["low"] >= 0 for name in found if name != "kappa")
+    assert worse.interval("average_top1_sensitivity")["low"] < 0

@@ -41,7 +41,7 @@ def drawn(probe):
 def test_onnx_says_what_evaluation_says(probe):
     pytest.importorskip("tf2onnx", reason="the extra onnx is missing")
     runtime = pytest.importorskip("onnxruntime")
-    export.run(for_existing_run("export", str(probe[0]), {"format": "onnx"}))
+    export.run(for_existing_run("export", str(probe[0]), {"export_format": "onnx"}))
     folder = probe[0] / "onnx" / "1"
     assert {path.name for path in folder.iterdir()} == {
         onnx_model.FILE, evidence.FILE, input_contract.FILE, *model_card.FILES,
@@ -62,7 +62,7 @@ def test_onnx_that_says_something_else_is_refused(drawn, tmp_path, monkeypatch):
 def test_a_missing_extra_is_named(drawn, tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "tf2onnx", None)
     with pytest.raises(
-        InputError, match=r"--format=onnx needs tf2onnx: pip install simclr_med\[on"
+        InputError, match=r"--export_format=onnx needs tf2onnx: pip install simclr_med\[on"
     ):
         onnx_model.write(tmp_path, *drawn)
 
@@ -105,6 +105,6 @@ def test_a_card_of_an_evaluated_run_has_its_metrics_with_intervals(probe, drawn,
     text = (tmp_path / "model_card.md").read_text(encoding="utf-8")
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())["splits"]["test"]
     value = metrics["metrics"]["top1_accuracy"]
-    shown = f"{value['value']:.3f} \\[{value['low']:.3f}, {value['high']:.3f}\\]"
+    shown = f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
     assert f"| top-1 accuracy | {shown} |" in text
     assert "Not evaluated" not in text and "test, by " in text
