@@ -48,6 +48,7 @@ CHOICES = {
 }
 WHOLE = ("seed", "allow_problems", "near_duplicates", "top_conditions", "min_cases",
          "shortest_side", "shards")  # fmt: skip
+MOST = 2**32 - 1  # of any whole number; NumPy's seeds end there
 
 
 def build_parser(source):
@@ -80,8 +81,8 @@ def build_parser(source):
 
 def _count(text):
     value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    if not 0 <= value <= MOST:
+        raise argparse.ArgumentTypeError(f"{text}: expected 0 to {MOST}")
     return value
 
 

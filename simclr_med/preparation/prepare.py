@@ -22,6 +22,7 @@ from simclr_med.preparation import (
 )
 from simclr_med.preparation.renaming import rename_labels
 from simclr_med.preparation.settings import refuse_idle, refuse_impossible, split_sizes
+from simclr_med.preparation.source_table import join_spellings
 from simclr_med.preparation.split_assignment import assign_splits
 
 READS_ALL_BELOW = ("folders", "dicom")  # sources that would take their own output for images
@@ -53,6 +54,7 @@ def _prepared(source_name, folder, output, settings, options, progress):
     source = sources.load(source_name)
     defaults = {name: flag.get("default", False) for name, flag in source.OPTIONS.items()}
     records = source.read(folder, defaults | options)
+    join_spellings(records)
     sizes = split_sizes(settings.splits, source, records)
     target = _target(settings.map_to, records.task)
     refuse_idle(settings, records, target)

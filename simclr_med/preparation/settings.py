@@ -7,6 +7,8 @@ from simclr_med.data import splitting
 from simclr_med.errors import InputError
 
 CHECKS = ("none", "exists", "decode")
+SIDES = 8, 16_384  # pixels; smaller shows nothing, larger is none that is trained on
+MOST_SHARDS = 100_000
 MOST_BITS = 64  # half of 256 is what unlike images differ by
 
 
@@ -64,6 +66,13 @@ def refuse_impossible(settings):
     near = settings.near_duplicates
     if near not in (0, Settings.near_duplicates) and settings.check_images != "decode":
         raise InputError(f"--near_duplicates={near} needs --check_images=decode")
+    least, most = SIDES
+    if settings.shortest_side and not least <= settings.shortest_side <= most:
+        raise InputError(
+            f"--shortest_side={settings.shortest_side}: expected 0, or {least} to {most} pixels"
+        )
+    if settings.shards > MOST_SHARDS:
+        raise InputError(f"--shards={settings.shards}: expected at most {MOST_SHARDS}")
     if not 0 <= near <= MOST_BITS:
         raise InputError(f"--near_duplicates={near}: expected 0 to {MOST_BITS} of 256 bits")
 

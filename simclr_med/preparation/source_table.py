@@ -114,6 +114,30 @@ def case_names(notes, image, *parts):
     return joined.where(known, image)
 
 
+def join_spellings(records):
+    """Give ids that stand as 1 and as 1.0, or with a blank beside them, one spelling, and say so.
+
+    A table that went through a spreadsheet or was joined has both: one person would be two, and
+    might stand on both sides of a split. An id that stands in one spelling alone stays as it is.
+
+    Args:
+      records: `Records`, whose table is replaced.
+    """
+    for column in ("patient_id", "case_id"):
+        ids = pd.Series(pd.unique(records.table[column]), dtype=object)
+        one = ids.str.strip().str.replace(r"^(-?\d+)\.0+$", r"\1", regex=True)
+        twice = one.duplicated(keep=False)
+        if twice.any():
+            records.table[column] = records.table[column].replace(
+                dict(zip(ids[twice], one[twice], strict=True))
+            )
+            shown = ", ".join(map(repr, ids[twice][:2]))
+            records.notes.append(
+                f"{column}: {one[twice].nunique()} ids stood in two spellings, as {shown}, "
+                "and were taken for one each."
+            )
+
+
 def listed_names(flag, text):
     """Return the names in a flag's value, commas between.
 

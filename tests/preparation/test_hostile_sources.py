@@ -333,3 +333,29 @@ def test_decimal_commas_of_findings_and_groups(tmp_path):
                         "patient_column": "", "label_column": ""})  # fmt: skip
     assert table["Ödem"].tolist() == ["0", "1"] * 4 and table["age"][0] == "40.5"
     assert "its encoding was taken for cp1252, with Ö." in said
+
+
+def test_an_id_in_two_spellings_is_one_person(tmp_path):
+    spelt = iter(["1", "1.0", "2.0", "2", "2.00", "p", "p ", "07", "7", "1e1", "10", "3.0"])
+    folder = put(
+        tmp_path / "in", "csv", lambda row: row | {"patient": next(spelt), "lesion": row["image"]}
+    )
+    table, said = make("csv", folder, tmp_path / "d", {"patient_column": "patient"})
+    assert set(table["patient_id"]) == {"1", "2", "p", "07", "7", "1e1", "10", "3.0"}
+    assert table.groupby("patient_id")["split"].nunique().max() == 1
+    assert "patient_id: 3 ids stood in two spellings, as '1', '1.0'" in said
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"shortest_side": 1}, "--shortest_side=1: expected 0, or 8 to 16384 pixels"),
+        ({"shortest_side": 10**10}, "--shortest_side=10000000000"),
+        ({"shards": 10**9}, "--shards=1000000000: expected at most"),
+    ],
+)
+def test_numbers_out_of_bounds(settings, named, tmp_path):
+    folder = put(tmp_path / "in", "csv")
+    with pytest.raises(InputError, match=named):
+        make("csv", folder, tmp_path / "d", **settings)
+    assert not (tmp_path / "d").exists()
