@@ -130,7 +130,10 @@ def test_the_command_and_pretraining_on_what_it_made(mine, tmp_path):
         (["--source=pad_ufes", f"--input={ROOT}", "--output=o"], "metadata.csv"),
         (["--source=csv", f"--input={ROOT}", "--output=o", "--splits=train=1"], "--input"),
         (["--source=csv", f"--input={ROOT}", "--output=o", "--tpyo=1"], "--tpyo=1"),
-        (["--source=csv", f"--input={ROOT}", "--output=o", "--seed=-1"], "below 0"),
+        (
+            ["--source=csv", f"--input={ROOT}", "--output=o", "--seed=-1"],
+            "expected 0 to 4294967295",
+        ),
     ],
 )
 def test_wrong_usage_exits_with_2(flags, named, tmp_path):
