@@ -159,7 +159,7 @@ def test_one_s_own_images_and_the_bootstrap(data_dir, tmp_path):
         done = run(f"{setting}\n{line}", tmp_path)
         assert done.returncode == 0, done.stderr
     predictions = "work/probe/predictions/test.csv"
-    done = run(re.sub(r"A.csv B.csv", f"{predictions} {predictions}", lines[3]), tmp_path)
+    done = run(lines[3].replace("A.csv B.csv", f"A={predictions} B={predictions}"), tmp_path)
     assert done.returncode == 0, done.stderr
     assert "AUC" in done.stdout and "+0.0000 [+0.0000, +0.0000]" in done.stdout
 

@@ -123,6 +123,7 @@ def summary(name, split, result):
         lines.append(f"  {finding}, from {threshold:.3f} on: {', '.join(rates)}")
     if result["task"] == "multilabel" and split != "validation" and "thresholds" not in result:
         lines.append("  no thresholds: --eval_splits=validation,test chooses them on validation")
+    lines += [f"  note: {sentence}" for sentence in result["warnings"]]
     return "\n".join(lines)
 
 
@@ -130,4 +131,6 @@ def _interval(value):
     """Return "0.812 [0.774, 0.850]"."""
     if value["value"] is None:
         return "not defined"
+    if value["low"] is None:
+        return f"{value['value']:.3f}"
     return "{value:.3f} [{low:.3f}, {high:.3f}]".format(**value)
