@@ -179,7 +179,7 @@ def test_an_exact_probe_is_a_run_that_can_be_evaluated(data_dir, tmp_path, short
     kernel, _ = exact_probe.solve(standardised(seen), cases.targets, 0.1, "multiclass", 300)
     np.testing.assert_allclose(there["head/logits/kernel"], kernel, atol=1e-3)
     finetune.run(config)
-    assert "run: was solved already" in capsys.readouterr().out
+    assert "run: its 300 steps were done already" in capsys.readouterr().out
     evaluate(for_existing_run("evaluate", str(tmp_path / "run"), {"bootstrap_replicates": 40}))
     assert (tmp_path / "run" / "predictions" / "test.csv").exists()
 
