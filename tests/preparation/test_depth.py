@@ -10,7 +10,7 @@ from PIL import Image
 
 from simclr_med.preparation.images import checks
 from simclr_med.preparation.images.judges import judge_for_rewriting, judge_for_training
-from simclr_med.preparation.images.rewriting import rewrite
+from simclr_med.preparation.images.rewriting import plain_image, rewrite, upright_image
 
 RNG = np.random.default_rng(3)
 TWELVE = RNG.integers(16, 4096, (12, 10, 4), dtype=np.uint16)  # 12 bits in files of 16
@@ -91,7 +91,9 @@ DEEP = {
 def test_every_bit_counts_where_a_file_declares_more_than_8(name, tmp_path):
     content, expected = DEEP[name]
     (tmp_path / name).write_bytes(content)
-    assert checks.files_decoded(tmp_path, [name], judge_for_rewriting)["problem"].tolist() == [""]
+    assert checks.files_decoded(tmp_path, [name], judge_for_rewriting, upright_image)[
+        "problem"
+    ].tolist() == [""]
     written, suffix = rewrite(tmp_path / name, None)
     shown = np.asarray(Image.open(io.BytesIO(written)), int)
     assert suffix == ".png" and shown.shape == expected.shape
@@ -102,7 +104,7 @@ def test_every_bit_counts_where_a_file_declares_more_than_8(name, tmp_path):
 @pytest.mark.parametrize("name", [name for name in DEEP if name.endswith(".png")])
 def test_training_is_given_no_more_than_8_bits(name, tmp_path):
     (tmp_path / name).write_bytes(DEEP[name][0])
-    seen = checks.files_decoded(tmp_path, [name], judge_for_training)
+    seen = checks.files_decoded(tmp_path, [name], judge_for_training, plain_image)
     assert "is 16-bit" in seen["problem"][0] and "--shortest_side" in seen["problem"][0]
 
 
@@ -131,7 +133,7 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_deep_colours_that_would_lose_bits_are_refused(name, tmp_path):
     (tmp_path / name).write_bytes(REFUSED[name])
-    seen = checks.files_decoded(tmp_path, [name], judge_for_rewriting)
+    seen = checks.files_decoded(tmp_path, [name], judge_for_rewriting, upright_image)
     assert "of 16 bits in RGB, which is not handled" in seen["problem"][0]
     with pytest.raises(ValueError, match="of 16 bits in RGB"):
         rewrite(tmp_path / name, None)
@@ -144,7 +146,7 @@ def test_what_is_not_finite_sets_no_range(tmp_path):
     shown = np.asarray(Image.open(io.BytesIO(rewrite(tmp_path / "a.tif", None)[0])))
     assert shown[:2, :4].tolist() == [[0, 64, 128, 255], [191, 255, 0, 0]]
     Image.fromarray(np.full((9, 9), np.nan, np.float32)).save(tmp_path / "b.tif")
-    seen = checks.files_decoded(tmp_path, ["a.tif", "b.tif"], judge_for_rewriting)
+    seen = checks.files_decoded(tmp_path, ["a.tif", "b.tif"], judge_for_rewriting, upright_image)
     assert seen["problem"].tolist() == ["", "holds no value that is finite"]
     with pytest.raises(ValueError, match="no value that is finite"):
         rewrite(tmp_path / "b.tif", None)
