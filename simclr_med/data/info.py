@@ -83,10 +83,15 @@ def read_bytes(file):
     Raises:
       DataError: it is not there, or no file.
     """
+    refuse_missing(file)
+    return paths.file_to_read(file).read_bytes()
+
+
+def refuse_missing(file):
+    """Raise `DataError` where nothing is at a path that a data set folder should hold."""
     if not os.path.lexists(file):
         reason = "not found: a data set folder holds dataset.json and manifest.csv"
         raise DataError([Problem(str(file), None, None, file.name, reason)])
-    return paths.file_to_read(file).read_bytes()
 
 
 def _refuse(file, found):

@@ -18,7 +18,13 @@ from simclr_med.config.splits import MIXED
 from simclr_med.data import locations
 from simclr_med.data.cases import Cases
 from simclr_med.data.checks import check_table
-from simclr_med.data.info import NOT_MENTIONED, UNCERTAIN, DatasetInfo, read_info
+from simclr_med.data.info import (
+    NOT_MENTIONED,
+    UNCERTAIN,
+    DatasetInfo,
+    read_info,
+    refuse_missing,
+)
 from simclr_med.data.problems import DataError, Problem
 from simclr_med.tables import blank_unknown, read_table, whole_numbers
 
@@ -97,9 +103,7 @@ def read(folder):
 
 def _read_table(file, info):
     """Return the rows of a manifest, whose index counts them as a spreadsheet does, less 2."""
-    if not file.exists():
-        reason = "not found: a data set folder holds dataset.json and manifest.csv"
-        raise DataError([Problem(str(file), None, None, file.name, reason)])
+    refuse_missing(file)
     found = read_table(file, ())
     for sentence in found.assumed:
         print(sentence, file=sys.stderr)

@@ -6,6 +6,7 @@ import pathlib
 from simclr_med import files, stored
 from simclr_med.config.splits import MIXED
 from simclr_med.evaluation import bootstrap, predictions, thresholds
+from simclr_med.evaluation.wording import with_interval
 
 METRICS = "metrics.json"
 RATES = ("sensitivity", "specificity")  # of a finding, at its threshold
@@ -127,10 +128,5 @@ def summary(name, split, result):
     return "\n".join(lines)
 
 
-def _interval(value):
-    """Return "0.812 [0.774, 0.850]"."""
-    if value["value"] is None:
-        return "not defined"
-    if value["low"] is None:
-        return f"{value['value']:.3f}"
-    return "{value:.3f} [{low:.3f}, {high:.3f}]".format(**value)
+def _interval(found):
+    return with_interval(found["value"], found["low"], found["high"])

@@ -49,12 +49,26 @@ def main_metrics(result):
     return names + [f"auc:{c}" for c in result["classes"] if result["task"] == "multilabel"]
 
 
+def with_interval(value, low, high, sign="", digits=3):
+    """Return "0.812 [0.774, 0.850]", the value alone where it has no interval, or "not defined".
+
+    Args:
+      value, low, high: numbers, or None.
+      sign: "+" of a difference, whose numbers all have one.
+      digits: behind the point.
+    """
+    if value is None:
+        return "not defined"
+    value, low, high = (n if n is None else f"{n:{sign}.{digits}f}" for n in (value, low, high))
+    return value if low is None else f"{value} [{low}, {high}]"
+
+
 def statement(row):
     """Return a row of `comparing.compare` as a plain sentence: the model minus its baseline."""
     model, baseline, what = row["model"], row["baseline"], label(row["metric"])
     if row["verdict"] == UNDEFINED:
         return f"{what} is not defined on these cases"
-    numbers = "{difference:+.4f} [{low:+.4f}, {high:+.4f}]".format(**row)
+    numbers = with_interval(row["difference"], row["low"], row["high"], "+", 4)
     if row["verdict"] == UNDECIDED:
         return f"{what}, {model} minus {baseline}: {numbers}; no verdict: {row['reason']}"
     if row["significant"]:

@@ -16,7 +16,7 @@ import pandas as pd
 
 from simclr_med.data.problems import Problem
 from simclr_med.errors import InputError
-from simclr_med.tables import UNKNOWN
+from simclr_med.tables import UNKNOWN, whole_numbers
 
 SPLIT_NAMES = {
     "train": r"tr(ai)?n|training",
@@ -125,7 +125,7 @@ def join_spellings(records):
     """
     for column in ("patient_id", "case_id"):
         ids = pd.Series(pd.unique(records.table[column]), dtype=object)
-        one = ids.str.strip().str.replace(r"^(-?\d+)\.0+$", r"\1", regex=True)
+        one = whole_numbers(ids)
         twice = one.duplicated(keep=False)
         if twice.any():
             records.table[column] = records.table[column].replace(

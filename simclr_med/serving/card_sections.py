@@ -79,9 +79,9 @@ def _metrics(work_dir):
     tables = []
     for split, result in results.items():
         rows = [
-            (wording.label(name), _interval(**_ends(result["metrics"][name])))
+            (wording.label(name), wording.with_interval(each["value"], each["low"], each["high"]))
             for name in wording.main_metrics(result)
-            if name in result["metrics"]
+            if (each := result["metrics"].get(name))
         ]
         caption = f"{split}: {result['cases']} cases, value [interval]"
         tables.append(Table(caption, ("metric", "value"), rows))
@@ -99,24 +99,12 @@ def _by_group(work_dir, split, result):
                 (
                     level,
                     str(cell.cases),
-                    _interval(cell.value, cell.low, cell.high) + " (few)" * cell.small,
+                    wording.with_interval(cell.value, cell.low, cell.high) + " (few)" * cell.small,
                 )
                 for level, cell in found.levels.items()
             ]
             header = (group, "cases", wording.label(metric))
             yield Table(f"{split}, by {group}", header, rows)
-
-
-def _ends(found):
-    return {name: found[name] for name in ("value", "low", "high")}
-
-
-def _interval(value, low, high):
-    if value is None:
-        return "not defined"
-    if low is None:
-        return f"{value:.3f}"
-    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
 
 
 def _limits(trained):

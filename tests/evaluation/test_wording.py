@@ -73,3 +73,10 @@ def test_every_metric_has_words(task):
 def test_every_row_of_a_comparison_can_be_said(interval):
     rows = compare({"A": fake(), "B": fake(skill=3)}, Settings(40, interval=interval))
     assert all("minus" in wording.statement(row) for row in rows["differences"])
+
+
+def test_a_number_with_its_interval():
+    assert wording.with_interval(0.8123, 0.7744, 0.85) == "0.812 [0.774, 0.850]"
+    assert wording.with_interval(-0.01, -0.03, 0.02, "+", 4) == "-0.0100 [-0.0300, +0.0200]"
+    assert wording.with_interval(0.5, None, None) == "0.500"
+    assert wording.with_interval(None, None, None) == "not defined"

@@ -4,7 +4,9 @@ Some hundred examples here; `make fuzz` tries thousands. Another outcome than "a
 or `InputError` fails.
 """
 
+import contextlib
 import csv
+import functools
 import io
 import json
 import os
@@ -43,6 +45,16 @@ def fuzz(examples):
         derandomize=TIMES == 1,
         suppress_health_check=list(HealthCheck),
     )
+
+
+@contextlib.contextmanager
+def file_of(content, name):
+    """Yield the path of a file of bytes, in a folder of its own that goes afterwards."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = os.path.join(folder, name)
+        with open(file, "wb") as out:
+            out.write(content)
+        yield file
 
 
 def outcome(function, *arguments):
@@ -136,10 +148,7 @@ INFO = st.fixed_dictionaries(
 @given(damaged(INFO.map(lambda value: json.dumps(value).encode())) | st.binary(max_size=40))
 @fuzz(100)
 def test_dataset_json(content):
-    with tempfile.TemporaryDirectory() as folder:
-        file = os.path.join(folder, "dataset.json")
-        with open(file, "wb") as out:
-            out.write(content)
+    with file_of(content, "dataset.json") as file:
         info, refused = outcome(read_info, file)
     if not refused and text_of(content) is not None:
         told = json.loads(text_of(content))
@@ -189,10 +198,7 @@ PREDICTIONS = st.builds(
 @given(damaged(PREDICTIONS) | st.binary(max_size=60))
 @fuzz(100)
 def test_predictions(content):
-    with tempfile.TemporaryDirectory() as folder:
-        file = os.path.join(folder, "a.csv")
-        with open(file, "wb") as out:
-            out.write(content)
+    with file_of(content, "a.csv") as file:
         made, refused = outcome(predictions.read, file)
         if not refused:
             header, *rows = rows_of(content)
@@ -210,10 +216,7 @@ MAPPING = st.builds(
 @given(damaged(MAPPING) | st.binary(max_size=60))
 @fuzz(60)
 def test_a_mapping(content):
-    with tempfile.TemporaryDirectory() as folder:
-        file = os.path.join(folder, "a.csv")
-        with open(file, "wb") as out:
-            out.write(content)
+    with file_of(content, "a.csv") as file:
         assumed = []
         names, refused = outcome(conditions.read_mapping, file, assumed)
         if not refused and not assumed:  # of UTF-8 with commas, which the oracle reads too
@@ -260,12 +263,10 @@ def hurt_pictures(draw):
 @given(hurt_pictures() | st.binary(max_size=80))
 @fuzz(120)
 def test_an_image(content):
-    with tempfile.TemporaryDirectory() as folder:
-        file = os.path.join(folder, "a.png")
-        with open(file, "wb") as out:
-            out.write(content)
-        stays = checks.files_decoded(folder, ["a.png"], judge_for_training, plain_image).iloc[0]
-        anew = checks.files_decoded(folder, ["a.png"], judge_for_rewriting, upright_image).iloc[0]
+    with file_of(content, "a.png") as file:
+        seen = functools.partial(checks.files_decoded, os.path.dirname(file), ["a.png"])
+        stays = seen(judge_for_training, plain_image).iloc[0]
+        anew = seen(judge_for_rewriting, upright_image).iloc[0]
         if not stays["problem"]:  # then training reads it, and what is stripped of it
             pixels = decode(content).numpy()
             assert pixels.shape == (stays["height"], stays["width"], 3)
@@ -319,10 +320,7 @@ def test_flags(mode, flags):
 @given(damaged(JSON.map(lambda value: json.dumps(value).encode())))
 @fuzz(60)
 def test_own_json(content):
-    with tempfile.TemporaryDirectory() as folder:
-        file = os.path.join(folder, "a.json")
-        with open(file, "wb") as out:
-            out.write(content)
+    with file_of(content, "a.json") as file:
         found, refused = outcome(stored.read_json, file, {"name": str}, "delete it")
         if not refused:
             assert repr(found) == repr(json.loads(content.decode("utf-8-sig")))

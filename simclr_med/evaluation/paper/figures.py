@@ -14,6 +14,7 @@ from simclr_med.evaluation.paper.numbers import Printed, printed
 from simclr_med.evaluation.report.bars import Bar, bar_chart
 from simclr_med.evaluation.report.charts import Axes, Line, line_chart
 from simclr_med.evaluation.subgroups import by_group
+from simclr_med.evaluation.wording import with_interval
 
 FRACTIONS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 PRETRAIN_STEPS = (150_000, 300_000, 450_000)
@@ -185,8 +186,8 @@ def _subgroups(runs, group, k):
 def _level_cell(level):
     if level is None or level.value is None:
         return Cell("no cases")
-    words = f"{level.value:.4f} [{level.low:.4f}, {level.high:.4f}], {level.cases} cases"
-    return Cell(words, value=level.value)
+    words = with_interval(level.value, level.low, level.high, digits=4)
+    return Cell(f"{words}, {level.cases} cases", value=level.value)
 
 
 def _scale_notes(levels, group):

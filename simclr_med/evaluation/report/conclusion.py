@@ -2,6 +2,7 @@
 
 from simclr_med.evaluation import verdicts
 from simclr_med.evaluation.levels import shown
+from simclr_med.evaluation.wording import with_interval
 
 
 def conclusion(comparisons, groups, shifts):
@@ -42,7 +43,7 @@ def _alone(comparison, metric):
     value = comparison.results[comparison.baseline]["metrics"][metric]
     if value["value"] is None:
         return "is not defined"
-    return f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
+    return with_interval(value["value"], value["low"], value["high"])
 
 
 def _names(differences):
@@ -56,9 +57,7 @@ def _numbers(differences):
     parts = []
     for each in differences[:3]:
         r = each.result
-        words = "not defined"
-        if r["difference"] is not None:
-            words = f"{r['difference']:+.3f} [{r['low']:+.3f}, {r['high']:+.3f}]"
+        words = with_interval(r["difference"], r["low"], r["high"], "+")
         parts.append(f"{each.run} {words}")
     more = len(differences) - len(parts)
     return ", ".join(parts) + (f" and {more} more" if more else "")
@@ -82,7 +81,7 @@ def _how_many(comparisons):
 def _elsewhere(comparison, groups, shifts):
     parts = []
     losing = [
-        f"{name} {drop.value:+.3f} [{drop.low:+.3f}, {drop.high:+.3f}]"
+        f"{name} {with_interval(drop.value, drop.low, drop.high, '+')}"
         for name, shift in shifts.items()
         if (drop := shift.drops[comparison.main_metric]).value is not None
     ]
@@ -98,7 +97,7 @@ def _elsewhere(comparison, groups, shifts):
     if apart:
         gap, group, name = max(apart, key=lambda entry: entry[0].value)
         parts.append(
-            f"Groups differ: {name} is {gap.value:.3f} [{gap.low:.3f}, {gap.high:.3f}] higher for "
+            f"Groups differ: {name} is {with_interval(gap.value, gap.low, gap.high)} higher for "
             f"{group} {shown(gap.high_level)} than for {shown(gap.low_level)}."
         )
     elif widest:

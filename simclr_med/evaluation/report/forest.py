@@ -6,6 +6,7 @@ drawing = forest_plot([Row("AUC", "SimCLR", 0.02, 0.01, 0.03)], title="SimCLR mi
 from typing import NamedTuple
 
 from simclr_med.evaluation.report import svg
+from simclr_med.evaluation.wording import with_interval
 
 STRIP, WIDTH, STEP = 160, 360, 34
 
@@ -78,7 +79,7 @@ def forest_plot(rows, title, description=None):
 
 
 def _row(row, scale, y, number):
-    numbers = "not defined" if row.value is None else interval_text(row)
+    numbers = interval_text(row)
     room = int((WIDTH - svg.CHARACTER * len(numbers) - 12) / svg.CHARACTER)
     words = svg.text(0, y + 10, svg.shortened(row.name, room)) + svg.text(
         WIDTH, y + 10, numbers, "end", "soft"
@@ -91,7 +92,7 @@ def _row(row, scale, y, number):
 
 def interval_text(row):
     """Return "+0.012 [-0.003, +0.027]"."""
-    return f"{row.value:+.3f} [{row.low:+.3f}, {row.high:+.3f}]"
+    return with_interval(row.value, row.low, row.high, "+")
 
 
 def _places(row, scale):

@@ -3,6 +3,7 @@
 from simclr_med.evaluation.levels import shown
 from simclr_med.evaluation.report.forest import interval_text
 from simclr_med.evaluation.text_table import Table
+from simclr_med.evaluation.wording import with_interval
 
 
 def tables_of(part):
@@ -65,7 +66,7 @@ def _yes(holds):
 
 
 def _difference_text(difference):
-    return "not defined" if difference.row.value is None else interval_text(difference.row)
+    return interval_text(difference.row)
 
 
 def _group(comparison, group, by_run):
@@ -91,18 +92,14 @@ def gap_sentence(run, found):
     gap = found.gaps[0]
     said = "" if gap.excludes_zero else ", which may be 0"
     return (
-        f"{run}: widest gap {gap.value:.3f} [{gap.low:.3f}, {gap.high:.3f}], "
+        f"{run}: widest gap {with_interval(gap.value, gap.low, gap.high)}, "
         f"{shown(gap.high_level)} above {shown(gap.low_level)}{said}."
     )
 
 
 def _level_text(level):
-    if level.value is None:
-        return "not defined"
-    return f"{level.value:.3f} [{level.low:.3f}, {level.high:.3f}]"
+    return with_interval(level.value, level.low, level.high)
 
 
 def _value_text(value):
-    if value["value"] is None:
-        return "not defined"
-    return f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
+    return with_interval(value["value"], value["low"], value["high"])
