@@ -3,8 +3,9 @@
 import os
 import pathlib
 import platform
-import re
 import subprocess
+
+from simclr_med import devices
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # Linux's name of a feature, and the one people know; what convolutions are chosen by.
@@ -22,18 +23,12 @@ FEATURES = {
 
 def describe():
     """Return one line: "AMD EPYC, 2 cores, 23 GiB, AVX2 AVX512"."""
-    text = _cpuinfo()
-    model = _value(text, "model name") or platform.processor() or platform.machine()
-    flags = (_value(text, "flags") or _value(text, "Features")).split()
+    model = " ".join(devices.cpu("model name")) or platform.processor() or platform.machine()
+    flags = devices.cpu("flags|Features")
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
     parts = [model, f"{cores()} cores", f"{memory:.0f} GiB"]
     features = " ".join(word for flag, word in FEATURES.items() if flag in flags)
     return ", ".join(parts + [features] * bool(features))
-
-
-def computes_bfloat16():
-    """Return whether the processor multiplies bfloat16 itself; others imitate it, slowly."""
-    return any(word in describe() for word in ("BF16", "AMX"))
 
 
 def cores():
@@ -48,16 +43,6 @@ def commit():
         return ""
     changed = _git("status", "--porcelain", "--", "*.py", "*.cfg")
     return head + "+" * bool(changed)
-
-
-def _cpuinfo():
-    file = pathlib.Path("/proc/cpuinfo")
-    return file.read_text() if file.exists() else ""
-
-
-def _value(cpuinfo, name):
-    found = re.search(rf"^{name}\s*: (.*)$", cpuinfo, re.MULTILINE)
-    return found[1].strip() if found else ""
 
 
 def _git(*arguments):

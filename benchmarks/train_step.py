@@ -24,9 +24,9 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from benchmarks import machine
 from benchmarks.apart import measured_apart, peak_kib, print_peak
 from benchmarks.verdict import at_least, at_most, command_line, conclude, shown
+from simclr_med import devices
 from simclr_med.errors import run_main
 
 PEER = "keras.applications"
@@ -184,8 +184,8 @@ def main():
         "--precisions",
         nargs="+",
         choices=PRECISIONS,
-        default=PRECISIONS if machine.computes_bfloat16() else PRECISIONS[:1],
-        help="lines to measure; bfloat16 unasked only where the processor has it",
+        default=PRECISIONS if devices.fast_in_bfloat16() else PRECISIONS[:1],
+        help="lines to measure; bfloat16 unasked only where the processor gains by it",
     )
     parser.add_argument("--gradient_checkpointing", default="none", help=argparse.SUPPRESS)
     parser.add_argument("--memory", action="store_true", help=argparse.SUPPRESS)

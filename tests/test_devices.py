@@ -16,18 +16,25 @@ SMALL = {"encoder": "resnet18", "width": 0.125, "image_size": 32, "steps": 2, "b
 pytestmark = pytest.mark.usefixtures("short_encoders")
 
 
+def is_a_cpu(monkeypatch, vendor, flags):
+    """Has this machine be another one."""
+    lines = {"vendor_id": vendor, "flags": flags}
+    monkeypatch.setattr(devices, "cpu", lambda name: lines[name].split())
+
+
 @pytest.mark.parametrize(
-    ("flags", "precision"),
+    ("vendor", "flags", "precision"),
     [
-        ({"avx2"}, "float32"),  # it would imitate bfloat16
-        ({"avx2", "avx512f", "avx512_vnni"}, "float32"),
-        ({"avx2", "avx512f", "avx512_bf16"}, "mixed_bfloat16"),
-        ({"avx512f", "amx_tile", "amx_bf16"}, "mixed_bfloat16"),
-        (set(), "float32"),  # no /proc tells
+        ("AuthenticAMD", "avx2", "float32"),  # it would imitate bfloat16
+        ("GenuineIntel", "avx2 avx512f avx512_vnni", "float32"),
+        ("AuthenticAMD", "avx2 avx512f avx512_bf16", "mixed_bfloat16"),
+        ("GenuineIntel", "avx2 avx512f avx512_bf16", "float32"),  # at float32's rate
+        ("GenuineIntel", "avx512f avx512_bf16 amx_tile amx_bf16", "mixed_bfloat16"),
+        ("", "", "float32"),  # no /proc tells
     ],
 )
-def test_a_cpu_takes_bfloat16_only_where_it_multiplies_it(monkeypatch, flags, precision):
-    monkeypatch.setattr(devices, "cpu_flags", lambda: flags)
+def test_a_cpu_takes_bfloat16_only_where_it_is_faster(monkeypatch, vendor, flags, precision):
+    is_a_cpu(monkeypatch, vendor, flags)
     config = make_config("pretrain", {"data_dir": "d", "work_dir": "nowhere"})
     assert config.train.precision == "auto"
     assert devices.with_defaults(config).train.precision == precision
@@ -63,7 +70,7 @@ def test_evaluation_takes_its_own_tf32_not_that_of_the_training(tmp_path):
 
 
 def test_without_onednn_bfloat16_is_imitated(monkeypatch):
-    monkeypatch.setattr(devices, "cpu_flags", lambda: {"avx512_bf16"})
+    is_a_cpu(monkeypatch, "AuthenticAMD", "avx512_bf16")
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
     assert devices.kind_of_device(DistributeConfig()) == "CPU"
 
@@ -75,17 +82,17 @@ def test_a_tpu_is_one_and_xla_is_for_it_alone():
 
 
 def test_what_is_asked_for_holds(monkeypatch):
-    monkeypatch.setattr(devices, "cpu_flags", lambda: {"amx_bf16"})
+    is_a_cpu(monkeypatch, "GenuineIntel", "amx_bf16")
     given = {"data_dir": "d", "work_dir": "nowhere", "precision": "float32"}
     assert devices.with_defaults(make_config("pretrain", given)).train.precision == "float32"
 
 
 def test_a_run_keeps_its_precision_wherever_it_goes_on(data_dir, tmp_path, monkeypatch):
     given = {"data_dir": str(data_dir), "work_dir": str(tmp_path / "run"), **SMALL}
-    monkeypatch.setattr(devices, "cpu_flags", lambda: {"avx512_bf16"})
+    is_a_cpu(monkeypatch, "AuthenticAMD", "avx512_bf16")
     pretrain.run(make_config("pretrain", given))
     assert load_config(tmp_path / "run").train.precision == "mixed_bfloat16"
-    monkeypatch.setattr(devices, "cpu_flags", set)
+    is_a_cpu(monkeypatch, "", "")
     pretrain.run(make_config("pretrain", given))  # its steps are done: nothing is refused
     with pytest.raises(InputError, match="--precision: there mixed_bfloat16, now float32"):
         pretrain.run(make_config("pretrain", given | {"precision": "float32"}))
