@@ -574,14 +574,14 @@ class ReportConfig:
 
     runs: tuple = setting(
         (),
-        "work folders or files of predictions, PATH or NAME=PATH",
+        "work folders or files of predictions, PATH or NAME=PATH; of one NAME: seeds of a method",
         ("work folders", bool),
         ("report",),
     )
     title: str = setting("Comparison of runs", "heading", ("words", bool), ("report",))
     baseline: str = setting(
         "",
-        "name of the run that the others are compared with; the first by default",
+        "name of the run or method that the others are compared with; the first by default",
         None,
         ("report",),
     )

@@ -13,7 +13,7 @@ import functools
 import numpy as np
 
 from simclr_med.errors import InputError
-from simclr_med.evaluation import comparing, intervals
+from simclr_med.evaluation import calibration, comparing, intervals
 from simclr_med.evaluation.alignment import aligned
 from simclr_med.evaluation.bootstrap import Settings, replicate, summary
 from simclr_med.evaluation.enough import too_few
@@ -57,36 +57,42 @@ def compare_methods(methods, settings=None, baseline=None, margin=None):
     Returns:
       As `comparing.compare`, for means over runs. "models" has by method {"runs": their number,
       "metrics": {metric: {"value", "sd": over runs, "low", "high": over other cases, for these
-      runs}}, and of `bootstrap.summary` "cases", "units", "absent", "few", "warnings"}. In a row of
-      "differences", "low", "high" and "p_value" are over other runs and other cases together;
-      "p_delong" is None.
+      runs}}, "calibration": {"error": its mean}, and of `bootstrap.summary` "cases", "units",
+      "absent", "few", "warnings"}. In a row of "differences", "low", "high" and "p_value" are over
+      other runs and other cases together; "p_delong" is None.
 
     Raises:
       InputError: a method of one run, runs of different cases, or see `comparing.compare`.
     """
-    settings = settings or Settings()
     pairs = comparing.pairs_of(list(methods), baseline)
     comparing.check_margin(margin)
-    made = _replicated(methods, settings)
+    made = replicated(methods, settings or Settings())
+    first = next(iter(made.values())).runs[0]
+    return {
+        "task": first.predictions.task,
+        "classes": list(first.predictions.classes),
+        "models": {name: method.summary() for name, method in made.items()},
+        "baseline": baseline,
+        "margin": margin,
+        "differences": differences(made, pairs, margin),
+        "bootstrap": dataclasses.asdict(first.settings),
+    }
+
+
+def differences(made, pairs, margin=None):
+    """Return the rows of `compare_methods` for pairs of names of `Method`s."""
     rows = [
         {"model": a, "baseline": b, "metric": metric} | row
         for a, b in pairs
         for metric, row in _rows(made[a], made[b], margin).items()
     ]
-    first = next(iter(methods.values()))[0]
-    described = {"task": first.task, "classes": list(first.classes)}
-    comparing.adjust(rows, main_metrics(described))
-    return described | {
-        "models": {name: _summary(made[name], methods[name]) for name in methods},
-        "baseline": baseline,
-        "margin": margin,
-        "differences": rows,
-        "bootstrap": dataclasses.asdict(settings),
-    }
+    first = next(iter(made.values())).runs[0].predictions
+    comparing.adjust(rows, main_metrics({"task": first.task, "classes": first.classes}))
+    return rows
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class _Method:
+class Method:
     """A method's `Replicates`, one a run, and the runs `[R, n - 1]` that each replicate draws."""
 
     runs: list
@@ -116,9 +122,27 @@ class _Method:
         values = [run.values[metric] for run in self.runs]
         return np.var(values, ddof=1) / len(values)
 
+    def summary(self):
+        """Return what "models" of `compare_methods` has of the method."""
+        found, spread = summary(self.mean), over_runs([run.predictions for run in self.runs])
+        metrics = {
+            name: part | {"sd": spread[name]["sd"]} for name, part in found["metrics"].items()
+        }
+        errors = [calibration.reliability(run.predictions)["error"] for run in self.runs]
+        return {
+            "runs": len(self.runs),
+            "metrics": metrics,
+            "calibration": {"error": float(np.mean(errors))},
+            **{key: found[key] for key in _OF_ALL_RUNS},
+        }
 
-def _replicated(methods, settings):
-    """Return name -> `_Method`."""
+
+def replicated(methods, settings):
+    """Return name -> `Method`, arguments as of `compare_methods`.
+
+    Raises:
+      InputError: a method of one run, or runs of different cases.
+    """
     for name, runs in methods.items():
         if len(runs) < 2:
             raise InputError(f"{name} has {len(runs)} run; seeds are resampled from two or more")
@@ -126,20 +150,12 @@ def _replicated(methods, settings):
     made = iter([replicate(run, settings, name) for name, run in aligned(named).items()])
     random = np.random.default_rng([settings.seed, 2**32 + 2])
     return {
-        name: _Method(
+        name: Method(
             [next(made) for _ in runs],
             random.integers(len(runs), size=(settings.replicates, len(runs) - 1)),
         )
         for name, runs in methods.items()
     }
-
-
-def _summary(method, runs):
-    found, spread = summary(method.mean), over_runs(runs)
-    metrics = {
-        name: interval | {"sd": spread[name]["sd"]} for name, interval in found["metrics"].items()
-    }
-    return {"runs": len(runs), "metrics": metrics} | {key: found[key] for key in _OF_ALL_RUNS}
 
 
 def _rows(a, b, margin):

@@ -3,7 +3,8 @@
     run = read_run("SimCLR", "work/probe")
     run.predictions["test"], run.config.data.label_fraction
 
-A work folder, a folder of predictions made elsewhere, or one CSV file of them are all runs.
+A work folder, a folder of predictions made elsewhere, or one CSV file of them are all runs. Runs
+given under one name are one method's, one a seed, as are the chosen runs of a sweep.
 """
 
 import dataclasses
@@ -54,26 +55,72 @@ class Run:
         return next((stage for stage in self.stages if stage.config.mode == "pretrain"), None)
 
 
-def read_runs(runs):
-    """Return the `Run`s of pairs (name, path).
+def read_runs(pairs):
+    """Return the `Run`s of pairs (name, path), see `read_methods`."""
+    return [run for runs in read_methods(pairs).values() for run in runs]
+
+
+def read_methods(pairs):
+    """Return name -> list of `Run`s, one a seed; several are called "NAME, run 1" and so on.
+
+    Args:
+      pairs: (name, path); paths of one name are runs of one method. The work folder of a sweep
+        stands for its chosen runs; several shares of the labels are methods of their own.
 
     Raises:
-      InputError: two runs of one name, or see `read_run`.
+      InputError: a run is given twice, or see `read_run`.
     """
-    names = [name for name, _ in runs]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise InputError(f"two runs of one name: {twice}; use NAME=PATH")
-    return [read_run(name, path) for name, path in runs]
+    methods, seen = {}, {}
+    for name, path in _chosen_of_sweeps(pairs):
+        place = pathlib.Path(path).resolve()
+        if place in seen:
+            raise InputError(f"{path} is given as {seen[place]} and as {name}; expected it once")
+        seen[place] = name
+        methods.setdefault(name, []).append(path)
+    return {
+        name: [
+            read_run(f"{name}, run {number}" if len(paths_) > 1 else name, path)
+            for number, path in enumerate(paths_, 1)
+        ]
+        for name, paths_ in methods.items()
+    }
 
 
 def named(texts):
-    """Return pairs (name, path) of texts PATH or NAME=PATH; a path's name is its last part."""
-    pairs = []
+    """Return pairs (name, path) of texts PATH or NAME=PATH; a path's name is its last part.
+
+    Raises:
+      InputError: two paths without a name have the same last part: they are not taken for seeds.
+    """
+    pairs, own = [], []
     for text in texts:
         name, _, path = text.rpartition("=")
-        pairs.append((name or pathlib.Path(path).stem, path))
+        if not name:
+            own.append(pathlib.Path(path).stem)
+        pairs.append((name or own[-1], path))
+    names = [name for name, _ in pairs]
+    twice = next((name for name in own if names.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"two runs of one name: {twice}; use NAME=PATH")
     return pairs
+
+
+def _chosen_of_sweeps(pairs):
+    """Return pairs (name, path), a sweep's folder replaced by its chosen runs."""
+    found = []
+    for name, path in pairs:
+        folder = pathlib.Path(path)
+        if not (folder / "config.json").exists() or load_config(folder).mode != "sweep":
+            found.append((name, path))
+            continue
+        chosen = sorted(file.parent for file in folder.glob("chosen/*/config.json"))
+        if not chosen:
+            raise InputError(f"{folder} has no chosen runs: the sweep is not done; start it again")
+        shares = [load_config(run).data.label_fraction for run in chosen]
+        for run, share in zip(chosen, shares, strict=True):
+            label = f", {100 * share:g} % of the labels" if len(set(shares)) > 1 else ""
+            found.append((name + label, run))
+    return found
 
 
 def read_run(name, path):

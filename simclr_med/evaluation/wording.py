@@ -49,17 +49,20 @@ def main_metrics(result):
     return names + [f"auc:{c}" for c in result["classes"] if result["task"] == "multilabel"]
 
 
-def with_interval(value, low, high, sign="", digits=3):
+def with_interval(value, low, high, sign="", digits=3, sd=None):
     """Return "0.812 [0.774, 0.850]", the value alone where it has no interval, or "not defined".
 
     Args:
       value, low, high: numbers, or None.
       sign: "+" of a difference, whose numbers all have one.
       digits: behind the point.
+      sd: over runs, shown as "0.812 ± 0.010 [0.774, 0.850]"; None for none.
     """
     if value is None:
         return "not defined"
     value, low, high = (n if n is None else f"{n:{sign}.{digits}f}" for n in (value, low, high))
+    if sd is not None:
+        value = f"{value} ± {sd:.{digits}f}"
     return value if low is None else f"{value} [{low}, {high}]"
 
 

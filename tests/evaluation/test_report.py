@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+import shutil
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -14,7 +15,7 @@ from runs_made import head_folder, run_folder
 from simclr_med import files, run
 from simclr_med.config.making import make_config
 from simclr_med.errors import InputError
-from simclr_med.evaluation import bootstrap, comparing, predictions, report
+from simclr_med.evaluation import bootstrap, comparing, methods, predictions, report
 from simclr_med.evaluation.bootstrap import Settings
 from simclr_med.evaluation.report.mistakes import confident_mistakes
 from simclr_med.evaluation.runs import read_run
@@ -74,9 +75,63 @@ def test_the_verdict_is_three_sentences(tmp_path, folders):
     assert third.startswith("One split, and no groups")
     back = page_of(tmp_path, ("A", a), ("B", b), baseline="B")
     assert "A is worse than B; A -0." in back
-    same = page_of(tmp_path, ("A", a), ("C", a))
+    same = page_of(tmp_path, ("A", a), ("C", shutil.copytree(a, tmp_path / "c")))
     assert "no run is shown to differ from A; C +0.000 [+0.000, +0.000]" in same
-    assert "One run alone: nothing is compared." in page_of(tmp_path, ("A", a))
+    assert "A alone: nothing is compared." in page_of(tmp_path, ("A", a))
+
+
+@pytest.fixture
+def seeds(tmp_path):
+    """Pairs of two methods of several runs, and their `Predictions` by method."""
+    made, pairs = {}, []
+    for name, skills in {"A": (0.5, 0.9), "B": (3.5, 4.5, 4.0)}.items():
+        made[name] = [fake(cases=120, skill=skill) for skill in skills]
+        for seed, run_made in enumerate(made[name]):
+            pairs.append((name, head_folder(tmp_path / f"{name}{seed}", run_made, seed=seed)))
+    return pairs, made
+
+
+def test_several_seeds_have_a_spread_beside_their_interval_and_are_compared_over_both(
+    tmp_path, seeds
+):
+    pairs, made = seeds
+    words = words_of(page_of(tmp_path, *pairs))
+    expected = methods.compare_methods(made, DRAWN, "A")
+    for name in "AB":
+        value = expected["models"][name]["metrics"]["auc"]
+        assert value["sd"] == np.std(
+            [bootstrap.replicate(part, DRAWN).values["auc"] for part in made[name]], ddof=1
+        )
+        assert "{value:.3f} ± {sd:.3f} [{low:.3f}, {high:.3f}]".format(**value) in words
+    rows = [row for row in expected["differences"] if row["metric"] == "auc"]
+    assert "{difference:+.3f} [{low:+.3f}, {high:+.3f}]".format(**rows[0]) in words
+    assert "Top-1 accuracy, means over runs, 120 test cases: B is better than A" in words
+    assert "± is one standard deviation over runs" in words and "Each run (5)" in words
+    assert words.count("B, run 3") == words.count("A, run 1") > 1
+    tables = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    assert "{value:.3f} ± {sd:.3f} [{low:.3f}, {high:.3f}]".format(**value) in tables
+    alone = words_of(page_of(tmp_path, *pairs[2:]))
+    assert "{value:.3f} ± {sd:.3f} [{low:.3f}, {high:.3f}]".format(**value) in alone
+    assert "B alone: nothing is compared." in alone
+
+
+def test_figures_of_a_method_are_of_its_first_run(tmp_path, seeds):
+    pairs, made = seeds
+    charts = {chart[0].text: chart[1].text for chart in charts_of(page_of(tmp_path, *pairs))}
+    first = bootstrap.replicate(made["B"][0], DRAWN).values["auc"]
+    assert f"B: area {first:.3f}" in charts["ROC, mean over classes"]
+    assert "Confusion matrix of B" in charts and "B minus A, AUC" in charts
+
+
+def test_seeds_are_given_by_one_name_on_the_command_line(tmp_path, seeds):
+    pairs, _ = seeds
+    given = {"runs": tuple(f"{name}={path}" for name, path in pairs), "baseline": "B"}
+    given |= {"work_dir": str(tmp_path / "flag"), "bootstrap_replicates": 200}
+    run._report(make_config("report", given))
+    page = (tmp_path / "flag" / "report.html").read_text(encoding="utf-8")
+    assert "A is worse than B" in words_of(page)
+    with pytest.raises(InputError, match="B has 1 run; seeds are resampled from two or more"):
+        page_of(tmp_path, *pairs[:3])
 
 
 def test_a_verdict_of_too_few_cases_says_so(tmp_path):
@@ -301,8 +356,8 @@ def test_tables_are_written_in_the_forms_that_are_asked_for(tmp_path, folders):
 
 
 def test_what_is_missing_is_said_and_nothing_is_written(tmp_path, folders):
-    with pytest.raises(InputError, match="two runs of one name"):
-        page_of(tmp_path, ("A", folders[0]), ("A", folders[1]))
+    with pytest.raises(InputError, match="is given as A and as B; expected it once"):
+        page_of(tmp_path, ("A", folders[0]), ("B", folders[0]))
     with pytest.raises(InputError, match="nowhere"):
         page_of(tmp_path, ("A", tmp_path / "nowhere"))
     with pytest.raises(InputError, match="--baseline=C: expected one of the runs, A, B"):

@@ -1,8 +1,14 @@
-"""Runs compared on one split: each one's metrics, and each one's differences from the baseline."""
+"""Methods compared on one split: each one's metrics, and its differences from the baseline.
+
+A method is one run, or several of other seeds. Of several the means over runs are compared, with
+intervals over other runs and other cases together (`evaluation.methods`); figures, groups and
+errors are of the first run.
+"""
 
 import dataclasses
 
 from simclr_med.evaluation import bootstrap, comparing, verdicts, wording
+from simclr_med.evaluation import methods as seeds
 from simclr_med.evaluation.alignment import aligned
 from simclr_med.evaluation.report.forest import Row
 from simclr_med.evaluation.report.same_groups import with_all_groups
@@ -11,7 +17,7 @@ from simclr_med.evaluation.subgroups import by_group, has_groups
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
-    """One metric of one run minus the baseline's.
+    """One metric of one method minus the baseline's.
 
     Attributes:
       result: a row of `comparing.compare`.
@@ -24,7 +30,7 @@ class Difference:
 
     @property
     def run(self):
-        """Name of the run."""
+        """Name of the method."""
         return self.result["model"]
 
     @property
@@ -51,16 +57,20 @@ class Difference:
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """Runs on one split.
+    """Methods on one split.
 
     Attributes:
       split: its name.
-      by_run: name to `Predictions`, of the same cases in the same order.
-      baseline: name of the run that the others are compared with.
-      results: name of a run to what `bootstrap.summary` says of it.
-      differences: of each other run and metric that is shown, "this minus baseline".
+      by_run: name of a method to the `Predictions` of its first run, of the same cases in the same
+        order.
+      baseline: name of the method that the others are compared with.
+      results: name of a method to what `bootstrap.summary` says of its run; of several runs, to
+        `methods.Method.summary`.
+      differences: of each other method and metric that is shown, "this minus baseline".
       settings: `bootstrap.Settings`.
       task, classes: as of the predictions.
+      of_runs: name of each run to what `bootstrap.summary` says of it.
+      runs: name of a method to its runs' names.
     """
 
     split: str
@@ -71,6 +81,8 @@ class Comparison:
     settings: bootstrap.Settings
     task: str
     classes: tuple
+    of_runs: dict
+    runs: dict
 
     @property
     def cases(self):
@@ -87,6 +99,16 @@ class Comparison:
         """Number of known patients."""
         ids = next(iter(self.by_run.values())).patient_ids
         return len(set(ids.tolist()) - {""})
+
+    @property
+    def seeded(self):
+        """Whether methods have several runs."""
+        return len(self.of_runs) > len(self.runs)
+
+    @property
+    def figured(self):
+        """Name of a method to what is said of its first run, whose figures are shown."""
+        return {name: self.of_runs[runs[0]] for name, runs in self.runs.items()}
 
     @property
     def columns(self):
@@ -106,7 +128,7 @@ class Comparison:
 
     @property
     def others(self):
-        """The runs that are compared with the baseline."""
+        """The methods that are compared with the baseline."""
         return [name for name in self.results if name != self.baseline]
 
     @property
@@ -116,7 +138,7 @@ class Comparison:
 
     @property
     def first(self):
-        """What is said of the first run."""
+        """What is said of the first method."""
         return next(iter(self.results.values()))
 
     def of_main_metric(self):
@@ -124,44 +146,66 @@ class Comparison:
         return [each for each in self.differences if each.metric == self.main_metric]
 
     def best(self, metric):
-        """Return the highest value of a metric among the runs, None where none is defined."""
+        """Return the highest value of a metric among the methods, None where none is defined."""
         values = [result["metrics"][metric]["value"] for result in self.results.values()]
         return max((value for value in values if value is not None), default=None)
 
 
-def compare_runs(split, by_run, baseline, settings, margin=None):
-    """Return the `Comparison` of runs on one split.
+def compare_runs(split, by_method, baseline, settings, margin=None):
+    """Return the `Comparison` of methods on one split.
 
     Args:
       split: its name.
-      by_run: name to `Predictions`, of the same cases.
+      by_method: name to (name of a run to `Predictions`), one run each or two and more each, all of
+        the same cases.
       baseline: name of one of them.
       settings: `bootstrap.Settings`.
       margin: of non-inferiority, see `comparing.compare`; None for none.
 
     Raises:
-      InputError: the runs differ in cases, classes, truth or the levels of a group.
+      InputError: the runs differ in cases, classes, truth or the levels of a group, or one method
+        has one run and another several.
     """
-    first = by_run[baseline]
-    by_run = with_all_groups(aligned(by_run))
-    results, rows = _scored(by_run, baseline, settings, margin)
+    all_runs = {name: made for runs in by_method.values() for name, made in runs.items()}
+    all_runs = with_all_groups(aligned(all_runs))
+    names = {method: tuple(runs) for method, runs in by_method.items()}
+    scored = _scored_runs if len(all_runs) == len(names) else _scored_methods
+    results, rows, of_runs = scored(all_runs, names, baseline, settings, margin)
+    first = next(iter(all_runs.values()))
     shown = wording.main_metrics({"task": first.task, "classes": first.classes})
-    # By metric, so that the runs stand below each other.
+    # By metric, so that the methods stand below each other.
     rows = [row for metric in shown for row in rows if row["metric"] == metric]
     level = 1 - settings.confidence
     differences = [Difference(row, row["significant"] and row["p_holm"] <= level) for row in rows]
+    by_run = {method: all_runs[runs[0]] for method, runs in names.items()}
     return Comparison(
-        split, by_run, baseline, results, differences, settings, first.task, first.classes
-    )
+        split, by_run, baseline, results, differences, settings, first.task, first.classes,
+        of_runs, names,
+    )  # fmt: skip
 
 
-def _scored(by_run, baseline, settings, margin):
-    """Return what is said of each run, and the rows of all differences."""
-    if len(by_run) > 1:
-        found = comparing.compare(by_run, settings, baseline, margin)
-        return found["models"], found["differences"]
-    name, made = next(iter(by_run.items()))
-    return {name: bootstrap.summary(bootstrap.replicate(made, settings, name))}, []
+def _scored_runs(all_runs, names, baseline, settings, margin):
+    """Return what is said of each method, the rows of all differences, and what of each run."""
+    if len(names) > 1:
+        found = comparing.compare(all_runs, settings, baseline, margin)
+        return found["models"], found["differences"], found["models"]
+    name, made = next(iter(all_runs.items()))
+    results = {name: bootstrap.summary(bootstrap.replicate(made, settings, name))}
+    return results, [], results
+
+
+def _scored_methods(all_runs, names, baseline, settings, margin):
+    """Return what `_scored_runs` does, of methods of several runs."""
+    by_method = {method: [all_runs[run] for run in runs] for method, runs in names.items()}
+    made = seeds.replicated(by_method, settings)
+    results = {method: found.summary() for method, found in made.items()}
+    of_runs = {
+        name: bootstrap.summary(run)
+        for method, runs in names.items()
+        for name, run in zip(runs, made[method].runs, strict=True)
+    }
+    pairs = comparing.pairs_of(list(names), baseline) if len(names) > 1 else []
+    return results, seeds.differences(made, pairs, margin), of_runs
 
 
 def groups_of(comparison):

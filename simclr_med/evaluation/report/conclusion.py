@@ -20,7 +20,7 @@ def conclusion(comparisons, groups, shifts):
 def _who_is_better(comparison):
     metric = comparison.main_metric
     label, where = comparison.columns[metric], f"{comparison.cases} {comparison.split} cases"
-    label = label[0].upper() + label[1:]
+    label = label[0].upper() + label[1:] + (", means over runs" if comparison.seeded else "")
     if not comparison.others:
         return f"{label}, {where}: {comparison.baseline} {_alone(comparison, metric)}."
     found = comparison.of_main_metric()
@@ -43,7 +43,7 @@ def _alone(comparison, metric):
     value = comparison.results[comparison.baseline]["metrics"][metric]
     if value["value"] is None:
         return "is not defined"
-    return with_interval(value["value"], value["low"], value["high"])
+    return with_interval(value["value"], value["low"], value["high"], sd=value.get("sd"))
 
 
 def _names(differences):
@@ -66,7 +66,7 @@ def _numbers(differences):
 def _how_many(comparisons):
     found = [each for comparison in comparisons for each in comparison.differences]
     if not found:
-        return "One run alone: nothing is compared."
+        return f"{comparisons[0].baseline} alone: nothing is compared."
     better, worse = (sum(each.sign == sign for each in found) for sign in (1, -1))
     holding = sum(each.holds for each in found)
     undecided = sum(each.result["verdict"] == verdicts.UNDECIDED for each in found)

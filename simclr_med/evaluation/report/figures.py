@@ -41,7 +41,7 @@ def _roc(title, comparison, points, metric):
         if found is None:
             return None
         lines.append(Line(name, *found))
-        area = comparison.results[name]["metrics"][metric]["value"]
+        area = comparison.figured[name]["metrics"][metric]["value"]
         words.append(f"{name}: area {area:.3f}")
     return line_chart(lines, _RATES, title, "; ".join(words), diagonal=True)
 
@@ -52,7 +52,7 @@ def reliability_chart(comparison):
     Bins of a few statements would draw noise: they are told in the description alone.
     """
     lines, words = [], []
-    for name, result in comparison.results.items():
+    for name, result in comparison.figured.items():
         bins = result["calibration"]["bins"]
         drawn = [b for b in bins if b["cases"] >= FEW_CASES]
         stated, true = ([b[key] for b in drawn] for key in ("confidence", "frequency"))
@@ -93,5 +93,5 @@ def confusion_charts(comparison):
         name: confusion_chart(
             result["confusion"], comparison.classes, f"Confusion matrix of {name}"
         )
-        for name, result in comparison.results.items()
+        for name, result in comparison.figured.items()
     }

@@ -52,7 +52,7 @@ def _kind_of_bands(methods):
 
 def _chart(methods, comparison, metric, kind):
     lines = [
-        _line(name, fractions, comparison.results, metric, kind)
+        _line(name, fractions, comparison.of_runs, metric, kind)
         for name, fractions in methods.items()
     ]
     label = comparison.columns[metric]

@@ -13,12 +13,12 @@ from simclr_med.evaluation.report.comparison import compare_runs
 from simclr_med.evaluation.report.conclusion import conclusion
 from simclr_med.evaluation.report.label_efficiency import label_charts
 from simclr_med.evaluation.report.pictures import view_pictures
-from simclr_med.evaluation.report.report_tables import gap_sentence, tables_of
+from simclr_med.evaluation.report.report_tables import SEEDS, gap_sentence, tables_of
 from simclr_med.evaluation.report.run_settings import compare_settings
 from simclr_med.evaluation.report.sections import make_section
 from simclr_med.evaluation.report.svg import STYLE
 from simclr_med.evaluation.report.training import training_charts
-from simclr_med.evaluation.runs import read_runs
+from simclr_med.evaluation.runs import read_methods
 from simclr_med.evaluation.shift import compare_splits
 
 FORMATS = {"html": ".html", "markdown": ".md", "latex": ".tex"}
@@ -31,7 +31,7 @@ class Options:
     Attributes:
       title: of the page.
       settings: `bootstrap.Settings`.
-      baseline: name of the run that the others are compared with; "" takes the first.
+      baseline: name of the run or method that the others are compared with; "" takes the first.
       formats: some of `FORMATS`.
       errors_shown: most confident errors of each run.
       margin: of non-inferiority, see `comparing.compare`; None for none.
@@ -49,16 +49,17 @@ def write_report(runs, folder, options):
     """Write report.html, report.md and report.tex, those that are asked for; return their paths.
 
     Args:
-      runs: pairs (name, path), see `runs.read_run`.
+      runs: pairs (name, path), see `runs.read_methods`.
       folder: to write into.
       options: `Options`.
 
     Raises:
-      InputError: two runs of one name, an unknown baseline, or runs that cannot be compared.
-        Nothing is written then.
+      InputError: a run given twice, an unknown baseline, or runs that cannot be compared. Nothing
+        is written then.
     """
-    found = read_runs(runs)
-    sections = _sections(found, options)
+    methods = read_methods(runs)
+    found = [run for of_method in methods.values() for run in of_method]
+    sections = _sections(methods, options)
     texts = {"markdown": _tables(sections, "as_markdown"), "latex": _tables(sections, "as_latex")}
     if "html" in options.formats:
         texts["html"] = _page(found, sections, options)
@@ -68,44 +69,49 @@ def write_report(runs, folder, options):
     return list(written)
 
 
-def _sections(runs, options):
-    names = [run.name for run in runs]
-    baseline = options.baseline or names[0]
-    if baseline not in names:
-        raise InputError(f"--baseline={baseline}: expected one of the runs, {', '.join(names)}")
+def _sections(methods, options):
+    baseline = options.baseline or next(iter(methods))
+    if baseline not in methods:
+        raise InputError(f"--baseline={baseline}: expected one of the runs, {', '.join(methods)}")
+    runs = [run for of_method in methods.values() for run in of_method]
     splits = [split for split in SPLITS if all(split in run.predictions for run in runs)]
     if not splits:
         raise InputError("--runs: no split that all of them have predictions of")
     # What a reader looks for first comes first.
     splits.sort(key=lambda split: (split != "test", SPLITS.index(split)))
+    shown = {name: of_method[0] for name, of_method in methods.items()}
     return [
         make_section(
             compare_runs(
                 split,
-                _predictions(runs, split),
+                _predictions(methods, split),
                 baseline,
                 options.settings,
                 options.margin,
             ),
-            runs,
+            shown,
             options.errors_shown,
         )
         for split in splits
     ]
 
 
-def _predictions(runs, split):
-    """Return run to `Predictions`, with thresholds where all runs can choose them on validation."""
-    made = {run.name: run.predictions[split] for run in runs}
-    findings = all(part.task == "multilabel" for part in made.values())
-    if split == "validation" or not findings:
-        return made
-    if not all("validation" in run.predictions for run in runs):
-        return made
-    return {
-        run.name: thresholds.chosen_on(run.predictions["validation"], made[run.name])
-        for run in runs
-    }
+def _predictions(methods, split):
+    """Return name of a method to (run to `Predictions`).
+
+    Findings have thresholds where all runs can choose them on validation.
+    """
+    runs = [run for of_method in methods.values() for run in of_method]
+    findings = all(run.predictions[split].task == "multilabel" for run in runs)
+    chosen = (
+        findings and split != "validation" and all("validation" in run.predictions for run in runs)
+    )
+
+    def made(run):
+        part = run.predictions[split]
+        return thresholds.chosen_on(run.predictions["validation"], part) if chosen else part
+
+    return {name: {run.name: made(run) for run in of_method} for name, of_method in methods.items()}
 
 
 def _page(runs, sections, options):
@@ -120,6 +126,7 @@ def _page(runs, sections, options):
         shifts=shifts,
         verdict=conclusion(comparisons, sections[0].groups, shifts),
         gap_sentence=gap_sentence,
+        seeds_note=SEEDS,
         labels=label_charts(runs, comparisons[0]),
         training=training_charts(runs),
         pictures=view_pictures(runs),

@@ -5,6 +5,12 @@ from simclr_med.evaluation.report.forest import interval_text
 from simclr_med.evaluation.text_table import Table
 from simclr_med.evaluation.wording import with_interval
 
+SEEDS = (
+    "Means over a method's runs. ± is one standard deviation over runs: another training, these "
+    "cases. The interval is over other cases, for these runs. Neither holds the other; intervals "
+    "of differences are over other runs and other cases together."
+)
+
 
 def tables_of(part):
     """Return the `Table`s of one split: metrics, differences from the baseline, groups.
@@ -13,11 +19,10 @@ def tables_of(part):
       part: a `sections.Section`.
     """
     comparison = part.comparison
-    tables = [
-        metrics_table(
-            comparison.results, comparison.columns, _about(comparison), _heading(comparison)
-        )
-    ]
+    columns, heading = comparison.columns, _heading(comparison)
+    tables = [metrics_table(comparison.results, columns, _about(comparison), heading)]
+    if comparison.seeded:
+        tables.append(metrics_table(comparison.of_runs, columns, caption=f"{heading}, each run"))
     if comparison.differences:
         tables.append(_differences(comparison))
     return tables + [_group(comparison, *item) for item in part.groups.items()]
@@ -45,10 +50,11 @@ def _heading(comparison):
 
 def _about(comparison):
     settings = comparison.settings
-    return (
+    drawn = (
         f"{comparison.percent} intervals, {settings.replicates} bootstrap replicates of "
-        f"{comparison.unit}s.",
+        f"{comparison.unit}s."
     )
+    return (drawn, SEEDS) if comparison.seeded else (drawn,)
 
 
 def _differences(comparison):
@@ -102,4 +108,4 @@ def _level_text(level):
 
 
 def _value_text(value):
-    return with_interval(value["value"], value["low"], value["high"])
+    return with_interval(value["value"], value["low"], value["high"], sd=value.get("sd"))

@@ -40,7 +40,7 @@ def make_section(comparison, runs, shown):
 
     Args:
       comparison: of one split.
-      runs: the `Run`s.
+      runs: name of a method to its first `Run`.
       shown: how many confident errors of each.
     """
     groups = groups_of(comparison)
@@ -58,7 +58,9 @@ def make_section(comparison, runs, shown):
             group: figures.group_chart(group, by_run, label) for group, by_run in groups.items()
         },
         confusion=figures.confusion_charts(comparison),
-        mistakes={run.name: confident_mistakes(run, comparison.split, shown) for run in runs},
+        mistakes={
+            name: confident_mistakes(run, comparison.split, shown) for name, run in runs.items()
+        },
     )
 
 
