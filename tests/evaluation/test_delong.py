@@ -48,6 +48,39 @@ def test_p_value_is_a_z_test_of_the_difference():
     assert found == pytest.approx(2 * stats.norm.sf(abs(z)), rel=1e-9)
 
 
+# DeLong et al. 1988's ovarian cancer patients, the 43 whose three scores are all known, as printed
+# in the SAS/STAT User's Guide, "Comparing Receiver Operating Characteristic Curves" (PROC LOGISTIC):
+# albumin, total protein, Krebs-Goplerud score (less is better), whether surgery helped.
+OVARIAN_CANCER = """
+3.0 5.8 10 0  3.2 6.3 5 1  3.9 6.8 3 1  2.8 4.8 6 0  3.2 5.8 3 1  0.9 4.0 5 0  2.5 5.7 8 0
+1.6 5.6  5 1  3.8 5.7 5 1  3.7 6.7 6 1  3.2 5.4 4 1  3.8 6.6 6 1  4.1 6.6 5 1  3.6 5.7 5 1
+4.3 7.0  4 1  3.6 6.7 4 0  2.3 4.4 6 1  4.2 7.6 4 0  4.0 6.6 6 0  3.5 5.8 6 1  3.8 6.8 7 1
+3.0 4.7  8 0  4.5 7.4 5 1  3.7 7.4 5 1  3.1 6.6 6 1  4.1 8.2 6 1  4.3 7.0 5 1  4.3 6.5 4 1
+3.2 5.1  5 1  2.6 4.7 6 1  3.3 6.8 6 0  1.7 4.0 7 0  3.7 6.1 5 1  3.3 6.3 7 1  4.2 7.7 6 1
+3.5 6.2  5 1  2.9 5.7 9 0  2.1 4.8 7 1  2.8 6.2 8 0  4.0 7.0 7 1  3.3 5.7 6 1  3.7 6.9 5 1
+3.6 6.6  5 1
+"""
+
+
+def test_the_published_example():
+    table = np.array(OVARIAN_CANCER.split(), float).reshape(43, 4)
+    truth, units = table[:, 3], np.arange(43)
+    albumin, protein, score = table[:, 0], table[:, 1], 10 - table[:, 2]
+    values, covariance = delong.covariance(truth, np.stack([albumin, protein, score]), units)
+    np.testing.assert_allclose(values, [0.7366, 0.6478, 0.7258], atol=5e-5)
+    np.testing.assert_allclose(np.sqrt(np.diag(covariance)), [0.0927, 0.1000, 0.1028], atol=5e-5)
+    assert delong.p_value(truth, np.stack([albumin, score]), units) == pytest.approx(
+        0.9102, abs=5e-5
+    )
+    assert delong.p_value(truth, np.stack([protein, score]), units) == pytest.approx(
+        0.4561, abs=5e-5
+    )
+    contrast = np.array([[1, 0, -1], [0, 1, -1]])  # both against the score at once
+    apart = contrast @ values
+    chi_square = apart @ np.linalg.solve(contrast @ covariance @ contrast.T, apart)
+    assert chi_square == pytest.approx(2.5340, abs=5e-5)
+
+
 def test_unknown_truths_count_for_nothing():
     truth, scores = drawn(models=2)
     more = np.append(truth, np.nan), np.append(scores, [[9.0], [-9.0]], axis=1), np.arange(41)
