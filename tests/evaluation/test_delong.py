@@ -49,7 +49,7 @@ def test_p_value_is_a_z_test_of_the_difference():
 
 
 # DeLong et al. 1988's ovarian cancer patients, the 43 whose three scores are all known, as printed
-# in the SAS/STAT User's Guide, "Comparing Receiver Operating Characteristic Curves" (PROC LOGISTIC):
+# in the SAS/STAT User's Guide, "Comparing Receiver Operating Characteristic Curves", LOGISTIC:
 # albumin, total protein, Krebs-Goplerud score (less is better), whether surgery helped.
 OVARIAN_CANCER = """
 3.0 5.8 10 0  3.2 6.3 5 1  3.9 6.8 3 1  2.8 4.8 6 0  3.2 5.8 3 1  0.9 4.0 5 0  2.5 5.7 8 0
