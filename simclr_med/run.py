@@ -122,6 +122,7 @@ def evaluate(config):
         config.seed,
         made.origin,
         made.learnt_from,
+        made.by_image,
     )
     for split, result in results.items():
         print(summary(pathlib.Path(config.work_dir).name, split, result))

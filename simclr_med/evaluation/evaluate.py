@@ -6,16 +6,18 @@ import pathlib
 from simclr_med import files, stored
 from simclr_med.config.splits import MIXED
 from simclr_med.evaluation import bootstrap, predictions, thresholds
+from simclr_med.evaluation.by_image import file_of
 from simclr_med.evaluation.wording import with_interval
 
 METRICS = "metrics.json"
 RATES = ("sensitivity", "specificity")  # of a finding, at its threshold
 
 
-def write_evaluation(work_dir, splits, settings, seed, origin, learnt_from=None):
+def write_evaluation(work_dir, splits, settings, seed, origin, learnt_from=None, by_image=None):
     """Write predictions/<split>.csv and metrics.json, which keeps the splits of former evaluations.
 
-    Either all of them are written or none. Findings have sensitivity and specificity too, at the
+    Findings by image are in predictions/<split>_by_image.csv, and in metrics.json under "by_image".
+    Either all files are written or none. Findings have sensitivity and specificity too, at the
     thresholds that the validation split chooses: that of `splits`, else the one that a former
     evaluation of the same data and weights left.
 
@@ -27,10 +29,12 @@ def write_evaluation(work_dir, splits, settings, seed, origin, learnt_from=None)
       origin: what metrics.json says beside the metrics: of which data and weights they are.
       learnt_from: name of a split to what of it the head has learnt from, for metrics.json, see
         `predict.Predicted`; None where nobody has asked.
+      by_image: name of a split to its `Predictions` by image, or to None; see `by_image.of_images`.
 
     Returns:
       The metrics of each split, by name, see `bootstrap.evaluate`; where thresholds were chosen,
-      with "thresholds", finding -> probability from which on it is called.
+      with "thresholds", finding -> probability from which on it is called; where images are scored
+      one by one, with "by_image", see `bootstrap.summary`.
 
     Raises:
       DamagedError: the metrics.json that is there is not what was written.
@@ -43,6 +47,10 @@ def write_evaluation(work_dir, splits, settings, seed, origin, learnt_from=None)
     for split, made in _with_thresholds(splits, validation).items():
         texts[_file(work_dir, split)] = predictions.to_csv(made)
         results[split] = origin | bootstrap.evaluate(made, drawn)
+        if images := (by_image or {}).get(split):
+            texts[file_of(_file(work_dir, split))] = predictions.to_csv(images)
+            replicates = bootstrap.replicate(images, drawn, f"{split} by image")
+            results[split]["by_image"] = bootstrap.summary(replicates)
         if made.thresholds:
             results[split]["thresholds"] = made.thresholds
         mixed = {name: int((level == MIXED).sum()) for name, level in made.groups.items()}
@@ -52,6 +60,9 @@ def write_evaluation(work_dir, splits, settings, seed, origin, learnt_from=None)
         results[split]["warnings"] += _notes(results[split])
     texts[work_dir / METRICS] = json.dumps({"splits": {**before, **results}}, indent=1)
     files.write_texts(texts)
+    for split in splits:
+        if (former := file_of(_file(work_dir, split))) not in texts:
+            former.unlink(missing_ok=True)  # of other data: it belongs to no predictions here
     return results
 
 
@@ -119,6 +130,11 @@ def summary(name, split, result):
     for metric, value in found.items():
         if ":" not in metric and value["value"] is not None:
             lines.append(f"  {metric:<28} {_interval(value)}")
+    if by_image := result.get("by_image"):
+        lines.append(f"  by image, {by_image['cases']} images:")
+        for metric, value in by_image["metrics"].items():
+            if ":" not in metric and value["value"] is not None:
+                lines.append(f"  {metric:<28} {_interval(value)}")
     for finding, threshold in result.get("thresholds", {}).items():
         rates = (f"{rate} {_interval(found[f'{rate}:{finding}'])}" for rate in RATES)
         lines.append(f"  {finding}, from {threshold:.3f} on: {', '.join(rates)}")

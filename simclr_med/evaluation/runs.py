@@ -17,6 +17,7 @@ from simclr_med.config.splits import SPLITS
 from simclr_med.config.storage import load_config
 from simclr_med.errors import InputError
 from simclr_med.evaluation import predictions
+from simclr_med.evaluation.by_image import file_of
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -34,8 +35,9 @@ class Run:
     Attributes:
       name: in tables.
       path: of the work folder, or of the one file.
-      files: name of a split to its CSV file, in the order of `splits.SPLITS`.
+      files: name of a split to its CSV file, in the order of `splits.SPLITS`; then those by image.
       predictions: name of a split to `Predictions`.
+      by_image: name of a split to `Predictions` by image, of those that have some.
       config: of the head's training; None where it was trained elsewhere.
       stages: what it started from, the nearest first; without what is no longer there.
       lost: path of the first stage that is no longer there, or "".
@@ -48,6 +50,7 @@ class Run:
     config: Config | None = None
     stages: tuple = ()
     lost: str = ""
+    by_image: dict = dataclasses.field(default_factory=dict)
 
     @property
     def pretraining(self):
@@ -70,12 +73,12 @@ def read_methods(pairs):
     Raises:
       InputError: a run is given twice, or see `read_run`.
     """
-    methods, seen = {}, {}
+    methods, seen = {}, set()
     for name, path in _chosen_of_sweeps(pairs):
-        place = pathlib.Path(path).resolve()
-        if place in seen:
-            raise InputError(f"{path} is given as {seen[place]} and as {name}; expected it once")
-        seen[place] = name
+        given = (name, pathlib.Path(path).resolve())
+        if given in seen:
+            raise InputError(f"{path} is given twice as a run of {name}; expected each run once")
+        seen.add(given)
         methods.setdefault(name, []).append(path)
     return {
         name: [
@@ -129,8 +132,8 @@ def read_run(name, path):
     Args:
       name: in tables.
       path: a work folder of an evaluated head; a folder that holds predictions/*split*.csv or
-        *split*.csv; or one CSV file, which is taken for the test split unless its name says
-        another. docs/predictions.md has the format.
+        *split*.csv, and those by image beside them; or one CSV file, which is taken for the test
+        split unless its name says another. docs/predictions.md has the format.
 
     Raises:
       InputError: nothing of the kind is there, or a file is damaged.
@@ -141,11 +144,14 @@ def read_run(name, path):
         return Run(name, path, {split: path}, {split: predictions.read(path)})
     files = _prediction_files(path)
     read = {split: predictions.read(file, _other_class(path)) for split, file in files.items()}
+    images = {split: file_of(file) for split, file in files.items() if file_of(file).exists()}
+    by_image = {split: predictions.read(file) for split, file in images.items()}
+    files |= {f"{split}, by image": file for split, file in images.items()}
     if not (path / "config.json").exists():
-        return Run(name, path, files, read)
+        return Run(name, path, files, read, by_image=by_image)
     config = load_config(path)
     stages, lost = _stages(config)
-    return Run(name, path, files, read, config, stages, lost)
+    return Run(name, path, files, read, config, stages, lost, by_image)
 
 
 def _prediction_files(folder):

@@ -1,4 +1,4 @@
-"""Predictions of a trained head on whole splits, one row a case."""
+"""Predictions of a trained head on whole splits, by case; of findings by image too."""
 
 import dataclasses
 import pathlib
@@ -8,7 +8,7 @@ import tensorflow as tf
 from simclr_med.data import learnt_from, manifest
 from simclr_med.encoders import kept_step, networks
 from simclr_med.errors import InputError
-from simclr_med.evaluation import predictions
+from simclr_med.evaluation import by_image, predictions
 from simclr_med.training import features, objective
 from simclr_med.training.memory import refuse_beyond_memory
 
@@ -19,6 +19,7 @@ class Predicted:
 
     Attributes:
       splits: name of a split to its `Predictions`.
+      by_image: name of a split to its `Predictions` by image, None where `by_image.of_images` is.
       data_sha256: the data set's fingerprint.
       weights: the `KeptStep` of the head's run.
       learnt_from: name of a split to what of it the head has learnt from, for metrics.json:
@@ -27,6 +28,7 @@ class Predicted:
     """
 
     splits: dict
+    by_image: dict
     data_sha256: str
     weights: kept_step.KeptStep
     learnt_from: dict
@@ -58,8 +60,12 @@ def predict_splits(config):
     learnt = {split: _learnt_from(config, split, cases) for split, cases in found}
     batch = config.evaluate.eval_batch
     refuse_beyond_memory(config, batch, "eval_batch")
-    made = {split: predict(trained, task, nets, cases, batch, split) for split, cases in found}
-    return Predicted(made, data.fingerprint, kept_step.kept_step(work_dir), learnt)
+    each = {split: predict(trained, task, nets, cases, batch, split) for split, cases in found}
+    by_case, images = (
+        {split: rows_of(cases, each[split], task) for split, cases in found}
+        for rows_of in (predictions.average_over_images, by_image.of_images)
+    )
+    return Predicted(by_case, images, data.fingerprint, kept_step.kept_step(work_dir), learnt)
 
 
 def _learnt_from(config, split, cases):
@@ -71,7 +77,7 @@ def _learnt_from(config, split, cases):
 
 
 def predict(config, task, nets, cases, batch_size, label):
-    """Return the `Predictions` of labelled cases: the mean of their images' probabilities.
+    """Return the probabilities of the M images of labelled cases, `[M, K]`.
 
     Args:
       config: the `Config` of the head's run.
@@ -86,5 +92,4 @@ def predict(config, task, nets, cases, batch_size, label):
     def infer(batch):
         return objective.probabilities(nets.logits(batch), task.task)
 
-    by_image = features.outputs_of_images(infer, cases.paths, config, batch_size, label)  # [M, K]
-    return predictions.average_over_images(cases, by_image, task)
+    return features.outputs_of_images(infer, cases.paths, config, batch_size, label)

@@ -84,7 +84,13 @@ def _test(config, table, folders):
         single = sweeping.config_of(config, trial, folder)
         made = predict_splits(dataclasses.replace(single, evaluate=config.evaluate))
         results = write_evaluation(
-            folder, made.splits, config.evaluate, config.seed, made.origin, made.learnt_from
+            folder,
+            made.splits,
+            config.evaluate,
+            config.seed,
+            made.origin,
+            made.learnt_from,
+            made.by_image,
         )
         scalars = {
             f"{split}_{metric}": value["value"]

@@ -1,15 +1,19 @@
 """What an evaluation leaves in a work folder."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 from predictions_made import fake
-from sklearn.metrics import accuracy_score, recall_score
+from sklearn.metrics import accuracy_score, recall_score, roc_auc_score
 
 from simclr_med.config.fields import EvaluateConfig
-from simclr_med.evaluation import predictions
+from simclr_med.data.cases import Cases
+from simclr_med.data.info import DatasetInfo
+from simclr_med.evaluation import by_image, predictions
 from simclr_med.evaluation.evaluate import summary, write_evaluation
+from simclr_med.evaluation.resampling import units_of
 
 CLASSES = ("a", "b", "c")
 
@@ -57,6 +61,58 @@ def test_splits_are_added_to_those_of_former_evaluations(tmp_path):
 def findings(split, **changes):
     seed = ("validation", "test", "external").index(split)
     return fake(90, 3, task="multilabel", seed=seed, **changes)
+
+
+def cases_of_images(sizes, patients):
+    """Cases of findings with several images each, and the probabilities of their images."""
+    random = np.random.default_rng(0)
+    count, images = len(sizes), sum(sizes)
+    cases = Cases(
+        case_ids=np.array([f"c{i}" for i in range(count)]),
+        patient_ids=np.array(patients),
+        paths=np.array([f"{i}.png" for i in range(images)]),
+        offsets=np.concatenate([[0], np.cumsum(sizes)]),
+        targets=random.integers(0, 2, (count, 2)).astype(np.float32),
+        groups={"sex": np.array(["f", "m"] * count)[:count]},
+    )
+    return cases, random.random((images, 2)).astype(np.float32)
+
+
+FINDINGS = DatasetInfo("d", "multilabel", ("a", "b"))
+
+
+def test_findings_are_scored_by_image_beside_by_case(tmp_path):
+    cases, probabilities = cases_of_images([1, 3, 2] * 20, ["p0", "p0", ""] * 20)
+    by_case = predictions.average_over_images(cases, probabilities, FINDINGS)
+    images = by_image.of_images(cases, probabilities, FINDINGS)
+    assert images.case_ids[:5].tolist() == [
+        "c0 image 1", "c1 image 1", "c1 image 2", "c1 image 3", "c2 image 1",
+    ]  # fmt: skip
+    assert units_of(images, "auto").count == 1 + 20  # p0, and the cases that nobody knows
+    results = write_evaluation(
+        tmp_path, {"test": by_case}, SETTINGS, 0, ORIGIN, by_image={"test": images}
+    )
+    truth = np.repeat(cases.targets, [1, 3, 2] * 20, axis=0)
+    found = results["test"]["by_image"]
+    assert found["cases"] == 120 and found["units"]["count"] == 21
+    for k, name in enumerate("ab"):
+        expected = roc_auc_score(truth[:, k], probabilities[:, k])
+        assert found["metrics"][f"auc:{name}"]["value"] == pytest.approx(expected)
+        assert results["test"]["metrics"][f"auc:{name}"]["value"] != pytest.approx(expected)
+    assert "  by image, 120 images:" in summary("run", "test", results["test"])
+    file = tmp_path / "predictions" / "test_by_image.csv"
+    np.testing.assert_array_equal(predictions.read(file).probabilities, probabilities)
+    write_evaluation(tmp_path, {"test": by_case}, SETTINGS, 0, ORIGIN)
+    assert not file.exists()
+
+
+def test_by_image_is_for_findings_of_several_images_alone():
+    cases, probabilities = cases_of_images([1] * 5, ["p"] * 5)
+    assert by_image.of_images(cases, probabilities, FINDINGS) is None
+    cases, probabilities = cases_of_images([2] * 5, ["p"] * 5)
+    assert by_image.of_images(cases, probabilities, FINDINGS) is not None
+    diagnoses = dataclasses.replace(FINDINGS, task="multiclass")
+    assert by_image.of_images(cases, probabilities, diagnoses) is None
 
 
 def by_hand(validation, made, k):

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import re
-import shutil
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -75,7 +74,7 @@ def test_the_verdict_is_three_sentences(tmp_path, folders):
     assert third.startswith("One split, and no groups")
     back = page_of(tmp_path, ("A", a), ("B", b), baseline="B")
     assert "A is worse than B; A -0." in back
-    same = page_of(tmp_path, ("A", a), ("C", shutil.copytree(a, tmp_path / "c")))
+    same = page_of(tmp_path, ("A", a), ("C", a))
     assert "no run is shown to differ from A; C +0.000 [+0.000, +0.000]" in same
     assert "A alone: nothing is compared." in page_of(tmp_path, ("A", a))
 
@@ -280,6 +279,29 @@ def test_findings_have_rates_at_thresholds_from_validation(tmp_path):
     assert "specificity of k0" in page and "Confusion" not in page and "AUC of k0" in page
 
 
+def by_image_folder(folder, skill):
+    made = fake(80, 2, task="multilabel", skill=skill)
+    head_folder(folder, made)
+    images = fake(160, 2, task="multilabel", skill=skill, seed=1, patients=80)
+    predictions.write(folder / "predictions" / "test_by_image.csv", images)
+    return folder, images
+
+
+def test_findings_by_image_stand_beside_those_by_case(tmp_path):
+    (a, images), (b, _) = (
+        by_image_folder(tmp_path / name, skill) for name, skill in (("a", 1.0), ("b", 3.0))
+    )
+    page = page_of(tmp_path, ("A", a), ("B", b))
+    value = bootstrap.replicate(images, DRAWN).interval("auc")
+    shown = "{value:.3f} [{low:.3f}, {high:.3f}]".format(**value)
+    assert shown in words_of(page) and "Metrics by image, test" in page
+    assert files.sha256(a / "predictions" / "test_by_image.csv") in page
+    tables = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    assert shown in tables and "test, by image: 160 images" in tables
+    (b / "predictions" / "test_by_image.csv").unlink()
+    assert "by image, test" not in page_of(tmp_path, ("A", a), ("B", b))
+
+
 def test_training_curves_are_of_heads_and_of_what_they_share(tmp_path):
     before = run_folder(tmp_path / "pre", "pretrain")
     files.write_text(before / "monitor.csv", "step,knn_accuracy\n1,0.5\n2,0.75\n")
@@ -356,8 +378,8 @@ def test_tables_are_written_in_the_forms_that_are_asked_for(tmp_path, folders):
 
 
 def test_what_is_missing_is_said_and_nothing_is_written(tmp_path, folders):
-    with pytest.raises(InputError, match="is given as A and as B; expected it once"):
-        page_of(tmp_path, ("A", folders[0]), ("B", folders[0]))
+    with pytest.raises(InputError, match="is given twice as a run of A"):
+        page_of(tmp_path, ("A", folders[0]), ("A", folders[0]))
     with pytest.raises(InputError, match="nowhere"):
         page_of(tmp_path, ("A", tmp_path / "nowhere"))
     with pytest.raises(InputError, match="--baseline=C: expected one of the runs, A, B"):

@@ -55,7 +55,7 @@ def test_paths_of_one_name_are_runs_of_one_method(tmp_path):
         "A": [("A, run 1", paths[0]), ("A, run 2", paths[2])],
         "B": [("B", paths[1])],
     }
-    with pytest.raises(InputError, match="is given as A and as A; expected it once"):
+    with pytest.raises(InputError, match="is given twice as a run of A"):
         read_methods([("A", paths[0]), ("A", tmp_path / "b" / ".." / "a")])
 
 

@@ -144,6 +144,10 @@ def _notes(name, by_row):
     seeds = sorted({len(runs) for runs in by_row.values()})
     if seeds and name not in ("B.1", "B.5"):
         notes.append(f"Runs a row: {', '.join(map(str, seeds))}; one run has no ±.")
+    if name == "B.6" and by_row:
+        runs = [described.run for row in by_row.values() for described in row]
+        count = sum("test" in run.by_image for run in runs)
+        notes.append(f"By image, as in the paper: {count} of {len(runs)} runs; the others by case.")
     if any(_best(runs) is None for runs in by_row.values()) and name == "B.1":
         notes.append(
             "Of several runs the best on validation is taken: evaluate them with "

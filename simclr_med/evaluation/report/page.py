@@ -13,7 +13,7 @@ from simclr_med.evaluation.report.comparison import compare_runs
 from simclr_med.evaluation.report.conclusion import conclusion
 from simclr_med.evaluation.report.label_efficiency import label_charts
 from simclr_med.evaluation.report.pictures import view_pictures
-from simclr_med.evaluation.report.report_tables import SEEDS, gap_sentence, tables_of
+from simclr_med.evaluation.report.report_tables import BY_IMAGE, SEEDS, gap_sentence, tables_of
 from simclr_med.evaluation.report.run_settings import compare_settings
 from simclr_med.evaluation.report.sections import make_section
 from simclr_med.evaluation.report.svg import STYLE
@@ -91,9 +91,21 @@ def _sections(methods, options):
             ),
             shown,
             options.errors_shown,
+            _by_image(methods, split, baseline, options),
         )
         for split in splits
     ]
+
+
+def _by_image(methods, split, baseline, options):
+    """Return the `Comparison` by image, None where a run has no such predictions of the split."""
+    if not all(split in run.by_image for of_method in methods.values() for run in of_method):
+        return None
+    images = {
+        name: {run.name: run.by_image[split] for run in of_method}
+        for name, of_method in methods.items()
+    }
+    return compare_runs(f"{split}, by image", images, baseline, options.settings, options.margin)
 
 
 def _predictions(methods, split):
@@ -127,6 +139,7 @@ def _page(runs, sections, options):
         verdict=conclusion(comparisons, sections[0].groups, shifts),
         gap_sentence=gap_sentence,
         seeds_note=SEEDS,
+        by_image_note=BY_IMAGE[0],
         labels=label_charts(runs, comparisons[0]),
         training=training_charts(runs),
         pictures=view_pictures(runs),

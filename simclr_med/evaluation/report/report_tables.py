@@ -11,6 +11,8 @@ SEEDS = (
     "of differences are over other runs and other cases together."
 )
 
+BY_IMAGE = ("Each image is scored by itself; intervals draw a patient's images together.",)
+
 
 def tables_of(part):
     """Return the `Table`s of one split: metrics, differences from the baseline, groups.
@@ -23,8 +25,12 @@ def tables_of(part):
     tables = [metrics_table(comparison.results, columns, _about(comparison), heading)]
     if comparison.seeded:
         tables.append(metrics_table(comparison.of_runs, columns, caption=f"{heading}, each run"))
-    if comparison.differences:
-        tables.append(_differences(comparison))
+    if part.by_image is not None:
+        images = part.by_image
+        tables.append(metrics_table(images.results, columns, BY_IMAGE, _heading(images, "images")))
+    for each in filter(None, (comparison, part.by_image)):
+        if each.differences:
+            tables.append(_differences(each))
     return tables + [_group(comparison, *item) for item in part.groups.items()]
 
 
@@ -44,8 +50,8 @@ def metrics_table(results, columns, notes=(), caption="Metrics"):
     return Table(caption, header, rows, notes)
 
 
-def _heading(comparison):
-    return f"{comparison.split}: {comparison.cases} cases"
+def _heading(comparison, rows="cases"):
+    return f"{comparison.split}: {comparison.cases} {rows}"
 
 
 def _about(comparison):

@@ -21,6 +21,7 @@ class Section:
       group_charts: group to SVG.
       confusion: run to SVG.
       mistakes: run to `mistakes.Mistakes`.
+      by_image: the `Comparison` by image, None where none is.
     """
 
     comparison: Comparison
@@ -33,15 +34,17 @@ class Section:
     group_charts: dict
     confusion: dict
     mistakes: dict
+    by_image: Comparison | None
 
 
-def make_section(comparison, runs, shown):
+def make_section(comparison, runs, shown, by_image=None):
     """Return the `Section` of a `Comparison`.
 
     Args:
       comparison: of one split.
       runs: name of a method to its first `Run`.
       shown: how many confident errors of each.
+      by_image: the `Comparison` by image, or None.
     """
     groups = groups_of(comparison)
     axis, strips = _strips(comparison)
@@ -61,6 +64,7 @@ def make_section(comparison, runs, shown):
         mistakes={
             name: confident_mistakes(run, comparison.split, shown) for name, run in runs.items()
         },
+        by_image=by_image,
     )
 
 
