@@ -3,7 +3,7 @@
     python tools/paper_tables.py work/simclr_0 work/simclr_1 work/supervised
     python tools/paper_tables.py work/*/ --format=html --output=paper.html
 
-A run is the work folder of an evaluated head. Its row is found from its settings and from what it
+A run is the work folder of an evaluated head; that of a sweep stands for its chosen runs. Its row is found from its settings and from what it
 started from; runs that differ in their seed alone share a row. What the paper has no row for
 stands below its rows.
 """
@@ -71,7 +71,7 @@ def _described(texts):
             raise InputError(f"{path} is not there; expected the work folder of an evaluated head")
         is_run = (pathlib.Path(path) / "config.json").exists()
         mode = load_config(path).mode if is_run else "no mode, no config.json"
-        if mode in HEADS:
+        if mode in (*HEADS, "sweep"):
             heads.append((name, path))
         else:
             print(f"left out: {path} ({mode})", file=sys.stderr)

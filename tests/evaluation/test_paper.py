@@ -1,5 +1,6 @@
 """The paper's tables: its numbers as printed, and runs in their rows."""
 
+import dataclasses
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -11,7 +12,7 @@ from predictions_made import fake
 from runs_made import head_folder, imported_folder, run_folder
 
 from simclr_med.errors import InputError
-from simclr_med.evaluation import paper
+from simclr_med.evaluation import paper, predictions
 from simclr_med.evaluation.bootstrap import Settings, replicate
 from simclr_med.evaluation.paper.figures import FINDINGS
 from simclr_med.evaluation.paper.numbers import printed
@@ -159,6 +160,22 @@ def test_label_fractions_and_skin_types_are_drawn(tmp_path):
     assert label["Top-1 Accuracy 90%"].ours is None and label["Top-1 Accuracy 10%"].value > 0
 
 
+def test_findings_are_by_image_where_a_run_has_them_so(tmp_path):
+    findings = [fake(90, task="multilabel", seed=seed) for seed in (0, 1)]
+    findings = [dataclasses.replace(made, classes=FINDINGS) for made in findings]
+    for name in "ab":
+        head_folder(tmp_path / name, findings[0], mode="finetune")
+    predictions.write(tmp_path / "a" / "predictions" / "test_by_image.csv", findings[1])
+    row, cells = ("ResNet-50 (1×)", "Random Initialization"), []
+    for names in ("a", "b", "ab"):
+        runs = [paper.describe(read_run(name, tmp_path / name)) for name in names]
+        tables = paper.lay_tables(runs)
+        cells.append(cells_of(tables, "B.6", row)["Edema"].value)
+    for cell, made in zip(cells[:2], findings[::-1], strict=True):
+        assert cell == replicate(made, Settings(1)).values["auc:Edema"]
+    assert "By image, as in the paper: 1 of 2 runs; the others by case." in tables[-1].notes
+
+
 def test_what_no_row_can_be_told_of_is_refused(tmp_path):
     head = head_folder(tmp_path / "a", fake())
     with pytest.raises(InputError, match="has no config.json"):
@@ -191,3 +208,7 @@ def test_the_tool_prints_writes_and_refuses(tmp_path):
     assert done.returncode == 2 and "no run of --mode=finetune" in done.stderr
     done = tool(tmp_path / "nowhere")
     assert done.returncode == 2 and "is not there" in done.stderr
+    sweep = run_folder(tmp_path / "sweep", "sweep", head="finetune")
+    for seed in (0, 1):
+        head_folder(sweep / "chosen" / f"seed_{seed}", fake(seed=0), mode="finetune", seed=seed)
+    assert "Runs a row: 2" in tool(sweep, "--only=B.3").stdout
