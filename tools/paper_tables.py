@@ -3,9 +3,9 @@
     python tools/paper_tables.py work/simclr_0 work/simclr_1 work/supervised
     python tools/paper_tables.py work/*/ --format=html --output=paper.html
 
-A run is the work folder of an evaluated head; that of a sweep stands for its chosen runs. Its row is found from its settings and from what it
-started from; runs that differ in their seed alone share a row. What the paper has no row for
-stands below its rows.
+A run is the work folder of an evaluated head; that of a sweep stands for its chosen runs. Its row
+is found from its settings and from what it started from; runs that differ in their seed alone share
+a row. What the paper has no row for stands below its rows.
 """
 
 import argparse
