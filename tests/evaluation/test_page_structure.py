@@ -15,7 +15,7 @@ VOID = ("meta", "img", "br", "line", "path", "rect", "circle", "polyline", "poly
 
 
 class Page(html.parser.HTMLParser):
-    """Elements of a page in their order: each a dict of its attributes, "tag", "inside", "words"."""
+    """Elements in their order, each a dict: attributes, "tag", "inside" (what holds it), "words"."""
 
     def __init__(self, text):
         super().__init__()
