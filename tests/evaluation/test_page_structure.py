@@ -15,7 +15,7 @@ VOID = ("meta", "img", "br", "line", "path", "rect", "circle", "polyline", "poly
 
 
 class Page(html.parser.HTMLParser):
-    """Elements in their order, each a dict: attributes, "tag", "inside" (what holds it), "words"."""
+    """Elements in their order, each a dict: attributes, "tag", "inside" (its holders), "words"."""
 
     def __init__(self, text):
         super().__init__()
