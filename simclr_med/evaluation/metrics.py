@@ -8,6 +8,7 @@ one code. What is not defined is NaN, never 0. `scoring.score` puts them togethe
 """
 
 import dataclasses
+import typing
 
 import numpy as np
 from scipy.special import comb
@@ -44,63 +45,92 @@ def mean(values, weights):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Ranking:
-    """The cases whose truth is known, by ascending score; found once for all weightings.
+    """The n cases whose truth is known, by ascending score; found once for all weightings.
 
     Attributes:
       order: `[n]` rows of the cases.
-      positive: `[n]` bool.
-      starts: first place of each group of equal scores.
+      positives: `[m]` places of the positives in it.
+      below: `[m]` how many cases score less than each positive.
+      through: `[m]` how many score less, or the same.
+      positives_below: `[m]` how many positives score less than each.
     """
 
     order: np.ndarray
-    positive: np.ndarray
-    starts: np.ndarray
+    positives: np.ndarray
+    below: np.ndarray
+    through: np.ndarray
+    positives_below: np.ndarray
 
     def weigh(self, weights):
-        """Return weights `[..., N]` of positives and of negatives, summed by group, `[..., G]`."""
+        """Return the `Weighed` ranking of weights `[..., N]` of all cases."""
         drawn = np.take(weights, self.order, axis=-1)
-        positive = drawn * self.positive
-        negative = drawn - positive
-        if len(self.starts) < len(self.order):
-            positive, negative = (
-                np.add.reduceat(part, self.starts, axis=-1) for part in (positive, negative)
-            )
-        return positive, negative
+        positives = np.take(drawn, self.positives, axis=-1)
+        sums, sums_of_positives = _sums(drawn), _sums(positives)
+        return Weighed(
+            positives=positives,
+            below=np.take(sums, self.below, axis=-1),
+            through=np.take(sums, self.through, axis=-1),
+            positives_below=np.take(sums_of_positives, self.positives_below, axis=-1),
+            all_positives=sums_of_positives[..., -1],
+            all=sums[..., -1],
+        )
+
+
+class Weighed(typing.NamedTuple):
+    """What AUC and average precision need of weighted cases, of each positive `[..., m]` or of all.
+
+    Only the positives' columns: a rare finding has few, and summing is most of the work.
+    """
+
+    positives: np.ndarray
+    below: np.ndarray
+    through: np.ndarray
+    positives_below: np.ndarray
+    all_positives: np.ndarray
+    all: np.ndarray
 
 
 def rank(truth, scores):
     """Return the `Ranking` of scores `[N]`; truth `[N]` is 1, 0, or NaN for a case to leave out."""
     known = np.flatnonzero((truth == 0) | (truth == 1))
     order = known[np.argsort(scores[known], kind="stable")]
-    starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf) > 0)
-    return Ranking(order, truth[order] == 1, starts)
+    ascending, positives = scores[order], np.flatnonzero(truth[order] == 1)
+    of_positives = ascending[positives]
+    return Ranking(
+        order,
+        positives,
+        below=np.searchsorted(ascending, of_positives, "left"),
+        through=np.searchsorted(ascending, of_positives, "right"),
+        positives_below=np.searchsorted(of_positives, of_positives, "left"),
+    )
 
 
-def auc(positive, negative):
+def auc(weighed):
     """Return the area under the ROC curve as the Mann-Whitney statistic; a tie counts one half.
 
+    A positive wins against what lies below it, positives too: all pairs of these are half a win
+    each, whatever their scores, and are taken off.
+
     Args:
-      positive, negative: `[..., G]`, see `Ranking.weigh`.
+      weighed: a `Weighed` ranking.
 
     Returns:
       `[...]`, NaN where no positive or no negative has weight.
     """
-    below = np.cumsum(negative, axis=-1)
-    wins = np.einsum("...n,...n->...", positive, below) - (
-        np.einsum("...n,...n->...", positive, negative) / 2
-    )
-    return ratio(wins, positive.sum(-1) * negative.sum(-1))
+    of_all = (weighed.positives * (weighed.below + weighed.through)).sum(-1) / 2
+    wins = of_all - weighed.all_positives**2 / 2
+    return ratio(wins, weighed.all_positives * (weighed.all - weighed.all_positives))
 
 
-def average_precision(positive, negative):
+def average_precision(weighed):
     """Return the mean precision at each positive's score, as scikit-learn defines it.
 
     Args and result as of `auc`; NaN where no positive has weight.
     """
-    positive, negative = positive[..., ::-1], negative[..., ::-1]
-    found = np.cumsum(positive, axis=-1)
-    precision = found / np.maximum(found + np.cumsum(negative, axis=-1), _TINY)
-    return ratio(np.einsum("...n,...n->...", positive, precision), positive.sum(-1))
+    found = weighed.all_positives[..., None] - weighed.positives_below
+    called = weighed.all[..., None] - weighed.below
+    precision = found / np.maximum(called, _TINY)  # of a positive without weight it may be 0 / 0
+    return ratio((weighed.positives * precision).sum(-1), weighed.all_positives)
 
 
 def ratio(numerator, denominator):
@@ -116,6 +146,13 @@ def mean_of_defined(values):
 
 
 _TINY = np.finfo(float).tiny  # no positive and no negative so far: 0 / tiny is 0
+
+
+def _sums(values):
+    """Return the sums of the first 0, 1, ... n of the last axis, `[..., n + 1]`."""
+    sums = np.zeros((*values.shape[:-1], values.shape[-1] + 1))
+    np.cumsum(values, axis=-1, out=sums[..., 1:])
+    return sums
 
 
 def _around_place(probabilities, k):

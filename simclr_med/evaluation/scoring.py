@@ -72,10 +72,10 @@ def _rank_metrics(predictions, weights):
     """
     aucs, precisions = [], []
     for ranking in predictions.rankings:
-        positive, negative = ranking.weigh(weights)
-        aucs.append(metrics.auc(positive, negative))
+        weighed = ranking.weigh(weights)
+        aucs.append(metrics.auc(weighed))
         if predictions.task == "multilabel":
-            precisions.append(metrics.average_precision(positive, negative))
+            precisions.append(metrics.average_precision(weighed))
     each = np.stack(aucs, axis=-1)
     positives = weights @ (predictions.truth == 1).astype(float)  # [..., K]
     share = np.where(np.isnan(each), 0, positives)

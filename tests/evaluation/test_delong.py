@@ -36,7 +36,7 @@ def test_covariance_is_the_definitions():
     np.testing.assert_allclose(values, expected_values, atol=1e-12)
     np.testing.assert_allclose(covariance, expected, atol=1e-12)
     assert values[1] == pytest.approx(
-        metrics.auc(*metrics.rank(truth, scores[1]).weigh(np.ones(40)))
+        metrics.auc(metrics.rank(truth, scores[1]).weigh(np.ones(40)))
     )
 
 

@@ -173,7 +173,7 @@ def test_auc_of_a_replicate_is_a_count_over_pairs():
             for j in np.flatnonzero(truth == 0):
                 pairs += counts[i] * counts[j]
                 won += counts[i] * counts[j] * (1 + np.sign(scores[i] - scores[j])) / 2
-        assert metrics.auc(*metrics.rank(truth, scores).weigh(counts)) == pytest.approx(
+        assert metrics.auc(metrics.rank(truth, scores).weigh(counts)) == pytest.approx(
             won / pairs, abs=1e-12
         )
 
