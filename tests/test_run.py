@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import flag_files
 import pytest
 from conftest import ROOT
 
@@ -89,14 +90,23 @@ def test_tools_need_no_tensorflow():
 
 @pytest.mark.parametrize("file", sorted((ROOT / "flags").glob("*.cfg")), ids=lambda f: f.stem)
 def test_flagfiles_parse_and_hold_only_differences(file):
-    lines = file.read_text().splitlines()
-    given = dict(line[2:].split("=") for line in lines if line.startswith("--"))
+    given = flag_files.texts(file)
     mode = given.pop("mode")
-    for name, value in given.items():
+    for name, text in given.items():
         field = FIELDS[name][1]
         kept = field.metadata["by_mode"].get(mode, field.default)
-        assert field.type(value) != kept, name
+        assert flag_files.value(name, text) != kept, name
+    values = {name: flag_files.value(name, text) for name, text in given.items()}
+    make_config(mode, values | DATA | {"init": "random"})  # whose weights are not here
+
+
+def test_a_flagfile_may_hold_another():
+    file = ROOT / "flags" / "sweep_derm_supervised.cfg"
     done = command(f"--flagfile={file}", "--work_dir=unused", "--data_dir=/nowhere")
+    assert done.returncode == 2 and "weights/keras is not the work folder of a run" in done.stderr
+    done = command(
+        f"--flagfile={file}", "--work_dir=unused", "--data_dir=/nowhere", "--init=random"
+    )
     assert done.returncode == 2 and "/nowhere" in done.stderr
 
 

@@ -1,10 +1,11 @@
-"""Compares random initialisation, SimCLR and MICLe on a data set folder.
+"""Compares ways to pretrain on a data set folder: random, SimCLR, MICLe, SimCLR then MICLe.
 
     python tools/compare.py --data_dir=my_data --work_dir=work/compare --pretrain_steps=1000
 
-The arms share encoder, steps, labels and seed; only the pretraining differs. Every arm is an
-ordinary run: its folder can be evaluated, exported or reported on by itself. Stopped, the same
-command goes on.
+An arm is a chain of trainings, "SimCLR then MICLe", perhaps from imported weights, and arms differ
+in it alone: each has the same sweep of heads, chosen on validation, of --seeds seeds. One report a
+label fraction shows them. Every run is an ordinary one, to evaluate, export or report on. Stopped,
+the same command goes on. @FILE reads options from a file, such as flags/compare_derm.args.
 """
 
 import argparse
@@ -18,7 +19,18 @@ import time
 from simclr_med.config.splits import LABELLED
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-ARMS = {"Random": None, "SimCLR": "augmentation", "MICLe": "case"}  # and what a positive pair is
+POSITIVES = {"SimCLR": "augmentation", "MICLe": "case"}  # what a positive pair is
+# The folder of a head's report, and what it is called there.
+HEADS = {"linear_probe": ("report", "linear probes"), "finetune": ("report_finetune", "fine-tuned")}
+RANDOM, THEN = "Random", " then "
+ARMS = (RANDOM, "SimCLR", "MICLe", "SimCLR then MICLe")  # the last is the paper's order
+PRETRAINING = (
+    "splits", "batch_size", "optimizer", "learning_rate", "learning_rate_scaling",
+    "color_strength", "crop_min_area",
+)  # fmt: skip
+HEAD = {"head_steps": "steps", "head_batch_size": "batch_size"} | {
+    name: name for name in ("learning_rates", "weight_decays", "choose_by")
+}
 
 
 def label_fractions(text):
@@ -38,41 +50,87 @@ def labelled_splits(text):
     return text
 
 
+def imported_starts(text):
+    """Return name -> "imported:PATH" of comma-separated NAME=imported:PATH."""
+    pairs = [part.partition("=") for part in text.split(",")]
+    for name, _, init in pairs:
+        if not name or name in (*POSITIVES, RANDOM) or not init.startswith("imported:"):
+            raise argparse.ArgumentTypeError(f"{text!r}: expected NAME=imported:PATH,...")
+    return {name: init for name, _, init in pairs}
+
+
+def flagfile(text):
+    """Return the path of a file of flags, given from here or from the program's folder."""
+    for path in (pathlib.Path(text), ROOT / text):
+        if path.is_file():
+            return path
+    raise argparse.ArgumentTypeError(f"{text!r}: no such file")
+
+
 def parse(arguments=None):
     """Return the options of a command line."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        fromfile_prefix_chars="@",
     )
+    parser.convert_arg_line_to_args = lambda line: [line] if line[:1] not in ("", "#") else []
     add = parser.add_argument
     add("--data_dir", required=True, help="data set folder")
-    add("--work_dir", required=True, help="folder for the runs and the report")
-    add("--head", choices=["linear_probe", "finetune"], default="linear_probe")
-    add("--encoder", default="resnet18")
+    add("--work_dir", required=True, help="folder for the runs and the reports")
+    add("--arms", help=f"chains of trainings; by default {','.join(ARMS)} and the --starts")
+    add("--starts", type=imported_starts, default={}, metavar="NAME=imported:PATH,...",
+        help="what else arms may begin with: 'NAME', 'NAME then SimCLR'")  # fmt: skip
+    add("--head", choices=HEADS, default="linear_probe")
+    add("--encoder", default="resnet18", help="of arms without an imported start")
     add("--width", default="0.5", help="width multiplier")
     add("--image_size", default="64", help="pixels")
-    add("--batch_size", default="256", help="of pretraining")
-    add("--pretrain_steps", default="1000")
+    add("--head_image_size", help="pixels of the heads; the same by default")
     # LARS, the paper's, needs tens of thousands of steps; Adam learns in the hundreds of a trial.
-    add("--optimizer", choices=["lars", "sgd", "adam", "lamb"], default="adam")
-    add("--learning_rate", default="0.001", help="of pretraining, before scaling")
-    add("--learning_rate_scaling", choices=["none", "linear", "sqrt"], default="none")
-    # SimCLR's colour strength for small images; 1 wipes out most of what tells lesions apart there.
-    add("--color_strength", default="0.5")
-    add("--crop_min_area", default="0.2")
-    add("--head_steps", default="500")
-    add("--head_batch_size", default="128")
-    add("--head_learning_rate", default="0.1")
+    add("--simclr_flags", type=flagfile, default="flags/trial_simclr.cfg", metavar="FILE",
+        help="flags of SimCLR, and of MICLe without it before")  # fmt: skip
+    add("--micle_flags", type=flagfile, default="flags/trial_micle.cfg", metavar="FILE",
+        help="flags of MICLe after SimCLR")  # fmt: skip
+    add("--head_flags", type=flagfile, metavar="FILE",
+        help="flags of the sweep; flags/trial_linear_probe.cfg or trial_finetune.cfg")  # fmt: skip
+    add("--pretrain_steps", help="of SimCLR, and of MICLe without it before")
+    add("--micle_steps", help="of MICLe after SimCLR; two thirds of --pretrain_steps, as the paper")
+    for name in PRETRAINING:
+        add(f"--{name}", help="of pretraining, see run.py; by default what its flags say")
+    for name, flag in HEAD.items():
+        add(f"--{name}", help=f"the sweep's --{flag}; by default what its flags say")
     add("--label_fractions", default="1.0", type=label_fractions, help="such as 0.1,1.0")
-    add("--splits", default="", help="to pretrain on; train and, where there is one, unlabelled")
+    add("--seeds", default="3", help="heads of each arm's chosen setting")
     add("--eval_splits", default="test", type=labelled_splits)
-    add("--seed", default="0")
-    return parser.parse_args(arguments)
+    add("--seed", default="0", help="of pretraining, and the first of the heads")
+    options = parser.parse_args(arguments)
+    arms = options.arms.split(",") if options.arms else [*ARMS, *options.starts]
+    options.arms = list(dict.fromkeys(arms))
+    for arm in options.arms:
+        first, *others = arm.split(THEN)
+        known = POSITIVES.keys() if others else {RANDOM, *POSITIVES}
+        if first not in {*known, *options.starts} or not set(others) <= set(POSITIVES):
+            parser.error(
+                f"--arms: {arm!r}: expected {RANDOM}, SimCLR, MICLe or a name of --starts, and "
+                "then SimCLR or MICLe, such as 'SimCLR then MICLe'"
+            )
+    options.head_flags = options.head_flags or flagfile(f"flags/trial_{options.head}.cfg")
+    if options.pretrain_steps and not options.micle_steps:
+        options.micle_steps = str(max(1, round(int(options.pretrain_steps) * 2 / 3)))
+    return options
 
 
-def simclr_med(mode, work_dir, **flags):
-    """Run the program in a process of its own; where it fails, so does this one."""
-    command = [sys.executable, "-m", "simclr_med.run", f"--mode={mode}", f"--work_dir={work_dir}"]
-    command += [f"--{name}={value}" for name, value in flags.items()]
+def simclr_med(mode, work_dir, *files, **flags):
+    """Run the program in a process of its own; where it fails, so does this one.
+
+    Args:
+      mode, work_dir: of the run.
+      files: of flags, which give way to `flags`.
+      flags: name to value; without value it is not given.
+    """
+    command = [sys.executable, "-m", "simclr_med.run", *(f"--flagfile={file}" for file in files)]
+    flags = {"mode": mode, "work_dir": work_dir, **flags}
+    command += [f"--{name}={value}" for name, value in flags.items() if value]
     paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     child = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": paths})
     signal.signal(signal.SIGTERM, lambda *_: child.terminate())  # it saves, then leaves
@@ -88,61 +146,71 @@ def simclr_med(mode, work_dir, **flags):
 def compare(options):
     """Run every arm, then a report for each label fraction; return the reports' paths."""
     work = pathlib.Path(options.work_dir)
-    pretrain(options, work)
-    pages = []
-    given = options.label_fractions.split(",")
-    for fraction in given:
-        percent = f"{100 * float(fraction):g}"
-        runs = [f"{arm}={head(options, work, arm, fraction, percent)}" for arm in ARMS]
-        page = work / ("report" if len(given) == 1 else f"report_{percent}")
-        title = f"Random, SimCLR and MICLe with {percent} % of the labels"
-        simclr_med("report", page, runs=",".join(runs), title=title)
-        pages.append(page / "report.html")
-    return pages
+    sweeps = {arm: sweep(options, work, arm) for arm in options.arms}
+    return [report(options, work, sweeps, part) for part in options.label_fractions.split(",")]
 
 
-def network(options):
-    """Return the flags of the encoder's shape."""
-    return {name: getattr(options, name) for name in ("encoder", "width", "image_size")}
-
-
-def pretrain(options, work):
-    """Pretrain every arm that is."""
-    same = ("data_dir", "seed", "splits", "batch_size", "optimizer", "learning_rate")
-    same += ("learning_rate_scaling", "color_strength", "crop_min_area")
-    for arm, positives in ARMS.items():
-        if positives:
-            simclr_med(
-                "pretrain",
-                work / f"pretrain_{arm.lower()}",
-                **network(options),
-                **{name: getattr(options, name) for name in same if getattr(options, name)},
-                positives=positives,
-                steps=options.pretrain_steps,
-            )
-
-
-def head(options, work, arm, fraction, percent):
-    """Train and evaluate an arm's head; return its work folder."""
-    folder = work / f"{options.head}_{arm.lower()}_{percent}"
-    if ARMS[arm]:
-        start = {"init": f"run:{work / f'pretrain_{arm.lower()}'}"}
-        start["image_size"] = options.image_size
-    else:
-        start = {"init": "random", **network(options)}
+def pretrained(options, work, chain):
+    """Pretrain what an arm's chain says, unless it is done; return the flags that begin with it."""
+    *before, last = chain
+    if last in options.starts:
+        return {"init": options.starts[last]}
+    if last == RANDOM:
+        return {"init": "random", "encoder": options.encoder, "width": options.width}
+    start = pretrained(options, work, before or [RANDOM])
+    continued = last == "MICLe" and before[-1:] == ["SimCLR"]
+    folder = work / f"pretrain_{slug(chain)}"
     simclr_med(
-        options.head,
+        "pretrain",
         folder,
+        options.micle_flags if continued else options.simclr_flags,
         **start,
-        data_dir=options.data_dir,
-        seed=options.seed,
-        label_fraction=fraction,
-        steps=options.head_steps,
-        batch_size=options.head_batch_size,
-        learning_rate=options.head_learning_rate,
+        **{name: getattr(options, name) for name in ("data_dir", "image_size", "seed")},
+        **{name: getattr(options, name) for name in PRETRAINING},
+        positives=POSITIVES[last],
+        steps=options.micle_steps if continued else options.pretrain_steps,
     )
-    simclr_med("evaluate", folder, eval_splits=options.eval_splits)
+    return {"init": f"run:{folder}"}
+
+
+def slug(chain):
+    """Return the name of an arm's folders."""
+    return THEN.join(chain).lower().replace(" ", "_")
+
+
+def sweep(options, work, arm):
+    """Train, choose and evaluate an arm's heads; return the sweep's folder."""
+    chain = arm.split(THEN)
+    folder = work / f"{options.head}_{slug(chain)}"
+    start = pretrained(options, work, chain)
+    simclr_med(
+        "sweep",
+        folder,
+        options.head_flags,
+        **start,
+        **{flag: getattr(options, name) for name, flag in HEAD.items()},
+        **{
+            name: getattr(options, name)
+            for name in ("data_dir", "head", "label_fractions", "seeds", "eval_splits", "seed")
+        },
+        image_size=options.head_image_size or options.image_size,
+    )
     return folder
+
+
+def report(options, work, sweeps, fraction):
+    """Report on what `sweeps`, arm to folder, chose with a label fraction; return its path."""
+    percent = f"{100 * float(fraction):g}"
+    runs = [
+        f"{arm}={run}"
+        for arm, folder in sweeps.items()
+        for run in sorted((folder / "chosen").glob(f"labels_{percent}_*"))
+    ]
+    folder, head = HEADS[options.head]
+    page = work / (f"{folder}_{percent}" if "," in options.label_fractions else folder)
+    title = f"{', '.join(sweeps)}: {head}, {percent} % of the labels"
+    simclr_med("report", page, runs=",".join(runs), title=title)
+    return page / "report.html"
 
 
 def tables(page):

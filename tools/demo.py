@@ -1,4 +1,4 @@
-"""make demo: generates a data set, then compares random initialisation, SimCLR and MICLe on it.
+"""make demo: generates a data set, then compares ways to pretrain on it, see compare.py.
 
 python tools/demo.py --work_dir=work/demo
 """

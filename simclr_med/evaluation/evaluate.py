@@ -5,7 +5,8 @@ import pathlib
 
 from simclr_med import files, stored
 from simclr_med.config.splits import MIXED
-from simclr_med.evaluation import bootstrap, predictions, thresholds
+from simclr_med.config.storage import load_config
+from simclr_med.evaluation import bootstrap, predictions, starts, thresholds
 from simclr_med.evaluation.by_image import file_of
 from simclr_med.evaluation.wording import with_interval
 
@@ -26,7 +27,8 @@ def write_evaluation(work_dir, splits, settings, seed, origin, learnt_from=None,
       splits: name of a split to its `Predictions`.
       settings: an `EvaluateConfig`, how intervals are drawn.
       seed: of the bootstrap.
-      origin: what metrics.json says beside the metrics: of which data and weights they are.
+      origin: what metrics.json says beside the metrics: of which data and weights they are. It
+        says "start" too, the name of what the head started from, see `starts.name_of`.
       learnt_from: name of a split to what of it the head has learnt from, for metrics.json, see
         `predict.Predicted`; None where nobody has asked.
       by_image: name of a split to its `Predictions` by image, or to None; see `by_image.of_images`.
@@ -42,11 +44,12 @@ def write_evaluation(work_dir, splits, settings, seed, origin, learnt_from=None,
     """
     work_dir = pathlib.Path(work_dir)
     before, results, texts = former_results(work_dir), {}, {}
+    start = _start(work_dir)
     drawn = bootstrap.settings_of(settings, seed)
     validation = splits.get("validation") or _former_validation(work_dir, before, origin)
     for split, made in _with_thresholds(splits, validation).items():
         texts[_file(work_dir, split)] = predictions.to_csv(made)
-        results[split] = origin | bootstrap.evaluate(made, drawn)
+        results[split] = origin | start | bootstrap.evaluate(made, drawn)
         if images := (by_image or {}).get(split):
             texts[file_of(_file(work_dir, split))] = predictions.to_csv(images)
             replicates = bootstrap.replicate(images, drawn, f"{split} by image")
@@ -64,6 +67,13 @@ def write_evaluation(work_dir, splits, settings, seed, origin, learnt_from=None,
         if (former := file_of(_file(work_dir, split))) not in texts:
             former.unlink(missing_ok=True)  # of other data: it belongs to no predictions here
     return results
+
+
+def _start(work_dir):
+    """Return {"start": name of what the head started from}, empty where nothing says it."""
+    there = (work_dir / "config.json").exists()
+    name = starts.start_of(load_config(work_dir)) if there else None
+    return {"start": name} if name else {}
 
 
 def _file(work_dir, split):

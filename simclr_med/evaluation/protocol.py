@@ -3,14 +3,12 @@
 import dataclasses
 import re
 
-from simclr_med import stored
-from simclr_med.config.setting import IMPORTED
 from simclr_med.errors import InputError
 from simclr_med.evaluation.runs import Run
+from simclr_med.evaluation.starts import name_of, pretrains_in_domain
 
 # What the unlabelled images of a task's runs are called in the paper, whatever set they are here.
 DOMAIN = {"multiclass": "Derm", "multilabel": "CheXpert"}
-RANDOM = "Random Initialization"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,10 +46,10 @@ def describe(run):
     if run.lost:
         raise InputError(f"{run.path} started from {run.lost}, which is not there any more")
     task = next(iter(run.predictions.values())).task
-    own = [s.config for s in run.stages if s.config.mode == "pretrain" and not _on_imagenet(s)]
+    own = [stage.config for stage in run.stages if pretrains_in_domain(stage)]
     simclr = [config for config in own if config.data.positives == "augmentation"]
     micle = [config for config in own if config.data.positives == "case"]
-    method = _method(run.stages, own, bool(micle), DOMAIN[task])
+    method = name_of(run.stages, DOMAIN[task])
     if run.config.mode != "finetune":
         method += f" ({run.config.mode.replace('_', ' ')})"
     return Described(
@@ -70,41 +68,3 @@ def architecture(encoder):
     depth = re.search(r"resnet(\d+)", encoder.encoder)[1]
     variant = " with selective kernels" if encoder.selective_kernels else ""
     return f"ResNet-{depth} ({encoder.width:g}×){variant}"
-
-
-def _method(stages, own, micle, domain):
-    start = _imagenet(stages)
-    if own:
-        kind = "MICLe" if micle else "SimCLR"
-        # From ImageNet the paper starts with SimCLR's weights; others are named.
-        before = "ImageNet" if start == "SimCLR ImageNet" else start
-        return f"{kind} {before}→{domain}" if before else f"{kind} {domain}"
-    return start or RANDOM
-
-
-def _imagenet(stages):
-    """Return what the first stage was on ImageNet, in the paper's words, or ""."""
-    if not stages:
-        return ""
-    first = stages[-1]
-    if first.config.mode == "pretrain":
-        return "SimCLR ImageNet" if _on_imagenet(first) else ""
-    if first.config.mode != IMPORTED:
-        return first.config.mode
-    source = _source(first.folder)
-    known = {"simclr": "SimCLR ImageNet", "big_transfer": "BiT Supervised"}
-    for project, method in known.items():
-        if project in source:
-            return method
-    return "Supervised ImageNet" if "keras" in source else source
-
-
-def _on_imagenet(stage):
-    return "imagenet" in stage.config.data.data_dir.lower()
-
-
-def _source(folder):
-    """Return what an imported folder says of where its weights are from."""
-    return stored.read_json(folder / "input.json", {"source": str}, "import the weights again")[
-        "source"
-    ]

@@ -12,20 +12,12 @@ import pathlib
 
 from simclr_med import paths, stored
 from simclr_med.config.fields import Config
-from simclr_med.config.setting import IMPORTED
 from simclr_med.config.splits import SPLITS
 from simclr_med.config.storage import load_config
 from simclr_med.errors import InputError
 from simclr_med.evaluation import predictions
 from simclr_med.evaluation.by_image import file_of
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Stage:
-    """One training or import that a run started from: its folder, and its `Config`."""
-
-    folder: pathlib.Path
-    config: Config
+from simclr_med.evaluation.starts import stages_before
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -39,7 +31,8 @@ class Run:
       predictions: name of a split to `Predictions`.
       by_image: name of a split to `Predictions` by image, of those that have some.
       config: of the head's training; None where it was trained elsewhere.
-      stages: what it started from, the nearest first; without what is no longer there.
+      stages: `starts.Stage`s that it started from, the nearest first; without what is no longer
+        there.
       lost: path of the first stage that is no longer there, or "".
     """
 
@@ -54,7 +47,7 @@ class Run:
 
     @property
     def pretraining(self):
-        """The nearest `Stage` that was a contrastive training, or None."""
+        """The nearest `starts.Stage` that was a contrastive training, or None."""
         return next((stage for stage in self.stages if stage.config.mode == "pretrain"), None)
 
 
@@ -150,7 +143,7 @@ def read_run(name, path):
     if not (path / "config.json").exists():
         return Run(name, path, files, read, by_image=by_image)
     config = load_config(path)
-    stages, lost = _stages(config)
+    stages, lost = stages_before(config)
     return Run(name, path, files, read, config, stages, lost, by_image)
 
 
@@ -173,15 +166,3 @@ def _other_class(folder):
         return predictions.DEFAULT_OTHER
     kinds = {"other_class": (str, type(None))}
     return stored.read_json(file, kinds, "put back a copy of it")["other_class"]
-
-
-def _stages(config):
-    """Return the stages before a run, and the path at which the way back is lost, or ""."""
-    stages = []
-    while config.mode != IMPORTED and config.head.init != "random":
-        folder = pathlib.Path(config.head.init.partition(":")[2])
-        if not (folder / "config.json").exists():
-            return tuple(stages), str(folder)
-        config = load_config(folder)
-        stages.append(Stage(folder, config))
-    return tuple(stages), ""

@@ -105,16 +105,17 @@ def _key(stage, trial):
     return (stage, *(f"{value!r}" for value in dataclasses.astuple(trial)))
 
 
-def spread(table, chosen):
+def spread(table, chosen, start):
     """Return the rows of summary.csv: mean and standard deviation over the seeds of each number.
 
     Args:
       table: a `SweepTable`.
       chosen: for each fraction, the `Trial`s of the chosen setting, one a seed.
+      start: name of what the sweep's runs start from, see `starts.name_of`; None is written as "".
 
     Returns:
-      Dicts of text: "label_fraction", "learning_rate", "weight_decay", "split", "metric", "mean",
-      "sd" (with n - 1; empty of one run), "runs".
+      Dicts of text: "start", "label_fraction", "learning_rate", "weight_decay", "split", "metric",
+      "mean", "sd" (with n - 1; empty of one run), "runs".
     """
     rows = []
     for trials in chosen:
@@ -122,7 +123,8 @@ def spread(table, chosen):
         for name in [n for n in names if n not in RUN]:
             values = np.array([table.value(CHOSEN, trial, name) for trial in trials])
             split, _, metric = name.partition("_")
-            row = {n: f"{getattr(trials[0], n):g}" for n in RUN[1:4]}
+            row = {"start": start or ""}
+            row |= {n: f"{getattr(trials[0], n):g}" for n in RUN[1:4]}
             row |= {"split": split, "metric": metric, "mean": f"{values.mean():.6g}"}
             row["sd"] = f"{values.std(ddof=1):.6g}" if len(values) > 1 else ""
             rows.append(row | {"runs": str(len(values))})

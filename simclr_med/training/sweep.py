@@ -17,6 +17,7 @@ from simclr_med.config.work_folder import claimed_work_dir
 from simclr_med.data import manifest
 from simclr_med.evaluation import sweep_picture
 from simclr_med.evaluation.evaluate import write_evaluation
+from simclr_med.evaluation.starts import start_of
 from simclr_med.evaluation.sweep_table import (
     CHOSEN,
     DONE,
@@ -53,7 +54,7 @@ def run(config):
         _draw(config, table)
         folders = runs.finished([trial for trials in chosen for trial in trials])
         _test(config, table, folders)
-        rows = spread(table, chosen)
+        rows = spread(table, chosen, start_of(config))
         write_rows(pathlib.Path(config.work_dir) / "summary.csv", rows)
         _tell(config, table, rows)
 
@@ -103,6 +104,7 @@ def _test(config, table, folders):
 
 def _tell(config, table, rows):
     name = pathlib.Path(config.work_dir).name
+    print(f"{name}: from {rows[0]['start'] or config.head.init}")
     heading = None
     for row in rows:
         chosen = (

@@ -4,13 +4,13 @@ import csv
 import json
 import shutil
 
+import flag_files
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT
 from kill_runs import weights
 
-from simclr_med.config.fields import FIELDS
 from simclr_med.config.making import for_existing_run, make_config
 from simclr_med.data import manifest
 from simclr_med.errors import InputError, RunError
@@ -88,6 +88,7 @@ def test_the_summary_has_mean_and_spread_over_the_seeds(probes):
     )
     assert float(row["mean"]) == pytest.approx(values.mean(), rel=1e-5)
     assert float(row["sd"]) == pytest.approx(values.std(ddof=1), rel=1e-5) and row["runs"] == "2"
+    assert row["start"] == "Random Initialization"
 
 
 def folders(work_dir):
@@ -112,7 +113,9 @@ def test_a_chosen_probe_is_that_of_an_ordinary_run(probes, data_dir, tmp_path):
 @pytest.mark.parametrize("kind", ["probes", "tuned"])
 def test_a_chosen_run_can_be_evaluated_and_exported(kind, request):
     folder = folders(request.getfixturevalue(kind))[0]
-    before = json.loads((folder / "metrics.json").read_text())["splits"]["test"]["metrics"]
+    result = json.loads((folder / "metrics.json").read_text())["splits"]["test"]
+    before, start = result["metrics"], result["start"]
+    assert start == "Random Initialization"
     evaluate(for_existing_run("evaluate", str(folder), {"bootstrap_replicates": 40}))
     after = json.loads((folder / "metrics.json").read_text())["splits"]["test"]["metrics"]
     assert before["auc"] == after["auc"]
@@ -248,11 +251,11 @@ def test_the_first_of_equal_settings_is_taken(tmp_path):
 
 @pytest.mark.parametrize("file", sorted((ROOT / "flags").glob("sweep_*.cfg")), ids=lambda f: f.stem)
 def test_the_files_of_flags_are_sweeps_with_the_paper_s_grid(file):
-    lines = [line for line in file.read_text().splitlines() if line.startswith("--")]
-    text = dict(line[2:].split("=") for line in lines)
-    assert text.pop("mode") == "sweep"
-    given = {name: FIELDS[name][1].type(value) for name, value in text.items()}
-    config = make_config("sweep", {"data_dir": "a", "work_dir": "b"} | given)
+    texts = flag_files.texts(file)
+    assert texts.pop("mode") == "sweep"
+    given = {name: flag_files.value(name, text) for name, text in texts.items()}
+    begins = {"data_dir": "a", "work_dir": "b", "init": "random"}  # its weights are not here
+    config = make_config("sweep", given | begins)
     assert config.train.steps == 30000 and config.train.batch_size == 256
     grid = sweep.sweeping.grid(config)
     rates = sorted({np.log10(trial.learning_rate) for trial in grid})

@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 
 from simclr_med.config.fields import FIELDS
+from simclr_med.evaluation.starts import start_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +45,8 @@ def _of_run(run):
     if run.config is None:
         return {}
     described = _described(run.config)
+    if start := start_of(run.config):
+        described["start"] = start
     if run.pretraining is not None:
         before = _described(run.pretraining.config)
         described |= {f"pretraining: {key}": value for key, value in before.items()}

@@ -1,0 +1,131 @@
+"""tools/compare.py: which runs it makes of its arms. Nothing is trained; the demo does that."""
+
+import dataclasses
+
+import flag_files
+import pytest
+from runs_made import imported_folder
+
+from simclr_med import files
+from simclr_med.config import sweeping
+from simclr_med.config.making import make_config
+from simclr_med.config.storage import to_json
+from simclr_med.evaluation.starts import start_of
+from tools import compare
+
+ROOT = compare.ROOT
+
+
+@pytest.fixture
+def made(monkeypatch):
+    """Folder name to `Config` of all that a comparison runs, which leaves its config.json alone."""
+    made = {}
+
+    def run(mode, work_dir, *given, **flags):
+        texts = {name: str(value) for name, value in flags.items() if value}
+        for file in given[::-1]:
+            texts = flag_files.texts(file) | texts
+        assert texts.pop("mode", mode) == mode
+        given = {name: flag_files.value(name, text) for name, text in texts.items()}
+        config = make_config(mode, {"work_dir": str(work_dir), **given})
+        made[work_dir.name] = config
+        if mode == "sweep":
+            for fraction in config.sweep.label_fractions:
+                trial = sweeping.Trial(float(fraction), 0.1, 0.0, 0)
+                for repeat in sweeping.repeats(config, trial):
+                    (work_dir / "chosen" / repeat.name).mkdir(parents=True)
+        files.write_text(work_dir / "config.json", to_json(config))
+
+    monkeypatch.setattr(compare, "simclr_med", run)
+    return made
+
+
+def compared(tmp_path, *arguments):
+    common = [f"--data_dir={tmp_path / 'data'}", f"--work_dir={tmp_path / 'work'}"]
+    return compare.compare(compare.parse([*arguments, *common]))
+
+
+def test_arms_differ_in_their_start_alone(made, tmp_path):
+    pages = compared(tmp_path, "--label_fractions=0.1,1", "--pretrain_steps=9")
+    assert [page.parent.name for page in pages] == [
+        "report_10", "report_100",
+    ]  # fmt: skip
+    steps = {name: c.train.steps for name, c in made.items() if c.mode == "pretrain"}
+    assert steps == {
+        "pretrain_simclr": 9, "pretrain_micle": 9, "pretrain_simclr_then_micle": 6,
+    }  # fmt: skip
+    assert made["pretrain_simclr_then_micle"].head.init == f"run:{tmp_path}/work/pretrain_simclr"
+    heads = [config for config in made.values() if config.mode == "sweep"]
+    assert [start_of(config) for config in heads] == [
+        "Random Initialization", "SimCLR in-domain", "MICLe alone in-domain", "MICLe in-domain",
+    ]  # fmt: skip
+    alike = {
+        dataclasses.replace(config, work_dir="", head=dataclasses.replace(config.head, init=""))
+        for config in heads
+    }
+    assert len(alike) == 1 and heads[0].sweep.seeds == 3
+    assert len(heads[0].sweep.learning_rates) * len(heads[0].sweep.weight_decays) == 28
+
+
+def test_a_report_has_every_seed_of_every_arm(made, tmp_path):
+    compared(tmp_path, "--label_fractions=0.1,1", "--seeds=2", "--arms=SimCLR,Random")
+    runs = made["report_10"].report.runs
+    assert [run.partition("=")[0] for run in runs] == ["SimCLR", "SimCLR", "Random", "Random"]
+    assert all("/chosen/labels_10_" in run for run in runs)
+    assert len(set(runs)) == 4 and "pretrain_micle" not in made
+
+
+def test_arms_may_begin_with_imported_weights(made, tmp_path):
+    weights = imported_folder(
+        tmp_path / "r50", "r50 (google-research/simclr, resnet50)", encoder="resnet50"
+    )
+    chains = "ImageNet,ImageNet then SimCLR,ImageNet then SimCLR then MICLe"
+    compared(
+        tmp_path, f"--starts=ImageNet=imported:{weights}", f"--arms={chains}", "--head=finetune",
+        "--image_size=224", "--head_image_size=448", "--encoder=resnet18",
+    )  # fmt: skip
+    names = [start_of(made[f"finetune_{compare.slug(c.split(' then '))}"])
+             for c in chains.split(",")]  # fmt: skip
+    assert names == ["SimCLR ImageNet", "SimCLR ImageNet→in-domain", "MICLe ImageNet→in-domain"]
+    sizes = {(config.mode, config.augment.image_size) for config in made.values()}
+    assert sizes >= {("pretrain", 224), ("sweep", 448)}
+    networks = {c.encoder.encoder for c in made.values() if c.mode != "report"}
+    assert networks == {"resnet50"}
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "flags").glob("*.args")), ids=lambda f: f.stem)
+def test_the_paper_s_grids_are_runs(file, made, tmp_path):
+    """Every command of a file of options, up to training: its flags are sound together."""
+    weights = [imported_folder(tmp_path / "simclr", "r50 (google-research/simclr, resnet50)"),
+               imported_folder(tmp_path / "keras", "w.h5 (keras.applications' ResNet, v1)",
+                               encoder="resnet50_v1")]  # fmt: skip
+    starts = "--starts=ImageNet=imported:{},Supervised=imported:{}".format(*weights)
+    compared(tmp_path, f"@{file}", starts)
+    sweeps = [config for config in made.values() if config.mode == "sweep"]
+    assert len(sweeps) == 4
+    for config in sweeps:
+        assert config.train.steps == 30000 and config.sweep.head == "finetune"
+        assert len(sweeping.grid(config)) == 28 * len(config.sweep.label_fractions)
+        assert set(config.sweep.label_fractions) >= {"0.1", "0.5", "0.9", "1"}
+    steps = {config.train.steps for config in made.values() if config.mode == "pretrain"}
+    assert steps <= {100_000, 150_000}
+    assert all(c.optimizer.optimizer == "lars" for c in made.values() if c.mode == "pretrain")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("--arms=MoCo", "--arms: 'MoCo': expected Random, SimCLR, MICLe or a name of --starts"),
+        ("--arms=Random then SimCLR", "'Random then SimCLR'"),
+        ("--arms=SimCLR then Random", "'SimCLR then Random'"),
+        ("--starts=SimCLR=imported:w", "expected NAME=imported:PATH"),
+        ("--starts=a=run:w", "expected NAME=imported:PATH"),
+        ("--head_flags=nowhere.cfg", "'nowhere.cfg': no such file"),
+        ("--label_fractions=0.1,2", "expected numbers above 0, at most 1"),
+        ("--eval_splits=unlabelled", "expected train, validation, test, external"),
+    ],
+)
+def test_wrong_options_are_refused_before_anything_is_trained(given, message, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        compare.parse(["--data_dir=d", "--work_dir=w", given])
+    assert stopped.value.code == 2 and message in capsys.readouterr().err
