@@ -3,7 +3,8 @@
     python benchmarks/coverage.py --json=coverage.json
 
 Test sets are drawn from populations whose true metrics are known from a very large draw; two models
-of equal skill and correlated errors are scored on each. docs/statistics.md has what came out.
+of equal skill and correlated errors are scored on each. Groups of equal skill are compared too: how
+often their widest gap excludes 0. docs/statistics.md has what came out.
 """
 
 import dataclasses
@@ -19,6 +20,7 @@ from simclr_med import progress
 from simclr_med.errors import run_main
 from simclr_med.evaluation.bootstrap import Settings, replicate
 from simclr_med.evaluation.comparing import difference_row
+from simclr_med.evaluation.gaps import all_gaps
 from simclr_med.evaluation.predictions import Predictions
 from simclr_med.evaluation.scoring import score
 
@@ -28,7 +30,16 @@ OF_DIAGNOSES = (
     "top1_accuracy", "top3_accuracy", "average_top1_sensitivity", "average_top3_sensitivity",
     "auc", "kappa", "brier",
 )  # fmt: skip
-OF_FINDINGS = ("auc", "auc:k0", "auc:k4", "average_precision", "brier")
+OF_FINDINGS = (
+    "auc", "auc:k0", "auc:k4", "average_precision", "average_precision:k0", "brier",
+)  # fmt: skip
+# Sizes of groups of equal skill; each case is right with this chance.
+GROUPS = {
+    "4 groups of 100, 70 % right": ((100,) * 4, 0.7),
+    "8 groups of 100, 70 % right": ((100,) * 8, 0.7),
+    "groups of 40, 60, 100 and 300, 70 % right": ((40, 60, 100, 300), 0.7),
+    "2 groups of 100, 90 % right": ((100,) * 2, 0.9),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,6 +156,21 @@ def measure(population, datasets, settings, names):
     return {name: (covered[name] / datasets, alarms[name] / datasets) for name in names}
 
 
+def widest_gaps(sizes, chance, datasets, replicates):
+    """Return the share of data sets in which the widest gap of equal groups excludes 0.
+
+    A replicate of all cases draws how many of each group, then how many of these are right.
+    """
+    random, sizes, alarms = np.random.default_rng(0), np.array(sizes), 0
+    for _ in range(datasets):
+        right = random.binomial(sizes, chance) / sizes
+        drawn = random.multinomial(sizes.sum(), sizes / sizes.sum(), size=replicates)
+        samples = random.binomial(drawn, right) / drawn
+        gaps = all_gaps(range(len(sizes)), right, samples, 0.95, sizes.min())
+        alarms += bool(gaps) and gaps[0].excludes_zero
+    return alarms / datasets
+
+
 def main(arguments):
     """Simulate and print."""
     parser = command_line(__doc__)
@@ -168,7 +194,14 @@ def main(arguments):
             ratios |= {f"{title}, {name}, covers": shares[0], f"{title}, {name}, alarms": shares[1]}
             if population.cases >= 300:
                 goals.append(at_least(f"{title}, {name}, covers", 0.93 - off))
+                goals.append(at_most(f"{title}, {name}, covers", 0.97 + off))
             goals.append(at_most(f"{title}, {name}, alarms", 0.05 + off))
+    for title, (sizes, chance) in GROUPS.items():
+        if options.only in title:
+            share = widest_gaps(sizes, chance, options.datasets, options.replicates)
+            print(f"{title}: widest gap: false alarms {share:.1%}", flush=True)
+            ratios[f"{title}, widest gap, alarms"] = share
+            goals.append(at_most(f"{title}, widest gap, alarms", 0.05 + off))
     return conclude(options, goals, ratios, datasets=options.datasets)
 
 

@@ -72,6 +72,17 @@ class Replicates:
 
     def shape(self, name):
         """Return the `intervals.Shape` of a metric's interval; see docs/statistics.md."""
+        shape = self._spread(name)
+        if self.settings.interval != "auto" or len(self.defined(name)) < 2:
+            return shape
+        if not self.paired:
+            bias = intervals.median_bias(self.values[name], self.defined(name))
+            return dataclasses.replace(shape, bias=bias)
+        ranks = name.partition(":")[0] in MEANS_OF_CLASSES and name not in MEANS_OF_CLASSES
+        return dataclasses.replace(shape, symmetric=ranks and not self.units.repeated)
+
+    def _spread(self, name):
+        """Return the `Shape` of a metric but for what moves or mirrors it."""
         kind, units = self.settings.interval, self.units
         if kind in ("percentile", "stratified") or len(self.defined(name)) < 2:
             return intervals.PLAIN
@@ -95,7 +106,8 @@ class Replicates:
         samples, value = self.defined(name), self.values[name]
         low = high = None
         if len(samples) and not np.isnan(value):
-            low, high = intervals.interval(samples, self.settings.confidence, self.shape(name))
+            shape = self.shape(name)
+            low, high = intervals.interval(samples, self.settings.confidence, shape, value)
             if not self.paired:  # few cases of a condition spread beyond what a share can be
                 least, most = BOUNDS.get(name.partition(":")[0], (0, 1))
                 low, high = max(low, least), min(high, most)

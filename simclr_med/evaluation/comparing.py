@@ -110,7 +110,9 @@ def difference_row(a, b, difference, metric, margin=None):
     }
     if interval["low"] is None:
         return row | {"verdict": UNDEFINED, "reason": "", "significant": False}
-    row["p_value"] = intervals.p_value(difference.defined(metric), difference.shape(metric))
+    row["p_value"] = intervals.p_value(
+        difference.defined(metric), difference.shape(metric), difference.values[metric]
+    )
     if metric.startswith("auc:"):
         row["p_delong"] = _number(_delong(a, b, metric))
     found = direction(row, metric, a.settings.confidence)

@@ -3,8 +3,8 @@
 Percentile intervals at 95 % take the 2.5th and 97.5th replicate of a hundred. With few units that
 is too narrow: replicates spread as the sample, which spreads less than what it was drawn from.
 `Shape` therefore moves the two quantiles: outwards by Student's t and the missing variance
-(Hesterberg 2015, "What teachers should know about the bootstrap"), and for BCa towards where bias
-and skewness say (Efron 1987).
+(Hesterberg 2015, "What teachers should know about the bootstrap"), and towards where bias and
+skewness say (Efron 1987).
 """
 
 import dataclasses
@@ -22,26 +22,32 @@ class Shape:
       stretch: the spread that is wanted over that of the replicates.
       bias: BCa's z0, where the value lies among its replicates.
       acceleration: BCa's a, a sixth of the skewness.
+      symmetric: whether the interval is Student's about the value, with the replicates' deviation:
+        of few cases, the outer replicates are a matter of one or two.
     """
 
     df: float = np.inf
     stretch: float = 1.0
     bias: float = 0.0
     acceleration: float = 0.0
+    symmetric: bool = False
 
     def levels(self, confidence):
         """Return the two quantiles to take, each in (0, 1)."""
-        z = self.stretch * _t_quantile(self.df, (1 + confidence) / 2)
+        z = self.reach(confidence)
         ends = self.bias + np.array([-z, z])
         room = 1 - self.acceleration * ends
         return np.where(
             room > 0, ndtr(self.bias + ends / np.where(room > 0, room, 1)), ends > self.bias
         )
 
+    def reach(self, confidence):
+        """Return half an interval's length in standard deviations of the replicates."""
+        return float(self.stretch * _t_quantile(self.df, (1 + confidence) / 2))
+
     def widening(self, confidence):
         """Return how much longer half an interval is than the normal distribution's."""
-        level = (1 + confidence) / 2
-        return float(self.stretch * _t_quantile(self.df, level) / ndtri(level))
+        return self.reach(confidence) / float(ndtri((1 + confidence) / 2))
 
     def significance(self, share):
         """Return the p-value, two-sided, whose interval ends with a `share` of replicates below."""
@@ -119,27 +125,39 @@ def bca(value, samples, left_out):
       samples: `[R]` replicates, all defined.
       left_out: `[J]` values with a unit, or a group of units, left out.
     """
-    below = ((samples < value).mean() + (samples <= value).mean()) / 2
-    edge = 1 / (len(samples) + 1)
     off = np.mean(left_out) - left_out if len(left_out) else np.zeros(0)
     squares = (off**2).sum()
     acceleration = (off**3).sum() / (6 * squares**1.5) if squares > 0 else 0.0
-    bias = float(ndtri(np.clip(below, edge, 1 - edge)))
-    return Shape(bias=bias, acceleration=float(acceleration))
+    return Shape(bias=median_bias(value, samples), acceleration=float(acceleration))
 
 
-def interval(samples, confidence, shape=PLAIN):
-    """Return (low, high) of defined `samples` `[R]`."""
+def median_bias(value, samples):
+    """Return BCa's z0: the normal quantile of the share of `samples` `[R]` below the `value`."""
+    below = ((samples < value).mean() + (samples <= value).mean()) / 2
+    edge = 1 / (len(samples) + 1)
+    return float(ndtri(np.clip(below, edge, 1 - edge)))
+
+
+def interval(samples, confidence, shape=PLAIN, value=None):
+    """Return (low, high) of defined `samples` `[R]` of a `value`, which a symmetric shape needs."""
+    if shape.symmetric:
+        reach = shape.reach(confidence) * samples.std()
+        return float(value - reach), float(value + reach)
     # Weibull's positions: of R replicates and one value more, each place is as likely.
     low, high = np.quantile(samples, shape.levels(confidence), method="weibull")
     return float(low), float(high)
 
 
-def p_value(samples, shape=PLAIN):
+def p_value(samples, shape=PLAIN, value=None):
     """Return the two-sided p-value of 0: the level at which the interval of `samples` reaches it.
 
-    One replicate is added on the side of 0, and less than one of R + 1 is not claimed.
+    One replicate is added on the side of 0, and less than one of R + 1 is not claimed. Arguments as
+    of `interval`.
     """
+    if shape.symmetric:
+        spread = shape.stretch * samples.std()
+        p = 2 * _t_below(shape.df, -abs(value) / spread) if spread > 0 else float(value == 0)
+        return float(np.clip(p, 1 / (len(samples) + 1), 1))
     below, above = (
         (beyond.sum() + 1) / (len(samples) + 1) for beyond in (samples <= 0, samples >= 0)
     )

@@ -180,8 +180,9 @@ def _row(a, b, of_cases, metric, margin):
         return row
     settings = of_cases.settings
     shape = _shape(of_cases, a, b, metric)
-    row["low"], row["high"] = intervals.interval(change, settings.confidence, shape)
-    row["p_value"] = intervals.p_value(change, shape)
+    value = row["difference"]
+    row["low"], row["high"] = intervals.interval(change, settings.confidence, shape, value)
+    row["p_value"] = intervals.p_value(change, shape, value)
     reason = too_few(settings, of_cases.units) or comparing.class_too_small(of_cases, metric)
     if reason:
         return row | {"verdict": UNDECIDED, "reason": reason}
@@ -195,7 +196,8 @@ def _shape(of_cases, a, b, metric):
     """Return the `intervals.Shape` of a difference over runs and cases.
 
     The variance is the sum of that of cases, widened as it is for single runs, and of both methods'
-    runs; its degrees of freedom are Satterthwaite's (1946): few where the runs' is most of it.
+    runs; its degrees of freedom are Satterthwaite's (1946): few where the runs' is most of it. Few
+    runs make few different replicates, so that their deviation says more than their quantiles.
     """
     cases, drawn = of_cases.shape(metric), of_cases.defined(metric).var()
     runs = [(m.variance(metric), len(m.runs) - 1) for m in (a, b)]
@@ -206,7 +208,8 @@ def _shape(of_cases, a, b, metric):
     wanted = sum(variance for variance, _ in parts)
     below = sum(variance**2 / max(1, df) for variance, df in parts)
     df = float(wanted**2 / below) if below > 0 else np.inf
-    return intervals.Shape(df=df, stretch=float(np.sqrt(wanted / (drawn + between))))
+    stretch = float(np.sqrt(wanted / (drawn + between)))
+    return intervals.Shape(df=df, stretch=stretch, symmetric=True)
 
 
 def _number(value):

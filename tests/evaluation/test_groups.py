@@ -76,6 +76,18 @@ def test_the_widest_gap_of_four_equal_groups_excludes_0_as_seldom_as_it_says():
     assert alarms / 400 <= 0.08  # by the ordinary interval of the chosen pair, 0.2
 
 
+def test_the_interval_of_several_gaps_is_bonferronis_at_least():
+    """Of replicates that vary too little together, as those of small groups do."""
+    values = np.array([0.9, 0.7, 0.5])
+    samples = values + np.linspace(-0.1, 0.1, 101)[:, None] * np.array([1, 0.2, -1])
+    found = all_gaps("abc", values, samples, 0.95, 30)
+    reach = stats.t.ppf(1 - 0.05 / 3 / 2, 29) * np.sqrt(30 / 29)
+    for gap in found:
+        a, b = ("abc".index(name) for name in (gap.high_level, gap.low_level))
+        spread = (samples[:, a] - samples[:, b]).std()
+        assert gap.high - gap.value == pytest.approx(reach * spread)
+
+
 def test_a_patient_in_two_groups_moves_both():
     """Each patient has one case in either group, with the same answer: the gap cannot vary."""
     right = np.random.default_rng(0).random(50) < 0.6

@@ -38,15 +38,21 @@ def test_rare_classes_give_a_mean_over_classes_the_spread_that_replicates_lack()
 
 
 @pytest.mark.parametrize(
-    "shape", [PLAIN, intervals.small_sample(12), Shape(30, 1.1, bias=0.2, acceleration=0.05)]
+    "shape",
+    [
+        PLAIN,
+        intervals.small_sample(12),
+        Shape(30, 1.1, bias=0.2, acceleration=0.05),
+        Shape(30, 1.1, symmetric=True),
+    ],
 )
 @pytest.mark.parametrize("mean", [-2.5, -1.0, 0.7, 2.2])
 def test_the_p_value_is_the_level_at_which_the_interval_reaches_0(shape, mean):
     samples = normal(mean)
-    p = intervals.p_value(samples, shape)
-    ends = intervals.interval(samples, 1 - p, shape)
+    p = intervals.p_value(samples, shape, mean)
+    ends = intervals.interval(samples, 1 - p, shape, mean)
     assert min(abs(end) for end in ends) < 0.02
-    wider, narrower = (intervals.interval(samples, 1 - p * by, shape) for by in (0.8, 1.2))
+    wider, narrower = (intervals.interval(samples, 1 - p * by, shape, mean) for by in (0.8, 1.2))
     assert wider[0] < 0 < wider[1]
     assert narrower[0] > 0 or narrower[1] < 0
 
@@ -56,6 +62,25 @@ def test_p_values_stay_between_one_of_all_and_1():
     assert intervals.p_value(np.ones(99)) == pytest.approx(2 / 100)
     assert intervals.p_value(np.array([-1.0, 1.0] * 50)) == pytest.approx(1)
     assert intervals.p_value(normal(9), Shape(bias=2.0)) == pytest.approx(1 / 5000)
+
+
+def test_a_symmetric_interval_is_students_about_the_value():
+    samples = np.random.default_rng(0).exponential(size=400)  # skewed: quantiles are elsewhere
+    found = intervals.interval(samples, 0.95, Shape(9, 1.2, symmetric=True), 1.0)
+    expected = stats.t.interval(0.95, 9, loc=1.0, scale=1.2 * samples.std())
+    assert found == pytest.approx(expected)
+    p = intervals.p_value(samples, Shape(9, 1.2, symmetric=True), 1.0)
+    assert p == pytest.approx(2 * stats.t.sf(1 / (1.2 * samples.std()), 9))
+    assert intervals.p_value(np.zeros(9), Shape(symmetric=True), 0.0) == 1
+    assert intervals.p_value(np.ones(9), Shape(symmetric=True), 1.0) == pytest.approx(0.1)
+
+
+def test_replicates_that_lie_above_their_value_are_moved_below_it():
+    """BCa's z0: what replicates are off the value, the value is off the truth."""
+    shape = Shape(bias=intervals.median_bias(0.0, normal(0.3)))
+    assert shape.bias == pytest.approx(-0.3, abs=0.01)
+    low, high = intervals.interval(normal(0.3), 0.95, shape)
+    assert (low, high) == pytest.approx((-0.3 - 1.96, -0.3 + 1.96), abs=0.02)
 
 
 def test_bca_of_symmetric_replicates_without_skewness_is_plain():

@@ -51,7 +51,7 @@ def element(name, *children, **attributes):
 
 
 def figure(width, height, title, description, *children):
-    """Return an inline SVG, which scales to the width it is given.
+    """Return an inline SVG of this size, which scales where a style gives it another width.
 
     Args:
       width, height: of its own coordinates; a text is 12 high.
@@ -65,6 +65,8 @@ def figure(width, height, title, description, *children):
         element("desc", description),
         *children,
         role="img",
+        width=width,
+        height=height,
         viewBox=f"0 0 {_text(width)} {_text(height)}",
     )
 
