@@ -128,5 +128,5 @@ def test_the_report_begins_with_the_way_past_its_contents(pages):
 
 def test_paper_shows_what_is_folded(page):
     style = page.all("style")[0]["words"]
-    printed = style[style.index("@media print { body") :]
+    printed = style[style.index("@media print { html") :]
     assert "details::details-content { content-visibility: visible" in printed
