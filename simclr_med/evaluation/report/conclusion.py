@@ -79,7 +79,7 @@ def _how_many(comparisons):
 
 
 def _elsewhere(comparison, groups, shifts):
-    parts = []
+    parts = ["Of each method's first run:"] if comparison.seeded and (shifts or groups) else []
     losing = [
         f"{name} {with_interval(drop.value, drop.low, drop.high, '+')}"
         for name, shift in shifts.items()
