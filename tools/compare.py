@@ -214,10 +214,14 @@ def report(options, work, sweeps, fraction):
 
 
 def tables(page):
-    """Return the tables of a report, as text."""
-    lines = page.with_suffix(".md").read_text(encoding="utf-8").splitlines()
-    shown = [line for line in lines if line.startswith(("**", "|")) and not line.startswith("|--")]
-    return "\n".join(line.replace("**", "\n", 1).rstrip("*") for line in shown)
+    """Return the tables of a report, as text, but for those of each run."""
+    parts = f"\n{page.with_suffix('.md').read_text(encoding='utf-8')}".split("\n**")[1:]
+    shown = []
+    for heading, _, body in (part.partition("**\n") for part in parts):
+        if not heading.endswith("each run"):
+            rows = [row for row in body.splitlines() if row[:1] == "|" and row[:3] != "|--"]
+            shown.append("\n".join(["", heading, *rows]))
+    return "\n".join(shown)
 
 
 def main(options):

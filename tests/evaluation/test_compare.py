@@ -129,3 +129,13 @@ def test_wrong_options_are_refused_before_anything_is_trained(given, message, ca
     with pytest.raises(SystemExit) as stopped:
         compare.parse(["--data_dir=d", "--work_dir=w", given])
     assert stopped.value.code == 2 and message in capsys.readouterr().err
+
+
+def test_the_terminal_has_the_methods_and_not_each_of_their_runs(tmp_path):
+    table = "\n\n| Run | AUC |\n|---|---|\n| {} | 0.5 |\n\nA note.\n"
+    headings = ("**test: 9 cases**", "**test: 9 cases, each run**", "**test: each run minus A**")
+    text = "\n".join(h + table.format(f"in {i}") for i, h in enumerate(headings))
+    (tmp_path / "report.md").write_text(text)
+    shown = compare.tables(tmp_path / "report.html")
+    assert "test: 9 cases\n| Run | AUC |\n| in 0 | 0.5 |" in shown and "note" not in shown
+    assert "in 1" not in shown and "test: each run minus A\n" in shown and "in 2" in shown
