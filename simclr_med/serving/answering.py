@@ -16,6 +16,8 @@ if __name__ == "__main__":  # before TensorFlow is imported
 import numpy as np
 import tensorflow as tf
 
+ENCODED = "image/encoded"  # of tf.Examples, as TensorFlow's tools call it
+
 
 def answers(folder, images, cases, views):
     """Return what each signature of the SavedModel in `folder` says, by name to arrays.
@@ -49,7 +51,7 @@ def answers(folder, images, cases, views):
 def example(image):
     """Return a serialised tf.Example of an encoded image."""
     value = tf.train.Feature(bytes_list=tf.train.BytesList(value=[image]))
-    features = tf.train.Features(feature={"image/encoded": value})
+    features = tf.train.Features(feature={ENCODED: value})
     return tf.train.Example(features=features).SerializeToString()
 
 

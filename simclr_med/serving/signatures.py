@@ -9,13 +9,13 @@ probability, so that nobody takes it for a healthy one), its names and features 
 
 import tensorflow as tf
 
+from simclr_med.serving.answering import ENCODED
 from simclr_med.serving.reading import read_views
 from simclr_med.serving.views_server import ViewsServer
 from simclr_med.training import objective
 
 TOP = 5
 NO_ANSWER = -1.0
-ENCODED = "image/encoded"  # of tf.Examples, as TensorFlow's tools call it
 STRINGS = tf.TensorSpec([None], tf.string, "images")
 
 

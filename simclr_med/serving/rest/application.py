@@ -1,0 +1,175 @@
+"""The server's addresses: TensorFlow Serving's, one page for a person, and /metrics.
+
+app = Service(exported, Limits()).app()
+"""
+
+import asyncio
+import contextlib
+import functools
+
+import anyio
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from simclr_med import html
+from simclr_med.serving.rest import messages
+from simclr_med.serving.rest.batching import Batcher
+from simclr_med.serving.rest.counters import Counters
+from simclr_med.serving.rest.limits import Refused
+
+MODEL = "/v1/models/{name}"
+ASKING = {"predict": messages.predict, "classify": messages.classify}
+# The page needs nothing from elsewhere, and may send an image nowhere but here.
+POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+    "img-src blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+class Service:
+    """A model and what is asked of it.
+
+    Args:
+      exported: an `Exported`.
+      limits: `Limits`.
+    """
+
+    def __init__(self, exported, limits):
+        self.exported, self.limits = exported, limits
+        self.counters = Counters()
+        self.batcher = Batcher(
+            exported.ask, limits.max_batch, limits.concurrency, self.counters.batches.observe
+        )
+        # One body at a time becomes Python's objects, which take many times its size.
+        self.reading = None
+        self.running = 0
+
+    def app(self):
+        """Return the ASGI application; its end answers what still waits."""
+        version = MODEL + "/versions/{version}"
+        routes = [Route("/", self.page), Route("/metrics", self.metrics)]
+        for model in (MODEL, version):
+            for method in ASKING:
+                asked = functools.partial(self.ask, method=method)
+                routes.append(Route(f"{model}:{method}", asked, methods=["POST"]))
+            routes.append(Route(f"{model}/metadata", self.metadata))
+        routes += [Route(version, self.status), Route(MODEL, self.status)]
+        handlers = {Refused: _refused, HTTPException: _http_error, Exception: _failed}
+        return Starlette(routes=routes, exception_handlers=handlers, lifespan=self._lifespan)
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, app):
+        self.reading = anyio.CapacityLimiter(1)
+        yield
+        await anyio.to_thread.run_sync(self.batcher.close)
+
+    async def page(self, request):
+        """Answer with the page on which a person drops an image."""
+        text = html.render(
+            "serving/rest/page.html",
+            title=f"{self.exported.name}, version {self.exported.version}",
+            address=f"v1/models/{self.exported.name}:predict",
+            has_classes="images" in self.exported.signatures
+            and "probabilities" in self.exported.signatures["images"].outputs,
+        )
+        return HTMLResponse(text, headers={"content-security-policy": POLICY})
+
+    async def metrics(self, request):
+        """Answer with the counters."""
+        return Response(self.counters.text(), media_type=CONTENT_TYPE_LATEST)
+
+    async def status(self, request):
+        """Answer as TensorFlow Serving's model status."""
+        self._refuse_others(request)
+        state = {
+            "version": self.exported.version,
+            "state": "AVAILABLE",
+            "status": {"error_code": "OK", "error_message": ""},
+        }
+        return JSONResponse({"model_version_status": [state]})
+
+    async def metadata(self, request):
+        """Answer as TensorFlow Serving's model metadata: the signatures."""
+        self._refuse_others(request)
+        spec = {
+            "name": self.exported.name, "signature_name": "", "version": self.exported.version
+        }  # fmt: skip
+        signatures = {"signature_def": {"signature_def": self.exported.metadata}}
+        return JSONResponse({"model_spec": spec, "metadata": signatures})
+
+    async def ask(self, request, method):
+        """Answer a :predict or :classify request."""
+        status = 500
+        try:
+            with self.counters.request(method):
+                response = await self._answered(request, ASKING[method])
+            status = response.status_code
+            return response
+        except (Refused, HTTPException) as error:
+            status = error.status if isinstance(error, Refused) else error.status_code
+            raise
+        finally:
+            self.counters.requests.labels(method, status).inc()
+
+    async def _answered(self, request, read):
+        self._refuse_others(request)
+        if self.running >= self.limits.concurrency:
+            raise Refused(503, f"{self.running} requests run already: try again later")
+        self.running += 1
+        late = Refused(408, f"the request has not come within {self.limits.seconds} s")
+        try:
+            with anyio.fail_after(self.limits.seconds):
+                body = await self._body(request)
+                late = Refused(503, f"not answered within {self.limits.seconds} s")
+                asked = await anyio.to_thread.run_sync(
+                    read, body, self.exported, self.limits, limiter=self.reading
+                )
+                del body
+                future = self.batcher.submit(asked.signature, asked.inputs, asked.size)
+                outputs = await asyncio.wrap_future(future)
+                return await anyio.to_thread.run_sync(lambda: JSONResponse(asked.written(outputs)))
+        except TimeoutError:
+            raise late from None
+        finally:
+            self.running -= 1
+
+    async def _body(self, request):
+        """Return the body, which is read no further than it may be long."""
+        most = self.limits.max_body_mib * 2**20
+        refused = Refused(413, f"the body has more than {self.limits.max_body_mib} MiB")
+        said = request.headers.get("content-length", "")
+        if said.isdecimal() and int(said) > most:
+            raise refused
+        body = bytearray()
+        async for part in request.stream():
+            body += part
+            if len(body) > most:
+                raise refused
+        return bytes(body)
+
+    def _refuse_others(self, request):
+        name, version = request.path_params["name"], request.path_params.get("version")
+        if name != self.exported.name:
+            raise Refused(404, f"there is no model {name[:80]!r} here")
+        if version not in (None, self.exported.version):
+            raise Refused(404, f"there is no version {version[:80]!r} of {name}")
+
+
+def _error(status, message):
+    headers = {"retry-after": "1"} if status == 503 else {}
+    return JSONResponse({"error": message}, status, headers)
+
+
+async def _refused(request, error):
+    return _error(error.status, str(error))
+
+
+async def _http_error(request, error):
+    return _error(error.status_code, error.detail)
+
+
+async def _failed(request, error):
+    return _error(500, "an error of the server; its output says which")

@@ -1,0 +1,146 @@
+"""An exported SavedModel: its signatures, and asking them.
+
+exported = Exported.load("work/probe/export", "probe")  # the newest version of it
+exported.ask(exported.signatures["features"], {"images": [content]})["features"]  # [1, D]
+"""
+
+import dataclasses
+import pathlib
+
+import tensorflow as tf
+from tensorflow.core.framework import types_pb2
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+from simclr_med import paths
+from simclr_med.errors import InputError
+from simclr_med.serving.rest.limits import Refused
+
+FILE = "saved_model.pb"
+SUPPORTED = ("serving_default", "images", "features", "classify", "cases")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Signature:
+    """What a signature takes and gives.
+
+    Attributes:
+      name: in the SavedModel.
+      inputs: name to `tf.TensorSpec`; the first dimension is the batch.
+      outputs: names.
+      answer: the function of TensorFlow.
+    """
+
+    name: str
+    inputs: dict
+    outputs: tuple
+    answer: object
+
+    @property
+    def joins(self):
+        """Whether requests may be answered together; of cases not, strangers' have one number."""
+        return self.name != "cases"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Exported:
+    """A version of a model.
+
+    Attributes:
+      name: that clients ask for.
+      version: a number, as text.
+      signatures: name to `Signature`.
+      metadata: as TensorFlow Serving's /metadata has the signatures, for JSON.
+      module: what TensorFlow loaded; it owns the variables.
+    """
+
+    name: str
+    version: str
+    signatures: dict
+    metadata: dict
+    module: object
+
+    @classmethod
+    def load(cls, folder, name):
+        """Return the newest version in an export folder, or the one whose folder it is.
+
+        Raises:
+          InputError: there is none, or it cannot be loaded.
+        """
+        place = newest(folder)
+        try:
+            module = tf.saved_model.load(str(place))
+            proto = SavedModel.FromString((place / FILE).read_bytes())
+        except (OSError, ValueError, tf.errors.OpError) as error:
+            raise InputError(f"{place} cannot be loaded: {str(error).splitlines()[0]}") from None
+        definitions = proto.meta_graphs[0].signature_def
+        found = {
+            key: Signature(
+                key,
+                {n: _spec(n, info) for n, info in sorted(definitions[key].inputs.items())},
+                tuple(sorted(definitions[key].outputs)),
+                module.signatures[key],
+            )
+            for key in SUPPORTED
+            if key in module.signatures
+        }
+        metadata = {key: _definition(definitions[key]) for key in found}
+        return cls(name, place.name if place.name.isdigit() else "1", found, metadata, module)
+
+    def warm_up(self):
+        """Ask about an image that is none, so that a client does not wait for what comes once."""
+        self.ask(self.signatures["serving_default"], {"images": [b""]})
+
+    def ask(self, signature, inputs):
+        """Return what a signature answers: name to an array `[B, ...]`.
+
+        Args:
+          signature: a `Signature`.
+          inputs: name to an array, or to a list of bytes.
+
+        Raises:
+          Refused: the model does not take that.
+        """
+        tensors = {n: tf.constant(inputs[n], spec.dtype) for n, spec in signature.inputs.items()}
+        try:
+            return {n: value.numpy() for n, value in signature.answer(**tensors).items()}
+        except tf.errors.InvalidArgumentError as error:
+            raise Refused(400, error.message.splitlines()[0]) from None
+
+
+def newest(folder):
+    """Return the folder of the newest version in an export folder, or `folder` where it is one.
+
+    Raises:
+      InputError: there is none.
+    """
+    folder = paths.folder_to_read(folder)
+    if (folder / FILE).exists():
+        return pathlib.Path(folder)
+    versions = [path.parent for path in folder.glob(f"*/{FILE}") if path.parent.name.isdigit()]
+    if not versions:
+        raise InputError(
+            f"{folder}: expected an export: a folder with {FILE}, or with such folders by version; "
+            "--mode=export writes one"
+        )
+    return max(versions, key=lambda path: int(path.name))
+
+
+def _spec(name, info):
+    shape = [None if dim.size < 0 else dim.size for dim in info.tensor_shape.dim]
+    return tf.TensorSpec(shape, tf.as_dtype(info.dtype), name)
+
+
+def _definition(definition):
+    """Return a signature as JSON has its protocol buffer, unset fields too."""
+
+    def tensor(info):
+        dims = [{"size": str(dim.size), "name": dim.name} for dim in info.tensor_shape.dim]
+        shape = {"dim": dims, "unknown_rank": info.tensor_shape.unknown_rank}
+        dtype = types_pb2.DataType.Name(info.dtype)
+        return {"dtype": dtype, "tensor_shape": shape, "name": info.name}
+
+    return {
+        "inputs": {name: tensor(info) for name, info in sorted(definition.inputs.items())},
+        "outputs": {name: tensor(info) for name, info in sorted(definition.outputs.items())},
+        "method_name": definition.method_name,
+    }

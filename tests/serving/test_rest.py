@@ -1,0 +1,449 @@
+"""TensorFlow Serving's REST API: its formats, and every bad request refused while it stays up."""
+
+import base64
+import concurrent.futures
+import io
+import json
+import os
+import pathlib
+import signal
+import socket
+import struct
+import sys
+import threading
+import time
+import zlib
+
+import numpy as np
+import pytest
+import requests
+import tensorflow as tf
+from google.protobuf import json_format
+from originals import picture
+
+pytest.importorskip("starlette", reason="the extra serving is missing")
+pytest.importorskip("uvicorn", reason="the extra serving is missing")
+
+from served import in_a_process, in_a_thread  # noqa: E402
+
+from simclr_med.errors import InputError  # noqa: E402
+from simclr_med.serving.rest.exported import Exported  # noqa: E402
+from simclr_med.serving.rest.limits import Limits  # noqa: E402
+
+LIMITS = Limits(max_body_mib=1, max_pixels=10**6, max_batch=8, concurrency=4, seconds=30)
+
+
+@pytest.fixture(scope="module")
+def exported(exported_probe):
+    return Exported.load(exported_probe / "export", "probe")
+
+
+@pytest.fixture(scope="module")
+def model(exported):
+    """The address of the model."""
+    with in_a_thread(exported, LIMITS) as address:
+        yield f"{address}/v1/models/probe"
+
+
+def encoded(image, form="PNG", **settings):
+    buffer = io.BytesIO()
+    image.save(buffer, form, **settings)
+    return buffer.getvalue()
+
+
+def b64(content):
+    return {"b64": base64.b64encode(content).decode()}
+
+
+GOOD = encoded(picture(1))
+
+
+def predicted(model, **body):
+    response = requests.post(f"{model}:predict", json=body, timeout=30)
+    return response.status_code, response.json()
+
+
+def asked(exported, contents, signature="serving_default"):
+    return exported.ask(exported.signatures[signature], {"images": list(contents)})
+
+
+def test_rows_and_columns_are_tensorflow_serving_s(model, exported):
+    contents = [GOOD, encoded(picture(2), "JPEG")]
+    expected = asked(exported, contents)
+    images = [b64(content) for content in contents]
+    for instances in (images, [{"images": image} for image in images]):
+        status, found = predicted(model, instances=instances)
+        assert status == 200 and set(found) == {"predictions"}
+        for i, row in enumerate(found["predictions"]):
+            assert set(row) == set(expected) and row["error"] == ""
+            np.testing.assert_allclose(row["probabilities"], expected["probabilities"][i], 1e-5)
+            assert row["classes"] == expected["classes"][i].astype(str).tolist()
+    for inputs in (images, {"images": images}):
+        status, found = predicted(model, inputs=inputs, signature_name="serving_default")
+        assert status == 200 and set(found) == {"outputs"}
+        probabilities = found["outputs"]["probabilities"]
+        np.testing.assert_allclose(probabilities, expected["probabilities"], 1e-5)
+
+
+def test_other_signatures_take_numbers_and_cases(model, exported):
+    views = np.random.default_rng(0).random([2, 32, 32, 3]).astype(np.float32)
+    status, found = predicted(model, instances=views.tolist(), signature_name="images")
+    expected = exported.ask(exported.signatures["images"], {"images": views})["probabilities"]
+    rows = [row["probabilities"] for row in found["predictions"]]
+    np.testing.assert_allclose(rows, expected, 1e-4)
+    inputs = {"images": [b64(GOOD)] * 3, "cases": [7, 7, 5]}
+    status, found = predicted(model, inputs=inputs, signature_name="cases")
+    assert status == 200 and found["outputs"]["cases"] == [7, 5]
+    rows = [{"images": b64(GOOD), "cases": 4}]
+    _, found = predicted(model, instances=rows, signature_name="cases")
+    assert found["predictions"][0]["images"] == 1
+
+
+def test_classify_gives_pairs_of_a_class_and_its_score(model, exported):
+    response = requests.post(f"{model}:classify", json={"examples": [{"image/encoded": b64(GOOD)}]})
+    (pairs,) = response.json()["result"]
+    expected = asked(exported, [GOOD])
+    assert [name for name, _ in pairs] == expected["classes"][0].astype(str).tolist()
+    np.testing.assert_allclose([s for _, s in pairs], expected["probabilities"][0], 1e-5)
+    for body in (
+        {},
+        {"examples": 3},
+        {"examples": [{}]},
+        {"examples": [], "signature_name": "images"},
+    ):
+        response = requests.post(f"{model}:classify", json=body)
+        assert response.status_code == 400 and response.json()["error"]
+
+
+def test_what_the_status_and_metadata_say_is_tensorflow_serving_s_messages(model):
+    status = pytest.importorskip("tensorflow_serving.apis.get_model_status_pb2")
+    metadata = pytest.importorskip("tensorflow_serving.apis.get_model_metadata_pb2")
+    for address in (model, f"{model}/versions/3"):
+        content = requests.get(address).json()
+        (state,) = json_format.ParseDict(
+            content, status.GetModelStatusResponse()
+        ).model_version_status
+        assert (state.version, state.state) == (3, status.ModelVersionStatus.AVAILABLE)
+    content = requests.get(f"{model}/versions/3/metadata").json()
+    assert content == requests.get(f"{model}/metadata").json()
+    assert content["model_spec"] == {"name": "probe", "signature_name": "", "version": "3"}
+    signatures = json_format.ParseDict(
+        content["metadata"]["signature_def"], metadata.SignatureDefMap()
+    ).signature_def
+    assert set(signatures) == {"serving_default", "images", "features", "cases", "classify"}
+    assert signatures["images"].inputs["images"].tensor_shape.dim[1].size == 32
+    assert signatures["classify"].method_name == "tensorflow/serving/classify"
+
+
+def chunk(kind, content):
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(
+        ">I", zlib.crc32(kind + content)
+    )  # fmt: skip
+
+
+def bomb(width, height):
+    """A PNG of so many pixels, none of which it spells out."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    parts = chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(bytes(99))), chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+DEEP = tf.io.encode_png(np.arange(30 * 40, dtype=np.uint16).reshape(30, 40, 1) * 50).numpy()
+FRAMES = encoded(picture(3), "GIF", save_all=True, append_images=[picture(4)])
+# What is asked: the status, and what the error or the image's own error says.
+BAD = {
+    "not base64": ([{"b64": "%%%"}], 400, "instances? ?images\\[0\\]: not base64|not base64"),
+    "half of a byte": ([{"b64": "abcde"}], 400, "not base64"),
+    "a number": ([7], 400, "expected {"),
+    "another key": ([{"b65": "abcd"}], 400, "expected"),
+    "a lone surrogate": (["\ud800"], 400, "not base64"),
+    "a bomb": ([b64(bomb(30_000, 30_000))], 400, "more than 1,000,000 pixels"),
+    "a smaller bomb": ([b64(bomb(1001, 1000))], 400, "more than 1,000,000 pixels"),
+    "too many": ([b64(GOOD)] * 9, 400, "a batch of 9; at most 8"),
+    "no list": ({"a": 1}, 400, "expected a list"),
+    "not an image": ([b64(b"nothing of an image")], 200, "is not JPEG"),
+    "empty": ([b64(b"")], 200, "is empty"),
+    "truncated": ([b64(GOOD[: len(GOOD) // 2])], 200, "cannot be decoded"),
+    "a bomb that says little": ([b64(bomb(900, 900))], 200, "cannot be decoded"),
+    "CMYK": ([b64(encoded(picture(5).convert("CMYK"), "JPEG"))], 200, ""),
+    "16 bits": ([b64(DEEP)], 200, "|has 16 bits"),
+    "an animation": ([b64(FRAMES)], 200, ""),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_image_is_refused_or_answered_by_itself(model, name):
+    instances, expected, message = BAD[name]
+    status, found = predicted(model, instances=instances)
+    assert status == expected, found
+    said = found["error"] if status == 400 else found["predictions"][0]["error"]
+    assert any(part == said or part and part in said for part in message.split("|")), said
+
+
+def test_good_images_beside_a_bad_one_are_answered(model):
+    _, found = predicted(model, instances=[b64(GOOD), b64(b"x"), b64(GOOD)])
+    errors = [row["error"] for row in found["predictions"]]
+    assert errors == ["", "is not JPEG, PNG, GIF or BMP", ""]
+    assert found["predictions"][1]["probabilities"][0] == -1
+
+
+def test_an_empty_batch_has_an_empty_answer(model):
+    assert predicted(model, instances=[]) == (200, {"predictions": []})
+    status, found = predicted(model, inputs=[], signature_name="images")
+    assert status == 200 and found["outputs"]["probabilities"] == []
+
+
+BODIES = {
+    "no JSON": (b"{", "not JSON"),
+    "no text": (b"\xff\xfe\x00", "not JSON"),
+    "no object": (b"[]", "no JSON object"),
+    "nothing": (b"", "not JSON"),
+    "deep": (b"[" * 200_000, "nested too deeply"),
+    "deep numbers": (b'{"instances": ' + b"[" * 200 + b"1" + b"]" * 200 + b"}", "images"),
+    "not a number": (b'{"inputs": [NaN], "signature_name": "images"}', "NaN is not JSON"),
+    "neither": (b"{}", "either 'instances'"),
+    "both": (b'{"instances": [], "inputs": []}', "either 'instances'"),
+    "wrong signature": (b'{"instances": [], "signature_name": "x"}', "no signature 'x'"),
+    "a list as signature": (b'{"instances": [], "signature_name": [1]}', "no signature"),
+    "texts as numbers": (b'{"inputs": ["1"], "signature_name": "images"}', "expected numbers"),
+    "wrong shape": (b'{"inputs": [[1, 2]], "signature_name": "images"}', "expected [B, 32, 32, 3]"),
+    "ragged": (b'{"inputs": [[1, 2], [3]], "signature_name": "images"}', "different lengths"),
+    "one of two inputs": (b'{"inputs": {"cases": [1]}, "signature_name": "cases"}', "'images'"),
+    "uneven": (b'{"inputs": {"cases": [1], "images": []}, "signature_name": "cases"}', "lengths"),
+    "large": (b'{"inputs": {"cases": [%d], "images": [""]}, "signature_name": "cases"}' % 10**30,
+              "expected numbers"),
+    "half a case": (b'{"inputs": {"cases": [1.5], "images": [""]}, "signature_name": "cases"}',
+                    "expected numbers"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_a_bad_body_is_refused_with_a_reason(model, name):
+    body, message = BODIES[name]
+    response = requests.post(f"{model}:predict", data=body, timeout=30)
+    assert response.status_code == 400 and message in response.json()["error"], response.text
+
+
+def memory():
+    """Return the bytes of memory that this process has now."""
+    pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_a_huge_body_is_refused_before_it_is_read(model):
+    before = memory() if os.path.exists("/proc/self/statm") else None
+
+    def parts():
+        for _ in range(64):
+            yield b" " * 2**20
+
+    def sent(data, headers=None):
+        try:
+            response = requests.post(f"{model}:predict", data=data, headers=headers, timeout=30)
+        except requests.ConnectionError:  # it was closed while we were still talking
+            return
+        assert response.status_code == 413 and "1 MiB" in response.json()["error"]
+
+    sent(b"[" + b"1," * 2**20 + b"1]")
+    sent(parts())  # chunked: without a length
+    assert requests.get(model).status_code == 200
+    assert before is None or memory() - before < 32 * 2**20
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/v1/models/other", 404),
+        ("/v1/models/probe/versions/4", 404),
+        ("/v1/models/probe/versions/..%2f3", 404),
+        ("/v1/models/..%2f..%2fetc%2fpasswd", 404),
+        ("/v1/models/../../etc/passwd", 404),
+        ("/v1/models/%00", 404),
+        ("/v1/models/", 404),
+        ("/v1/models/<script>", 404),
+        ("/v1/models/" + "a" * 5000, 404),
+        ("/nothing", 404),
+        ("/v1/models/probe:predict", 404),  # GET of what is to be POSTed is a model's name
+    ],
+)
+def test_other_paths_are_not_found(model, path, status):
+    address = model.partition("/v1/")[0]
+    session = requests.Session()
+    request = requests.Request("GET", address).prepare()
+    request.url = address + path  # as it is: requests would tidy it
+    response = session.send(request)
+    assert response.status_code == status and set(response.json()) == {"error"}
+    assert response.headers["content-type"] == "application/json"
+
+
+def test_another_model_is_not_asked(model):
+    response = requests.post(model.replace("probe", "other") + ":predict", json={"instances": []})
+    assert response.status_code == 404 and "other" in response.json()["error"]
+    assert requests.post(model, json={}).status_code == 405
+
+
+def test_requests_at_once_are_answered_together_and_those_beyond_refused(exported, model):
+    """4 at once: the model is kept busy until six have come."""
+    busy, entered, batches = threading.Event(), threading.Event(), []
+
+    class Slow:
+        name, version, metadata, signatures = "probe", "3", {}, exported.signatures
+
+        @staticmethod
+        def ask(signature, inputs):
+            entered.set()
+            batches.append(len(inputs["images"]))
+            busy.wait(20)
+            return exported.ask(signature, inputs)
+
+    with in_a_thread(Slow, LIMITS) as address, concurrent.futures.ThreadPoolExecutor(8) as pool:
+        slow = f"{address}/v1/models/probe"
+        futures = [pool.submit(predicted, slow, instances=[b64(GOOD)])]
+        assert entered.wait(20)
+        futures += [pool.submit(predicted, slow, instances=[b64(GOOD)] * n) for n in (2, 3)]
+        futures.append(pool.submit(predicted, slow, instances=[b64(GOOD)]))
+        metrics = f"{address}/metrics"
+        while "requests_running 4.0" not in requests.get(metrics).text:
+            time.sleep(0.01)
+        status, found = predicted(slow, instances=[])
+        assert status == 503 and "4 requests run already" in found["error"]
+        time.sleep(0.2)  # those that are read now wait
+        busy.set()
+        answers = [future.result() for future in futures]
+        text = requests.get(metrics).text
+    assert [len(found["predictions"]) for _, found in answers] == [1, 2, 3, 1]
+    assert sorted(batches) == [1, 6]
+    assert 'simclr_med_requests_total{method="predict",status="503"} 1.0' in text
+    assert 'simclr_med_requests_total{method="predict",status="200"} 4.0' in text
+    assert "simclr_med_batch_images_sum 7.0" in text
+
+
+def test_an_answer_that_takes_too_long_is_given_up(exported):
+    class Stuck:
+        name, version, metadata, signatures = "probe", "3", {}, exported.signatures
+
+        @staticmethod
+        def ask(signature, inputs):
+            time.sleep(2.5)
+            return {"error": np.array([b""], object)}
+
+    limits = Limits(seconds=1)
+    with in_a_thread(Stuck, limits) as address:
+        status, found = predicted(f"{address}/v1/models/probe", instances=[b64(GOOD)])
+    assert status == 503 and "not answered within 1 s" in found["error"]
+
+
+def test_a_fault_of_the_server_is_told_without_its_details(exported, caplog):
+    class Broken:
+        name, version, metadata, signatures = "probe", "3", {}, exported.signatures
+
+        @staticmethod
+        def ask(signature, inputs):
+            raise RuntimeError("secret")
+
+    with in_a_thread(Broken, LIMITS) as address:
+        status, found = predicted(f"{address}/v1/models/probe", instances=[b64(GOOD)])
+        assert status == 500 and "secret" not in found["error"]
+        assert requests.get(f"{address}/v1/models/probe").status_code == 200
+
+
+def test_the_page_needs_nothing_from_elsewhere(model):
+    address = model.partition("/v1/")[0]
+    response = requests.get(address)
+    assert response.status_code == 200 and "v1/models/probe:predict" in response.text
+    assert "http://" not in response.text and "https://" not in response.text
+    assert "connect-src 'self'" in response.headers["content-security-policy"]
+
+
+def spoken(address, text, wait):
+    """Say a text to the server, and return what it said within so many seconds, and when."""
+    host, port = address.removeprefix("http://").split(":")
+    begin = time.monotonic()
+    with socket.create_connection((host, int(port)), timeout=wait) as connection:
+        connection.sendall(text)
+        heard = b""
+        while part := connection.recv(2**16):
+            heard += part
+            if b"}" in heard:
+                break
+    return heard, time.monotonic() - begin
+
+
+def test_a_process_of_its_own_outlives_slow_clients_and_ends_when_told(exported_probe):
+    with in_a_process(exported_probe / "export", "--seconds=4", "--concurrency=2") as (
+        process,
+        address,
+    ):
+        model = f"{address}/v1/models/probe"
+        status, found = predicted(model, instances=[b64(GOOD)])
+        assert status == 200 and len(found["predictions"]) == 1
+        # Headers that never end, a body that never comes, nothing at all.
+        heard, seconds = spoken(address, b"POST /v1/models/probe:predict HTTP/1.1\r\nA: ", 30)
+        assert heard == b"" and 3 < seconds < 20
+        body = b"POST /v1/models/probe:predict HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\n{"
+        heard, seconds = spoken(address, body, 30)
+        assert b" 408 " in heard.splitlines()[0] and b"not come within 4 s" in heard
+        heard, _ = spoken(address, b"", 30)
+        assert heard == b""
+        # One is being read when the end is told: it is answered.
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            content = json.dumps({"instances": [b64(GOOD)] * 2}).encode()
+
+            def halves():
+                yield content[:50]
+                time.sleep(0.7)
+                yield content[50:]
+
+            late = pool.submit(requests.post, f"{model}:predict", data=halves(), timeout=20)
+            time.sleep(0.4)
+            process.send_signal(signal.SIGTERM)
+            assert len(late.result().json()["predictions"]) == 2
+        assert process.wait(20) == 0
+        assert process.stderr.read() == ""
+
+
+def test_what_is_no_export_is_named(tmp_path, exported_probe):
+    with pytest.raises(InputError, match="expected an export"):
+        Exported.load(tmp_path, "a")
+    with pytest.raises(InputError, match="no such folder"):
+        Exported.load(tmp_path / "gone", "a")
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "saved_model.pb").write_bytes(b"nothing")
+    with pytest.raises(InputError, match="cannot be loaded"):
+        Exported.load(tmp_path, "a")
+    assert Exported.load(exported_probe / "export" / "3", "a").version == "3"
+
+
+def tool(monkeypatch, *arguments):
+    """Call tools/serve.py's `main`."""
+    from tools import serve
+
+    monkeypatch.setattr("sys.argv", ["serve.py", *map(str, arguments)])
+    return serve.main()
+
+
+def test_wrong_flags_of_the_tool_are_named(exported_probe, tmp_path, monkeypatch, capsys):
+    folder = exported_probe / "export"
+    for flag in ("max_body_mib", "max_pixels", "max_batch", "concurrency", "seconds"):
+        with pytest.raises(SystemExit, match="2"):
+            tool(monkeypatch, folder, f"--{flag}=0")
+        assert f"--{flag}=0: expected 1 or more" in capsys.readouterr().err
+    with pytest.raises(InputError, match="--name=a/b: expected letters"):
+        tool(monkeypatch, folder, "--name=a/b")
+    with pytest.raises(InputError, match="expected an export"):
+        tool(monkeypatch, tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(InputError, match=f"--port={port}: .*in use"):
+            tool(monkeypatch, folder, f"--port={port}")
+    monkeypatch.delattr("simclr_med.serving.rest.server", raising=False)
+    monkeypatch.setitem(sys.modules, "simclr_med.serving.rest.server", None)
+    with pytest.raises(InputError, match=r"pip install simclr_med\[serving\]"):
+        tool(monkeypatch, folder)
+
+
+def test_a_model_is_called_as_its_run_or_its_folder(tmp_path):
+    from tools.serve import named
+
+    assert named(tmp_path / "work" / "probe" / "export" / "3") == "probe"
+    assert named(tmp_path / "models" / "skin" / "3") == "skin"
