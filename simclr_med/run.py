@@ -12,7 +12,7 @@ from absl import app, flags, logging
 from simclr_med import devices, paths
 from simclr_med.config.fields import FIELDS
 from simclr_med.config.making import for_existing_run, make_config
-from simclr_med.config.setting import HEADS, MODES
+from simclr_med.config.setting import BULK, HEADS, MODES
 from simclr_med.errors import EXIT_INPUT, InputError, run_main
 
 FLAGS = flags.FLAGS
@@ -98,6 +98,8 @@ def compute(config):
         from simclr_med.training import sweep as module
     elif config.mode == "evaluate":
         return evaluate(config)
+    elif config.mode in BULK:
+        from simclr_med.serving.bulk import run as module
     else:
         from simclr_med.serving import export as module
     return module.run(config)

@@ -26,6 +26,7 @@ from simclr_med.config.conditions import (
 )
 from simclr_med.config.setting import (
     AUGMENTING,
+    BULK,
     FRACTION,
     HEADS,
     INIT,
@@ -108,7 +109,11 @@ class DataConfig:
         modes=("pretrain",),
     )
     threads: int = setting(
-        0, "threads that read images; 0 lets tf.data decide", between(0, 1024), identity=False
+        0,
+        "threads that read images; 0 lets tf.data decide",
+        between(0, 1024),
+        modes=(*TRAINING, *BULK),
+        identity=False,
     )
     data_service: str = setting(
         "",
@@ -438,7 +443,7 @@ class DistributeConfig:
         False,
         "let NVIDIA GPUs (Ampere and later) multiply float32 with 10 bits of mantissa: faster, and "
         "other numbers",
-        modes=(*TRAINING, "evaluate", "export"),
+        modes=(*TRAINING, "evaluate", "export", *BULK),
     )
 
 
@@ -549,7 +554,9 @@ class EvaluateConfig:
         "evaluate cases, patients and images that were trained on as well; the results say so",
         modes=EVALUATE,
     )
-    eval_batch: int = setting(64, "images at a time", between(1, MOST_CASES), modes=EVALUATE)
+    eval_batch: int = setting(
+        64, "images at a time", between(1, MOST_CASES), modes=(*EVALUATE, *BULK)
+    )
     bootstrap_replicates: int = setting(1000, "replicates", between(40, 10**6), modes=REPORT)
     confidence: float = setting(
         0.95, "of the intervals", ("between 0 and 1", lambda value: 0 < value < 1), modes=REPORT
@@ -620,6 +627,40 @@ class ExportConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class BulkConfig:
+    """What predict and embed are asked."""
+
+    model: str = setting(
+        "",
+        "what answers: the work folder of a run, imported weights, or an export",
+        ("a folder", bool),
+        BULK,
+    )
+    images: str = setting(
+        "",
+        "what is asked about: a folder of images or DICOM files, or a CSV with a column image, "
+        "and perhaps case_id and patient_id",
+        ("a folder or a CSV", bool),
+        BULK,
+    )
+    features_format: str = setting(
+        "npz", "how features are written", ("npz", "csv", "parquet"), ("embed",)
+    )
+    nearest: int = setting(
+        0,
+        "training cases that resemble each image most, into nearest.csv",
+        between(0, 1000),
+        ("predict",),
+    )
+    gradcam: int = setting(
+        0,
+        "images, the first, of which gradcam/ shows where the head looked",
+        between(0, 10**6),
+        ("predict",),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
 class Config:
     """All settings of one run."""
 
@@ -640,6 +681,7 @@ class Config:
     evaluate: EvaluateConfig = EvaluateConfig()
     report: ReportConfig = ReportConfig()
     export: ExportConfig = ExportConfig()
+    bulk: BulkConfig = BulkConfig()
 
 
 SECTIONS = {

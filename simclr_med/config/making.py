@@ -10,7 +10,7 @@ from simclr_med.config import recipes
 from simclr_med.config.checks import check_seed, check_together, check_value, refuse_idle
 from simclr_med.config.fields import FIELDS, SECTIONS, Config
 from simclr_med.config.inheritance import inherited
-from simclr_med.config.setting import LISTS, MODES, acting_modes, default_in
+from simclr_med.config.setting import BULK, LISTS, MODES, acting_modes, default_in
 from simclr_med.config.storage import load_config
 from simclr_med.errors import InputError
 
@@ -25,6 +25,8 @@ def make_config(mode, given):
     Raises:
       InputError: names the flag.
     """
+    if mode in BULK and "seed" in given:
+        raise InputError(f"--seed has no effect with --mode={mode}: nothing is drawn there")
     flags, given = tuple(given), dict(given)
     work_dir, seed = given.pop("work_dir", ""), given.pop("seed", 0)
     _check_run(mode, work_dir, seed)

@@ -10,7 +10,8 @@ import re
 HEADS = ("linear_probe", "finetune")
 TRAINING = ("pretrain", *HEADS)
 AUGMENTING = ("pretrain", "finetune")  # they train an encoder
-MODES = (*TRAINING, "sweep", "evaluate", "export", "report")
+BULK = ("predict", "embed")  # they ask about images that are in no data set
+MODES = (*TRAINING, "sweep", "evaluate", *BULK, "export", "report")
 IMPORTED = "imported"  # the mode in the config.json of a folder of tools/import_checkpoint.py
 
 # What a sweep has a list of; the names of one run's are refused in it.

@@ -14,6 +14,7 @@ import numpy as np
 from simclr_med.errors import InputError
 from simclr_med.preparation.dicom_greys import ImpossibleError, greys_shown
 
+PREAMBLE = 128  # bytes before a file's mark
 GREY = ("MONOCHROME1", "MONOCHROME2")
 OTHER_COLOUR = ("YBR_PARTIAL_420", "YBR_PARTIAL_422", "YBR_FULL_420", "HSV", "ARGB", "CMYK", "XYB")
 COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT")
@@ -33,11 +34,17 @@ def library():
     try:
         import pydicom
     except ImportError:
-        raise InputError("--source=dicom needs pydicom: pip install simclr_med[dicom]") from None
+        raise InputError("DICOM files need pydicom: pip install simclr_med[dicom]") from None
     pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
     warnings.filterwarnings("ignore", module="pydicom")
     logging.getLogger("pydicom").setLevel(logging.CRITICAL)
     return pydicom
+
+
+def is_dicom(path):
+    """Return whether the file begins as DICOM's do."""
+    with open(path, "rb") as file:
+        return file.read(PREAMBLE + 4)[PREAMBLE:] == b"DICM"
 
 
 def read_header(path, **more):

@@ -33,7 +33,7 @@ def write(folder, trained, sample):
     Raises:
       RunError: what was written does not say what evaluation says.
     """
-    _save(folder, trained)
+    save(folder, trained)
     notes = warm_up.write(folder, trained)
     differences = compared(answers_alone(folder, sample), sample)
     evidence.refuse_differences(differences)
@@ -41,7 +41,12 @@ def write(folder, trained, sample):
     return notes
 
 
-def _save(folder, trained):
+def save(folder, trained):
+    """Write the SavedModel alone, unchecked, into a folder that is there and empty.
+
+    Raises:
+      RunError: it cannot be written.
+    """
     with tempfile.TemporaryDirectory() as beside:
         labels = pathlib.Path(beside) / LABELS
         classes = trained.task.classes if trained.task else ()

@@ -66,7 +66,7 @@ def neighbours_vote(features, bank, labels):
     Returns:
       Probabilities `[N, K]`; 0.5 where nobody has a vote.
     """
-    features, bank = (_unit_rows(x) for x in (features, bank))
+    features, bank = (unit_rows(x) for x in (features, bank))
     similarities = features @ bank.T  # [N, M]
     k = min(NEIGHBOURS, len(bank))
     nearest = np.argpartition(-similarities, k - 1, axis=1)[:, :k]
@@ -78,7 +78,8 @@ def neighbours_vote(features, bank, labels):
     return np.divide(sums, totals, out=np.full_like(sums, 0.5), where=totals > 0)
 
 
-def _unit_rows(rows):
+def unit_rows(rows):
+    """Return rows `[M, D]` at length 1; those of nothing but zeros stay."""
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
 

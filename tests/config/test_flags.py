@@ -73,6 +73,8 @@ ELSEWHERE = {
     "solver",  # test_probes
     "features_dir", "features_gib",  # test_kept_features
     "head", "learning_rates", "weight_decays", "label_fractions", "seeds",  # test_sweep
+    "model", "images", "features_format",  # test_bulk
+    "nearest", "gradcam",  # test_explaining
 }  # fmt: skip
 LATER = {
     "eval_splits", "eval_batch", "bootstrap_replicates", "confidence", "bootstrap_unit",

@@ -41,7 +41,6 @@ TAGS = ("PatientID", "StudyInstanceUID", "SOPInstanceUID", "ViewPosition", "Moda
         "BurnedInAnnotation")  # fmt: skip
 UID = re.compile(r"[0-9]+(\.[0-9]+)*")
 SUFFIXES = (".dcm", ".dicom", "")
-PREAMBLE = 128
 
 
 def read(folder, options):
@@ -122,7 +121,7 @@ class _Tree:
         for inside in tree.broken:
             self._refuse("file", folder / inside, "is a link that leads nowhere, or back")
         for path in sorted(folder / inside for inside in tree.files):
-            if path.suffix.lower() not in SUFFIXES or not _is_dicom(path):
+            if path.suffix.lower() not in SUFFIXES or not dicom.is_dicom(path):
                 self.other += 1
                 continue
             try:
@@ -169,8 +168,3 @@ class _Tree:
 
     def _inside(self, path):
         return path.relative_to(self.folder).as_posix()
-
-
-def _is_dicom(path):
-    with open(path, "rb") as file:
-        return file.read(PREAMBLE + 4)[PREAMBLE:] == b"DICM"

@@ -1,0 +1,160 @@
+"""What is asked about images: a run's networks, or an exported SavedModel.
+
+model = load("work/probe", "probabilities")
+for values, errors in model.answers(listing, first=0, batch_size=64, threads=0):
+    ...
+"""
+
+import hashlib
+import os
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+
+from simclr_med import files, paths
+from simclr_med.errors import InputError
+from simclr_med.preparation import dicom
+from simclr_med.preparation.images.rewriting import png
+from simclr_med.serving import trained
+from simclr_med.serving.reading import AT_ONCE, UNREADABLE, each_or, each_view
+from simclr_med.serving.rest.exported import FILE, newest
+from simclr_med.training import features, objective
+
+PROBABILITIES, FEATURES = "probabilities", "features"
+BOTH = "probabilities, then what the head reads"
+
+
+def load(folder, output):
+    """Return what gives an output of images.
+
+    Args:
+      folder: of a run that has ended, of imported weights, of an export or of one of its versions.
+      output: `PROBABILITIES`, `FEATURES` or, of a run, `BOTH`.
+
+    Raises:
+      InputError: it is none of these, is damaged, or has no such output.
+    """
+    folder = paths.folder_to_read(folder, "--model")
+    if (folder / "config.json").exists():
+        return OfRun(folder, output)
+    if (folder / FILE).exists() or any(folder.glob(f"*/{FILE}")):
+        if output == BOTH:
+            raise InputError(f"--nearest: --model={folder} is an export; expected a run, with data")
+        return OfExport(newest(folder), output)
+    raise InputError(
+        f"--model={folder}: expected the work folder of a run, imported weights, or an export"
+    )
+
+
+class OfRun:
+    """A run's networks, as evaluation asks them.
+
+    Args:
+      folder: its work folder.
+      output: see `load`.
+
+    Attributes:
+      classes: K names, of probabilities.
+      fingerprint: SHA-256 of its weights and of what it expects of images.
+    """
+
+    def __init__(self, folder, output):
+        self.trained = found = trained.load(folder)
+        if output != FEATURES and found.task is None:
+            raise _without_head(folder)
+        self.classes = () if output == FEATURES else found.task.classes
+        digest = hashlib.sha256(repr((found.contract, output)).encode())
+        for _, variable in sorted(found.nets.variables().items()):
+            digest.update(np.ascontiguousarray(variable.numpy()))
+        self.fingerprint = digest.hexdigest()
+        self.infer = features.inference(found.nets.encoder)
+        if self.classes:
+            self.infer = self._probabilities(with_read=output == BOTH)
+
+    def _probabilities(self, with_read):
+        nets, task = self.trained.nets, self.trained.task.task
+
+        @tf.function(reduce_retracing=True)
+        def infer(batch):
+            read = nets.inputs(batch, training=False)
+            shares = objective.probabilities(nets.head(read, training=False), task)
+            return tf.concat([shares, read], axis=1) if with_read else shares
+
+        return infer
+
+    def answers(self, listing, first, batch_size, threads):
+        """Yield (values `[b, n]`, errors `[b]` texts, "" where there is none) batch by batch.
+
+        Args:
+          listing: a `Listing`.
+          first: number of the image to begin with.
+          batch_size: b, but of the last batch.
+          threads: images that are read at a time; 0 for as many as the processor can.
+        """
+        for views, errors in self.views(listing, first, batch_size, threads):
+            yield self.infer(views).numpy(), errors.numpy().astype(str)
+
+    def views(self, listing, first, batch_size, threads):
+        """Return a data set of (views `[b, S, S, 3]`, errors `[b]`); arguments as of `answers`."""
+        elements, content = _elements(listing, first)
+        views = each_view(elements, self.trained.contract, content, _at_once(threads))
+        return views.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+
+
+class OfExport:
+    """An exported SavedModel, asked with files; arguments and attributes as of `OfRun`."""
+
+    def __init__(self, folder, output):
+        try:
+            self.module = tf.saved_model.load(str(folder))
+        except (OSError, ValueError, tf.errors.OpError) as error:
+            raise InputError(f"{folder} cannot be loaded: {str(error).splitlines()[0]}") from None
+        name = "serving_default" if output == PROBABILITIES else "features"
+        self.infer, self.output = self.module.signatures[name], output
+        if output not in self.infer.structured_outputs:
+            raise _without_head(folder)
+        labels = pathlib.Path(folder, "assets", "labels.txt")
+        self.classes = ()
+        if output == PROBABILITIES:
+            self.classes = tuple(labels.read_text(encoding="utf-8").splitlines())
+        digest = hashlib.sha256(output.encode())
+        for file in sorted((folder / "variables").iterdir()):
+            digest.update(files.sha256(file).encode())
+        digest.update(files.sha256(folder / FILE).encode())
+        self.fingerprint = digest.hexdigest()
+
+    def answers(self, listing, first, batch_size, threads):
+        """Yield as `OfRun.answers` does."""
+        elements, content = _elements(listing, first)
+        contents = each_or(elements, content, tf.constant(b""), _at_once(threads))
+        for batch in contents.batch(batch_size).prefetch(tf.data.AUTOTUNE):
+            found = self.infer(images=batch)
+            errors = found["error"].numpy().astype(str)
+            # What could not be read came as nothing.
+            errors = np.where(batch.numpy() == b"", UNREADABLE, errors)
+            yield found[self.output].numpy(), errors
+
+
+def _without_head(folder):
+    return InputError(f"--model={folder} has no head: --mode=embed writes its features")
+
+
+def _at_once(threads):
+    return threads or max(AT_ONCE, os.cpu_count())
+
+
+def _elements(listing, first):
+    """Return a data set of the images from `first` on, and the function of one to its bytes."""
+    places, is_dicom = listing.places[first:], listing.is_dicom[first:]
+    if not listing.is_dicom.any():
+        return tf.data.Dataset.from_tensor_slices(places), tf.io.read_file
+
+    def content(place, is_dicom):
+        return tf.cond(is_dicom, lambda: rendered(place), lambda: tf.io.read_file(place))
+
+    def rendered(place):
+        found = tf.numpy_function(lambda name: png(dicom.render(name.decode())), [place], tf.string)
+        return tf.ensure_shape(found, [])
+
+    return tf.data.Dataset.from_tensor_slices((places, is_dicom)), content

@@ -1,0 +1,55 @@
+"""Pictures of where a head looked, beside what it saw.
+
+A picture is called by its number: names of files may lead elsewhere.
+"""
+
+import csv
+
+import matplotlib
+import numpy as np
+
+from simclr_med import files
+from simclr_med.preparation.images.rewriting import png
+from simclr_med.serving.saliency import GradCam
+
+FOLDER, TABLE = "gradcam", "gradcam.csv"
+
+
+def write(folder, model, listing, count, batch_size, threads):
+    """Write gradcam/NUMBER.png of the first images that can be read, and gradcam.csv.
+
+    Args:
+      folder: where to, a path.
+      model: an `OfRun` of probabilities.
+      listing: a `Listing`.
+      count: of pictures, at most.
+      batch_size, threads: as of `models.OfRun.answers`.
+    """
+    explain, rows, number = GradCam(model.trained), [], 0
+    for views, errors in model.views(listing, 0, batch_size, threads):
+        maps, probabilities = explain(views, np.full(len(views), -1, np.int32))
+        found = zip(views.numpy(), maps.numpy(), probabilities.numpy(), errors.numpy(), strict=True)
+        for view, seen, shares, error in found:
+            if not error and len(rows) < count:
+                file, best = f"{FOLDER}/{number:06}.png", shares.argmax()
+                files.write_bytes(folder / file, png(beside(view, seen)))
+                rows.append((listing.images[number], file, model.classes[best], shares[best]))
+            number += 1
+        if len(rows) == count:
+            break
+    with files.replacing(folder / TABLE) as path, open(path, "w", newline="") as opened:
+        writer = csv.writer(opened, lineterminator="\n")
+        writer.writerows([("image", "picture", "class", "probability"), *rows])
+
+
+def beside(view, seen):
+    """Return a view and, beside it, the view under its map: uint8 `[S, 2 S, 3]`.
+
+    Args:
+      view: float `[S, S, 3]` in [0, 1].
+      seen: float `[S, S]` in [0, 1].
+    """
+    heat = matplotlib.colormaps["turbo"](seen)[..., :3]
+    share = 0.6 * seen[..., None]  # what was not looked at stays as it is
+    both = np.concatenate([view, (1 - share) * view + share * heat], axis=1)
+    return np.round(255 * both).astype(np.uint8)

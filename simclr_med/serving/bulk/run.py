@@ -1,0 +1,111 @@
+"""--mode=predict and --mode=embed: images of a folder or table to a folder of answers.
+
+run(make_config("predict", {"model": "work/probe", "images": "a", "work_dir": "work/answers"}))
+"""
+
+import hashlib
+import json
+import pathlib
+
+from simclr_med import files, paths, versions
+from simclr_med.errors import InputError
+from simclr_med.serving.bulk import models, nearest, overlays, parts, tables
+from simclr_med.serving.bulk.listing import listed, reason
+from simclr_med.serving.reading import UNREADABLE
+
+PARTS = "parts"
+
+
+def run(config):
+    """Write predictions.csv or features.FORMAT into `config.work_dir`, and skipped.csv.
+
+    Killed, the same command goes on; a folder appears when it is whole.
+
+    Raises:
+      InputError: model or images are not there or are none, no image can be read, `work_dir` is
+        there already, or another process is writing it.
+    """
+    folder = pathlib.Path(config.work_dir).absolute()
+    paths.new_folder(folder, "--work_dir")
+    images = pathlib.Path(config.bulk.images)
+    if images.is_dir():
+        paths.refuse_inside(folder, "--work_dir", images, "--images")
+    tables.refuse_missing_extra(config.bulk.features_format)
+    listing = listed(images)
+    model = models.load(config.bulk.model, _output(config))
+    if config.bulk.gradcam and not isinstance(model, models.OfRun):
+        raise InputError(f"--gradcam: --model={config.bulk.model} is an export; expected a run")
+    with files.locked(folder.with_name(f".{folder.name}.lock"), folder):
+        paths.new_folder(folder, "--work_dir")  # another process may just have made it
+        with files.resumable_folder(folder, _key(config, model, listing)) as beside:
+            done = _answer(config, model, listing, beside)
+            files.remove_folder(beside / PARTS)
+    for sentence in done:
+        print(sentence)
+    print(f"{config.mode}: {folder}")
+
+
+def _output(config):
+    if config.mode == "embed":
+        return models.FEATURES
+    return models.BOTH if config.bulk.nearest else models.PROBABILITIES
+
+
+def _key(config, model, listing):
+    """Return a text that differs where what is answered so far is of something else."""
+    said = [config.mode, config.evaluate.eval_batch, config.bulk.features_format]
+    said += [config.bulk.nearest, config.bulk.gradcam]
+    said += [model.fingerprint, listing.fingerprint, versions.installed()]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
+
+def _answer(config, model, listing, folder):
+    """Write all that belongs into `folder`; return sentences on it."""
+    kept, asked = folder / PARTS, config.bulk
+    bank = nearest.Bank.of(model.trained) if asked.nearest else None  # what is missing is told now
+    parts.complete(
+        kept, model, listing, batch_size=config.evaluate.eval_batch, threads=config.data.threads,
+        label=config.mode,
+    )  # fmt: skip
+    skipped = tables.write_skipped(folder / "skipped.csv", listing, parts.each(kept), _why)
+    if skipped == len(listing):
+        first = (folder / "skipped.csv").read_text(encoding="utf-8").splitlines()[1]
+        files.remove_folder(folder)
+        raise InputError(f"none of the {skipped} images can be read, as {first}")
+    read = len(listing) - skipped
+    said = [f"{read} of {len(listing)} images"]
+    if config.mode == "predict":
+        cases = tables.write_predictions(
+            folder / "predictions.csv", listing, parts.each(kept), model.classes
+        )
+        said[0] += f", {cases} cases"
+        if bank:
+            read_by_head = ((i, v[:, len(model.classes) :], e) for i, v, e in parts.each(kept))
+            bank.write(folder / "nearest.csv", listing, read_by_head, asked.nearest)
+        if asked.gradcam:
+            overlays.write(
+                folder, model, listing, asked.gradcam, config.evaluate.eval_batch,
+                config.data.threads,
+            )  # fmt: skip
+    else:
+        form = asked.features_format
+        tables.write_features(folder / f"features.{form}", listing, parts.each(kept), read, form)
+    if skipped:
+        said.append(f"note: {skipped} images cannot be read: skipped.csv")
+    if listing.passed_over:
+        said.append(f"note: {listing.passed_over} files are no images and were passed over")
+    origin = {
+        "mode": config.mode,
+        "model": pathlib.Path(config.bulk.model).name,
+        "model_sha256": model.fingerprint,
+        "images_sha256": listing.fingerprint,
+        "images": read,
+        "skipped": skipped,
+        "versions": versions.installed(),
+    }
+    files.write_text(folder / "origin.json", json.dumps(origin, indent=1))
+    return said
+
+
+def _why(place, said):
+    return reason(place) if said == UNREADABLE else said

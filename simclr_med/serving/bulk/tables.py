@@ -1,0 +1,157 @@
+"""What comes out: predictions by case, features by image, and what could not be read.
+
+Everything is written part by part: no more is in memory than one of them.
+"""
+
+import contextlib
+import csv
+import itertools
+import zipfile
+
+import numpy as np
+
+from simclr_med import files
+from simclr_med.errors import InputError
+from simclr_med.evaluation.predictions_table import PROBABILITY
+
+NAMES = ("image", "case_id", "patient_id")
+
+
+def write_predictions(path, listing, parts, classes):
+    """Write one row a case, the mean over its readable images: predictions.csv without truth.
+
+    Args:
+      path: the file.
+      listing: a `Listing`.
+      parts: (number of the first image, values `[n, ...]`, errors `[n]`), in order; the first K
+        of an image's values are its probabilities.
+      classes: K names.
+
+    Returns:
+      How many cases have a row.
+    """
+    count = 0
+    with _csv(path) as writer:
+        writer.writerow(["case_id", "patient_id", *(PROBABILITY + name for name in classes)])
+        cases = itertools.groupby(_readable(parts), lambda row: listing.case_ids[row[0]])
+        for case, rows in cases:
+            numbers, values = zip(*rows, strict=True)
+            shares = np.stack(values)[:, : len(classes)].astype(np.float64)
+            mean = shares.mean(axis=0).astype(np.float32)
+            writer.writerow([case, listing.patient_ids[numbers[0]], *mean.astype(str)])
+            count += 1
+    return count
+
+
+def _readable(parts):
+    for start, values, errors in parts:
+        for i in np.flatnonzero(errors == ""):
+            yield start + i, values[i]
+
+
+def write_skipped(path, listing, parts, reason):
+    """Write the images that could not be read, and why, where there are any.
+
+    Args:
+      path: the file.
+      listing, parts: as of `write_predictions`.
+      reason: a function of a file's path and of what the part says of it, to words.
+
+    Returns:
+      How many there are.
+    """
+    rows = [
+        (listing.images[start + i], reason(listing.places[start + i], errors[i]))
+        for start, _, errors in parts
+        for i in np.flatnonzero(errors != "")
+    ]
+    if rows:
+        with _csv(path) as writer:
+            writer.writerows([("image", "reason"), *rows])
+    return len(rows)
+
+
+def write_features(path, listing, parts, count, form):
+    """Write one row an image that could be read: its names and features.
+
+    Args:
+      path: the file.
+      listing, parts: as of `write_predictions`, with features `[n, D]`.
+      count: of the images that could be read.
+      form: "npz", "csv" or "parquet".
+    """
+    rows = (
+        (start + np.flatnonzero(errors == ""), values[errors == ""])
+        for start, values, errors in parts
+    )
+    with files.replacing(path) as beside:
+        FORMS[form](beside, listing, rows, count)
+
+
+def refuse_missing_extra(form):
+    """Raise `InputError` where a form needs what is not installed."""
+    if form == "parquet":
+        try:
+            import pyarrow  # noqa: F401
+        except ImportError:
+            raise InputError(
+                "--features_format=parquet needs pyarrow: pip install simclr_med[parquet]"
+            ) from None
+
+
+def _as_csv(path, listing, rows, count):
+    with open(path, "w", newline="", encoding="utf-8") as opened:
+        writer = csv.writer(opened, lineterminator="\n")
+        for number, (index, values) in enumerate(rows):
+            if not number:
+                names = [f"feature_{d}" for d in range(values.shape[1])]
+                writer.writerow([*NAMES, *names])
+            columns = _names(listing, index)
+            writer.writerows(zip(*columns, *values.astype(str).T, strict=True))
+
+
+def _as_npz(path, listing, rows, count):
+    """Write features, float32 `[M, D]`, and the names, `[M]`, for `numpy.load`."""
+    seen = []
+    with zipfile.ZipFile(path, "w") as archive:
+        first = next(rows)
+        shape = {"descr": "<f4", "fortran_order": False, "shape": (count, first[1].shape[1])}
+        # ZipInfo: without the time of day, so that the same features are the same bytes.
+        with archive.open(zipfile.ZipInfo("features.npy"), "w", force_zip64=True) as entry:
+            np.lib.format.write_array_header_1_0(entry, shape)
+            for index, values in itertools.chain([first], rows):
+                entry.write(np.ascontiguousarray(values, "<f4"))
+                seen.append(index)
+        for name, column in zip(NAMES, _names(listing, np.concatenate(seen)), strict=True):
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, column, allow_pickle=False)
+
+
+def _as_parquet(path, listing, rows, count):
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    writer = None
+    for index, values in rows:
+        size = values.shape[1]
+        flat = pa.array(np.ascontiguousarray(values, np.float32).ravel())
+        columns = [pa.array(column.tolist(), pa.string()) for column in _names(listing, index)]
+        columns.append(pa.FixedSizeListArray.from_arrays(flat, size))
+        table = pa.table(dict(zip((*NAMES, "features"), columns, strict=True)))
+        writer = writer or parquet.ParquetWriter(path, table.schema)
+        writer.write_table(table)
+    writer.close()
+
+
+FORMS = {"npz": _as_npz, "csv": _as_csv, "parquet": _as_parquet}
+
+
+def _names(listing, index):
+    return listing.images[index], listing.case_ids[index], listing.patient_ids[index]
+
+
+@contextlib.contextmanager
+def _csv(path):
+    """Yield a CSV writer of a file that is there when the block ends well."""
+    with files.replacing(path) as beside, open(beside, "w", newline="", encoding="utf-8") as opened:
+        yield csv.writer(opened, lineterminator="\n")
