@@ -33,6 +33,7 @@ BENCHMARKS = {
     "linear_probe": ("linear_probe",),
     "precision": ("precision",),
     "loop": ("loop",),
+    "serving": ("serving",),
     "startup": ("startup",),
     "phantom": ("phantom",),
     "prepare": ("prepare",),

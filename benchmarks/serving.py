@@ -1,0 +1,166 @@
+"""An exported head beside the Keras model that it was made of, and what HTTP adds.
+
+    python benchmarks/serving.py --json=serving.json
+
+In one run, turn about, on the same images: `predict` of a Keras model and the SavedModel's
+signature of views, at batches of 1, 8 and 32. Then JPEGs of 640 x 480: the SavedModel asked in this
+process, and tools/serve.py asked by one client and by 8 at once. The head is of random weights,
+which cost what trained ones do.
+"""
+
+import base64
+import concurrent.futures
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from functools import partial
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+
+from benchmarks.apart import pairwise_ratio
+from benchmarks.machine import ROOT
+from benchmarks.pictures import photographs
+from benchmarks.verdict import at_least, command_line, conclude, shown
+from simclr_med.errors import run_main
+
+BATCHES = (1, 8, 32)
+CLIENTS = 8
+PERCENTILES = (50, 95, 99)
+GOALS = (
+    *(shown(f"exported / Keras, images a second, batch {batch}") for batch in BATCHES[:-1]),
+    at_least(f"exported / Keras, images a second, batch {BATCHES[-1]}", 0.95),
+    shown("HTTP / in process, seconds, one JPEG", "one client, one after the other"),
+    *(shown(f"{CLIENTS} clients, milliseconds, p{p}") for p in PERCENTILES),
+    shown(f"{CLIENTS} clients / in process, images a second", "answered together where they wait"),
+)
+
+
+def exported(options, folder):
+    """Return a trained head of random weights, and the Keras model of it; export it."""
+    import keras
+
+    from simclr_med.config.making import make_config
+    from simclr_med.encoders import input_contract, networks
+    from simclr_med.serving import saved_model
+    from simclr_med.serving.trained import Trained
+
+    settings = {name: getattr(options, name) for name in ("encoder", "image_size", "width")}
+    config = make_config("finetune", settings | {"data_dir": "data", "work_dir": "work"})
+    classes = tuple(f"class {k}" for k in range(27))
+    nets = networks.build(config, len(classes))
+    task = networks.Task("multiclass", classes, None)
+    saved_model.save(folder, Trained(config, nets, input_contract.of_run(config), task))
+    logits = nets.head(nets.inputs.output)
+    return keras.Model(nets.inputs.input, keras.layers.Softmax()(logits))
+
+
+def seconds(call):
+    """Return how long one call takes."""
+    begin = time.perf_counter()
+    call()
+    return time.perf_counter() - begin
+
+
+def beside_keras(model, signature, views, rounds):
+    """Return images a second, exported to Keras, by batch: the median of pairs."""
+    import tensorflow as tf
+
+    ratios, rates = {}, {}
+    for batch in BATCHES:
+        parts = [tf.constant(views[i : i + batch]) for i in range(0, len(views), batch)]
+
+        def of_keras(batch=batch):
+            return model.predict(views, batch_size=batch, verbose=0)
+
+        def of_export(parts=parts):
+            return [signature(images=part)["probabilities"].numpy() for part in parts]
+
+        np.testing.assert_allclose(np.concatenate(of_export()), of_keras(), atol=1e-4)
+        times = {of_keras: [], of_export: []}
+        for number in range(rounds):
+            for call in (of_keras, of_export)[:: -1 if number % 2 else 1]:
+                times[call].append(seconds(call))
+        ratios[batch] = pairwise_ratio(times[of_keras], times[of_export])
+        rates[batch] = {
+            "keras": len(views) / min(times[of_keras]),
+            "exported": len(views) / min(times[of_export]),
+        }
+    return ratios, rates
+
+
+def through_http(folder, contents, options):
+    """Return the seconds of each request: of one client, of several, and of all of these in all."""
+    import requests
+
+    bodies = [{"instances": [{"b64": base64.b64encode(c).decode()}]} for c in contents]
+    command = [sys.executable, str(ROOT / "tools" / "serve.py"), str(folder), "--port=0"]
+    with subprocess.Popen([*command, "--name=head"], stdout=subprocess.PIPE, text=True) as server:
+        try:
+            address = server.stdout.readline().split()[0] + "v1/models/head:predict"
+
+            def post(session, body):
+                session.post(address, json=body).raise_for_status()
+
+            def asked(numbers):
+                with requests.Session() as session:
+                    return [seconds(partial(post, session, bodies[i])) for i in numbers]
+
+            asked(range(len(bodies)))  # first calls
+            alone = asked(range(len(bodies)))
+            each = [range(len(bodies))] * CLIENTS
+            begin = time.perf_counter()
+            with concurrent.futures.ThreadPoolExecutor(CLIENTS) as clients:
+                many = [t for times in clients.map(asked, each) for t in times]
+            return alone, many, time.perf_counter() - begin
+        finally:
+            server.terminate()
+
+
+def main():
+    """Measure and print."""
+    parser = command_line(__doc__)
+    parser.add_argument("--encoder", default="resnet50")
+    parser.add_argument("--image_size", type=int, default=224)
+    parser.add_argument("--width", type=float, default=1.0)
+    parser.add_argument("--images", type=int, default=32, help="of each measurement")
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    import tensorflow as tf
+
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        model = exported(options, folder / "1")
+        signatures = tf.saved_model.load(str(folder / "1")).signatures
+        side = options.image_size
+        views = np.random.default_rng(0).random([options.images, side, side, 3], np.float32)
+        speeds, rates = beside_keras(model, signatures["images"], views, options.rounds)
+        photos = photographs(folder, min(16, options.images), (640, 480))
+        contents = [pathlib.Path(path).read_bytes() for path in photos]
+
+        def in_process(content):
+            signatures["serving_default"](images=tf.constant([content]))
+
+        in_process(contents[0])
+        direct = [seconds(lambda c=c: in_process(c)) for _ in range(2) for c in contents]
+        alone, many, whole = through_http(folder / "1", contents, options)
+    ratios = {f"exported / Keras, images a second, batch {b}": r for b, r in speeds.items()}
+    one = statistics.median(direct)
+    ratios["HTTP / in process, seconds, one JPEG"] = statistics.median(alone) / one
+    for p in PERCENTILES:
+        ratios[f"{CLIENTS} clients, milliseconds, p{p}"] = 1000 * float(np.percentile(many, p))
+    ratios[f"{CLIENTS} clients / in process, images a second"] = len(many) / whole * one
+    for name, value in ratios.items():
+        print(f"{name:50} {value:8.2f}")
+    times = {"in process": direct, "one client": alone, "clients": many}
+    return conclude(options, GOALS, ratios, images_per_second=rates, seconds=times)
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))
