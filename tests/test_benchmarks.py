@@ -182,3 +182,16 @@ def test_what_fails_or_takes_too_long_keeps_its_last_row(tmp_path, monkeypatch, 
 def test_an_unknown_benchmark_is_named(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="phantoms"):
         run_all_command(tmp_path, monkeypatch, "--only=phantoms")
+
+
+@pytest.mark.slow  # a model is exported and served
+def test_serving_is_measured(tmp_path):
+    pytest.importorskip("starlette", reason="the extra serving is missing")
+    sizes = ["--encoder=resnet18", "--width=0.125", "--image_size=32", "--images=4", "--rounds=1"]
+    command = [sys.executable, ROOT / "benchmarks" / "serving.py", *sizes]
+    done = subprocess.run(
+        [*command, f"--json={tmp_path / 'a.json'}"], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.returncode in (0, 1), done.stderr  # of so small a network the ratio says nothing
+    rows = json.loads((tmp_path / "a.json").read_text())["rows"]
+    assert len(rows) == 8 and all(row["value"] > 0 for row in rows)
