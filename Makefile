@@ -1,7 +1,8 @@
 # make demo: the whole way on generated data.   make test: the suite, but for tests of minutes.
 # make fuzz: thousands of odd inputs, minutes; other ones each time.
 # make benchmarks: benchmarks/README.md.   make peers: what some of them compare with, 6 GB.
-# PYTHON=python3.13 chooses another Python, VENV=.venv-current a folder beside the first one.
+# PYTHON=python3.13 chooses another Python, VENV=.venv-current a folder beside the first one;
+# make ready makes no more than that.
 # Under pyenv a name may be found that does not run: each is tried.
 PYTHON := $(shell for p in python3.11 python3.10 python3.13 python3.12 python3; do $$p -c "" 2>/dev/null && echo $$p && break; done)
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
@@ -10,10 +11,12 @@ VENV := .venv
 READY := $(VENV)/ready-$(VERSION)
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test fuzz lint peers benchmarks locks
+.PHONY: demo ready test fuzz lint peers benchmarks locks
 
 demo: $(READY)
 	@$(RUN) tools/demo.py --work_dir=work/demo $(DEMO_FLAGS)
+
+ready: $(READY)
 
 test: $(READY)-test lint
 	@$(RUN) -m pytest -n 2 --dist worksteal $(TEST_FLAGS)

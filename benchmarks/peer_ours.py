@@ -1,4 +1,4 @@
-"""Our side of peers.py; the counterpart of peer_torch.py.
+"""Our side of peers.py, the counterpart of peer_torch.py; and both sides of stacks.py.
 
 python benchmarks/peer_ours.py step --network=resnet18 --image_size=64 --batch_size=64
 python benchmarks/peer_ours.py run -- --mode=pretrain ...
@@ -7,6 +7,7 @@ python benchmarks/peer_ours.py pipeline --images=IMAGES
 
 import argparse
 import json
+import math
 import os
 import pathlib
 import sys
@@ -28,6 +29,7 @@ def step(options):
         encoder=options.network,
         image_size=options.image_size,
         batch_size=options.batch_size,
+        precision=options.precision,
         optimizer="adam",
         learning_rate=1e-3,
     )
@@ -36,7 +38,7 @@ def step(options):
         start = time.perf_counter()
         take()
         seconds = time.perf_counter() - start
-        counts = [weight.shape.num_elements() for weight in model.trainable_variables]
+        counts = [math.prod(weight.shape) for weight in model.trainable_variables]
         return {"seconds": seconds, "weights": sum(counts)}
 
     for _ in range(WARM_UP):
@@ -92,6 +94,7 @@ def main():
     parser.add_argument("--network", default="resnet18")
     parser.add_argument("--image_size", type=int, default=64)
     parser.add_argument("--batch_size", type=int, default=64)
+    parser.add_argument("--precision", default="float32")
     parser.add_argument("--images", help="a folder")
     parser.add_argument("--keep", action="store_true", help="decoded images in memory, as a run")
     parser.add_argument("flags", nargs="*", help="of the command, after --")

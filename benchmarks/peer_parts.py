@@ -29,9 +29,9 @@ class Skipped(Exception):
     """A part that cannot be measured here; the message says why."""
 
 
-def ours(*arguments):
+def ours(*arguments, python=sys.executable):
     """Return the command of our side."""
-    return [sys.executable, str(ROOT / "benchmarks" / "peer_ours.py"), *arguments]
+    return [python, str(ROOT / "benchmarks" / "peer_ours.py"), *arguments]
 
 
 def theirs(options, *arguments):
@@ -114,11 +114,16 @@ def prepare(options, env, data):
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=env)
 
 
+def timeline_of(printed):
+    """Return when each step ended, of what a run printed: {"steps": numbers, "times": seconds}."""
+    return json.loads(printed.splitlines()[-1])
+
+
 def rate(timeline, batch_size):
     """Return the images a second from the second step on.
 
     Args:
-      timeline: {"steps": numbers, "times": seconds}.
+      timeline: of `timeline_of`.
     """
     steps, times = timeline["steps"], timeline["times"]
     return (steps[-1] - steps[1]) * batch_size / (times[-1] - times[1])
@@ -134,7 +139,7 @@ def our_run(options, env, data, work):
         "--learning_rate_scaling=none", "--precision=float32",
     ]  # fmt: skip
     printed, peak = watched(command, env)
-    return json.loads(printed.splitlines()[-1]), peak
+    return timeline_of(printed), peak
 
 
 def their_run(options, env, images, work):
@@ -148,7 +153,7 @@ def their_run(options, env, images, work):
         ),
         env,
     )  # fmt: skip
-    return json.loads(printed.splitlines()[-1]), peak
+    return timeline_of(printed), peak
 
 
 def pipeline_part(options, env, folder):

@@ -32,6 +32,7 @@ BENCHMARKS = {
     "input_pipeline": ("input_pipeline",),
     "linear_probe": ("linear_probe",),
     "precision": ("precision",),
+    "stacks": ("stacks",),
     "loop": ("loop",),
     "serving": ("serving",),
     "startup": ("startup",),

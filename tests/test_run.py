@@ -1,6 +1,7 @@
 """Flags and configuration, as a user meets them."""
 
 import json
+import pathlib
 import subprocess
 import sys
 
@@ -15,6 +16,7 @@ from simclr_med.config.storage import from_json, to_json
 from simclr_med.errors import EXIT_FAILED, InputError
 
 PEERS = ROOT / ".venv-peers"
+STACKS = [ROOT / folder for folder in (".venv", ".venv-current")]
 DATA = {"data_dir": "d", "work_dir": "w"}
 
 
@@ -168,6 +170,21 @@ def test_flags_are_read_in_run_alone():
                 pytest.mark.skipif(not PEERS.exists(), reason="make peers"),
             ],
         ),
+        pytest.param(
+            "stacks",
+            [
+                "--networks=resnet18:32:4",
+                "--precisions=float32",
+                "--rounds=1",
+                "--images=32",
+                "--batch_size=8",
+                "--steps=3",
+            ],
+            marks=[
+                pytest.mark.slow,  # it trains with both stacks
+                pytest.mark.skipif(not all(map(pathlib.Path.exists, STACKS)), reason="one stack"),
+            ],
+        ),
     ],
 )
 def test_benchmarks_write_their_ratios(name, flags, tmp_path):
@@ -183,17 +200,19 @@ def test_benchmarks_write_their_ratios(name, flags, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("flags", "named"),
+    ("name", "flags", "named"),
     [
-        (["--peers=nowhere"], "make peers"),
-        (["--parts=steps"], "--parts: 'steps'"),
-        (["--networks=resnet18:64"], "resnet18:64"),
-        (["--networks=vgg16:64:8"], "vgg16"),
+        ("peers", ["--peers=nowhere"], "make peers"),
+        ("peers", ["--parts=steps"], "--parts: 'steps'"),
+        ("peers", ["--networks=resnet18:64"], "resnet18:64"),
+        ("peers", ["--networks=vgg16:64:8"], "vgg16"),
+        ("stacks", ["--card=nowhere"], "make ready VENV=.venv PYTHON=python3.11"),
+        ("stacks", ["--parts=steps"], "--parts: 'steps'"),
     ],
 )
-def test_peers_says_what_it_lacks(flags, named):
+def test_what_has_an_environment_of_its_own_says_what_it_lacks(name, flags, named):
     done = subprocess.run(
-        [sys.executable, str(ROOT / "benchmarks" / "peers.py"), *flags],
+        [sys.executable, str(ROOT / "benchmarks" / f"{name}.py"), *flags],
         capture_output=True,
         text=True,
     )
