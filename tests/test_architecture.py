@@ -36,17 +36,18 @@ def test_another_python_is_refused_in_one_line():
     assert len(done.stderr.splitlines()) == 1 and "simclr_med needs Python 3.10" in done.stderr
 
 
-def test_another_python_can_catch_the_import():
-    code = """if True:
+@pytest.mark.parametrize("minor", [9, 14, 15])
+def test_another_python_can_catch_the_import(minor):
+    code = f"""if True:
         import sys
-        sys.version_info = type("Version", (tuple,), {"major": 3, "minor": 9})((3, 9, 18))
+        sys.version_info = type("V", (tuple,), {{"major": 3, "minor": {minor}}})((3, {minor}, 1))
         try:
             import simclr_med
         except ImportError as error:
             print(error)
     """
     done = on(sys.executable, "-c", code)
-    assert "this is Python 3.9. Make an environment" in done.stdout, done.stderr
+    assert f"this is Python 3.{minor}. Make an environment" in done.stdout, done.stderr
 
 
 TOOLS = {path.name for path in (ROOT / "tools").glob("*.py")}
