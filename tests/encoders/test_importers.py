@@ -28,6 +28,7 @@ from shell import run as shell
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
 import simclr_med
+from simclr_med import compat
 from simclr_med.config import architectures
 from simclr_med.config.fields import AugmentConfig
 from simclr_med.config.making import make_config
@@ -398,9 +399,42 @@ def keras_files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("keras")
     model = keras.applications.ResNet50(weights=None, input_shape=(64, 64, 3), classes=3)
     images, features = randomised(model)
-    model.save_weights(folder / "weights.h5")
-    model.save_weights(folder / "own.weights.h5")
+    save_by_names(model, folder / "weights.h5")
+    save_without_names(model, folder / "own.weights.h5")
     return folder, images, features
+
+
+def save_by_names(model, path):
+    """Write weights under the names of their layers, as Keras 2 does; Keras 3 only reads them."""
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = [layer.name for layer in model.layers]
+        for layer in model.layers:
+            group = file.create_group(layer.name)
+            short = [compat.path(weight).split("/")[-1] for weight in layer.weights]
+            group.attrs["weight_names"] = names = [f"{layer.name}/{name}:0" for name in short]
+            for name, weight in zip(names, layer.weights, strict=True):
+                group[name] = weight.numpy()
+    model.load_weights(path)  # Keras takes it for its own
+
+
+def save_without_names(model, path):
+    """Write a .weights.h5 as Keras 2 does, which holds no layer's name, unlike Keras 3's."""
+    model.save_weights(path)
+    with h5py.File(path, "r+") as file:
+        for group in file["layers"].values():
+            group["vars"].attrs.pop("name", None)
+
+
+def save_folder(model, path):
+    """Write a Keras 2 SavedModel: on Keras 3, which writes none, what is read of it."""
+    try:
+        model.save(path)
+    except ValueError:
+        names = [(f"{layer.name}/{weight.name}", weight) for layer in model.layers
+                 for weight in layer.weights]  # fmt: skip
+        root = tf.train.Checkpoint()
+        root.variables = [tf.Variable(weight.numpy(), name=name) for name, weight in names]
+        tf.saved_model.save(root, str(path))
 
 
 def test_keras_applications(keras_files, tmp_path):
@@ -430,7 +464,7 @@ def test_deeper_keras_applications(depth, tmp_path):
     build = getattr(keras.applications, f"ResNet{depth}")
     model = build(weights=None, input_shape=(64, 64, 3), classes=3)
     images, features = randomised(model)
-    model.save_weights(tmp_path / "weights.h5")
+    save_by_names(model, tmp_path / "weights.h5")
     folder, read = imported("keras", tmp_path / "weights.h5", tmp_path)
     assert read.encoder.encoder == f"resnet{depth}_v1"
     check_features(folder, images, features)
@@ -454,15 +488,15 @@ def test_each_format_of_keras_has_the_same_weights(tmp_path, monkeypatch):
         x = keras.layers.BatchNormalization(name=f"{name}_bn")(x)
     model, draw = keras.Model(images, x), np.random.default_rng(0)
     model.set_weights([draw.random(weight.shape) for weight in model.get_weights()])
-    model.save_weights(tmp_path / "weights.h5")
+    save_by_names(model, tmp_path / "weights.h5")
     expected = importers.load("keras").read(tmp_path / "weights.h5")
     assert len(expected.weights) == 17 * 5  # a kernel, and four of the normalisation
     for name in ("model.keras", "model.h5", "saved_model"):
-        model.save(tmp_path / name)
+        (save_folder if name == "saved_model" else keras.Model.save)(model, tmp_path / name)
         check_equal(importers.load("keras").read(tmp_path / name), expected)
     for name in as_keras_3_saves(model, tmp_path / "model.keras", tmp_path):
         check_equal(importers.load("keras").read(tmp_path / name), expected)
-    model.save_weights(tmp_path / "nameless.weights.h5")
+    save_without_names(model, tmp_path / "nameless.weights.h5")
     with pytest.raises(InputError, match="17 convolutions without names; expected {53: 'ResNet50'"):
         importers.load("keras").read(tmp_path / "nameless.weights.h5")
 
@@ -543,7 +577,7 @@ def test_keras_files_that_do_not_fit(keras_files, tmp_path):
     with pytest.raises(InputError, match="cut.h5 is no Keras model"):
         imported("keras", tmp_path / "cut.h5", tmp_path)
     small = keras.Sequential([keras.layers.Dense(2, name="other", input_shape=[3])])
-    small.save_weights(tmp_path / "new.weights.h5")
+    save_without_names(small, tmp_path / "new.weights.h5")
     with pytest.raises(InputError, match="new.weights.h5: 0 convolutions without names"):
         imported("keras", tmp_path / "new.weights.h5", tmp_path)
     small.save(tmp_path / "small.keras")

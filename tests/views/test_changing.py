@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from simclr_med import compat
 from simclr_med.config.recipes import Recipe
 from simclr_med.encoders import heads
 from simclr_med.encoders.encoder import build_encoder
@@ -62,7 +63,7 @@ def test_a_model_that_makes_views_lists_the_layer_and_those_that_follow():
     head = heads.build_projection_head(encoder.output_shape[-1], 1, 8)
     model = ContrastiveModel(encoder, head, 0.1, change=layer)
     assert layer in model.layers
-    names = {type(part).__name__ for part in layer.submodules}
+    names = {type(part).__name__ for part in compat.layers_within(layer)}
     assert {"RandomShear", "GridMask"} <= names
     assert not layer.weights  # checkpoints hold none
 

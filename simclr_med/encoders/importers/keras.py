@@ -7,8 +7,8 @@ import re
 import zipfile
 
 import h5py
-import keras
 import numpy as np
+import tensorflow as tf
 
 from simclr_med.config.architectures import ENCODERS
 from simclr_med.config.fields import EncoderConfig
@@ -115,16 +115,17 @@ def _arrays(path):
             return keras_files.of_archive(path)
         if path.is_file() and h5py.is_hdf5(path):
             return _from_hdf5(path)
-        model = keras.models.load_model(path, compile=False)
+        return _from_folder(path)
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path} is no Keras model: {str(error).splitlines()[0]}") from None
-    return {
-        f"{layer.name}/{_short(variable.name)}": variable.numpy()
-        for layer in model.layers
-        for variable in layer.weights
-    }
+
+
+def _from_folder(path):
+    # Keras 3 makes no model of Keras 2's SavedModels. TensorFlow gives their variables with names.
+    variables = getattr(tf.saved_model.load(str(path)), "variables", ())
+    return {variable.name.split(":")[0]: variable.numpy() for variable in variables}
 
 
 def _from_hdf5(path):
