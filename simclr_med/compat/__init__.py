@@ -8,6 +8,7 @@ import keras
 from simclr_med.compat.common import (
     draw_from,
     layers_within,
+    lite_interpreter,
     onednn_is_on,
     random_seed,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "lamb",
     "layers_within",
     "learning_rate",
+    "lite_interpreter",
     "loss_scale",
     "loss_scaling",
     "onednn_is_on",

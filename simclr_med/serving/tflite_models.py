@@ -7,7 +7,7 @@ how such images are made.
 import numpy as np
 import tensorflow as tf
 
-from simclr_med import files
+from simclr_med import compat, files
 from simclr_med.errors import RunError
 from simclr_med.serving import accuracy, evidence
 from simclr_med.serving.views_server import ViewsServer
@@ -84,7 +84,7 @@ class OneByOne:
     """
 
     def __init__(self, path):
-        self.interpreter = tf.lite.Interpreter(model_path=str(path))
+        self.interpreter = compat.lite_interpreter(path)
         self.asked = self.interpreter.get_signature_runner()
 
     def __call__(self, views):
