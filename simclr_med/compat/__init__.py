@@ -8,7 +8,6 @@ import keras
 from simclr_med.compat.common import (
     draw_from,
     layers_within,
-    lite_interpreter,
     onednn_is_on,
     random_seed,
 )
@@ -49,7 +48,6 @@ __all__ = [
     "lamb",
     "layers_within",
     "learning_rate",
-    "lite_interpreter",
     "loss_scale",
     "loss_scaling",
     "onednn_is_on",

@@ -1,8 +1,5 @@
 """What has no public name, and is the same in both versions of Keras."""
 
-import warnings
-
-import tensorflow as tf
 from tensorflow.python.util import _pywrap_util_port
 
 
@@ -26,10 +23,3 @@ def draw_from(layer, generator):
     for part in layers_within(layer):
         if hasattr(part, "_random_generator"):
             part._random_generator = generator
-
-
-def lite_interpreter(path):
-    """Return TensorFlow's interpreter of a TFLite file, without its notice of a later package."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return tf.lite.Interpreter(model_path=str(path))

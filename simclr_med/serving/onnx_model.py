@@ -4,7 +4,6 @@ Its input is what evaluation sees, float32 `[B, S, S, 3]` in [0, 1]: ONNX has no
 decode and turn files as preparation did. input.json beside it says how such images are made.
 """
 
-from simclr_med import versions
 from simclr_med.errors import InputError
 from simclr_med.serving import evidence
 from simclr_med.serving.views_server import ViewsServer
@@ -55,7 +54,6 @@ def _converter():
         import tf2onnx
     except ImportError as error:
         raise InputError(
-            f"--export_format=onnx needs {error.name}: pip install simclr_med[onnx]; tf2onnx "
-            f"is for TensorFlow 2.15, and here is {versions.installed()}"
+            f"--export_format=onnx needs {error.name}: pip install simclr_med[onnx]"
         ) from None
     return tf2onnx, onnxruntime

@@ -7,7 +7,7 @@ how such images are made.
 import numpy as np
 import tensorflow as tf
 
-from simclr_med import compat, files
+from simclr_med import files, quiet
 from simclr_med.errors import RunError
 from simclr_med.serving import accuracy, evidence
 from simclr_med.serving.views_server import ViewsServer
@@ -65,7 +65,8 @@ def _converted(server, sample):
         converter = tf.lite.TFLiteConverter.from_concrete_functions([one], server)
         for name, value in settings.items():
             setattr(converter, name, value)
-        return converter.convert()
+        with quiet.native_errors_dropped():  # what it has chosen
+            return converter.convert()
 
     smaller = {"optimizations": [tf.lite.Optimize.DEFAULT]}
     half = {"target_spec": tf.lite.TargetSpec(supported_types=[tf.float16])}
@@ -84,7 +85,9 @@ class OneByOne:
     """
 
     def __init__(self, path):
-        self.interpreter = compat.lite_interpreter(path)
+        with quiet.native_errors_dropped():  # notices of what computes it, and of LiteRT's package
+            self.interpreter = tf.lite.Interpreter(model_path=str(path))
+            self.interpreter.allocate_tensors()
         self.asked = self.interpreter.get_signature_runner()
 
     def __call__(self, views):

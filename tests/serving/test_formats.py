@@ -67,8 +67,9 @@ def test_a_missing_extra_is_named(drawn, tmp_path, monkeypatch):
         onnx_model.write(tmp_path, *drawn)
 
 
-def test_tflite_float_agrees_and_the_others_losses_are_written(drawn, tmp_path):
+def test_tflite_float_agrees_and_the_others_losses_are_written(drawn, tmp_path, capfd):
     notes = tflite_models.write(tmp_path, *drawn)
+    assert not capfd.readouterr().err
     sizes = {path.name: path.stat().st_size for path in tmp_path.glob("*.tflite")}
     assert sizes[tflite_models.INT8] < sizes[tflite_models.HALF] < sizes[tflite_models.FLOAT]
     found = json.loads((tmp_path / evidence.FILE).read_text())
