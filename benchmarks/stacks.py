@@ -11,7 +11,7 @@ a ratio is of the current stack to the card's, the median over the pairs of a ro
   start     from the call of a command to its end: TensorFlow's import, the help, and a pretraining
             of one step, in which most is tracing
   run       `run.py --mode=pretrain` on generated images: images a second from the second step on,
-            and the peak memory of all its processes
+            and the peak memory of all its processes (of what starts, too: what a run needs at all)
 """
 
 import os
@@ -70,17 +70,19 @@ def pipelines(options, pythons, folder):
 
 
 def starts(options, pythons, folder):
-    """Yield the seconds of whole commands."""
+    """Yield the seconds of whole commands, and the peak of TensorFlow's import."""
     commands = {name: startup.COMMANDS[name] for name in ("import tensorflow", "run --helpshort")}
     one_step = ["-m", "simclr_med.run", *pretraining(options, folder, steps=1)]
     for name, arguments in {**commands, "a run of one step": one_step}.items():
-        seconds = {stack: [] for stack in pythons}
+        seconds, peaks = {stack: [] for stack in pythons}, {stack: [] for stack in pythons}
         for number, stack in turns(options.rounds):
             work = [f"--work_dir={folder}/{stack}{number}"] if arguments is one_step else []
             start = time.perf_counter()
-            watched([pythons[stack], *arguments, *work], os.environ | ENVIRONMENT)
+            _, peak = watched([pythons[stack], *arguments, *work], os.environ | ENVIRONMENT)
             seconds[stack].append(time.perf_counter() - start)
+            peaks[stack].append(peak)
         yield f"start, {name}", SECONDS, seconds
+        yield from told(f"start, {name}", peaks)
 
 
 def runs(options, pythons, folder):
@@ -94,8 +96,13 @@ def runs(options, pythons, folder):
         seconds[stack].append(1 / rate(timeline_of(printed), options.batch_size))
         peaks[stack].append(peak)
     yield "run", SECONDS, seconds
+    yield from told("run", peaks)
+
+
+def told(name, peaks):
+    """Yield the peaks where every one could be told."""
     if all(peaks[CARD] + peaks[CURRENT]):
-        yield "run", MIB, peaks
+        yield name, MIB, peaks
 
 
 PARTS = {"step": steps, "pipeline": pipelines, "start": starts, "run": runs}
@@ -129,7 +136,8 @@ def pretraining(options, folder, steps):
 def goal(part, name, unit):
     """Return the `Goal` of what a part measured."""
     if unit == MIB:
-        return at_most(f"{name}: peak memory / {CARD}", MEMORY)
+        what = f"{name}: peak memory / {CARD}"
+        return at_most(what, MEMORY) if part == "run" else shown(what)
     if part == "start":
         return shown(f"{name}: seconds / {CARD}")
     return at_least(f"{name}: speed / {CARD}", SPEED)
