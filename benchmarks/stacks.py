@@ -9,9 +9,9 @@ a ratio is of the current stack to the card's, the median over the pairs of a ro
   pipeline  two views of 224 pixels of generated 640 x 480 JPEGs: images a second from the first
             batch on, with decoded images kept in memory as a run has it, and with --cache=none
   start     from the call of a command to its end: TensorFlow's import, the help, and a pretraining
-            of one step, in which most is tracing
+            of one step, in which most is tracing; and the peak memory of each
   run       `run.py --mode=pretrain` on generated images: images a second from the second step on,
-            and the peak memory of all its processes (of what starts, too: what a run needs at all)
+            and the peak memory of all its processes
 """
 
 import os
@@ -70,7 +70,7 @@ def pipelines(options, pythons, folder):
 
 
 def starts(options, pythons, folder):
-    """Yield the seconds of whole commands, and the peak of TensorFlow's import."""
+    """Yield the seconds of whole commands, and their peaks in MiB where one can tell."""
     commands = {name: startup.COMMANDS[name] for name in ("import tensorflow", "run --helpshort")}
     one_step = ["-m", "simclr_med.run", *pretraining(options, folder, steps=1)]
     for name, arguments in {**commands, "a run of one step": one_step}.items():
