@@ -9,18 +9,22 @@ Every cell is text: an id that looks like a number stays as it was written.
 import csv
 import dataclasses
 import io
-import pathlib
 import re
 
 import pandas as pd
 
 from simclr_med.errors import InputError
-from simclr_med.text import UNKNOWN, is_unknown, read_text
+from simclr_med.text import (
+    SEPARATORS,
+    UNKNOWN,
+    excel_separator,
+    is_unknown,
+    likeliest_separator,
+    read_text,
+    separator_said,
+)
 
-SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
-EXCEL_LINE = re.compile(r'"?sep=(.)"?\r?\n')  # Excel's own way to name the separator
 LISTED = 20  # wrong rows in a message
-FIELD = 131_072  # characters of a cell, at most: csv's own limit
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -47,10 +51,9 @@ def read_table(file, columns, *, encoding="", separator="", rename=None):
         header (each is named), or no rows.
     """
     text, assumed = read_text(file, encoding)
-    named = EXCEL_LINE.match(text)
-    text = text[named.end() :] if named else text
-    chosen = _character(separator) or (named[1] if named else "")
-    used = chosen or _likeliest(text, columns)
+    named, text = excel_separator(text)
+    chosen = _character(separator) or named
+    used = chosen or likeliest_separator(text, columns)
     rows = _rows(file, text, used)
     filled = [i for i, cells in enumerate(rows) if any(map(str.strip, cells))]
     if not filled:
@@ -64,7 +67,7 @@ def read_table(file, columns, *, encoding="", separator="", rename=None):
     table = pd.DataFrame(cells, index=[i - 1 for i in filled[1:]], columns=header, dtype=object)
     said = [assumed] * bool(assumed)
     if not chosen and used != ",":
-        said.append(f"{pathlib.Path(file).name}: {used!r} was taken for what separates its columns")
+        said.append(separator_said(file, used))
     return TextTable(table.loc[:, [bool(name) for name in header]], tuple(said))
 
 
@@ -93,18 +96,6 @@ def _character(separator):
         names = ", ".join(SEPARATORS)
         raise InputError(f"--table_separator={separator}: give {names} or another character")
     return character
-
-
-def _likeliest(text, columns):
-    """Return the separator under which the first row has most of `columns`, then most cells."""
-    lines = io.StringIO(text, newline="")
-    first = next((line for line in lines if line.strip()), "")[:FIELD]
-
-    def fit(separator):
-        cells = [cell.strip() for cell in next(csv.reader([first], delimiter=separator), [])]
-        return len(set(columns) & set(cells)), len(cells)
-
-    return max(SEPARATORS.values(), key=fit)
 
 
 def _rows(file, text, separator):

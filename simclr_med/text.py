@@ -1,8 +1,14 @@
-"""Files of text as people keep them: UTF-8 or UTF-16, older code pages, compressed by gzip."""
+"""Files of text as people keep them: UTF-8 or UTF-16, older code pages, compressed by gzip.
 
+And what separates the columns of a table in one.
+"""
+
+import csv
 import gzip
+import io
 import pathlib
 import re
+import unicodedata
 import zlib
 
 import charset_normalizer
@@ -25,13 +31,20 @@ SAMPLE = 65_536  # bytes that an encoding is judged by
 NOT_ASCII = re.compile(rb"[\x80-\xff]+")
 CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 WESTERN = "cp1252"
+SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
+EXCEL_LINE = re.compile(r'"?sep=(.)"?\r?\n')  # Excel's own way to name the separator
+FIELD = 131_072  # characters of a cell, at most: csv's own limit
+NO_WIDTH = "\ufeff\u200b\u200c\u200d\u2060"  # marks which look like nothing
+BRACKETS = "()", "[]", "<>", "{}"
 REPLACED = "\ufffd"  # what is not right in UTF-8
 
 # What only says that something is not known; compared without spaces and capitals.
 UNKNOWN = (
     "", "nan", "na", "n/a", "n.a.", "<na>", "#n/a", "nat", "none", "null", "nil", "unknown", "unk",
     "unknown patient", "not known", "not available", "not specified", "unspecified", "missing",
-    "anonymous", "anonymized", "anonymised", "?", "-", "--", ".",
+    "anonymous", "anonymized", "anonymised", "not recorded", "not reported", "not provided",
+    "unlabeled", "unlabelled", "not labeled", "not labelled", "no label", "tbd",
+    "?", "-", "--", ".",
 )  # fmt: skip
 
 
@@ -146,6 +159,40 @@ def _fits(data, encoding):
     return True
 
 
+def as_seen(text):
+    """Return a text without what is not seen of it: blanks around it, marks of no width.
+
+    Letters of one character or two are one, and a no-break space is a space.
+    """
+    text = text.translate(dict.fromkeys(map(ord, NO_WIDTH))).replace("\u00a0", " ")
+    return unicodedata.normalize("NFC", text).strip()
+
+
 def is_unknown(text, words=UNKNOWN):
-    """Return whether a text only says that what it stands for is unknown."""
-    return text.strip().casefold() in ("", *words)
+    """Return whether a text only says that what it stands for is unknown; in brackets, too."""
+    text = as_seen(text).casefold()
+    inner = text[1:-1] if text[:1] + text[-1:] in BRACKETS else text
+    return text == "" or text in words or (inner != "" and inner in words)
+
+
+def excel_separator(text):
+    """Return (the separator that a table's first line names for Excel, or "", the other lines)."""
+    named = EXCEL_LINE.match(text)
+    return (named[1], text[named.end() :]) if named else ("", text)
+
+
+def likeliest_separator(text, columns):
+    """Return the separator under which the first row has most of `columns`, then most cells."""
+    lines = io.StringIO(text, newline="")
+    first = next((line for line in lines if line.strip()), "")[:FIELD]
+
+    def fit(separator):
+        cells = [cell.strip() for cell in next(csv.reader([first], delimiter=separator), [])]
+        return len(set(columns) & set(cells)), len(cells)
+
+    return max(SEPARATORS.values(), key=fit)
+
+
+def separator_said(file, separator):
+    """Return the sentence on a table's separator that was guessed."""
+    return f"{pathlib.Path(file).name}: {separator!r} was taken for what separates its columns"

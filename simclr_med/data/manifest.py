@@ -33,8 +33,8 @@ from simclr_med.tables import blank_unknown, read_table, whole_numbers
 class Manifest:
     """A checked manifest.
 
-    Its `table` holds the rows as text, each under its row in a spreadsheet less 2. A patient_id
-    that only says that it is not known is "".
+    Its `table` holds the rows as text, each under its row in a spreadsheet less 2. A patient_id or
+    a group that only says that it is not known is "".
     """
 
     folder: pathlib.Path
@@ -108,8 +108,9 @@ def _read_table(file, info):
     for sentence in found.assumed:
         print(sentence, file=sys.stderr)
     table = found.rows
-    if "patient_id" in table:
-        table["patient_id"] = blank_unknown(table["patient_id"])
+    for name in ("patient_id", *info.groups):
+        if name in table:
+            table[name] = blank_unknown(table[name])
     for name in info.classes if info.task == "multilabel" else ():
         if name in table:
             table[name] = whole_numbers(table[name])

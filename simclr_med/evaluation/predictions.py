@@ -16,7 +16,7 @@ from simclr_med import files
 from simclr_med.errors import InputError
 from simclr_med.evaluation import metrics
 from simclr_med.evaluation.predictions_table import GROUP, PROBABILITY, clean, read_table
-from simclr_med.text import is_unknown
+from simclr_med.text import as_seen, is_unknown
 
 SEPARATOR = "|"
 DEFAULT_OTHER = "Other"
@@ -134,13 +134,13 @@ def read(path, other_class=DEFAULT_OTHER):
     _check_case_ids(table)
     return Predictions(
         case_ids=np.array(table.columns["case_id"]),
-        patient_ids=_patients(table),
+        patient_ids=_known(table.columns["patient_id"]),
         truth=_truth(table, classes),
         probabilities=_probabilities(table, classes, multilabel),
         classes=classes,
         task="multilabel" if multilabel else "multiclass",
         other_class=None if multilabel else _other(path, classes, other_class),
-        groups={name: np.array(table.columns[GROUP + name]) for name in table.named(GROUP)},
+        groups={name: _known(table.columns[GROUP + name]) for name in table.named(GROUP)},
     )
 
 
@@ -157,14 +157,13 @@ def _check_case_ids(table):
     case_ids = table.columns["case_id"]
     table.refuse("case_id", [not text for text in case_ids], "is empty; expected a name")
     first = {}
-    again = [first.setdefault(text, row) != row for row, text in enumerate(case_ids)]
+    again = [first.setdefault(as_seen(text), row) != row for row, text in enumerate(case_ids)]
     table.refuse("case_id", again, "stands in an earlier row; expected one row a case")
 
 
-def _patients(table):
-    """Return `[N]` str; what says that nobody knows is ""."""
-    patients = table.columns["patient_id"]
-    return np.array(["" if is_unknown(text) else text for text in patients])
+def _known(texts):
+    """Return `[N]` str, those that look the same in one spelling; what nobody knows is ""."""
+    return np.array(["" if is_unknown(text) else as_seen(text) for text in texts])
 
 
 def _truth(table, classes):

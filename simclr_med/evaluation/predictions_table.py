@@ -4,17 +4,21 @@ import collections
 import csv
 import dataclasses
 import io
-import os
-import pathlib
+import sys
 
 import numpy as np
 
-from simclr_med import paths
 from simclr_med.errors import InputError
+from simclr_med.text import (
+    NO_WIDTH,
+    excel_separator,
+    likeliest_separator,
+    read_text,
+    separator_said,
+)
 
 REQUIRED = ("case_id", "patient_id", "truth")
 GROUP, PROBABILITY = "group:", "probability:"
-_UNSEEN = "\ufeff\u200b\u200c\u200d\u2060"  # marks of no width, which look like nothing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,11 +58,12 @@ class Table:
 def read_table(path):
     """Return the `Table` of a CSV file; blank rows are passed over.
 
+    An encoding or separator that had to be guessed is said on stderr.
+
     Raises:
-      InputError: it is missing, is not CSV in UTF-8, has no rows, a row of another length, or lacks
-        a column.
+      InputError: it is missing, is no CSV, has no rows, a row of another length, or lacks a column.
     """
-    header, cells = _cells(path)
+    header, cells, separator = _cells(path)
     header = [_clean_name(name) for name in header]
     _check_header(path, header)
     rows = [(number, row) for number, row in enumerate(cells, start=2) if any(row)]
@@ -71,29 +76,37 @@ def read_table(path):
             )
     texts = zip(*([clean(cell) for cell in row] for _, row in rows), strict=True)
     columns = dict(zip(header, texts, strict=True))
+    if separator != ",":  # a spreadsheet that spares the comma for decimals
+        columns |= {
+            name: tuple(text.replace(",", ".") for text in columns[name])
+            for name in columns
+            if name.startswith(PROBABILITY)
+        }
     return Table(str(path), columns, [number for number, _ in rows])
 
 
 def clean(text):
     """Return a cell without blanks around it; a no-break space is a space."""
-    return text.replace("\u00a0", " ").strip().strip(_UNSEEN).strip()
+    return text.replace("\u00a0", " ").strip().strip(NO_WIDTH).strip()
 
 
 def _cells(path):
-    if os.path.lexists(path):
-        paths.file_to_read(path)
+    """Return the header, a list, the rows below it, and what separates their cells."""
+    text, assumed = read_text(path)
+    separator, text = excel_separator(text)
+    used = separator or likeliest_separator(text, REQUIRED)
     try:
-        text = pathlib.Path(path).read_bytes().decode("utf-8-sig")
-        header, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; expected a file of predictions") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: not a CSV file in UTF-8 ({error})") from None
+        header, *rows = csv.reader(io.StringIO(text, newline=""), delimiter=used, strict=True)
+    except csv.Error as error:
+        raise InputError(f"{path}: not a CSV file ({error})") from None
     except ValueError:  # nothing to unpack
         raise InputError(
             f"{path}: the file is empty; expected a header and one row a case"
         ) from None
-    return header, rows
+    guessed = separator_said(path, used) if used not in (separator, ",") else ""
+    for sentence in filter(None, (assumed, guessed)):
+        print(sentence, file=sys.stderr)
+    return header, rows, used
 
 
 def _clean_name(name):
@@ -104,8 +117,6 @@ def _clean_name(name):
 
 
 def _check_header(path, header):
-    if len(header) == 1 and any(mark in header[0] for mark in ";\t"):
-        raise InputError(f"{path}: the columns are not separated by commas; the header is {header}")
     for name in REQUIRED:
         if name not in header:
             raise InputError(f"{path}: column {name} is missing; the columns are {header}")
@@ -113,6 +124,8 @@ def _check_header(path, header):
     if twice:
         raise InputError(f"{path}: column {twice[0]} stands there twice")
     classes = [name[len(PROBABILITY) :] for name in header if name.startswith(PROBABILITY)]
+    if GROUP in header:
+        raise InputError(f"{path}: column {GROUP!r} has no name; expected {GROUP}<name>")
     if not classes or "" in classes:
         raise InputError(f"{path}: expected a column {PROBABILITY}<class> for each class")
     if barred := [name for name in classes if "|" in name]:

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simclr_med.data import manifest
@@ -69,6 +69,12 @@ def test_a_group_that_varies_within_a_case_is_mixed(levels, level, tmp_path):
     cases = manifest.read(folder_of(tmp_path / "d", rows=rows)).cases(["test"])
     assert cases.case_ids.tolist() == ["a", "b"]
     assert cases.groups["skin"].tolist() == [level, "x"]
+
+
+@pytest.mark.parametrize("level", ["NA", "Unknown", "n/a", "(none)", "-"])
+def test_a_level_that_nobody_knows_is_none(level, tmp_path):
+    found = manifest.read(folder_of(tmp_path / "d", rows=ROWS.replace("light", level)))
+    assert found.cases(["train"]).groups["skin"].tolist() == ["", "dark"]
 
 
 def test_unlabelled_cases_have_no_targets(tmp_path):
@@ -215,8 +221,18 @@ def test_the_fingerprint_follows_the_files(tmp_path):
     folder = folder_of(tmp_path / "d")
     before = manifest.read(folder).fingerprint
     assert manifest.read(folder).fingerprint == before
+    seen = {before}
     (folder / "manifest.csv").write_text(ROWS.replace("light", "pale"), encoding="utf-8")
-    assert manifest.read(folder).fingerprint != before
+    seen.add(manifest.read(folder).fingerprint)
+    (folder / "dataset.json").write_text(json.dumps(INFO | {"name": "other"}))
+    seen.add(manifest.read(folder).fingerprint)
+    (folder / "dataset.json").write_text(json.dumps(INFO | {"shards": "s"}))
+    seen.add(manifest.read(folder).fingerprint)
+    (folder / "s").mkdir()
+    for checksum in ("1", "2"):  # of the images that shards hold
+        (folder / "s" / "checksums.json").write_text(checksum)
+        seen.add(manifest.read(folder).fingerprint)
+    assert len(seen) == 6
 
 
 @given(
@@ -225,6 +241,7 @@ def test_the_fingerprint_follows_the_files(tmp_path):
     st.floats(0.01, 1),
     st.integers(0, 5),
 )
+@settings(deadline=None)
 def test_label_fractions_are_nested_and_stratified(labels, one, two, seed):
     n = len(labels)
     names = np.array([f"c{i}" for i in range(n)])
@@ -247,6 +264,7 @@ def test_a_case_s_stratum_is_the_rarest_finding_that_it_has():
 
 
 @given(st.integers(0, 20), st.sampled_from([0.1, 0.25, 0.5]))
+@settings(deadline=None)
 def test_fractions_of_findings_hold_each_and_the_healthy_in_proportion(seed, fraction):
     draw = np.random.default_rng(seed)
     n, shares = 400, (0.3, 0.1, 0.05)

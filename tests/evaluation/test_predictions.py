@@ -110,6 +110,7 @@ def test_other_class_is_the_readers_to_choose(tmp_path):
         ("a,p1", ",p1", "row 2, column case_id: '' is empty"),
         ("b,,", "a\u00a0,,", "row 3, column case_id: 'a' stands in an earlier row"),
         ("b,,", " a,,", "row 3, column case_id: 'a' stands in an earlier row"),
+        ("b,,", "\u2060a\u200b,,", "row 3, column case_id: 'a' stands in an earlier row"),
         ("0.75,0.25", "0.75,0.75", "row 2, column probability:Acne to Other: they sum to 1.5"),
         ("0.75,0.25", "0,0", "they sum to 0; expected 1"),
         ("0.75", "inf", "'inf' is not a number from 0 to 1"),
@@ -125,7 +126,7 @@ def test_other_class_is_the_readers_to_choose(tmp_path):
         ),
         ("probability:Acne", "probability:Acne|Cyst", "holds a |"),
         ("group:skin", "Group: skin", "was group:<name> meant?"),
-        (",", ";", "not separated by commas"),
+        ("group:skin", "group: ", "column 'group:' has no name"),
         ("truth", "label", "column truth is missing"),
     ],
 )
@@ -153,6 +154,34 @@ def test_what_looks_the_same_is_the_same(tmp_path):
     assert mended.classes == plain.classes
 
 
+@pytest.mark.parametrize("separator", [";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "cp1252"])
+def test_a_spreadsheet_s_own_kind_of_file_is_taken_and_said(encoding, separator, tmp_path, capsys):
+    path, text = tmp_path / "test.csv", GOOD.replace("Acne", "Nävus")
+    path.write_text(text, encoding="utf-8")
+    plain = predictions_lib.read(path)
+    assert capsys.readouterr().err == ""
+    turned = text.replace(",", separator).replace("0.", "0,")
+    path.write_bytes(turned.encode(encoding))
+    found = predictions_lib.read(path)
+    said = capsys.readouterr().err.splitlines()
+    guessed = encoding in ("utf-16-le", "cp1252")  # the others are certain
+    assert len(said) == 1 + guessed
+    assert said[-1] == f"test.csv: {separator!r} was taken for what separates its columns"
+    if guessed:
+        assert "its encoding was taken for" in said[0] and "ä" in said[0]
+    assert found.classes == plain.classes == ("Nävus", "Other")
+    for name in ("case_ids", "patient_ids", "truth", "probabilities"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(plain, name))
+
+
+def test_a_workbook_is_no_table(tmp_path):
+    path = tmp_path / "test.csv"
+    path.write_bytes(b"PK\x03\x04 and more")
+    with pytest.raises(InputError, match="is a workbook .*: save the table as CSV"):
+        predictions_lib.read(path)
+
+
 def test_blank_rows_count_as_rows(tmp_path):
     path = tmp_path / "test.csv"
     path.write_text(GOOD.replace("b,,", "\n,,,,,\nb,,").replace("0.5,0.5", "2,0.5"))
@@ -165,6 +194,17 @@ def test_who_is_not_known_is_nobody(tmp_path, name):
     path = tmp_path / "test.csv"
     path.write_text(GOOD.replace("p1", name))
     assert predictions_lib.read(path).patient_ids.tolist() == ["", ""]
+    path.write_text(GOOD.replace("light", name))
+    assert predictions_lib.read(path).groups["skin"].tolist() == ["", ""]
+
+
+def test_patients_and_levels_that_look_the_same_are_one(tmp_path):
+    path = tmp_path / "test.csv"
+    path.write_text(
+        GOOD.replace("a,p1", "a,\u00e91").replace("b,,Acne|Other,,", "b,e\u03011,Acne,l,")
+    )
+    found = predictions_lib.read(path)
+    assert found.patient_ids.tolist() == ["\u00e91"] * 2
 
 
 def test_rounded_probabilities_are_taken(tmp_path):
@@ -196,12 +236,12 @@ def test_a_finding_is_not_both_present_and_masked(tmp_path):
 
 
 def test_missing_file(tmp_path):
-    with pytest.raises(InputError, match="No such file"):
+    with pytest.raises(InputError, match="test.csv not found; expected a file"):
         predictions_lib.read(tmp_path / "test.csv")
 
 
 def test_bytes_that_are_not_text(tmp_path):
     path = tmp_path / "test.csv"
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match="not a CSV file in UTF-8"):
+    with pytest.raises(InputError, match="is not text in utf-16"):
         predictions_lib.read(path)
