@@ -167,8 +167,10 @@ def validation(options):
 
 def named(texts):
     """Return name -> path; a file without a name is called by what tells the paths apart."""
+    from simclr_med.paths import file_to_read
+
     given = [text.rpartition("=") for text in texts]
-    parts = [pathlib.Path(path).parts for _, _, path in given]
+    parts = [file_to_read(path).parts for _, _, path in given]
     differ = [
         depth for depth in range(-min(map(len, parts)), 0) if len({p[depth] for p in parts}) > 1
     ]

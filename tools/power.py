@@ -56,18 +56,19 @@ def table(result, options):
     lines = [
         f"{result['count']} {result['unit']}s of {result['cases_each']:.2f} cases; to find a "
         f"difference of {options.difference:g} in {100 * options.power:g} % of test sets:",
-        f"{'':28}{'spread now':>11}{'chance now':>11}{result['unit'] + 's':>10}{'cases':>8}",
     ]
+    if result["warning"]:
+        return "\n".join([*lines, f"{result['warning']}, and so does this estimate"])
+    head = f"{'':28}{'spread now':>11}{'chance now':>11} {result['unit'] + 's':>9} {'cases':>7}"
+    lines.append(head)
     for name, row in result["metrics"].items():
         if row is None:
             lines.append(f"{label(name):28}the two do not differ, or it is not defined")
         else:
             lines.append(
-                f"{label(name):28}{row['spread']:11.4f}{row['power']:11.0%}{row['units']:10}"
-                f"{row['cases']:8}"
+                f"{label(name):28}{row['spread']:11.4f}{row['power']:11.0%} {row['units']:9} "
+                f"{row['cases']:7}"
             )
-    if result["warning"]:
-        lines.append(f"note: {result['warning']}; the same holds of this estimate")
     return "\n".join(lines)
 
 

@@ -559,7 +559,10 @@ class EvaluateConfig:
     )
     bootstrap_replicates: int = setting(1000, "replicates", between(40, 10**6), modes=REPORT)
     confidence: float = setting(
-        0.95, "of the intervals", ("between 0 and 1", lambda value: 0 < value < 1), modes=REPORT
+        0.95,
+        "of the intervals",
+        ("from 0.5 to below 1, such as 0.95", lambda value: 0.5 <= value < 1),
+        modes=REPORT,
     )
     bootstrap_unit: str = setting(
         "auto",

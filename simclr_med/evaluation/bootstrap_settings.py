@@ -5,6 +5,7 @@ import dataclasses
 from simclr_med.errors import InputError
 
 UNITS = ("auto", "case", "patient")
+CONFIDENCE = 0.5, 1.0  # the least; the first that is too much
 INTERVALS = ("auto", "percentile", "bca", "stratified")
 
 
@@ -13,8 +14,9 @@ class Settings:
     """How intervals are drawn.
 
     Attributes:
-      replicates: how many.
-      confidence: of the intervals, in (0, 1).
+      replicates: how many; of a single one there is no interval.
+      confidence: of the intervals, in `CONFIDENCE`; of less, as where alpha was meant, all that
+        differs would be significant.
       unit: what is drawn: "case", "patient" (with all its cases), or "auto": patients where one
         has several cases.
       interval: "percentile", the paper's; "bca" (Efron 1987); "stratified", the percentile's with
@@ -32,11 +34,11 @@ class Settings:
         for name, choices in (("unit", UNITS), ("interval", INTERVALS)):
             if (given := getattr(self, name)) not in choices:
                 raise InputError(f"{name} is {given!r}; expected one of {', '.join(choices)}")
-        if not 1 <= self.replicates <= 1_000_000:
-            raise InputError(f"replicates is {self.replicates}; expected 1 to 1,000,000")
-        if not 0 < self.confidence < 1:
+        if not 2 <= self.replicates <= 1_000_000:
+            raise InputError(f"replicates is {self.replicates}; expected 2 to 1,000,000")
+        if not CONFIDENCE[0] <= self.confidence < CONFIDENCE[1]:
             raise InputError(
-                f"confidence is {self.confidence}; expected a number between 0 and 1, such as 0.95"
+                f"confidence is {self.confidence}; expected from 0.5 to below 1, such as 0.95"
             )
         if self.seed < 0:
             raise InputError(f"seed is {self.seed}; expected 0 or more")

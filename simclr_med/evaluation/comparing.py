@@ -29,7 +29,8 @@ def compare(models, settings=None, baseline=None, margin=None):
       settings: `Settings`.
       baseline: the model that the others are compared with; None compares each pair, the earlier
         name minus the later.
-      margin: above 0, what a model may be worse by and still count as non-inferior; or None.
+      margin: what a model may be worse by and still count as non-inferior, above 0, at most 1; or
+        None.
 
     Returns:
       What json.dump can write: {"task", "classes", "models": {name: see `bootstrap.summary`},
@@ -74,9 +75,9 @@ def compare(models, settings=None, baseline=None, margin=None):
 
 
 def check_margin(margin):
-    """Raise `InputError` where a margin of non-inferiority is given and is not above 0."""
-    if margin is not None and not margin > 0:
-        raise InputError(f"margin is {margin}; expected a number above 0")
+    """Raise `InputError` where a margin of non-inferiority is given that no metric has."""
+    if margin is not None and not 0 < margin <= 1:
+        raise InputError(f"margin is {margin}; expected a number above 0, at most 1")
 
 
 def adjust(rows, main):

@@ -60,7 +60,7 @@ def write_evaluation(work_dir, splits, settings, seed, origin, learnt_from=None,
         results[split]["mixed"] = {name: count for name, count in mixed.items() if count}
         if learnt_from is not None:
             results[split]["learnt_from"] = learnt_from[split]
-        results[split]["warnings"] += _notes(results[split])
+        results[split]["warnings"] += notes_on(results[split])
     texts[work_dir / METRICS] = json.dumps({"splits": {**before, **results}}, indent=1)
     files.write_texts(texts)
     for split in splits:
@@ -111,7 +111,7 @@ def former_results(work_dir):
     ]
 
 
-def _notes(result):
+def notes_on(result):
     """Return sentences, a list, on what a reader of a split's metrics has to know of its cases."""
     learnt = result.get("learnt_from", {})
     found = []

@@ -27,7 +27,7 @@ def needed(models, difference, settings, power=0.8):
     Returns:
       {"unit", "count": units now, "cases_each", "warning": "" or why they are too few to say,
       "metrics": {main metric: {"spread": standard error now, "units", "cases": needed,
-      "power": with the units at hand} or None}}.
+      "power": with the units at hand}, or None where nothing can be said}}.
 
     Raises:
       InputError: not two models, or a number out of its range.
@@ -41,10 +41,9 @@ def needed(models, difference, settings, power=0.8):
     each = len(units.index) / units.count
     z = ndtri((1 + settings.confidence) / 2)
     names = main_metrics({"task": a.predictions.task, "classes": a.predictions.classes})
-    found = {}
-    for name in names:
+    found, warning = dict.fromkeys(names), too_few(settings, units)
+    for name in names if not warning else ():
         samples = change.defined(name)
-        found[name] = None
         if len(samples) and (spread := float(np.std(samples))) > 0:
             count = math.ceil(units.count * ((z + ndtri(power)) * spread / difference) ** 2)
             found[name] = {
@@ -57,6 +56,6 @@ def needed(models, difference, settings, power=0.8):
         "unit": units.name,
         "count": units.count,
         "cases_each": each,
-        "warning": too_few(settings, units),
+        "warning": warning,
         "metrics": found,
     }

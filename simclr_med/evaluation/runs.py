@@ -17,6 +17,7 @@ from simclr_med.config.storage import load_config
 from simclr_med.errors import InputError
 from simclr_med.evaluation import predictions
 from simclr_med.evaluation.by_image import file_of
+from simclr_med.evaluation.evaluate import former_results, notes_on
 from simclr_med.evaluation.starts import stages_before
 
 
@@ -29,11 +30,12 @@ class Run:
       path: of the work folder, or of the one file.
       files: name of a split to its CSV file, in the order of `splits.SPLITS`; then those by image.
       predictions: name of a split to `Predictions`.
-      by_image: name of a split to `Predictions` by image, of those that have some.
       config: of the head's training; None where it was trained elsewhere.
       stages: `starts.Stage`s that it started from, the nearest first; without what is no longer
         there.
       lost: path of the first stage that is no longer there, or "".
+      by_image: name of a split to `Predictions` by image, of those that have some.
+      notes: name of a split to what its evaluation had to say of the cases, a list.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Run:
     stages: tuple = ()
     lost: str = ""
     by_image: dict = dataclasses.field(default_factory=dict)
+    notes: dict = dataclasses.field(default_factory=dict)
 
     @property
     def pretraining(self):
@@ -140,11 +143,12 @@ def read_run(name, path):
     images = {split: file_of(file) for split, file in files.items() if file_of(file).exists()}
     by_image = {split: predictions.read(file) for split, file in images.items()}
     files |= {f"{split}, by image": file for split, file in images.items()}
+    notes = {split: notes_on(result) for split, result in former_results(path).items()}
     if not (path / "config.json").exists():
-        return Run(name, path, files, read, by_image=by_image)
+        return Run(name, path, files, read, by_image=by_image, notes=notes)
     config = load_config(path)
     stages, lost = stages_before(config)
-    return Run(name, path, files, read, config, stages, lost, by_image)
+    return Run(name, path, files, read, config, stages, lost, by_image, notes)
 
 
 def _prediction_files(folder):

@@ -16,6 +16,7 @@ import numpy as np
 from simclr_med.errors import InputError
 from simclr_med.evaluation import intervals
 from simclr_med.evaluation.bootstrap import replicate
+from simclr_med.evaluation.enough import too_few
 
 
 class Drop(NamedTuple):
@@ -34,10 +35,12 @@ class Shift(NamedTuple):
     Attributes:
       drops: name to `Drop`.
       left_out: classes that one of the two splits lacks.
+      warning: why nothing can be concluded from them, or "", see `enough.too_few`.
     """
 
     drops: dict
     left_out: tuple
+    warning: str
 
 
 def compare_splits(test, external, settings):
@@ -65,7 +68,10 @@ def compare_splits(test, external, settings):
         for name in before.values
         if name in after.values
     }
-    return Shift(drops, left_out)
+    reasons = {name: too_few(settings, part.units) for name, part in
+               (("test", before), ("external", after))}  # fmt: skip
+    warning = next((f"{name} has {why}" for name, why in reasons.items() if why), "")
+    return Shift(drops, left_out, warning)
 
 
 def _common_classes(test, external):

@@ -14,6 +14,7 @@ import numpy as np
 from simclr_med.evaluation import levels as ordering
 from simclr_med.evaluation import resampling
 from simclr_med.evaluation.bootstrap import replicate
+from simclr_med.evaluation.enough import MIN_UNITS
 from simclr_med.evaluation.gaps import all_gaps
 from simclr_med.evaluation.scoring import score
 
@@ -40,7 +41,8 @@ class Group(NamedTuple):
 
     Attributes:
       levels: name to `Level`, in order.
-      gaps: `Gap`s between the levels that are neither small, mixed nor unknown; widest first.
+      gaps: `Gap`s between the levels that are neither small, of too few units, mixed nor unknown;
+        widest first.
     """
 
     levels: dict
@@ -59,19 +61,23 @@ def by_group(predictions, group, metric, settings):
     names, level = ordering.level_table(predictions.groups[group])
     rows = {name: np.flatnonzero(level == name) for name in names}
     found = {name: _level(predictions.take(rows[name]), metric, settings) for name in names}
+    units = resampling.units_of(predictions, settings.unit)
+    count = {name: len(np.unique(units.index[rows[name]])) for name in names}
     compared = [
         name
         for name in names
-        if ordering.is_plain(name) and not found[name].small and found[name].value is not None
+        if ordering.is_plain(name)
+        and not found[name].small
+        and count[name] >= MIN_UNITS
+        and found[name].value is not None
     ]
     if len(compared) < 2:
         return Group(found, [])
     values = np.array([found[name].value for name in compared])
     parts = [rows[name] for name in compared]
-    units = resampling.units_of(predictions, settings.unit)
     samples = _together(predictions, parts, metric, settings, units)
-    fewest = min(len(np.unique(units.index[part])) for part in parts)
-    return Group(found, all_gaps(compared, values, samples, settings.confidence, max(2, fewest)))
+    fewest = min(count[name] for name in compared)
+    return Group(found, all_gaps(compared, values, samples, settings.confidence, fewest))
 
 
 def has_groups(values):

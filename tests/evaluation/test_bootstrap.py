@@ -188,9 +188,10 @@ def test_classes_with_few_cases_are_named():
 @pytest.mark.parametrize(
     "setting",
     [
-        {"replicates": 0},
+        {"replicates": 1},  # of one there is no interval
         {"replicates": 10**13},
         {"confidence": 1.0},
+        {"confidence": 0.05},  # alpha was meant
         {"confidence": 95},
         {"confidence": float("nan")},
         {"unit": "image"},

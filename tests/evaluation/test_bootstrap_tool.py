@@ -70,12 +70,19 @@ def test_every_metric_and_thresholds_of_validation(tmp_path):
     assert done.returncode == 2 and "1 files for 2 models" in done.stderr
 
 
-def test_settings_are_used(made):
+def test_settings_are_used(made, tmp_path):
     a, b, _ = made
-    first = tool(a, b, "--replicates=100")
-    for option in ("--seed=3", "--confidence=0.5", "--interval=bca", "--unit=patient", "--all"):
-        other = tool(a, b, "--replicates=100", option)
-        assert other.returncode == 0 and other.stdout != first.stdout, option
+    models = {path.parts[-3]: predictions.read(path) for path in (a, b)}
+    lows = set()
+    for option in ({}, {"seed": 3}, {"confidence": 0.5}, {"interval": "bca"}, {"unit": "patient"}):
+        given = [f"--{name}={value}" for name, value in option.items()]
+        done = tool(a, b, "--replicates=100", f"--json={tmp_path / 'o.json'}", *given)
+        assert done.returncode == 0, done.stderr
+        expected = comparing.compare(models, Settings(**{"replicates": 100} | option))
+        assert json.loads((tmp_path / "o.json").read_text()) == expected
+        lows.add(tuple(row["low"] for row in expected["differences"]))
+    assert len(lows) == 4  # each patient has one case: by patient or by case is the same
+    assert "kappa" in tool(a, b, "--replicates=2", "--all").stdout
 
 
 def test_margin(made):
@@ -94,6 +101,9 @@ def test_what_is_wrong_ends_with_code_2(tmp_path, made):
     done = tool(*made[:2], "--replicates=0")
     assert done.returncode == 2 and "replicates is 0" in done.stderr
     assert not done.stdout
+    for nothing in ("A=", "A=.", "."):
+        done = tool(nothing, made[0])
+        assert done.returncode == 2 and done.stderr == "error: . is a folder; expected a file\n"
 
 
 @pytest.fixture

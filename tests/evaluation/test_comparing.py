@@ -89,9 +89,9 @@ def test_one_case_or_one_patient_decides_nothing():
     assert rows(a, b)["auc"]["reason"] == "1 patient; a verdict needs 20"
 
 
-def test_one_replicate_decides_nothing():
-    row = rows(fake(skill=9.0), fake(skill=0.1), Settings(1))["top1_accuracy"]
-    assert row["reason"] == "1 replicates; a verdict needs 199" and not row["significant"]
+def test_few_replicates_decide_nothing():
+    row = rows(fake(skill=9.0), fake(skill=0.1), Settings(2))["top1_accuracy"]
+    assert row["reason"] == "2 replicates; a verdict needs 199" and not row["significant"]
 
 
 def test_five_cases_that_differ_decide_nothing_and_six_do():
@@ -118,8 +118,9 @@ def test_margin():
     assert rows(far, near, margin=0.9)["auc"]["non_inferior"] is True
     assert rows(far, near, margin=0.01)["brier"]["non_inferior"] is False
     assert rows(far, near)["auc"]["non_inferior"] is None
-    with pytest.raises(InputError, match="margin is -0.1"):
-        rows(near, far, margin=-0.1)
+    for wrong in (-0.1, 5.0, float("nan")):  # 5 is meant in percent
+        with pytest.raises(InputError, match=f"margin is {wrong}; .* at most 1"):
+            rows(near, far, margin=wrong)
 
 
 def test_pairs_of_three_and_against_a_baseline():

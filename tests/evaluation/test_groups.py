@@ -102,6 +102,16 @@ def test_a_patient_in_two_groups_moves_both():
     assert by_case.gaps[0].high > 0.1
 
 
+def test_a_group_of_few_patients_is_compared_with_none():
+    skin = np.repeat(["light", "dark"], [100, 40])
+    patients = np.array([f"p{i}" for i in range(100)] + [f"q{i % 19}" for i in range(40)])
+    made = fake(140, groups={"skin": skin}, patient_ids=patients)
+    settings = Settings(replicates=50)
+    assert by_group(made, "skin", "top1_accuracy", settings).gaps == []
+    patients[-1] = "q19"  # one more
+    assert len(by_group(made, "skin", "top1_accuracy", settings).gaps) == 1
+
+
 def test_a_group_that_one_run_knows_is_every_runs():
     a = fake(4, groups={"sex": np.array(["f", "m", "", "f"])})
     b = fake(4, groups={"sex": np.array(["f", "m", "m", ""]), "age": np.array(list("1234"))})

@@ -152,6 +152,17 @@ def test_the_tool(tmp_path):
     assert done.returncode == 2 and "difference 7.0" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("made", "settings", "why"),
+    [({"cases": 19}, FEW, "19 cases; a"), ({"cases": 60, "patients": 1}, FEW, "1 patient; a"),
+     ({}, Settings(198), "198 replicates; a")],
+)  # fmt: skip
+def test_of_too_few_nothing_is_estimated(made, settings, why):
+    a, b = fake(**made), fake(skill=3.0, **made)
+    found = power.needed({"A": a, "B": b}, 0.1, settings)
+    assert found["warning"].startswith(why) and set(found["metrics"].values()) == {None}
+
+
 def test_models_that_do_not_differ_need_no_number():
     a = fake()
     assert power.needed({"A": a, "B": a}, 0.1, FEW)["metrics"]["auc"] is None

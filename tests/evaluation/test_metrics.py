@@ -140,6 +140,31 @@ def test_other_is_left_out_of_sensitivity_but_not_of_accuracy():
     assert "top1_sensitivity:k1" not in scored
 
 
+@pytest.mark.parametrize("task", ["multiclass", "multilabel"])
+def test_a_class_without_cases_is_left_out_of_means_and_is_no_0(task):
+    made = fake(40, 3, task=task, probabilities=np.random.default_rng(2).dirichlet([1] * 3, 40))
+    truth = made.truth.copy()
+    truth[truth[:, 2] == 1] = [1, 0, 0]
+    scored = score(dataclasses.replace(made, truth=truth), np.ones(40))
+    each = []
+    for k in range(2):
+        known = ~np.isnan(truth[:, k])
+        each.append(oracle.roc_auc_score(truth[known, k], made.probabilities[known, k]))
+    assert scored["auc"] == pytest.approx(np.mean(each)) and np.isnan(scored["auc:k2"])
+    positives = (truth == 1).sum(0)[:2]
+    assert scored["auc_weighted"] == pytest.approx(np.average(each, weights=positives))
+    if task == "multiclass":
+        found, shares = made.probabilities.argmax(1), []
+        shares = [(found == k)[truth[:, k] == 1].mean() for k in range(2)]
+        assert scored["average_top1_sensitivity"] == pytest.approx(np.mean(shares))
+
+
+def test_what_is_divided_by_0_is_not_defined_without_a_warning():
+    with np.errstate(all="raise"):
+        found = metrics.ratio(np.array([1.0, 0.0, 3.0]), np.array([0.0, 0.0, 2.0]))
+    np.testing.assert_array_equal(found, [np.nan, np.nan, 1.5])
+
+
 def test_auc_depends_on_ranks_alone():
     predictions = fake(task="multilabel")
     same_ranks = dataclasses.replace(predictions, probabilities=predictions.probabilities**3)

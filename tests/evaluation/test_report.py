@@ -12,10 +12,12 @@ from predictions_made import fake
 from runs_made import head_folder, run_folder
 
 from simclr_med import files, run
+from simclr_med.config.fields import EvaluateConfig
 from simclr_med.config.making import make_config
 from simclr_med.errors import InputError
 from simclr_med.evaluation import bootstrap, comparing, methods, predictions, report
 from simclr_med.evaluation.bootstrap import Settings
+from simclr_med.evaluation.evaluate import write_evaluation
 from simclr_med.evaluation.report.mistakes import confident_mistakes
 from simclr_med.evaluation.runs import read_run
 
@@ -133,6 +135,20 @@ def test_seeds_are_given_by_one_name_on_the_command_line(tmp_path, seeds):
         page_of(tmp_path, *pairs[:3])
 
 
+def test_what_evaluation_had_to_say_of_the_cases_is_said_here_too(tmp_path):
+    made = fake(cases=120, groups={"skin": np.array(["mixed", "light", "dark"] * 40)})
+    a, b = (head_folder(tmp_path / name, made) for name in "ab")
+    settings = EvaluateConfig(bootstrap_replicates=40)
+    learnt = {"cases": 7, "by": {}, "unknown": ["<i>bit"]}
+    write_evaluation(b, {"test": made}, settings, 0, {}, {"test": learnt})
+    page = page_of(tmp_path, ("A", a), ("B", b))
+    words = words_of(page)
+    assert "B: no test: the head has learnt from 7 of these 120 cases." in words
+    assert "B: skin is mixed in 40 of 120 cases" in words and "A: " not in words.split("Metric")[0]
+    assert "B: what &lt;i&gt;bit learnt from is not known." in page
+    assert "40 replicates" not in words  # those of the evaluation, not of this page
+
+
 def test_a_verdict_of_too_few_cases_says_so(tmp_path):
     a = head_folder(tmp_path / "a", fake(cases=8, skill=0.0))
     b = head_folder(tmp_path / "b", fake(cases=8, skill=9.0))
@@ -162,7 +178,7 @@ def test_the_page_needs_no_network_and_no_script(tmp_path, folders):
         "#orig",
     }
     anchors = set(re.findall(r'href="#([^"]+)"', page))
-    assert anchors <= set(re.findall(r'id="([^"]+)"', page))
+    assert {"verdict", "test", "origins"} <= anchors <= set(re.findall(r'id="([^"]+)"', page))
 
 
 def test_every_chart_has_a_name_and_says_what_it_shows(tmp_path, folders):

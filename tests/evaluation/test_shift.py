@@ -44,6 +44,15 @@ def test_means_over_classes_take_the_classes_of_both_splits():
     )
 
 
+def test_a_shift_from_or_to_one_patient_is_flagged():
+    many, one = fake(200), fake(60, patients=1, seed=1)
+    assert compare_splits(many, fake(150, seed=1), SETTINGS).warning == ""
+    for pair, name in (((many, one), "external"), ((one, many), "test")):
+        assert (
+            compare_splits(*pair, SETTINGS).warning == f"{name} has 1 patient; a verdict needs 20"
+        )
+
+
 def test_other_classes_are_refused():
     with pytest.raises(InputError, match="--map_to"):
         compare_splits(fake(20), fake(20, classes=4), SETTINGS)

@@ -1,5 +1,7 @@
 """What is said of metrics and of their differences."""
 
+import re
+
 import pytest
 from predictions_made import fake
 
@@ -66,7 +68,8 @@ def test_main_metrics():
 def test_every_metric_has_words(task):
     predictions = fake(task=task, thresholds={"k0": 0.5} if task == "multilabel" else {})
     for name in score(predictions, [1] * 60):
-        assert wording.label(name)
+        words = wording.label(name)
+        assert re.fullmatch(r"[a-zA-Z][a-zA-Z0-9 ,'-]+", words) and words != name
 
 
 @pytest.mark.parametrize("interval", INTERVALS)

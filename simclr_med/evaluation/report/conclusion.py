@@ -83,7 +83,7 @@ def _elsewhere(comparison, groups, shifts):
     losing = [
         f"{name} {with_interval(drop.value, drop.low, drop.high, '+')}"
         for name, shift in shifts.items()
-        if (drop := shift.drops[comparison.main_metric]).value is not None
+        if (drop := shift.drops[comparison.main_metric]).value is not None and not shift.warning
     ]
     if losing:
         parts.append(f"From test to external, {_joined(losing[:3])}.")
