@@ -57,6 +57,8 @@ def keep_sound_rows(records, settings, progress):
 def refuse_problems(problems, allowed, folder, output):
     """Raise `InputError` where there are more than are allowed, which then stand beside `output`.
 
+    After `refuse_nothing_left`: what it advises leaves some rows.
+
     Args:
       problems: of `Problem`.
       allowed: how many rows may be left out.

@@ -87,7 +87,12 @@ def _rendered(header):
     if kind not in (*GREY, *COLOUR, "PALETTE COLOR"):
         known = kind if kind in OTHER_COLOUR else "unknown"  # else it might be anything
         raise NotShownError(f"has the colour space {known}, which is not handled")
+    stored = int(header.get("BitsStored") or 0)
+    high = int(header.get("HighBit") or stored - 1)
+    if high != stored - 1:  # as was allowed once; pydicom takes the lowest
+        raise NotShownError(f"has {stored} bits stored below bit {high}, which is not handled")
     try:
+        header.pixel_array_options(index=0)  # whatever lies beyond the image is padding
         pixels = header.pixel_array
     except Exception as error:  # a decoder's own errors are of many kinds
         syntax = header.file_meta.get("TransferSyntaxUID", "")

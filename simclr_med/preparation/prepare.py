@@ -22,7 +22,7 @@ from simclr_med.preparation import (
 )
 from simclr_med.preparation.renaming import rename_labels
 from simclr_med.preparation.settings import refuse_idle, refuse_impossible, split_sizes
-from simclr_med.preparation.source_table import join_spellings
+from simclr_med.preparation.source_table import join_spellings, tell_alike
 from simclr_med.preparation.split_assignment import assign_splits
 
 READS_ALL_BELOW = ("folders", "dicom")  # sources that would take their own output for images
@@ -55,6 +55,7 @@ def _prepared(source_name, folder, output, settings, options, progress):
     defaults = {name: flag.get("default", False) for name, flag in source.OPTIONS.items()}
     records = source.read(folder, defaults | options)
     join_spellings(records)
+    tell_alike(records)
     sizes = split_sizes(settings.splits, source, records)
     target = _target(settings.map_to, records.task)
     refuse_idle(settings, records, target)
@@ -63,8 +64,8 @@ def _prepared(source_name, folder, output, settings, options, progress):
     checking.refuse_without_labels(records, folder, output)
     pools.join_pools(records, settings.unlabelled)
     problems = checking.keep_sound_rows(records, settings, progress)
-    checking.refuse_problems(problems, settings.allow_problems, folder, output)
     checking.refuse_nothing_left(records, problems, folder, output)
+    checking.refuse_problems(problems, settings.allow_problems, folder, output)
     with checking.something_left(records, problems, "has no label that maps", folder, output):
         unmapped = rename_labels(records, settings, target)
     if len(unmapped):

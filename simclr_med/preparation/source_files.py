@@ -10,11 +10,14 @@ IMAGE_SUFFIXES = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp",
 )  # fmt: skip
 
+OF_SYSTEMS = "__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"
+
 
 class Tree(NamedTuple):
     """What lies below a folder: paths relative to it, sorted, with forward slashes.
 
-    Hidden files and folders are passed over; folders that are links are looked into.
+    Hidden files and folders are passed over, and folders in which systems keep things of their own;
+    folders that are links are looked into.
 
     Attributes:
       files: of any kind.
@@ -80,7 +83,7 @@ def _walk(folder, prefix, above, tree):
     """Add what lies in `folder` to `tree`, under `prefix`; `above`: real paths down to it."""
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.startswith("."):
+            if entry.name.startswith(".") or entry.name in OF_SYSTEMS:
                 continue
             inside = prefix + entry.name
             if entry.is_dir():

@@ -17,13 +17,14 @@ import pandas as pd
 from simclr_med.data.problems import Problem
 from simclr_med.errors import InputError
 from simclr_med.tables import UNKNOWN, whole_numbers
+from simclr_med.text import as_seen
 
 SPLIT_NAMES = {
     "train": r"tr(ai)?n|training",
     "validation": r"val|valid|validation|dev",
     "test": r"te?st|testing",
     "external": r"external",
-    "unlabelled": r"(un|not?[ _-]?)label(l?ed|s)?",
+    "unlabelled": r"(un[ _-]?|not?[ _-]?)label(l?ed|s)?",
 }
 SPLIT_ENDS = r"([ _-]?(set|split|data|images))?"
 # Columns of ours, under names that no table of a user's has: where a row comes from; and while it
@@ -115,17 +116,18 @@ def case_names(notes, image, *parts):
 
 
 def join_spellings(records):
-    """Give ids that stand as 1 and as 1.0, or with a blank beside them, one spelling, and say so.
+    """Give ids that stand as 1 and as 1.0, or look the same, one spelling, and say so.
 
     A table that went through a spreadsheet or was joined has both: one person would be two, and
-    might stand on both sides of a split. An id that stands in one spelling alone stays as it is.
+    might stand on both sides of a split. Blanks beside an id, marks of no width, and letters of one
+    character or two (é) are not seen. An id that stands in one spelling alone stays as it is.
 
     Args:
       records: `Records`, whose table is replaced.
     """
     for column in ("patient_id", "case_id"):
         ids = pd.Series(pd.unique(records.table[column]), dtype=object)
-        one = whole_numbers(ids)
+        one = whole_numbers(ids.map(as_seen))
         twice = one.duplicated(keep=False)
         if twice.any():
             records.table[column] = records.table[column].replace(
@@ -135,6 +137,26 @@ def join_spellings(records):
             records.notes.append(
                 f"{column}: {one[twice].nunique()} ids stood in two spellings, as {shown}, "
                 "and were taken for one each."
+            )
+
+
+def tell_alike(records):
+    """Note ids and labels that differ in capitals or in leading zeros alone.
+
+    Nobody but their owner knows whether they are one.
+
+    Args:
+      records: `Records`; its table stays as it is.
+    """
+    for column in ("patient_id", "case_id", *(["labels"] if not records.findings else ())):
+        names = pd.Series(pd.unique(records.table[column].str.split("|").explode()), dtype=object)
+        plain = names.map(lambda name: re.sub(r"(?<!\d)0+(?=\d)", "", name.casefold()))
+        alike = names[plain.duplicated(keep=False)]
+        if len(alike):
+            first = alike[plain[alike.index] == plain[alike.index[0]]]
+            records.notes.append(
+                f"{column}: {len(alike)} differ from another in capitals or leading zeros alone, "
+                f"as {' and '.join(map(repr, first[:2]))}; they were taken for different ones."
             )
 
 

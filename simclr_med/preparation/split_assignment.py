@@ -22,7 +22,7 @@ def assign_splits(records, sizes, settings, *, target):
         become; or None.
 
     Raises:
-      InputError: splits are asked for, and every row has one already.
+      InputError: splits are asked for, and every row has one already; or none is left for train.
     """
     table = records.table
     split = table["split"].to_numpy(object).copy()
@@ -36,6 +36,7 @@ def assign_splits(records, sizes, settings, *, target):
     if free.any():
         split[free] = _drawn(records, table[free], group[free], sizes, settings.seed)
         records.notes.append(_how_drawn(sizes, records.unit, settings.seed))
+        _tell_empty(records, split, sizes)
         left = int((split == "").sum())
         records.notes += [f"{left} images were left out of all splits."] * (left > 0)
     out = _unlabelled_to_leave_out(table, split, group)
@@ -69,6 +70,21 @@ def _drawn(records, table, group, sizes, seed):
     strata = groups["rarity"].map(dict(enumerate(names)))
     drawn = splitting.draw_splits(groups["key"], groups["weight"], strata, sizes, seed)
     return pd.Series(drawn, groups.index).loc[group].to_numpy()
+
+
+def _tell_empty(records, split, sizes):
+    """Note which splits that are asked for got nothing; raise `InputError` where train is one."""
+    empty = [name for name, size in sizes.items() if size and not (split == name).any()]
+    if not empty:
+        return
+    cases = records.table.drop_duplicates("case_id")["patient_id"]
+    patients = cases[cases != ""].value_counts()
+    largest = f"; patient {patients.index[0]!r} has {patients.iloc[0]}" if len(patients) else ""
+    said = f"of {len(cases)} cases nothing is left for {', '.join(empty)}{largest}"
+    if "train" in empty:
+        hint = ": is that a person, or a word for unknown?" if largest else ""
+        raise InputError(f"--splits: {said}{hint}")
+    records.notes.append(f"{said[0].upper()}{said[1:]}.")
 
 
 def _how_drawn(sizes, unit, seed):

@@ -230,6 +230,19 @@ def test_what_the_standard_does_not_allow_is_named(header, named, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
+def test_bits_beyond_those_stored_are_no_greys(tmp_path):
+    """Overlays lie there in old files; and what follows the image is padding."""
+    expected = np.round(255 * stretched(X))
+    for pixels in (STORED, STORED | 0x8000, STORED | 0x3000):
+        np.testing.assert_array_equal(dicom.render(write(tmp_path / "a.dcm", pixels)), expected)
+    more = write(tmp_path / "b.dcm", STORED, PixelData=STORED.tobytes() + bytes(100))
+    np.testing.assert_array_equal(dicom.render(more), expected)
+    high = write(tmp_path / "c.dcm", STORED << 4, HighBit=15)
+    with pytest.raises(dicom.NotShownError, match="12 bits stored below bit 15"):
+        dicom.render(high)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
 def test_pydicom_s_own_files_are_shown_or_refused_by_name():
     folder = pathlib.Path(pydicom.__file__).parent / "data" / "test_files"
     shown = 0

@@ -150,6 +150,59 @@ def test_unknown_ids_belong_to_nobody(name, tmp_path):
     assert f"column {ids[0]}: unknown, so taken as empty: 'NA'" in said
 
 
+ALIKE = [("a7", " a7"), ("a7", "a7\u00a0"), ("a7", "a\u200b7"), ("\u00e9", "e\u0301"), ("7", "7.0")]
+
+
+@pytest.mark.parametrize("pair", ALIKE, ids=ascii)
+def test_ids_that_look_the_same_are_one(pair, tmp_path):
+    ids = iter([*pair, *"bcdefghijk"])
+    folder = put(
+        tmp_path / "in", "csv", lambda row: row | {"patient": next(ids), "lesion": row["image"]}
+    )
+    table, said = make("csv", folder, tmp_path / "d")
+    assert table["patient_id"].nunique() == 11
+    assert pair[1].strip() == pair[0] or "patient_id: 1 ids stood in two spellings" in said
+
+
+def test_a_word_for_unknown_that_takes_all_cases_is_no_patient(tmp_path):
+    folder = put(tmp_path / "in", "csv", lambda row: row | {"patient": "0"})
+    with pytest.raises(
+        InputError, match="of 6 cases nothing is left for train.*'0' has 6: is that a p"
+    ):
+        make("csv", folder, tmp_path / "d")
+    assert not (tmp_path / "d").exists()
+
+
+@pytest.mark.parametrize("path", ["/0.png", "/nowhere/0.png", "/usr/0.png"])
+def test_an_absolute_path_that_is_wrong_is_sought_in_the_table_s_folder_alone(path, tmp_path):
+    folder = put(
+        tmp_path / "in",
+        "csv",
+        lambda row: row | {"image": path if row["image"] == "0.png" else row["image"]},
+    )
+    table, _ = make("csv", folder, tmp_path / "d")
+    assert json.loads((tmp_path / "d" / "dataset.json").read_text())["image_root"] == str(folder)
+    assert set(table["image"]) == {f"{i}.png" for i in N}
+
+
+def test_labels_that_differ_in_capitals_alone_are_told(tmp_path):
+    dx = iter(["mel", "mel", "Mel", "Mel"])
+    folder = put(tmp_path / "in", "csv", lambda row: row | {"dx": next(dx, "nv")})
+    _, said = make("csv", folder, tmp_path / "d")
+    assert "labels: 2 differ from another in capitals or leading zeros alone, as 'mel' and" in said
+
+
+def test_ids_that_differ_in_capitals_alone_stay_two_and_are_told(tmp_path):
+    ids = iter(["P1", "p1", "P1", *"abcdefghi"])
+    folder = put(
+        tmp_path / "in", "csv", lambda row: row | {"patient": next(ids), "lesion": row["image"]}
+    )
+    table, said = make("csv", folder, tmp_path / "d")
+    assert "patient_id: 2 differ from another in capitals or leading zeros alone, as 'P1' a" in said
+    assert "case_id" not in said and (table["patient_id"] == "P1").sum() == 2
+    assert set(table["patient_id"]) == {"P1", "p1", *"abcdefghi"}
+
+
 @pytest.mark.parametrize("name", [name for name in SETS if isinstance(SETS[name][5], str)])
 def test_an_unknown_label_is_no_class(name, tmp_path):
     column, words = SETS[name][5], iter(["NA", "nan", "None", "unknown"] * 3)
@@ -172,8 +225,9 @@ def test_an_unknown_label_is_no_class(name, tmp_path):
 def test_where_no_row_is_left_all_are_listed(name, tmp_path):
     put_table(tmp_path, name)  # no images
     for allowed in (0, 99):
-        with pytest.raises(InputError, match="problems.csv"):
+        with pytest.raises(InputError, match="no image is left .*problems.csv") as caught:
             make(name, tmp_path, tmp_path / f"d{allowed}", allow_problems=allowed)
+        assert "--allow_problems" not in str(caught.value)  # it would leave nothing
         assert len(pd.read_csv(tmp_path / f"d{allowed}.problems.csv")) == 12
         assert not (tmp_path / f"d{allowed}").exists()
 

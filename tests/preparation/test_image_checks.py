@@ -178,5 +178,5 @@ def test_a_damaged_file_of_any_format_is_a_problem_and_no_crash(folder, tmp_path
     assert (seen["problem"] != "").sum() > 60
     for name, problem in zip(names, seen["problem"], strict=True):
         if problem and "a side below" not in problem:
-            with pytest.raises(ValueError):
+            with pytest.raises(ValueError, match=r"\S"):
                 rewrite(tmp_path / name, 0)

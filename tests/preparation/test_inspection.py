@@ -12,6 +12,7 @@ from conftest import ROOT
 from PIL import Image
 
 from simclr_med.data import manifest
+from simclr_med.errors import InputError
 from simclr_med.preparation.inspection import write_page
 
 NASTY = '<script>alert("1")</script>&'
@@ -60,6 +61,7 @@ def test_counts_are_those_of_the_manifest(data_dir, tmp_path):
         assert rows[split][4:] == [str(sizes.max()), str((sizes > 1).sum())]
     case = table[table["split"] != "unlabelled"].drop_duplicates("case_id")
     head, *lines = rows_of(page, "Labels")
+    assert len(lines) == 27 and len(head) > 3
     for name, *cells in lines:
         for column, cell in zip(head[1:], cells, strict=True):
             part = case[case["split"] == column.removesuffix(": cases")]
@@ -137,7 +139,11 @@ def test_a_folder_in_shards(data_dir, tmp_path):
 def test_which_and_how_many_cases_are_shown(data_dir, tmp_path):
     few, other = (page_of(data_dir, tmp_path, thumbnails=2, seed=seed) for seed in (0, 1))
     assert few.count('class="case"') < page_of(data_dir, tmp_path).count('class="case"')
-    assert few != other
+    shown, others = (set(re.findall(r'class="case">.*?(\w+_\d{5})', p, re.S)) for p in (few, other))
+    assert shown and others and len(shown - others) > 10
+    for thumbnails in (-1, 10**20):
+        with pytest.raises(InputError, match=f"--thumbnails={thumbnails}: expected 0 to 1000"):
+            page_of(data_dir, tmp_path, thumbnails=thumbnails)
 
 
 def test_the_command(data_dir, tmp_path):

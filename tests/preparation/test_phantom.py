@@ -101,7 +101,8 @@ def test_images_of_a_case_share_the_lesion_and_the_skin_but_not_the_view():
         assert len({str(getattr(view, name)) for view in views}) == 3, name
     neutral = [phantom.render(case, phantom.View(), 48) for _ in range(2)]
     assert np.array_equal(*neutral)
-    assert phantom.skin_melanin(case) == phantom.skin_melanin(case)
+    others = {phantom.skin_melanin(c) for c in phantom.cases_of(LARGE, "train")[:9]}
+    assert len(others) == 9  # another case has another skin
 
 
 def test_each_nuisance_shows_and_leaves_the_lesion_alone():
@@ -158,6 +159,14 @@ def test_the_tool(tmp_path):
     nothing = tool(f"--output={tmp_path / 'b'}", "--train=0", *zero)
     assert nothing.returncode == 2 and "every split is empty" in nothing.stderr
     assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.parametrize("name", ["train", "image_size", "seed", "workers"])
+def test_a_number_of_twenty_digits_is_refused_in_one_line(name, tmp_path):
+    done = tool(f"--output={tmp_path / 'a'}", f"--{name}={10**20}")
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1, done.stderr
+    assert f"{name}={10**20}: expected a whole number, " in done.stderr
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("wrong", [{"train": -1}, {"image_size": 8}, {"seed": -1}, {"test": 1.5}])

@@ -428,6 +428,7 @@ def test_folders(tmp_path):
         picture(tmp_path, name)
     put(tmp_path, "train/notes.txt", "x")
     picture(tmp_path, ".hidden/x.jpg")
+    picture(tmp_path, "__MACOSX/train/melanoma/p1_a.jpg")  # what archives made on a Mac hold
     records = read("folders", tmp_path, path_pattern=r"(?P<patient>p\d+)[^/]*$")
     rows = records.table.set_index("image")[["patient_id", "split", "labels"]]
     assert rows.loc["test/naevus/deep/p4_ü 1.jpeg"].tolist() == ["p4", "test", "naevus"]
@@ -439,6 +440,16 @@ def test_folders(tmp_path):
             read("folders", tmp_path, path_pattern=pattern)
     problems = read("folders", tmp_path, path_pattern=r"(?P<case>p[12])").problems
     assert len(problems) == 2
+
+
+@pytest.mark.parametrize(
+    "name", ["unlabeled", "Un-Labelled", "un_labeled", "no label", "NoLabels", "not_labelled"]
+)
+def test_a_folder_of_the_unlabelled_is_no_class(name, tmp_path):
+    for image in ("a/1.png", "b/2.png", f"{name}/3.png"):
+        picture(tmp_path, image)
+    table = read("folders", tmp_path).table.set_index("image")
+    assert table.loc[f"{name}/3.png", ["split", "labels"]].tolist() == ["unlabelled", ""]
 
 
 def test_a_flat_folder_has_no_labels(tmp_path):

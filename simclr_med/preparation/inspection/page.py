@@ -7,12 +7,14 @@ import pandas as pd
 
 from simclr_med import files, html, stored
 from simclr_med.data import manifest
+from simclr_med.errors import InputError
 from simclr_med.preparation import shards
 from simclr_med.preparation.inspection import counts, labels
 from simclr_med.preparation.inspection.measured import measure, size_summary
 from simclr_med.preparation.inspection.pictures import picture_rows
 
 PROBLEMS_SHOWN = 200
+MOST_CASES = 1000  # shown of each class: a page holds their pictures
 REMEDY = "delete it, or prepare the data set again"
 
 
@@ -26,8 +28,11 @@ def write_page(folder, output, *, thumbnails=6, seed=0):
       seed: which cases, and which images where not all are measured.
 
     Raises:
-      InputError: the folder is not one that can be trained on; a missing image is only listed.
+      InputError: the folder is not one that can be trained on, or too many cases are asked for; a
+        missing image is only listed.
     """
+    if not 0 <= thumbnails <= MOST_CASES:
+        raise InputError(f"--thumbnails={thumbnails}: expected 0 to {MOST_CASES} cases of each")
     found = manifest.read(folder)
     info, table = found.info, found.table.copy()
     table["path"] = _paths(found)

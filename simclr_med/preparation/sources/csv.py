@@ -123,11 +123,11 @@ def _only_csv(path):
 
 def _image_root(given, file, image):
     """Return the folder given; else what absolute paths have in common; else the table's."""
-    absolute = [os.path.dirname(path) for path in image if os.path.isabs(path)]
-    shared = os.path.commonpath(absolute) if absolute else ""
-    # Absolute paths of another machine have no folder here.
-    root = given or (shared if os.path.isdir(shared) else file.parent)
-    root = pathlib.Path(root).absolute()
+    absolute = [path for path in image if os.path.isabs(path)]
+    shared = os.path.commonpath(map(os.path.dirname, absolute)) if absolute else ""
+    # Absolute paths of another machine have no file here; and what is missing is sought below.
+    found = any(map(os.path.isfile, absolute)) and shared != os.path.dirname(shared)
+    root = pathlib.Path(given or (shared if found else file.parent)).absolute()
     if not root.is_dir():
         raise InputError(f"--image_root={root}: no such folder")
     return root
