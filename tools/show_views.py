@@ -22,6 +22,7 @@ from simclr_med.config.making import make_config
 from simclr_med.errors import InputError, run_main
 
 OTHERS = ("splits", "positives")
+MOST_PIXELS = 100_000_000
 
 
 def parse():
@@ -39,10 +40,20 @@ def parse():
         if section == "augment" or name in OTHERS:
             kind = (lambda text: tuple(text.split(","))) if field.type is tuple else field.type
             add(f"--{name}", type=kind, help=field.metadata["help"].replace("%", "%%"))
-    flags = parser.parse_args()
-    if flags.rows < 1 or flags.views < 2 or flags.views % 2:
-        parser.error("--rows is 1 or more, --views an even number of 2 or more")
-    return flags
+    return parser.parse_args()
+
+
+def refuse_no_picture(rows, views, size):
+    """Raise `InputError` where a picture would be empty, or larger than viewers open."""
+    if rows < 1 or views < 2 or views % 2:
+        raise InputError(
+            f"--rows={rows}, --views={views}: expected 1 or more, and an even number of 2 or more"
+        )
+    if rows * views * size**2 > MOST_PIXELS:
+        raise InputError(
+            f"--rows={rows}, --views={views}, --image_size={size}: expected a picture of at most "
+            f"{MOST_PIXELS:,} pixels"
+        )
 
 
 def main():
@@ -55,6 +66,7 @@ def main():
     given = {name: value for name, value in flags.items() if value is not None}
     given |= {"work_dir": "unused", "batch_size": 2}  # whatever the batch, the order is the same
     config = make_config("pretrain", given)
+    refuse_no_picture(rows, views, config.augment.image_size)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from simclr_med import quiet
     from simclr_med.config.recipes import Recipe
