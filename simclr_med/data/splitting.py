@@ -153,8 +153,6 @@ def _subset(weights, target):
     """Return positions of weights that add up to `target`, or None and the largest sum below it."""
     mask, reached, came_from = (1 << (target + 1)) - 1, 1, {}
     for i, weight in enumerate(weights):
-        if weight == 0:
-            continue
         new = (reached << weight) & mask & ~reached
         reached |= new
         while new:  # each sum remembers the weight that first reached it

@@ -1,5 +1,6 @@
 """Splits: whole groups, promised sizes, one seed one split, whatever the order of rows."""
 
+import hashlib
 import itertools
 
 import numpy as np
@@ -50,17 +51,16 @@ def test_row_order_does_not_matter_and_the_seed_does_all(groups, seed, random):
 @settings(max_examples=200, deadline=None)
 def test_exact_sizes_are_hit_wherever_any_whole_groups_do(weights, data):
     target = data.draw(st.integers(0, sum(weights)))
-    possible = any(
-        sum(part) == target
-        for n in range(len(weights) + 1)
-        for part in itertools.combinations(weights, n)
-    )
+    sums = {
+        sum(part) for n in range(len(weights) + 1) for part in itertools.combinations(weights, n)
+    }
     groups = [(weight, "a") for weight in weights]
-    if possible:
+    if target in sums:
         split, sizes = draw(groups, {"test": target, "train": 0})
         assert sizes[split == "test"].sum() == target and not (split == "train").any()
     else:
-        with pytest.raises(InputError, match="no whole patients add up"):
+        nearest = max(total for total in sums if total < target)
+        with pytest.raises(InputError, match=f"no whole patients add up to .* is {nearest}$"):
             draw(groups, {"test": target, "train": 0})
 
 
@@ -69,6 +69,49 @@ def test_a_split_has_each_class_in_proportion():
     split, _ = draw(groups, SIZES)
     rare = np.array([stratum == "rare" for _, stratum in groups])
     assert [(rare & (split == name)).sum() for name in SIZES] == [18, 3, 9]
+
+
+def test_the_order_of_one_stratum_is_that_of_seeded_hashes():
+    """What is prepared anew, by whatever version, is the same."""
+    keys = [f"patient {i}" for i in range(20)]
+    for seed in (0, 7):
+        by_hash = sorted(keys, key=lambda key: hashlib.sha256(f"{seed}\n{key}".encode()).digest())
+        order = splitting.interleaved_order(keys, ["a"] * 20, seed)
+        assert [keys[i] for i in order] == by_hash
+
+
+def test_a_group_stands_where_its_middle_lies_in_its_stratum_by_weight():
+    by_hash = sorted("pqr", key=lambda key: hashlib.sha256(f"0\n{key}".encode()).digest())
+    weight = dict(zip(by_hash, (5, 1, 4), strict=True)) | {"alone": 7}
+    # Middles of 5, 1 and 4 in 10: 0.25, 0.55, 0.8; that of the other stratum's one group: 0.5.
+    expected = [by_hash[0], "alone", *by_hash[1:]]
+    keys = list(weight)
+    strata = ["b", "b", "b", "a"]
+    order = splitting.interleaved_order(keys, strata, 0, list(weight.values()))
+    assert [keys[i] for i in order] == expected
+
+
+@given(GROUPS, st.integers(0, 5))
+@settings(max_examples=100, deadline=None)
+def test_any_beginning_holds_the_weights_of_each_stratum_in_proportion(groups, seed):
+    weights, strata = (np.array(part) for part in zip(*groups, strict=True))
+    order = splitting.interleaved_order(
+        [f"p{i}" for i in range(len(groups))], strata, seed, weights
+    )
+    reached, off = [], 0.0
+    for stratum in np.unique(strata):
+        within = strata[order] == stratum
+        part = np.where(within, weights[order], 0)
+        reached.append(np.cumsum(part) / part.sum())
+        off = max(off, part.max() / part.sum())
+    assert np.ptp(reached, axis=0).max() <= off + 1e-9
+
+
+def test_by_default_the_splits_take_all():
+    assert sum(splitting.SHARES.values()) == pytest.approx(1)
+    assert splitting.SHARES["train"] == max(splitting.SHARES.values())
+    split, _ = draw([(1, "a")] * 9, {"train": 0.0, "test": 1})  # a share, though written as 1
+    assert set(split) == {"test"}
 
 
 def test_another_seed_draws_others():

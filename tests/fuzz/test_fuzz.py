@@ -27,7 +27,7 @@ from simclr_med.data import manifest
 from simclr_med.data.info import read_info
 from simclr_med.errors import InputError
 from simclr_med.evaluation import predictions
-from simclr_med.preparation import conditions
+from simclr_med.preparation import conditions, dicom
 from simclr_med.preparation.images import checks
 from simclr_med.preparation.images.judges import judge_for_rewriting, judge_for_training
 from simclr_med.preparation.images.rewriting import plain_image, rewrite, upright_image
@@ -279,6 +279,94 @@ def test_an_image(content):
         elif "a side below" not in anew["problem"]:
             with pytest.raises(ValueError, match=r"\S"):
                 rewrite(file, 0)
+
+
+# DICOM: elements of greys, each absent, empty, a number, one of several, or no number at all.
+HALVES = st.integers(-9000, 9000).map(lambda n: n / 2)
+ELEMENT = st.none() | HALVES | st.sampled_from([0, 1, -1]) | st.just("Mueller^Anna")
+GREYS = st.fixed_dictionaries(
+    {},
+    optional={
+        "RescaleSlope": ELEMENT, "RescaleIntercept": ELEMENT, "WindowCenter": ELEMENT,
+        "WindowWidth": ELEMENT, "PixelPaddingValue": st.integers(0, 60),
+        "PixelPaddingRangeLimit": st.integers(0, 60),
+        "VOILUTFunction": st.none()
+        | st.sampled_from(["LINEAR", "SIGMOID", "LINEAR_EXACT", " linear ", "CUBIC"]),
+    },
+)  # fmt: skip
+
+
+def greys_by_the_standard(pixels, kind, elements):
+    """Return PS3.3's greys of these elements, 0 to 255, or None where it allows none."""
+
+    def number(name, otherwise):
+        found = elements.get(name)
+        return otherwise if found is None else found
+
+    slope, intercept = number("RescaleSlope", 1.0), number("RescaleIntercept", 0.0)
+    centre, width = number("WindowCenter", None), number("WindowWidth", None)
+    if "Mueller^Anna" in (slope, intercept, centre, width) or slope == 0:
+        return None
+    first = number("PixelPaddingValue", None)
+    last = number("PixelPaddingRangeLimit", first)
+    padding = np.zeros(pixels.shape, bool)
+    if first is not None:
+        padding = (pixels >= min(first, last)) & (pixels <= max(first, last))
+    x = slope * pixels.astype(float) + intercept
+    function = str(number("VOILUTFunction", "LINEAR")).strip().upper()
+    if centre is None or width is None:
+        native = x[~padding]
+        span = np.ptp(native) if native.size else 0
+        y = (x - native.min()) / span if span else np.zeros(x.shape)
+    elif function == "LINEAR" and width >= 1:  # C.11.2.1.2, as the three cases are written there
+        y = np.zeros(x.shape)
+        y[x > centre - 0.5 + (width - 1) / 2] = 1
+        within = (x > centre - 0.5 - (width - 1) / 2) & (x <= centre - 0.5 + (width - 1) / 2)
+        y[within] = (x[within] - (centre - 0.5)) / (width - 1) + 0.5
+    elif function == "LINEAR_EXACT" and width > 0:
+        y = np.clip((x - centre) / width + 0.5, 0, 1)
+    elif function == "SIGMOID" and width > 0:
+        with np.errstate(over="ignore"):
+            y = 1 / (1 + np.exp(-4 * (x - centre) / width))
+    else:
+        return None
+    return 255 * np.where(padding, 0, 1 - y if kind == "MONOCHROME1" else y)
+
+
+@given(GREYS, st.sampled_from(["MONOCHROME1", "MONOCHROME2"]), st.booleans(), st.integers(7, 16))
+@example({"WindowCenter": 40, "WindowWidth": 400, "RescaleSlope": None}, "MONOCHROME1", True, 12)
+@example({"WindowCenter": 40, "WindowWidth": 1}, "MONOCHROME2", False, 12)
+@fuzz(150)
+def test_greys_of_dicom(elements, kind, signed, bits):
+    pydicom = pytest.importorskip("pydicom", reason="pip install simclr_med[dicom]")
+    low = -(2 ** (bits - 1)) if signed else 0
+    drawn = np.random.default_rng(bits).integers(low, low + 2**bits, (5, 6))
+    pixels = np.concatenate([drawn, np.arange(60).reshape(10, 6)]).astype(
+        "<i2" if signed else "<u2"
+    )
+    header = pydicom.Dataset()
+    header.file_meta = pydicom.dataset.FileMetaDataset()
+    header.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    header.SOPClassUID, header.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.1.1", "1.2.3"
+    header.PhotometricInterpretation, header.SamplesPerPixel = kind, 1
+    header.Rows, header.Columns = pixels.shape
+    header.BitsAllocated, header.BitsStored, header.HighBit = 16, bits, bits - 1
+    header.PixelRepresentation, header.PixelData = int(signed), pixels.tobytes()
+    for name, value in elements.items():
+        vr = "LO" if value == "Mueller^Anna" else pydicom.datadict.dictionary_VR(name)
+        vr = vr if vr != "US or SS" else "SS" if signed else "US"
+        header.add(pydicom.DataElement(name, vr, value))
+    expected = greys_by_the_standard(pixels, kind, elements)
+    with tempfile.TemporaryDirectory() as folder:
+        file = os.path.join(folder, "a.dcm")
+        header.save_as(file, enforce_file_format=True)
+        if expected is None:
+            with pytest.raises(dicom.NotShownError) as refused:
+                dicom.render(file)
+            assert "Mueller" not in str(refused.value)
+            return
+        shown = dicom.render(file)
+    assert shown.dtype == np.uint8 and np.abs(shown - expected).max() <= 0.5 + 1e-6
 
 
 VALUE = {

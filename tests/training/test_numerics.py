@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import reference
+import scipy.special
+import scipy.stats
 import tensorflow as tf
 
 from simclr_med.encoders import heads
@@ -15,6 +17,19 @@ def test_nt_xent_equals_the_slow_version(temperature):
     z = np.random.default_rng(0).standard_normal([12, 5])
     loss, _ = objective.nt_xent(tf.constant(z, tf.float32), temperature)
     np.testing.assert_allclose(loss, reference.nt_xent(z, temperature), rtol=1e-5)
+
+
+def test_what_is_told_of_a_batch_is_of_the_first_view_s_choice_among_the_second_views():
+    z = np.random.default_rng(4).standard_normal([14, 3])
+    z[7:] += 0.7 * z[:7]
+    _, scalars = objective.nt_xent(tf.constant(z, tf.float32), 0.5)
+    unit = z / np.linalg.norm(z, axis=1, keepdims=True)
+    p = scipy.special.softmax(unit[:7] @ unit[7:].T / 0.5, axis=1)
+    right = np.mean(p.argmax(1) == np.arange(7))
+    assert 0 < right < 1  # or each half of the code would do
+    np.testing.assert_allclose(scalars["contrastive_accuracy"], right, rtol=1e-6)
+    expected = scipy.stats.entropy(p, axis=1).mean()
+    np.testing.assert_allclose(scalars["contrastive_entropy"], expected, rtol=1e-5)
 
 
 def test_nt_xent_of_orthogonal_pairs_has_a_closed_form():
@@ -88,6 +103,19 @@ def test_schedule():
     assert schedule.scaled_learning_rate(0.3, 4096, "linear") == pytest.approx(4.8)
     assert schedule.scaled_learning_rate(0.075, 4096, "sqrt") == pytest.approx(4.8)
     assert schedule.scaled_learning_rate(0.3, 4096, "none") == 0.3
+
+
+def test_several_primary_diagnoses_share_the_probability():
+    targets = np.array([[1, 1, 0], [0, 0, 1], [1, 1, 1]], np.float32)
+    logits = np.random.default_rng(0).standard_normal([3, 3]).astype(np.float32)
+    log_p = np.log(scipy.special.softmax(logits.astype(float), axis=1))
+    expected = -(targets / targets.sum(1, keepdims=True) * log_p).sum(1)
+    np.testing.assert_allclose(objective.losses(targets, logits, "multiclass"), expected, rtol=1e-5)
+    weight = np.float32([2, 0, 3])
+    found = objective.summed_loss(targets, logits, "multiclass", weight)
+    np.testing.assert_allclose(found, weight @ expected, rtol=1e-5)
+    assert objective.labelled_count(targets, "multiclass") == 3
+    assert objective.labelled_count(np.float32([[1, np.nan], [np.nan, np.nan]]), "multilabel") == 1
 
 
 def test_unknown_findings_are_masked():
