@@ -143,6 +143,9 @@ def test_multilabel_head(data_dir, tmp_path):
     evaluate(config)
     result = json.loads((work_dir / "metrics.json").read_text())["splits"]["test"]
     assert {"auc", "auc:Edema", "auc:Effusion"} <= set(result["metrics"])
+    images = predictions.read(work_dir / "predictions" / "test_by_image.csv")
+    assert result["by_image"]["cases"] == len(images.case_ids) > result["cases"]
+    assert len(images.case_ids) == (table["split"] == "test").sum()
 
 
 def test_an_output_does_not_depend_on_the_rest_of_the_batch(data_dir, tmp_path):
