@@ -42,7 +42,7 @@ BENCHMARKS = {
     "memory": ("memory",),
     "scaling": ("scaling",),
     "bootstrap": ("bootstrap",),
-    "coverage": ("coverage", "--datasets=400"),
+    "coverage": ("coverage", "--datasets=400", "--replicates=300"),
 }
 
 
