@@ -180,29 +180,31 @@ def main(arguments):
     parser.add_argument("--only", default="", help="populations whose name holds this")
     options = parser.parse_args(arguments[1:])
     settings = Settings(options.replicates, interval=options.interval)
-    ratios, goals = {}, []
-    # What chance does to a share of so many data sets, two standard errors.
-    off = 2 * np.sqrt(0.05 * 0.95 / options.datasets)
+    ratios, goals, shares = {}, [], {}
+    # What chance does to the least and the most of several shares: three standard errors.
+    off = 3 * np.sqrt(0.05 * 0.95 / options.datasets)
     for title, population in POPULATIONS.items():
         if options.only not in title:
             continue
         names = OF_FINDINGS if population.multilabel else OF_DIAGNOSES
-        for name, shares in measure(population, options.datasets, settings, names).items():
-            print(
-                f"{title}: {name}: covers {shares[0]:.1%}, false alarms {shares[1]:.1%}", flush=True
-            )
-            ratios |= {f"{title}, {name}, covers": shares[0], f"{title}, {name}, alarms": shares[1]}
-            if population.cases >= 300:
-                goals.append(at_least(f"{title}, {name}, covers", 0.93 - off))
-                goals.append(at_most(f"{title}, {name}, covers", 0.97 + off))
-            goals.append(at_most(f"{title}, {name}, alarms", 0.05 + off))
+        shares[title] = measure(population, options.datasets, settings, names)
+        for name, (covers, alarms) in shares[title].items():
+            print(f"{title}: {name}: covers {covers:.1%}, false alarms {alarms:.1%}", flush=True)
+        covers, alarms = zip(*shares[title].values(), strict=True)
+        ratios[f"{title}: least covered"] = min(covers)
+        ratios[f"{title}: most covered"] = max(covers)
+        ratios[f"{title}: most false alarms"] = max(alarms)
+        if population.cases >= 300:
+            goals.append(at_least(f"{title}: least covered", 0.93 - off))
+            goals.append(at_most(f"{title}: most covered", 0.97 + off))
+        goals.append(at_most(f"{title}: most false alarms", 0.05 + off))
     for title, (sizes, chance) in GROUPS.items():
         if options.only in title:
             share = widest_gaps(sizes, chance, options.datasets, options.replicates)
             print(f"{title}: widest gap: false alarms {share:.1%}", flush=True)
-            ratios[f"{title}, widest gap, alarms"] = share
-            goals.append(at_most(f"{title}, widest gap, alarms", 0.05 + off))
-    return conclude(options, goals, ratios, datasets=options.datasets)
+            ratios[f"{title}: false alarms of the widest gap"] = share
+            goals.append(at_most(f"{title}: false alarms of the widest gap", 0.05 + off))
+    return conclude(options, goals, ratios, datasets=options.datasets, shares=shares)
 
 
 if __name__ == "__main__":
