@@ -76,6 +76,8 @@ class Replicates:
         if self.settings.interval != "auto" or len(self.defined(name)) < 2:
             return shape
         if not self.paired:
+            if name == "auc" and not self.units.repeated:
+                return shape  # has no bias; replicates that lose a rare class only seem to show one
             bias = intervals.median_bias(self.values[name], self.defined(name))
             return dataclasses.replace(shape, bias=bias)
         ranks = name.partition(":")[0] in MEANS_OF_CLASSES and name not in MEANS_OF_CLASSES

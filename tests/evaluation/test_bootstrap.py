@@ -154,7 +154,7 @@ def test_rare_classes_widen_the_interval_of_the_mean_auc():
     """Of 60 cases one class has 2 and one none: the rarer kind of cases decides, class by class."""
     truth = np.eye(4, dtype=np.float32)[np.repeat([0, 1, 2], [40, 18, 2])]
     made = bootstrap.replicate(fake(60, 4, truth=truth), Settings(300))
-    assert made._spread("auc") == intervals.of_classes([20, 18, 2])
+    assert made.shape("auc") == intervals.of_classes([20, 18, 2])
     assert made.shape("auc").widening(0.95) > 1.3
     assert made._spread("auc_weighted") == intervals.small_sample(60)
     plain = bootstrap.replicate(fake(60, 4, truth=truth), Settings(300, interval="percentile"))
