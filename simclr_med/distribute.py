@@ -211,6 +211,16 @@ def _reduced(operation, values):
     return tf.distribute.get_replica_context().all_reduce(operation, values)
 
 
+def assign_each(variables, values):
+    """Assign `values` to a replica's copies of `variables`, lists; within its computation."""
+
+    def assign(strategy, values):
+        for variable, value in zip(variables, values, strict=True):
+            strategy.extended.update(variable, lambda copy, own: copy.assign(own), args=(value,))
+
+    tf.distribute.get_replica_context().merge_call(assign, args=(values,))
+
+
 def rows_before(count):
     """Return how many rows the replicas before this one have, int32 scalar.
 

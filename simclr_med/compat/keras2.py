@@ -187,6 +187,6 @@ def unallocated_variable(create, **settings):
     return UninitializedVariable(**kept)
 
 
-def tf_variables(model):
-    """Return the TensorFlow variables of a model's weights, a list."""
-    return list(model.weights)
+def tf_variables(weights):
+    """Return the TensorFlow variables of weights of Keras, a list."""
+    return list(weights)

@@ -123,6 +123,6 @@ def unallocated_variable(create, **settings):
     return UninitializedVariable(shape=shape, **kept)
 
 
-def tf_variables(model):
-    """Return the TensorFlow variables of a model's weights, a list."""
-    return [weight.value for weight in model.weights]
+def tf_variables(weights):
+    """Return the TensorFlow variables of weights of Keras, a list."""
+    return [weight.value for weight in weights]

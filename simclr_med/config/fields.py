@@ -286,7 +286,12 @@ class HeadConfig:
         ("encoder", *(f"stage{i}" for i in range(1, 4)), *(f"projection{i}" for i in range(1, 4))),
         modes=HEADS,
     )
-
+    head_init: str = setting(
+        "zeros",
+        "what the head's kernel starts at: zeros, or normal, drawn with deviation 0.01 (SimCLR's)",
+        ("zeros", "normal"),
+        modes=("finetune",),
+    )
     label_smoothing: float = setting(
         0.0,
         "share of each target that is spread over all classes, or over present and absent",
@@ -327,6 +332,18 @@ class OptimizerConfig:
         ("none", "linear", "sqrt"),
         by_mode=for_heads("none"),
         acts=(BY_STEPS,),
+    )
+    head_rate: float = setting(
+        1.0,
+        "the head's learning rate, as a multiple of --learning_rate",
+        up_to(10**6),
+        modes=("finetune",),
+    )
+    layer_decay: float = setting(
+        1.0,
+        "what the learning rate is multiplied with once a stage, from the head's down to the stem",
+        FRACTION,
+        modes=("finetune",),
     )
     momentum: float = setting(0.9, "momentum; Adam's and LAMB's beta 1", SHARE, acts=(BY_STEPS,))
     weight_decay: float = setting(1e-6, "weight decay", NOT_NEGATIVE, by_mode=for_heads(0.0))
@@ -397,6 +414,27 @@ class TrainConfig:
         ("auto", "float32", "mixed_bfloat16", "mixed_float16"),
         modes=AUGMENTING,
         by_mode=dict.fromkeys(AUGMENTING, "auto"),
+    )
+    weight_averaging: str = setting(
+        "none",
+        "of which weights the head is known: none, each step's own; ema, their exponential moving "
+        "average; swa, their mean over the last steps (Izmailov et al. 2018)",
+        ("none", "ema", "swa"),
+        modes=("finetune",),
+    )
+    ema_decay: float = setting(
+        0.999,
+        "what is left of a step's weight in the moving average a step later",
+        SHARE,
+        modes=("finetune",),
+        acts=(when("weight_averaging", "ema"),),
+    )
+    swa_start: float = setting(
+        0.75,
+        "share of the steps before those whose mean is taken",
+        SHARE,
+        modes=("finetune",),
+        acts=(when("weight_averaging", "swa"),),
     )
     jit_compile: bool = setting(
         False,

@@ -6,6 +6,7 @@ import numpy as np
 from simclr_med.encoders.normalization import batch_norm
 from simclr_med.encoders.resnet import EPSILON
 
+DEVIATION = 0.01  # of kernels drawn from a normal distribution, as in google-research/simclr
 FLOOR = 0.01  # least deviation of a standardised unit, of the root mean square of all
 
 
@@ -27,7 +28,7 @@ def build_projection_head(input_dim, layers=2, dim=128, bn_momentum=0.9):
         x = keras.layers.Dense(
             dim if last else input_dim,
             use_bias=False,
-            kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
+            kernel_initializer=keras.initializers.RandomNormal(stddev=DEVIATION),
             name=f"projection{i}_dense",
         )(x)
         name = f"projection{i}" if last else f"projection{i}_bn"
@@ -56,18 +57,21 @@ def build_head_input(encoder, projection, head_input):
     return keras.Model(images, output, name="head_input")
 
 
-def build_classifier(input_dim, classes, normalise=False):
-    """Return a linear model of `[B, D]` to logits `[B, K]`; zero at the start.
+def build_classifier(input_dim, classes, normalise=False, init="zeros"):
+    """Return a linear model of `[B, D]` to logits `[B, K]`.
 
     Args:
       input_dim: D.
       classes: K.
       normalise: whether the layer "normalization" stands first, see `standardise`.
+      init: of the kernel: "zeros", or "normal", of deviation 0.01. The bias starts at 0.
     """
     x = inputs = keras.Input([input_dim], name="head_inputs")
     if normalise:
         x = keras.layers.Normalization(name="normalization")(x)
-    logits = keras.layers.Dense(classes, kernel_initializer="zeros", name="logits")(x)
+    drawn = keras.initializers.RandomNormal(stddev=DEVIATION)
+    initializer = {"zeros": "zeros", "normal": drawn}[init]
+    logits = keras.layers.Dense(classes, kernel_initializer=initializer, name="logits")(x)
     return keras.Model(inputs, logits, name="head")
 
 

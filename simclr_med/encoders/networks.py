@@ -65,8 +65,12 @@ def build(config, classes=None):
     if classes is None:
         return Networks(encoder, projection)
     inputs = heads.build_head_input(encoder, projection, config.head.head_input)
-    normalise = config.mode == "linear_probe"
-    head = heads.build_classifier(inputs.output_shape[-1], classes, normalise)
+    head = heads.build_classifier(
+        inputs.output_shape[-1],
+        classes,
+        normalise=config.mode == "linear_probe",
+        init=config.head.head_init,
+    )
     return Networks(encoder, projection, inputs, head)
 
 

@@ -17,10 +17,10 @@ class ViewsServer(tf.Module):
     def __init__(self, trained):
         super().__init__()
         self.trained = trained  # not tracked, else Keras would save each layer's own functions
-        self.weights = compat.tf_variables(trained.nets.encoder)  # which are
+        self.weights = compat.tf_variables(trained.nets.encoder.weights)  # which are
         if trained.task:
             for model in (trained.nets.inputs, trained.nets.head):
-                self.weights += compat.tf_variables(model)
+                self.weights += compat.tf_variables(model.weights)
             _make_statistics_constants(trained.nets.head)
 
     def views(self, batch=None):

@@ -20,9 +20,10 @@ from simclr_med.data.originals import originals_of
 from simclr_med.data.positions import Positions
 from simclr_med.data.unreadable import StandIns
 from simclr_med.encoders import checkpoint, heads, input_contract, networks
-from simclr_med.training import exact_probe, features, kept_features, trainer
+from simclr_med.training import averaging, exact_probe, features, kept_features, trainer
 from simclr_med.training.epochs import batch_rows, refuse_large_batch
 from simclr_med.training.memory import refuse_beyond_memory
+from simclr_med.training.rate_factors import rate_factors
 from simclr_med.training.run_setup import configured_optimizer, image_settings
 from simclr_med.training.supervised import SupervisedModel
 from simclr_med.training.validation import ValidationSplit
@@ -95,20 +96,36 @@ def _train_on_views(config, nets, cases, watched, info, strategy, originals):
 
     with compat.precision(config.train.precision):
         network = keras.Model(nets.inputs.inputs, nets.head(nets.inputs.outputs[0]))
-    smoothing = config.head.label_smoothing
-    settings = image_settings(config, recipe)
-    model = SupervisedModel(network, info.task, label_smoothing=smoothing, **settings)
+    model = SupervisedModel(
+        network,
+        info.task,
+        label_smoothing=config.head.label_smoothing,
+        rate_factors=rate_factors(nets, config.optimizer.head_rate, config.optimizer.layer_decay),
+        **image_settings(config, recipe),
+    )
     model.compile(configured_optimizer(config), jit_compile=config.train.jit_compile)
+    evaluated, variables, averages = _evaluated_of(nets, info, config)
     trainer.train(
         model,
-        nets.variables(),
+        variables,
         batches_from,
         config=config,
         strategy=strategy,
         recover=recover,
-        validation=_validation_of(nets, watched, info, config),
-        callbacks=[ViewSheet(config.work_dir, positions, recipe, recover)],
+        validation=_validation_of(evaluated, watched, info, config),
+        callbacks=[*averages, ViewSheet(config.work_dir, positions, recipe, recover)],
     )
+
+
+def _evaluated_of(nets, info, config):
+    """Return the `Networks` that the run is known by, what a checkpoint holds, and callbacks."""
+    share = averaging.share_of(config.train)
+    if share is None:
+        return nets, nets.variables(), []
+    with compat.precision(config.train.precision):
+        averaged = networks.build(config, len(info.classes))
+    callback = averaging.AveragedWeights(nets, averaged, share)
+    return averaged, averaging.named_variables(nets, averaged), [callback]
 
 
 def _validation_of(nets, cases, info, config):

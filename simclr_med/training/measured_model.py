@@ -13,6 +13,7 @@ from simclr_med import compat, distribute
 from simclr_med.encoders import bit, normalization  # noqa: F401
 from simclr_med.training import schedule  # noqa: F401
 from simclr_med.training.optimizer import LARS, trust_ratios
+from simclr_med.training.rate_factors import ScaledSteps
 
 
 class LastStep:
@@ -83,9 +84,12 @@ class MeasuredModel(keras.Model):
       epoch_means: those. Every replica adds the scalars of all, so that the sum of replicas, which
         a metric is, has the same mean.
       last_step: the `LastStep` of a compiled model; callbacks read log.csv's rows from it.
+      rate_factors: path of a weight to what its learning rate is multiplied with, see
+        `rate_factors.rate_factors`.
     """
 
     objectives = ("loss",)
+    rate_factors = {}
 
     def __init__(self, **keras_settings):
         super().__init__(**keras_settings)
@@ -146,7 +150,9 @@ class MeasuredModel(keras.Model):
         # In `fit` a data set may end within the step: that must not count as one, and what counts
         # steps needs no data.
         with tf.control_dependencies(gradients):
+            steps = ScaledSteps(variables, self.rate_factors)
             compat.apply_sums(self.optimizer, gradients, variables)
+            steps.scale()
         scalars = {
             **distribute.sum_of_replicas(scalars),
             "learning_rate": rate,

@@ -23,9 +23,10 @@ def refuse_beyond_memory(config, images, flag):
       flag: name of the setting that decides it.
     """
     size = config.augment.image_size
+    copies = COPIES + (config.train.weight_averaging != "none")
     needed = {
         f"{images} images of {size} x {size} pixels": 12 * images * size**2,  # float32 RGB
-        "the weights, their gradients and momenta": 4 * COPIES * kernel_weights(config.encoder),
+        "the weights, their gradients and momenta": 4 * copies * kernel_weights(config.encoder),
     }
     there = devices.memory()
     if sum(needed.values()) > there:

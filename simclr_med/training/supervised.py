@@ -32,6 +32,8 @@ class SupervisedModel(MeasuredModel):
       gradient_checkpointing: "none", "stages" or "blocks", see `recompute.forward`.
       bn_statistics: "batch" or "frozen", see `recompute.forward`.
       label_smoothing: of the training loss, in [0, 1), see `objective.summed_loss`.
+      rate_factors: path of a weight to what its learning rate is multiplied with, see
+        `rate_factors.rate_factors`; those not named have 1.
 
     Raises:
       ValueError: another task.
@@ -46,6 +48,7 @@ class SupervisedModel(MeasuredModel):
         gradient_checkpointing="none",
         bn_statistics="batch",
         label_smoothing=0.0,
+        rate_factors=None,
         **keras_settings,
     ):
         super().__init__(**keras_settings)
@@ -57,6 +60,7 @@ class SupervisedModel(MeasuredModel):
         self.gradient_checkpointing = gradient_checkpointing
         self.bn_statistics = bn_statistics
         self.label_smoothing = label_smoothing
+        self.rate_factors = rate_factors or {}
         self.logits = forward(network, gradient_checkpointing, bn_statistics)
 
     def parts(self):
@@ -155,6 +159,7 @@ class SupervisedModel(MeasuredModel):
             "gradient_checkpointing": self.gradient_checkpointing,
             "bn_statistics": self.bn_statistics,
             "label_smoothing": self.label_smoothing,
+            "rate_factors": dict(self.rate_factors),
         }
 
     @classmethod

@@ -18,6 +18,7 @@ from simclr_med import distribute, files
 from simclr_med.data.unreadable import UNREADABLE
 from simclr_med.encoders import checkpoint, kept_step
 from simclr_med.errors import EXIT_TERMINATED, LostError
+from simclr_med.training.averaging import TRAINED
 from simclr_med.training.callbacks import Profile, Progress, RefuseDivergence, StopOnSigterm
 from simclr_med.training.checkpoints import Checkpoints
 from simclr_med.training.run_log import Board, Monitor, RunLog
@@ -136,7 +137,8 @@ def _validating(split, config, variables, board):
     best = None
     if watch.keep == "best":
         split.refuse_undefined(watch.choose_by)
-        of_networks = {n: v for n, v in variables.items() if not n.startswith("optimizer/")}
+        others = ("optimizer/", TRAINED)  # what only training goes on from
+        of_networks = {n: v for n, v in variables.items() if not n.startswith(others)}
         best = BestStep(config.work_dir, watch.choose_by, of_networks)
     return [Validation(split, watch.validate_every, board, best, watch.patience)]
 

@@ -71,6 +71,8 @@ ELSEWHERE = {
     "label_seed",  # below
     "validate_every", "keep", "choose_by", "patience",  # test_validation
     "solver",  # test_probes
+    "head_init", "head_rate", "layer_decay",  # test_tuned_rates
+    "weight_averaging", "ema_decay", "swa_start",  # test_averaging
     "features_dir", "features_gib",  # test_kept_features
     "head", "learning_rates", "weight_decays", "label_fractions", "seeds",  # test_sweep
     "model", "images", "features_format",  # test_bulk
