@@ -299,6 +299,20 @@ class HeadConfig:
         modes=HEADS,
         acts=(BY_STEPS,),
     )
+    class_weights: str = setting(
+        "none",
+        "what each class, or a finding's presence and absence, counts in the loss: none, the same; "
+        "balanced, the inverse of its share of the labels learnt from; sqrt, the root of that",
+        ("none", "balanced", "sqrt"),
+        modes=HEADS,
+    )
+    focal_gamma: float = setting(
+        0.0,
+        "of the focal loss of findings (Lin et al. 2017); 0 for plain cross-entropy",
+        between(0, 10),
+        modes=HEADS,
+        acts=(BY_STEPS,),
+    )
     solver: str = setting(
         "sgd",
         "how a probe is trained: sgd, or lbfgs, the exact solution with --weight_decay above 0, "

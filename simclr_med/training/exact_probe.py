@@ -12,7 +12,7 @@ import scipy.optimize
 from scipy.special import expit, log_softmax
 
 
-def solve(features, targets, decay, task, iterations):
+def solve(features, targets, decay, task, iterations, class_weights=None):
     """Return the kernel and bias that minimise mean loss + decay / 2 |kernel|^2.
 
     Args:
@@ -21,17 +21,21 @@ def solve(features, targets, decay, task, iterations):
       decay: above 0, without which there may be no minimum.
       task: "multiclass", cross-entropy, or "multilabel", binary cross-entropy of known entries.
       iterations: at most; a solution that needs more is told on stderr.
+      class_weights: of the loss, `[2, K]`, see `head_loss.class_weights`; None is 1 everywhere.
 
     Returns:
       float32 `[D, K]` and `[K]`.
     """
     x, y = np.asarray(features, np.float64), np.asarray(targets, np.float64)
     shape = (x.shape[1], y.shape[1])
+    weights = np.ones([2, shape[1]]) if class_weights is None else class_weights
     loss = {"multiclass": _softmax_loss, "multilabel": _sigmoid_loss}[task]
 
     def objective(flat):
         kernel, bias = flat[: -shape[1]].reshape(shape), flat[-shape[1] :]
-        value, slope = loss(y, x @ kernel + bias)  # slope of the mean by the logits, [M, K]
+        value, slope = loss(
+            y, x @ kernel + bias, weights
+        )  # slope of the mean by the logits, [M, K]
         value += decay / 2 * (kernel**2).sum()
         return value, np.concatenate([(x.T @ slope + decay * kernel).ravel(), slope.sum(0)])
 
@@ -50,14 +54,16 @@ def solve(features, targets, decay, task, iterations):
     return solution[: -shape[1]].reshape(shape), solution[-shape[1] :]
 
 
-def _softmax_loss(targets, logits):
+def _softmax_loss(targets, logits, weights):
     shares = targets / targets.sum(axis=1, keepdims=True)
+    of_row = shares @ weights[1][:, None] / len(logits)  # [M, 1]
     log_p = log_softmax(logits, axis=1)
-    return -(shares * log_p).sum() / len(logits), (np.exp(log_p) - shares) / len(logits)
+    return -(of_row * shares * log_p).sum(), of_row * (np.exp(log_p) - shares)
 
 
-def _sigmoid_loss(targets, logits):
+def _sigmoid_loss(targets, logits, weights):
     known = ~np.isnan(targets)
-    y, count = np.where(known, targets, 0), max(1, known.sum())
-    values = np.where(known, np.logaddexp(0, logits) - y * logits, 0)
-    return values.sum() / count, np.where(known, expit(logits) - y, 0) / count
+    y = np.where(known, targets, 0)
+    of_entry = known * (weights[0] + y * (weights[1] - weights[0])) / max(1, known.sum())  # [M, K]
+    values = np.logaddexp(0, logits) - y * logits
+    return (of_entry * values).sum(), of_entry * (expit(logits) - y)

@@ -22,6 +22,7 @@ from simclr_med.data.unreadable import StandIns
 from simclr_med.encoders import checkpoint, heads, input_contract, networks
 from simclr_med.training import averaging, exact_probe, features, kept_features, trainer
 from simclr_med.training.epochs import batch_rows, refuse_large_batch
+from simclr_med.training.head_loss import class_weights, loss_changes, refuse_focal
 from simclr_med.training.memory import refuse_beyond_memory
 from simclr_med.training.rate_factors import rate_factors
 from simclr_med.training.run_setup import configured_optimizer, image_settings
@@ -39,6 +40,7 @@ def run(config):
     """
     config = devices.with_defaults(config)
     data = manifest.read(config.data.data_dir)
+    refuse_focal(config, data.info)
     cases = data.cases(config.data.splits)
     watched = data.cases(["validation"]) if config.watch.validate_every else None
     cases = label_fraction(cases, config.data.label_fraction, config.data.label_seed)
@@ -99,7 +101,7 @@ def _train_on_views(config, nets, cases, watched, info, strategy, originals):
     model = SupervisedModel(
         network,
         info.task,
-        label_smoothing=config.head.label_smoothing,
+        **loss_changes(config, cases.targets, info.task),
         rate_factors=rate_factors(nets, config.optimizer.head_rate, config.optimizer.layer_decay),
         **image_settings(config, recipe),
     )
@@ -160,7 +162,8 @@ def _train_probe(config, nets, cases, watched, info, strategy):
         spec = tf.TensorSpec([size], tf.int64)
         return tf.data.Dataset.from_generator(indices, output_signature=spec).map(gather)
 
-    model = SupervisedModel(nets.head, info.task, label_smoothing=config.head.label_smoothing)
+    changes = loss_changes(config, cases.targets, info.task)
+    model = SupervisedModel(nets.head, info.task, **changes)
     model.compile(configured_optimizer(config), jit_compile=config.train.jit_compile)
     split = None
     if watched is not None:
@@ -179,7 +182,8 @@ def _solve_probe(config, nets, cases, task):
     heads.standardise(nets.head, seen)
     standardised = nets.head.get_layer("normalization")(seen).numpy()
     decay, logits = config.optimizer.weight_decay, nets.head.get_layer("logits")
-    kernel, bias = exact_probe.solve(standardised, cases.targets, decay, task, steps)
+    weights = class_weights(cases.targets, task, config.head.class_weights)
+    kernel, bias = exact_probe.solve(standardised, cases.targets, decay, task, steps, weights)
     logits.kernel.assign(kernel)
     logits.bias.assign(bias)
     checkpoint.save(config.work_dir, checkpoint.values_of(nets.variables()), steps, keep=1)

@@ -5,6 +5,7 @@ import tensorflow as tf
 from simclr_med import distribute
 
 TASKS = ("multiclass", "multilabel")
+MISSED = 1e-7  # least share of a target that counts as missed, Keras's epsilon
 
 
 def nt_xent(projections, temperature):
@@ -111,36 +112,53 @@ def labelled_count(targets, task):
     return tf.reduce_sum(tf.cast(known, tf.float32))
 
 
-def summed_loss(targets, logits, task, sample_weight=None, label_smoothing=0.0):
+def summed_loss(targets, logits, task, sample_weight=None, **changes):
     """Return the sum of a supervised loss; divided by `labelled_count` it is the mean.
 
     As in Keras, weights multiply what they weigh, and the mean is over the count as it is.
+
+    Args:
+      targets, logits, task, changes: see `losses`.
+      sample_weight: `[B]`; None is 1 everywhere.
+    """
+    summed = losses(targets, logits, task, **changes)
+    if sample_weight is not None:
+        summed *= tf.reshape(tf.cast(sample_weight, tf.float32), [-1])
+    return tf.reduce_sum(summed)
+
+
+def losses(targets, logits, task, label_smoothing=0.0, focal_gamma=0.0, class_weights=None):
+    """Return the loss of each row, `[B]`, summed over its findings.
 
     Args:
       targets: `[B, K]`. "multiclass": several primary diagnoses share the probability equally.
         "multilabel": 1 present, 0 absent, NaN unknown and left out.
       logits: `[B, K]`.
       task: "multiclass", cross-entropy, or "multilabel", binary cross-entropy of each entry.
-      sample_weight: `[B]`; None is 1 everywhere.
       label_smoothing: the share of each target that is spread over all answers, in [0, 1): over the
         classes, or over present and absent.
+      focal_gamma: of the focal loss of findings (Lin et al. 2017, equation 4), 0 or more.
+      class_weights: what an absent and a present class weighs, `[2, K]` or `[2, B, K]`, see
+        `head_loss.class_weights`; a row of several diagnoses has the mean of their weights.
     """
-    summed = losses(targets, logits, task, label_smoothing)
-    if sample_weight is not None:
-        summed *= tf.reshape(tf.cast(sample_weight, tf.float32), [-1])
-    return tf.reduce_sum(summed)
-
-
-def losses(targets, logits, task, label_smoothing=0.0):
-    """Return the loss of each row, `[B]`, summed over its findings; see `summed_loss`."""
     logits = tf.cast(logits, tf.float32)
     if task == "multiclass":
         shares = targets / tf.reduce_sum(targets, axis=1, keepdims=True)
-        shares = (1 - label_smoothing) * shares + label_smoothing / shares.shape[1]
-        return tf.nn.softmax_cross_entropy_with_logits(shares, logits)
+        smooth = (1 - label_smoothing) * shares + label_smoothing / shares.shape[1]
+        rows = tf.nn.softmax_cross_entropy_with_logits(smooth, logits)
+        if class_weights is not None:
+            rows *= tf.reduce_sum(shares * class_weights[1], axis=1)
+        return rows
     unknown = tf.math.is_nan(targets)
-    known = (1 - label_smoothing) * tf.where(unknown, 0.0, targets) + label_smoothing / 2
+    truth = tf.where(unknown, 0.0, targets)
+    known = (1 - label_smoothing) * truth + label_smoothing / 2
     each = tf.nn.sigmoid_cross_entropy_with_logits(known, logits)
+    if focal_gamma:
+        missed = known * tf.sigmoid(-logits) + (1 - known) * tf.sigmoid(logits)
+        # A root has no slope at 0, where a logit is so large that nothing is missed.
+        each *= tf.maximum(missed, MISSED) ** focal_gamma
+    if class_weights is not None:
+        each *= class_weights[0] + truth * (class_weights[1] - class_weights[0])
     return tf.reduce_sum(tf.where(unknown, 0.0, each), axis=1)
 
 

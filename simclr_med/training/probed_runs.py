@@ -14,6 +14,7 @@ from simclr_med.evaluation.sweep_table import DIVERGED, DONE, Outcome
 from simclr_med.training import kept_features
 from simclr_med.training.epochs import refuse_large_batch
 from simclr_med.training.finetune import describe_head
+from simclr_med.training.head_loss import class_weights
 from simclr_med.training.probes import Group, Schedule, train_probes
 from simclr_med.training.schedule import make_schedule, scaled_learning_rate
 from simclr_med.training.validation import ValidationSplit
@@ -85,6 +86,7 @@ class ProbedRuns:
             settings.momentum,
             make_schedule(settings.schedule, 1.0, warmup, train.steps),
             self.config.head.label_smoothing,
+            self.config.head.focal_gamma,
         )
         seen = self._features(groups[0][0].seed, self.cases)
         made = [self._group(trials) for trials in groups]
@@ -92,11 +94,13 @@ class ProbedRuns:
 
     def _group(self, trials):
         size, scaling = self.config.train.batch_size, self.config.optimizer.learning_rate_scaling
+        rows, kind = self._rows(trials[0].label_fraction), self.config.head.class_weights
         return Group(
-            self._rows(trials[0].label_fraction),
+            rows,
             trials[0].seed,
             tuple(scaled_learning_rate(trial.learning_rate, size, scaling) for trial in trials),
             tuple(trial.weight_decay for trial in trials),
+            class_weights(self.targets[rows], self.data.info.task, kind),
         )
 
     def _rows(self, fraction):

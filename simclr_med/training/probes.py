@@ -31,12 +31,15 @@ class Group:
       seed: of the order of batches.
       rates: float `[S]`, peak learning rate of each.
       decays: float `[S]`, weight decay of each.
+      class_weights: `[2, K]`, of the loss of its rows, see `head_loss.class_weights`; of all groups
+        or of none.
     """
 
     rows: np.ndarray
     seed: int
     rates: tuple
     decays: tuple
+    class_weights: np.ndarray | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Schedule:
     Attributes:
       batch_size, steps, momentum: of SGD.
       factor: a function of the step, a float32 scalar, to what the peak rate is multiplied with.
-      label_smoothing: see `objective.summed_loss`.
+      label_smoothing, focal_gamma: see `objective.losses`.
     """
 
     batch_size: int
@@ -54,6 +57,7 @@ class Schedule:
     momentum: float
     factor: object
     label_smoothing: float = 0.0
+    focal_gamma: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -167,12 +171,26 @@ class _Problem(tf.Module):
             tape.watch(logits)
             rows = tf.reshape(logits, [-1, k])
             wide = tf.reshape(wide, [-1, k])
-            each = objective.losses(wide, rows, self.task, self.schedule.label_smoothing)
+            each = objective.losses(
+                wide,
+                rows,
+                self.task,
+                self.schedule.label_smoothing,
+                self.schedule.focal_gamma,
+                self._class_weights(),
+            )
             summed = tf.reduce_sum(tf.reshape(each, [g, size, s]), axis=1)
             counts = [objective.labelled_count(targets[i], self.task) for i in range(g)]
             means = tf.math.divide_no_nan(summed, tf.stack(counts)[:, None])  # [G, S]
             total = tf.reduce_sum(means)
         return means, tape.gradient(total, logits)
+
+    def _class_weights(self):
+        """Return what an absent and a present class weighs, `[2, G B S, K]`, or None."""
+        if self.groups[0].class_weights is None:
+            return None
+        each = tf.stack([group.class_weights for group in self.groups], axis=1)  # [2, G, K]
+        return tf.repeat(each, self.schedule.batch_size * self.shape[2], axis=1)
 
     def _move(self, variable, steps, step):
         steps.assign(self.schedule.momentum * steps + step)

@@ -6,6 +6,7 @@ classifier.fit(images_and_targets, validation_data=others)
 """
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from simclr_med import compat, distribute
@@ -31,7 +32,7 @@ class SupervisedModel(MeasuredModel):
         views.
       gradient_checkpointing: "none", "stages" or "blocks", see `recompute.forward`.
       bn_statistics: "batch" or "frozen", see `recompute.forward`.
-      label_smoothing: of the training loss, in [0, 1), see `objective.summed_loss`.
+      label_smoothing, focal_gamma, class_weights: of the training loss, see `objective.losses`.
       rate_factors: path of a weight to what its learning rate is multiplied with, see
         `rate_factors.rate_factors`; those not named have 1.
 
@@ -48,6 +49,8 @@ class SupervisedModel(MeasuredModel):
         gradient_checkpointing="none",
         bn_statistics="batch",
         label_smoothing=0.0,
+        focal_gamma=0.0,
+        class_weights=None,
         rate_factors=None,
         **keras_settings,
     ):
@@ -59,7 +62,11 @@ class SupervisedModel(MeasuredModel):
         self.change = change
         self.gradient_checkpointing = gradient_checkpointing
         self.bn_statistics = bn_statistics
-        self.label_smoothing = label_smoothing
+        self.label_smoothing, self.focal_gamma = label_smoothing, focal_gamma
+        # As an array: of a list Keras would make something of its own.
+        self.class_weights = (
+            None if class_weights is None else np.asarray(class_weights, np.float32)
+        )
         self.rate_factors = rate_factors or {}
         self.logits = forward(network, gradient_checkpointing, bn_statistics)
 
@@ -89,15 +96,21 @@ class SupervisedModel(MeasuredModel):
             images = self.change(images, batch["draws"])
         with tf.GradientTape() as tape:
             logits = self(images, training=True)
-            loss = self.loss_share(batch, logits, count, self.label_smoothing)
+            loss = self.loss_share(batch, logits, count, **self.changes)
             scaled = compat.scaled(self.optimizer, loss)
         return tape.gradient(scaled, self.trainable_variables), loss, logits
 
-    def loss_share(self, batch, logits, count, label_smoothing=0.0):
+    @property
+    def changes(self):
+        """What the training loss has beside that of evaluation, see `objective.losses`."""
+        names = ("label_smoothing", "focal_gamma", "class_weights")
+        return {name: getattr(self, name) for name in names}
+
+    def loss_share(self, batch, logits, count, **changes):
         """Return what a part of a batch adds to the mean over `count`."""
         targets = objective.as_rows(batch["targets"], logits.shape[-1], self.task)
         weight = batch.get("sample_weight")
-        summed = objective.summed_loss(targets, logits, self.task, weight, label_smoothing)
+        summed = objective.summed_loss(targets, logits, self.task, weight, **changes)
         return tf.math.divide_no_nan(summed, count)
 
     def step(self, batch):
@@ -151,6 +164,7 @@ class SupervisedModel(MeasuredModel):
 
     def get_config(self):
         """Return the constructor's arguments."""
+        weights = self.class_weights
         return super().get_config() | {
             "name": self.name,
             "network": serialized(self.network),
@@ -159,6 +173,8 @@ class SupervisedModel(MeasuredModel):
             "gradient_checkpointing": self.gradient_checkpointing,
             "bn_statistics": self.bn_statistics,
             "label_smoothing": self.label_smoothing,
+            "focal_gamma": self.focal_gamma,
+            "class_weights": None if weights is None else weights.tolist(),
             "rate_factors": dict(self.rate_factors),
         }
 

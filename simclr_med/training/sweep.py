@@ -28,6 +28,7 @@ from simclr_med.evaluation.sweep_table import (
     write_rows,
 )
 from simclr_med.training.finetuned_runs import FinetunedRuns
+from simclr_med.training.head_loss import refuse_focal
 from simclr_med.training.predict import predict_splits
 from simclr_med.training.probed_runs import ProbedRuns
 
@@ -43,6 +44,7 @@ def run(config):
       SystemExit: see `trainer.train`; the same command goes on.
     """
     data = manifest.read(config.data.data_dir)
+    refuse_focal(config, data.info)
     with claimed_work_dir(config, data.fingerprint):
         runs = RUNS[config.sweep.head](config, data)
         table = SweepTable(config.work_dir)

@@ -56,6 +56,7 @@ CHEXPERT = {  # values other than the recipe's own
 HEAD = {
     "label_fraction": [0.5],
     "label_smoothing": [0.3],
+    "class_weights": ["balanced", "sqrt"],
     "head_input": ["stage1", "stage2", "stage3", "projection1", "projection2"],
     "eval_crop": [0.5],
     "init": ["random"],
@@ -72,6 +73,7 @@ ELSEWHERE = {
     "validate_every", "keep", "choose_by", "patience",  # test_validation
     "solver",  # test_probes
     "head_init", "head_rate", "layer_decay",  # test_tuned_rates
+    "focal_gamma",  # test_head_loss
     "weight_averaging", "ema_decay", "swa_start",  # test_averaging
     "features_dir", "features_gib",  # test_kept_features
     "head", "learning_rates", "weight_decays", "label_fractions", "seeds",  # test_sweep

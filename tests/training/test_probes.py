@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from kill_runs import weights
 from sklearn.linear_model import LogisticRegression
 
@@ -12,8 +13,9 @@ from simclr_med.data import manifest
 from simclr_med.encoders import heads, networks
 from simclr_med.errors import InputError
 from simclr_med.run import evaluate
-from simclr_med.training import exact_probe, features, finetune
+from simclr_med.training import exact_probe, features, finetune, head_loss, objective
 from simclr_med.training.epochs import batch_rows
+from simclr_med.training.optimizer import make_optimizer
 from simclr_med.training.probes import Group, Schedule, train_probes
 from simclr_med.training.schedule import WarmUpCosine
 
@@ -57,6 +59,34 @@ def test_label_smoothing_is_learning_from_smooth_targets(task):
     found = train_probes(x, y, groups, task, smooth)
     expected = train_probes(x, smoothed(y, 0.3, task), groups, task, SCHEDULE)
     np.testing.assert_allclose(found.kernels, expected.kernels, atol=1e-5)
+
+
+def test_each_group_has_the_class_weights_of_its_rows_and_findings_may_be_focal():
+    """A group's probe is that of a loop of single steps by the loss that fine-tuning has."""
+    x, y = examples("multilabel")
+    parts = [np.arange(M), np.arange(0, M, 3)]
+    each = [head_loss.class_weights(y[rows], "multilabel", "balanced") for rows in parts]
+    groups = [Group(rows, 0, RATES[:2], DECAYS[:2], w) for rows, w in zip(parts, each, strict=True)]
+    schedule = dataclasses.replace(SCHEDULE, focal_gamma=2.0)
+    found = train_probes(x, y, groups, "multilabel", schedule)
+    for g, (rows, weights_of_rows) in enumerate(zip(parts, each, strict=True)):
+        z, targets = standardised(x[rows]).astype(np.float32), y[rows]
+        variables = [tf.Variable(tf.zeros([D, K])), tf.Variable(tf.zeros([K]))]
+        sgd = make_optimizer("sgd", WarmUpCosine(RATES[0], 4, STEPS), 0.9, DECAYS[0], 0.0)
+        for some in batch_rows(len(rows), BATCH, 0, 0, STEPS):
+            with tf.GradientTape() as tape:
+                logits = z[some] @ variables[0] + variables[1]
+                loss = objective.summed_loss(
+                    targets[some],
+                    logits,
+                    "multilabel",
+                    focal_gamma=2.0,
+                    class_weights=weights_of_rows,
+                ) / objective.labelled_count(targets[some], "multilabel")
+            sgd.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        np.testing.assert_allclose(found.kernels[g, :, 0], variables[0], atol=2e-5)
+    plain = train_probes(x, y, groups, "multilabel", SCHEDULE)
+    assert np.abs(plain.kernels - found.kernels).max() > 1e-2
 
 
 def one_by_hand(x, y, rate, decay, seed, task):
@@ -138,12 +168,31 @@ def test_the_exact_solution_is_scikit_learn_s_of_classes():
     np.testing.assert_allclose(bias - bias.mean(), oracle.intercept_, atol=1e-4)
 
 
-def test_the_exact_solution_is_scikit_learn_s_of_findings_that_are_known():
+def test_the_exact_solution_has_scikit_learn_s_balanced_classes():
+    x, y = examples("multiclass")
+    x, y = standardised(x)[10:], y[10:]
+    y[np.flatnonzero(y[:, 0])[:9]] = [0, 1, 0]  # skewed
+    balanced = head_loss.class_weights(y, "multiclass", "balanced")
+    kernel, _ = exact_probe.solve(x, y, 0.05, "multiclass", 500, balanced)
+    oracle = LogisticRegression(
+        C=1 / (0.05 * len(x)), class_weight="balanced", tol=1e-10, max_iter=10000
+    )
+    np.testing.assert_allclose(kernel, oracle.fit(x, y.argmax(1)).coef_.T, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["none", "balanced"])
+def test_the_exact_solution_is_scikit_learn_s_of_findings_that_are_known(kind):
     x, y = examples("multilabel")
     x, known = standardised(x), ~np.isnan(y)
-    kernel, bias = exact_probe.solve(x, y, 0.05, "multilabel", 500)
+    weights = head_loss.class_weights(y, "multilabel", kind)
+    kernel, bias = exact_probe.solve(x, y, 0.05, "multilabel", 500, weights)
     for k in range(K):
-        oracle = LogisticRegression(C=1 / (0.05 * known.sum()), tol=1e-10, max_iter=10000)
+        oracle = LogisticRegression(
+            C=1 / (0.05 * known.sum()),
+            class_weight=None if kind == "none" else kind,
+            tol=1e-10,
+            max_iter=10000,
+        )
         oracle.fit(x[known[:, k]], y[known[:, k], k])
         np.testing.assert_allclose(kernel[:, k], oracle.coef_[0], atol=1e-4)
         np.testing.assert_allclose(bias[k], oracle.intercept_[0], atol=1e-4)
