@@ -292,6 +292,21 @@ class HeadConfig:
         ("zeros", "normal"),
         modes=("finetune",),
     )
+    bag: str = setting(
+        "none",
+        "how a case's images are trained on and answered for: none, each by itself, and their "
+        "probabilities averaged; or together, by the mean of features, of probabilities, or of "
+        "features weighted by attention",
+        ("none", "features", "probabilities", "attention"),
+        modes=("finetune",),
+    )
+    bag_images: int = setting(
+        4,
+        "images of a case in a step, at most; others in turn where it has more",
+        between(1, 256),
+        modes=("finetune",),
+        acts=(when("bag", "features", "probabilities", "attention"),),
+    )
     label_smoothing: float = setting(
         0.0,
         "share of each target that is spread over all classes, or over present and absent",

@@ -69,6 +69,31 @@ def labelled_batches(positions, recipe, **running):
     return _batches(positions, recipe, example, **running)
 
 
+def bag_batches(positions, recipe, **running):
+    """Batches of several images of each case, a view of each.
+
+    Args:
+      positions: `Positions` of N images of cases.
+      recipe: a `Recipe`.
+      running: see `_batches`.
+
+    Returns:
+      A `tf.data.Dataset` of "images", float32 `[B, N, S, S, 3]`, as those of `labelled_batches`
+      (with "draws"), "counted", bool `[B, N]`, false of further views of a case that has fewer
+      images, and "targets", float32 `[B, K]`.
+    """
+    targets = tf.constant(positions.cases.targets)
+    sizes = tf.constant(np.diff(positions.offsets))
+
+    def example(images, views, draws):
+        case = positions.owner[images[0]]
+        part = {"draws": tf.stack(draws)} if draws else {}
+        counted = tf.range(positions.images, dtype=tf.int64) < sizes[case]
+        return {"images": tf.stack(views), "counted": counted, "targets": targets[case], **part}
+
+    return _batches(positions, recipe, example, **running)
+
+
 def _batches(
     positions,
     recipe,

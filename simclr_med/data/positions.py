@@ -29,7 +29,8 @@ class Positions:
       positives: "augmentation", where each image is a unit of its own and both of its views come
         from it; "case", where two different images of a case are drawn (a case with one image
         gives it twice).
-      images: how many are drawn of a unit: 2 for pairs, 1 for a labelled example.
+      images: how many are drawn of a unit: 2 for pairs, 1 for a labelled example, more for a bag;
+        of a case that has fewer some come again, after all that it has.
       substitutes: int64 `[M]`, the image that is read in the place of each; None for itself.
       originals: `Decoded` images, in the cases' order; None decodes them at each visit.
 
@@ -73,7 +74,9 @@ class Positions:
         offsets, substitutes = tf.constant(self.offsets), tf.constant(self.substitutes, tf.int64)
 
         def images(position, unit):
-            if self.by_case:
+            if self.by_case and self.images > 2:
+                drawn = _some_images(offsets, unit, self.seed, position, self.images)
+            elif self.by_case:
                 drawn = _two_images(offsets, unit, self.seed, position)[: self.images]
             else:
                 drawn = [unit] * self.images
@@ -144,3 +147,10 @@ def _two_images(offsets, unit, seed, position):
     places = tf.cast(tf.stack([count, count - 1]), tf.float32)
     here, ahead = tf.unstack(tf.cast(draws * places, tf.int64))
     return first + here, first + (here + 1 + ahead) % count
+
+
+def _some_images(offsets, unit, seed, position, images):
+    """Rows of so many images of a unit, each subset as likely; all of them before any again."""
+    rows = tf.range(offsets[unit], offsets[unit + 1])
+    shuffled = tf.random.experimental.stateless_shuffle(rows, key(seed, IMAGE, position))
+    return tf.gather(shuffled, tf.range(images) % tf.size(rows))

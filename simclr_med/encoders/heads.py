@@ -7,6 +7,7 @@ from simclr_med.encoders.normalization import batch_norm
 from simclr_med.encoders.resnet import EPSILON
 
 DEVIATION = 0.01  # of kernels drawn from a normal distribution, as in google-research/simclr
+ATTENTION_UNITS = 128
 FLOOR = 0.01  # least deviation of a standardised unit, of the root mean square of all
 
 
@@ -73,6 +74,23 @@ def build_classifier(input_dim, classes, normalise=False, init="zeros"):
     initializer = {"zeros": "zeros", "normal": drawn}[init]
     logits = keras.layers.Dense(classes, kernel_initializer=initializer, name="logits")(x)
     return keras.Model(inputs, logits, name="head")
+
+
+def build_attention(input_dim):
+    """Return a model of `[B, D]` to what is said for each image, `[B, 1]`: equal at the start.
+
+    Ilse et al. 2018, equation 8, w' tanh(V h) with as many hidden units as there.
+
+    Args:
+      input_dim: D.
+    """
+    x = inputs = keras.Input([input_dim], name="attention_inputs")
+    settings = {"activation": "tanh", "use_bias": False, "name": "attention_hidden"}
+    x = keras.layers.Dense(ATTENTION_UNITS, **settings)(x)
+    score = keras.layers.Dense(
+        1, use_bias=False, kernel_initializer="zeros", name="attention_score"
+    )(x)
+    return keras.Model(inputs, score, name="attention")
 
 
 def standardise(head, features):

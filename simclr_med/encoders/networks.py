@@ -17,6 +17,8 @@ from simclr_med.encoders.encoder import build_encoder
 from simclr_med.encoders.kept_step import kept_checkpoint
 from simclr_med.errors import InputError
 
+PARTS = ("encoder", "projection", "head", "attention")  # of `Networks` that have weights
+
 
 @dataclasses.dataclass(eq=False)
 class Networks:
@@ -27,20 +29,32 @@ class Networks:
       projection: features to projections `[B, P]`.
       inputs: images to what the head reads; None in pretraining.
       head: that to logits `[B, K]`; None in pretraining.
+      attention: that to scores `[B, 1]`; None without `--bag=attention`.
     """
 
     encoder: keras.Model
     projection: keras.Model
     inputs: keras.Model | None = None
     head: keras.Model | None = None
+    attention: keras.Model | None = None
 
     def variables(self):
         """Return all weights by stable name: encoder/..., projection/..., head/..."""
-        named = checkpoint.named_variables(self.encoder, "encoder")
-        named |= checkpoint.named_variables(self.projection, "projection")
-        if self.head is not None:
-            named |= checkpoint.named_variables(self.head, "head")
+        named = {}
+        for part in PARTS:
+            model = getattr(self, part)
+            named |= checkpoint.named_variables(model, part) if model is not None else {}
         return named
+
+    def answers(self, read):
+        """Return the logits `[B, K]` of what the head reads, and with attention `[B, K + 1]`."""
+        if self.attention is None:
+            return self.head(read)
+        return keras.layers.Concatenate()([self.head(read), self.attention(read)])
+
+    def outputs(self, images):
+        """Return the `answers` of images `[B, H, W, C]`."""
+        return self.answers(self.inputs(images, training=False))
 
     def logits(self, images, training=False):
         """Return the logits `[B, K]` of images `[B, H, W, C]`."""
@@ -71,7 +85,10 @@ def build(config, classes=None):
         normalise=config.mode == "linear_probe",
         init=config.head.head_init,
     )
-    return Networks(encoder, projection, inputs, head)
+    attention = None
+    if config.head.bag == "attention":
+        attention = heads.build_attention(inputs.output_shape[-1])
+    return Networks(encoder, projection, inputs, head, attention)
 
 
 def _build_encoder(config):
@@ -154,7 +171,7 @@ def load_trained(work_dir):
     task = Task.load(work_dir)
     path = kept_checkpoint(work_dir)
     networks = build(config, len(task.classes))
-    checkpoint.restore(path, networks.variables(), only=("encoder/", "projection/", "head/"))
+    checkpoint.restore(path, networks.variables(), only=tuple(f"{part}/" for part in PARTS))
     for layer in networks.head.layers:
         if isinstance(layer, keras.layers.Normalization):
             layer.finalize_state()  # its mean and variance are derived from the weights

@@ -77,12 +77,16 @@ def average_over_images(cases, by_image, task):
       task: what has `task`, `classes` and `other_class`.
     """
     sums = np.add.reduceat(by_image.astype(np.float64), cases.offsets[:-1])
-    means = sums / np.diff(cases.offsets)[:, None]  # [N, K]
+    return of_cases(cases, sums / np.diff(cases.offsets)[:, None], task)
+
+
+def of_cases(cases, probabilities, task):
+    """Return the `Predictions` of N `Cases` with probabilities `[N, K]`; `task` as above."""
     return Predictions(
         case_ids=cases.case_ids,
         patient_ids=cases.patient_ids,
         truth=cases.targets,
-        probabilities=means.astype(np.float32),
+        probabilities=probabilities.astype(np.float32),
         classes=tuple(task.classes),
         task=task.task,
         other_class=task.other_class,

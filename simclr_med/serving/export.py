@@ -9,6 +9,7 @@ import pathlib
 from simclr_med import files
 from simclr_med.errors import InputError
 from simclr_med.serving import model_card, sample, trained
+from simclr_med.training.bags import IN_LOGITS
 
 # --export_format to the folder in the work folder, and the module that writes one version
 FORMATS = {
@@ -29,6 +30,7 @@ def run(config):
         of it then.
     """
     found = trained.load(config.work_dir)
+    _refuse_bags(config.export.export_format, found.config)
     name, module = FORMATS[config.export.export_format]
     writer = importlib.import_module(f"simclr_med.serving.{module}")
     images = sample.draw(found, config.data.data_dir)
@@ -43,6 +45,15 @@ def run(config):
     for note in notes:
         print(f"note: {note}")
     print(f"exported to {path}")
+
+
+def _refuse_bags(name, config):
+    """Refuse a format without answers for cases where these are not the mean of the images'."""
+    if name != "savedmodel" and config.head.bag in IN_LOGITS:
+        raise InputError(
+            f"--export_format={name} answers for images alone; {config.work_dir} was trained with "
+            f"--bag={config.head.bag}, whose cases a savedmodel answers for"
+        )
 
 
 def _new_version(folder, version):

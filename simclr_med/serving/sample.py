@@ -9,8 +9,7 @@ from simclr_med.data import manifest
 from simclr_med.data.batches import evaluation_batches
 from simclr_med.data.unreadable import why_unreadable
 from simclr_med.errors import InputError
-from simclr_med.evaluation import predictions
-from simclr_med.training import features, objective
+from simclr_med.training import bags, features
 from simclr_med.views.decode import content
 
 CASES, IMAGES = 16, 32  # at most; the first case is kept whole
@@ -56,9 +55,15 @@ def draw(trained, data_dir):
     found = features.extract(trained.nets.encoder, cases.paths, trained.config)
     by_image = by_case = None
     if trained.task:
-        infer = _probabilities(trained)
-        by_image = features.outputs_of_images(infer, cases.paths, trained.config)
-        by_case = predictions.average_over_images(cases, by_image, trained.task).probabilities
+        infer, bag = (
+            tf.function(trained.nets.outputs, reduce_retracing=True),
+            trained.config.head.bag,
+        )
+        outputs = features.outputs_of_images(infer, cases.paths, trained.config)
+        by_image, by_case = (
+            bags.predictions_of_images(outputs, each, bag, trained.task).probabilities
+            for each in (cases.each_image_alone(), cases)
+        )
     size, proportion = trained.contract.size, trained.contract.crop
     views = evaluation_batches(
         cases.paths, batch_size=len(cases.paths), size=size, proportion=proportion
@@ -94,11 +99,3 @@ def _some(cases, data_dir):
     left = chosen.take(np.flatnonzero(counts))
     offsets = np.concatenate([[0], np.cumsum(counts[counts > 0])])
     return dataclasses.replace(left, paths=chosen.paths[kept], offsets=offsets)
-
-
-def _probabilities(trained):
-    @tf.function(reduce_retracing=True)
-    def infer(batch):
-        return objective.probabilities(trained.nets.logits(batch), trained.task.task)
-
-    return infer

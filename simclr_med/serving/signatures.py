@@ -13,6 +13,7 @@ from simclr_med.serving.answering import ENCODED
 from simclr_med.serving.reading import read_views
 from simclr_med.serving.views_server import ViewsServer
 from simclr_med.training import objective
+from simclr_med.training.bags import IN_LOGITS, case_logits
 
 TOP = 5
 NO_ANSWER = -1.0
@@ -70,6 +71,7 @@ class HeadServer(EncoderServer):
         super().__init__(trained)
         self.labels = tf.saved_model.Asset(labels)
         self.of_views = tf.function(self._probabilities, input_signature=[self.views()])
+        self.outputs_of_views = tf.function(self._outputs, input_signature=[self.views()])
 
     def signatures(self):
         """Return name to function, for `tf.saved_model.save`."""
@@ -99,7 +101,7 @@ class HeadServer(EncoderServer):
         return {"classes": self.names(probabilities), "scores": probabilities}
 
     def serve_cases(self, images, cases):
-        """Return one answer a case, in the order of first appearance: the mean of its images.
+        """Return one answer a case, in the order of first appearance, as evaluation has it.
 
         Args:
           images: encoded, strings `[B]`.
@@ -109,20 +111,38 @@ class HeadServer(EncoderServer):
           As `serve`, with C rows, and "cases", int64 `[C]`, and "images", how many of each could
           be read. "error" names the others, by their places in the batch.
         """
-        by_image, errors = self.probabilities(images)
+        views, errors = self.read_views(images)
         numbers, owner = tf.unique(cases)
         count = tf.size(numbers)
         readable = errors == ""
-        kept = tf.where(readable[:, None], tf.cast(by_image, tf.float64), 0)
         used = tf.math.unsorted_segment_sum(tf.cast(readable, tf.int64), owner, count)  # [C]
-        sums = tf.math.unsorted_segment_sum(kept, owner, count)
-        means = tf.math.divide_no_nan(sums, tf.cast(used, tf.float64)[:, None])
-        means = tf.where((used > 0)[:, None], tf.cast(means, tf.float32), NO_ANSWER)
+        answers = tf.where(
+            (used > 0)[:, None], self.of_cases(views, owner, used, readable), NO_ANSWER
+        )
         place = tf.strings.as_string(tf.range(tf.size(errors)))
         said = tf.where(readable, "", tf.strings.join(["image ", place, " ", errors, "; "]))
         error = tf.strings.unsorted_segment_join(said, owner, count)
         error = tf.strings.regex_replace(error, "; $", "")
-        return self.named(means, used > 0) | {"cases": numbers, "images": used, "error": error}
+        return self.named(answers, used > 0) | {"cases": numbers, "images": used, "error": error}
+
+    def of_cases(self, views, owner, used, readable):
+        """Return the probabilities `[C, K]` of cases; of one without an image they mean nothing.
+
+        Args:
+          views: of images, `[B, S, S, 3]`.
+          owner: number of each image's case, `[B]`.
+          used: how many images of each case can be read, `[C]`.
+          readable: bool `[B]`.
+        """
+        bag, task = self.trained.config.head.bag, self.trained.task.task
+        if bag in IN_LOGITS:
+            outputs = self.outputs_of_views(views)
+            logits = case_logits(outputs, owner, tf.size(used), bag, task, readable)
+            return objective.probabilities(logits, task)
+        kept = tf.where(readable[:, None], tf.cast(self.of_views(views), tf.float64), 0)
+        sums = tf.math.unsorted_segment_sum(kept, owner, tf.size(used))
+        means = tf.math.divide_no_nan(sums, tf.cast(used, tf.float64)[:, None])
+        return tf.cast(means, tf.float32)
 
     def probabilities(self, images):
         """Return probabilities `[B, K]` of encoded images `[B]`, and errors `[B]`."""
@@ -132,6 +152,9 @@ class HeadServer(EncoderServer):
     def _probabilities(self, images):
         logits = _of_any_batch(self.trained.nets.logits, images)
         return objective.probabilities(logits, self.trained.task.task)
+
+    def _outputs(self, images):
+        return _of_any_batch(self.trained.nets.outputs, images)
 
     def named(self, probabilities, answered):
         """Return probabilities `[B, K]` beside the classes' names, and the highest of them.

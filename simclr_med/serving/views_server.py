@@ -19,8 +19,9 @@ class ViewsServer(tf.Module):
         self.trained = trained  # not tracked, else Keras would save each layer's own functions
         self.weights = compat.tf_variables(trained.nets.encoder.weights)  # which are
         if trained.task:
-            for model in (trained.nets.inputs, trained.nets.head):
-                self.weights += compat.tf_variables(model.weights)
+            for name in ("inputs", "head", "attention"):
+                model = getattr(trained.nets, name)
+                self.weights += compat.tf_variables(model.weights) if model is not None else []
             _make_statistics_constants(trained.nets.head)
 
     def views(self, batch=None):

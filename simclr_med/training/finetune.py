@@ -8,19 +8,21 @@ import contextlib
 import functools
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from simclr_med import compat, devices, distribute
 from simclr_med.config.recipes import Recipe
 from simclr_med.config.work_folder import claimed_work_dir, identity
 from simclr_med.data import learnt_from, manifest
-from simclr_med.data.batches import batch_settings, batches_ahead, labelled_batches
+from simclr_med.data.batches import bag_batches, batch_settings, batches_ahead, labelled_batches
 from simclr_med.data.cases import label_fraction
 from simclr_med.data.originals import originals_of
 from simclr_med.data.positions import Positions
 from simclr_med.data.unreadable import StandIns
 from simclr_med.encoders import checkpoint, heads, input_contract, networks
 from simclr_med.training import averaging, exact_probe, features, kept_features, trainer
+from simclr_med.training.bag_model import BagModel
 from simclr_med.training.epochs import batch_rows, refuse_large_batch
 from simclr_med.training.head_loss import class_weights, loss_changes, refuse_focal
 from simclr_med.training.memory import refuse_beyond_memory
@@ -48,7 +50,7 @@ def run(config):
     distribute.refuse_disagreement(strategy, "flags or data", (identity(config), data.fingerprint))
     probes = config.mode == "linear_probe"
     train = _train_probe if probes else _train_all
-    images = features.BATCH if probes else config.train.batch_size
+    images = features.BATCH if probes else config.train.batch_size * images_of_case(config, cases)
     refuse_beyond_memory(config, images // distribute.workers(strategy)[1], "batch_size")
     with strategy.scope():
         with compat.precision(config.train.precision):
@@ -71,6 +73,13 @@ def describe_head(config, info):
     input_contract.of_run(config, info.preparation).save(config.work_dir)
 
 
+def images_of_case(config, cases):
+    """Return how many images of each case a step of fine-tuning has."""
+    if config.head.bag == "none":
+        return 1
+    return min(config.head.bag_images, int(np.diff(cases.offsets).max()))
+
+
 def _train_all(config, nets, cases, watched, info, strategy):
     kept = originals_of(config, cases.paths, distribute.workers(strategy)[0])
     with kept as originals, strategy.scope():
@@ -84,21 +93,24 @@ def _train_on_views(config, nets, cases, watched, info, strategy, originals):
         cases,
         batch_size=config.train.batch_size,
         seed=config.seed,
-        images=1,
+        images=images_of_case(config, cases),
         substitutes=stand_ins.substitutes,
         originals=originals,
     )
+    batches, kind = labelled_batches, SupervisedModel
+    if config.head.bag != "none":
+        batches, kind = bag_batches, functools.partial(BagModel, bag=config.head.bag)
     recover = positions.recovering(stand_ins, config.train.steps, batches_ahead(config))
     micro_batches = distribute.micro_batches(config, strategy)
 
     def batches_from(done):
         running = batch_settings(config) | {"start_step": done}
-        make = functools.partial(labelled_batches, positions, recipe, **running)
+        make = functools.partial(batches, positions, recipe, **running)
         return distribute.batches(make, strategy, micro_batches)
 
     with compat.precision(config.train.precision):
-        network = keras.Model(nets.inputs.inputs, nets.head(nets.inputs.outputs[0]))
-    model = SupervisedModel(
+        network = keras.Model(nets.inputs.inputs, nets.answers(nets.inputs.outputs[0]))
+    model = kind(
         network,
         info.task,
         **loss_changes(config, cases.targets, info.task),
@@ -133,11 +145,11 @@ def _evaluated_of(nets, info, config):
 def _validation_of(nets, cases, info, config):
     if cases is None:
         return None
-    infer = features.inference(nets.logits)
-    logits = functools.partial(
+    infer = tf.function(nets.outputs, reduce_retracing=True)
+    outputs = functools.partial(
         features.outputs_of_images, infer, cases.paths, config, label="validation"
     )
-    return ValidationSplit(cases, info, logits)
+    return ValidationSplit(cases, info, outputs, config.head.bag)
 
 
 def _train_probe(config, nets, cases, watched, info, strategy):

@@ -8,8 +8,8 @@ import tensorflow as tf
 from simclr_med.data import learnt_from, manifest
 from simclr_med.encoders import kept_step, networks
 from simclr_med.errors import InputError
-from simclr_med.evaluation import by_image, predictions
-from simclr_med.training import features, objective
+from simclr_med.evaluation import by_image
+from simclr_med.training import bags, features
 from simclr_med.training.memory import refuse_beyond_memory
 
 
@@ -60,11 +60,12 @@ def predict_splits(config):
     learnt = {split: _learnt_from(config, split, cases) for split, cases in found}
     batch = config.evaluate.eval_batch
     refuse_beyond_memory(config, batch, "eval_batch")
-    each = {split: predict(trained, task, nets, cases, batch, split) for split, cases in found}
-    by_case, images = (
-        {split: rows_of(cases, each[split], task) for split, cases in found}
-        for rows_of in (predictions.average_over_images, by_image.of_images)
-    )
+    by_case, images = {}, {}
+    for split, cases in found:
+        outputs, bag = predict(trained, nets, cases, batch, split), trained.head.bag
+        by_case[split] = bags.predictions_of_images(outputs, cases, bag, task)
+        alone = bags.predictions_of_images(outputs, cases.each_image_alone(), bag, task)
+        images[split] = by_image.of_images(cases, alone.probabilities, task)
     return Predicted(by_case, images, data.fingerprint, kept_step.kept_step(work_dir), learnt)
 
 
@@ -76,20 +77,15 @@ def _learnt_from(config, split, cases):
     return {"cases": int(seen.rows.sum()), "by": seen.by, "unknown": record.unknown}
 
 
-def predict(config, task, nets, cases, batch_size, label):
-    """Return the probabilities of the M images of labelled cases, `[M, K]`.
+def predict(config, nets, cases, batch_size, label):
+    """Return what a head says of the M images of labelled cases, see `bags.case_logits`.
 
     Args:
       config: the `Config` of the head's run.
-      task: its `Task`.
       nets: its `Networks`.
       cases: `Cases`.
       batch_size: images at a time.
       label: says on stderr what is done.
     """
-
-    @tf.function(reduce_retracing=True)
-    def infer(batch):
-        return objective.probabilities(nets.logits(batch), task.task)
-
+    infer = tf.function(nets.outputs, reduce_retracing=True)
     return features.outputs_of_images(infer, cases.paths, config, batch_size, label)

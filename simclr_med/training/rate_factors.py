@@ -32,7 +32,7 @@ def rate_factors(nets, head_rate=1.0, layer_decay=1.0):
     levels = {}
     read = {id(weight) for weight in nets.inputs.trainable_weights}
     for name, weight in nets.variables().items():
-        if id(weight) in read or name.startswith("head/"):
+        if id(weight) in read or _level(name) == "head":
             levels.setdefault(_level(name), []).append(compat.path(weight))
     factors = dict.fromkeys(levels.pop("head"), head_rate)
     for depth, level in enumerate(sorted(levels, key=LEVELS.index, reverse=True), 1):
@@ -44,7 +44,7 @@ def _level(name):
     """Return the level of a weight by its name in a checkpoint."""
     part, layer = name.split("/")[:2]
     if part != "encoder":
-        return part
+        return "head" if part == "attention" else part
     found = re.match(r"stem|stage\d", layer)
     return found[0] if found else "stage4"  # what normalises BiT's output
 

@@ -91,14 +91,21 @@ class SupervisedModel(MeasuredModel):
             `change`.
           count: of the whole batch, see `count`.
         """
-        images = batch["images"]
-        if self.change is not None:
-            images = self.change(images, batch["draws"])
+        views = self.views(batch)
         with tf.GradientTape() as tape:
-            logits = self(images, training=True)
+            logits = self.logits_of(views, batch, training=True)
             loss = self.loss_share(batch, logits, count, **self.changes)
             scaled = compat.scaled(self.optimizer, loss)
         return tape.gradient(scaled, self.trainable_variables), loss, logits
+
+    def views(self, batch):
+        """Return what the network sees of a part of a batch in training."""
+        images = batch["images"]
+        return images if self.change is None else self.change(images, batch["draws"])
+
+    def logits_of(self, views, batch, training):
+        """Return the logits `[B, K]` of a part of a batch, by its views."""
+        return self(views, training=training)
 
     @property
     def changes(self):

@@ -13,8 +13,8 @@ import tqdm
 
 from simclr_med.encoders import checkpoint, kept_step
 from simclr_med.errors import InputError
-from simclr_med.evaluation import predictions, scoring
-from simclr_med.training import objective
+from simclr_med.evaluation import scoring
+from simclr_med.training import bags, objective
 from simclr_med.training.callbacks import StepCallback
 
 
@@ -24,31 +24,37 @@ class ValidationSplit:
     Args:
       cases: `Cases` of the split, M images in all.
       info: has `task`, `classes` and `other_class`.
-      logits: a function without arguments to the head's logits of the images, `[M, K]`.
+      outputs: a function without arguments to the network's outputs of the images, `[M, K]`, see
+        `bags.case_logits`.
+      bag: of the head.
 
     Attributes:
-      names: of what is measured: "loss", the mean over the images, and the main metrics of cases.
+      names: of what is measured: "loss", the mean over the images, of bags over the cases, and the
+        main metrics of cases.
     """
 
-    def __init__(self, cases, info, logits):
-        self.cases, self.info, self.logits = cases, info, logits
+    def __init__(self, cases, info, outputs, bag="none"):
+        self.cases, self.info, self.outputs, self.bag = cases, info, outputs, bag
         # What is defined depends on the truth alone: any prediction tells.
-        nothing = np.zeros([len(cases.paths), len(info.classes)], np.float32)
+        nothing = np.zeros([len(cases.paths), len(info.classes) + (bag == "attention")], np.float32)
         self._defined = self.score(nothing)
         self.names = tuple(self._defined)
 
     def __call__(self):
-        """Return what the head's logits are worth now."""
-        return self.score(np.asarray(self.logits()))
+        """Return what the head's outputs are worth now."""
+        return self.score(np.asarray(self.outputs()))
 
-    def score(self, logits):
-        """Return "loss" and the metrics, by name, of logits `[M, K]`."""
+    def score(self, outputs):
+        """Return "loss" and the metrics, by name, of the outputs of all images."""
         cases, task = self.cases, self.info.task
-        targets = np.repeat(cases.targets, np.diff(cases.offsets), axis=0)
+        if self.bag == "none":
+            logits, targets = outputs, np.repeat(cases.targets, np.diff(cases.offsets), axis=0)
+        else:
+            logits = bags.logits_of_cases(outputs, cases, self.bag, task)
+            targets = cases.targets
         count = objective.labelled_count(targets, task)
         loss = objective.summed_loss(targets, logits, task) / count
-        by_image = objective.probabilities(logits, task).numpy()
-        predicted = predictions.average_over_images(cases, by_image, self.info)
+        predicted = bags.predictions_of_images(outputs, cases, self.bag, self.info)
         scores = scoring.score(predicted, np.ones(len(cases)))
         main = {name: float(value) for name, value in scores.items() if ":" not in name}
         return {"loss": float(loss)} | main

@@ -85,9 +85,13 @@ def test_levels_that_the_head_does_not_read_do_not_count():
 
 
 def test_every_weight_of_an_encoder_of_bit_has_a_level():
-    nets = networks.build(config_of(encoder="bit_resnet50"), 3)
+    nets = networks.build(config_of(encoder="bit_resnet50", bag="attention"), 3)
     found = rate_factors(nets, head_rate=2.0, layer_decay=0.5)
-    trained = [*nets.inputs.trainable_weights, *nets.head.trainable_weights]
+    trained = [
+        weight
+        for part in (nets.inputs, nets.head, nets.attention)
+        for weight in part.trainable_weights
+    ]
     assert len(found) == len(trained) and set(found.values()) == {2, *(0.5**i for i in range(1, 6))}
 
 
