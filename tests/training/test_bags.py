@@ -29,7 +29,7 @@ SMALL = {"encoder": "resnet18", "width": 0.125, "image_size": 32, "batch_size": 
 pytestmark = pytest.mark.usefixtures("short_encoders")
 
 
-def outputs_of(bag, seed=0, images=len(OWNER)):
+def outputs_of(bag, seed=0, images=6):
     draw = np.random.default_rng(seed)
     return draw.standard_normal([images, K + (bag == "attention")]).astype(np.float32) * 3
 
@@ -39,7 +39,7 @@ def expected_of(outputs, bag, task):
     answer = {"multiclass": lambda z: softmax(z, axis=-1), "multilabel": expit}[task]
     found = []
     for case in range(3):
-        rows = outputs[OWNER == case].astype(float)
+        rows = outputs[case == OWNER].astype(float)
         if bag == "probabilities":
             found.append(answer(rows).mean(axis=0))
         elif bag == "features":
@@ -98,13 +98,13 @@ def test_the_mean_of_logits_is_what_the_head_says_of_the_mean_of_features():
     head, attention = heads.build_classifier(5, K, init="normal"), heads.build_attention(5)
     attention.get_layer("attention_score").kernel.assign(draw.standard_normal([128, 1]))
     features = draw.standard_normal([6, 5]).astype(np.float32)
-    means = np.stack([features[OWNER == case].mean(axis=0) for case in range(3)])
+    means = np.stack([features[case == OWNER].mean(axis=0) for case in range(3)])
     found = bags.case_logits(head(features), OWNER, 3, "features", "multiclass")
     np.testing.assert_allclose(found, head(means), atol=1e-6)
     hidden = np.tanh(features @ attention.get_layer("attention_hidden").kernel.numpy())
     scores = hidden @ attention.get_layer("attention_score").kernel.numpy()
     weighted = np.stack(
-        [softmax(scores[OWNER == c, 0]) @ features[OWNER == c] for c in range(3)]
+        [softmax(scores[c == OWNER, 0]) @ features[c == OWNER] for c in range(3)]
     ).astype(np.float32)
     outputs = np.concatenate([head(features), attention(features)], axis=1)
     found = bags.case_logits(outputs, OWNER, 3, "attention", "multiclass")
