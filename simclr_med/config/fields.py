@@ -603,6 +603,15 @@ class SweepConfig:
         each_number(*FRACTION),
         modes=SWEEP,
     )
+    halving: int = setting(
+        0,
+        "the best one in so many of a fraction's settings go on to so many times the steps, and so "
+        "on (successive halving, Jamieson and Talwalkar 2016); 0 for all to the end, as in the "
+        "paper",
+        ("0, or from 2 to 64", lambda value: value == 0 or 2 <= value <= 64),
+        modes=SWEEP,
+        acts=(when("head", "finetune"),),
+    )
     seeds: int = setting(
         5, "runs of the chosen setting, of --seed and on", between(1, 1000), modes=SWEEP
     )

@@ -47,6 +47,26 @@ def by_fraction(config):
     ]
 
 
+def rungs(config):
+    """Return when settings of a fraction stop: (steps, how many go on), in order; [] for never.
+
+    Jamieson and Talwalkar 2016, "Non-stochastic best arm identification", algorithm 1, with a
+    factor other than 2: of n settings n / factor go on each time, to factor times the steps, so
+    that the last go on to all of them.
+
+    Args:
+      config: a sweep's `Config`.
+    """
+    factor, steps = config.sweep.halving, config.train.steps
+    settings = len(config.sweep.learning_rates) * len(config.sweep.weight_decays)
+    found, left = [], settings
+    while factor and left >= factor:
+        left = -(-left // factor)
+        found.append(left)
+    times = len(found)
+    return [(max(1, steps // factor ** (times - i)), kept) for i, kept in enumerate(found)]
+
+
 def repeats(config, trial):
     """Return the `Trial`s of the chosen one's setting with each seed, its own the first."""
     return [dataclasses.replace(trial, seed=config.seed + i) for i in range(config.sweep.seeds)]

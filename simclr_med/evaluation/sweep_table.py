@@ -17,7 +17,7 @@ from simclr_med.errors import RunError
 
 RUN = ("stage", "label_fraction", "learning_rate", "weight_decay", "seed", "status", "step")
 GRID, CHOSEN = "grid", "chosen"
-DONE, DIVERGED = "done", "diverged"
+DONE, DIVERGED, STOPPED = "done", "diverged", "stopped"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +25,8 @@ class Outcome:
     """How a run of a sweep ended.
 
     Attributes:
-      status: "done", or "diverged", where loss or gradients were not finite.
+      status: "done", "diverged", where loss or gradients were not finite, or "stopped", where
+        others were better by then (`--halving`).
       step: of the weights that were measured, or at which it ended.
       scalars: `{name: float}`, as columns "validation_auc", "test_auc"; empty where diverged.
     """

@@ -1,5 +1,7 @@
 """The runs of a sweep of fine-tuning: one after the other, each an ordinary run."""
 
+import dataclasses
+import math
 import pathlib
 
 import keras
@@ -8,9 +10,9 @@ from simclr_med import files, stored
 from simclr_med.config import sweeping
 from simclr_med.data.cases import label_fraction
 from simclr_med.encoders import checkpoint
-from simclr_med.encoders.kept_step import best_folder, kept_step
+from simclr_med.encoders.kept_step import best_folder, kept_step, stopped_early
 from simclr_med.errors import DivergedError, InputError
-from simclr_med.evaluation.sweep_table import DIVERGED, DONE, Outcome
+from simclr_med.evaluation.sweep_table import DIVERGED, DONE, STOPPED, Outcome
 from simclr_med.training import finetune
 from simclr_med.training.validation import ValidationSplit, worth
 
@@ -45,34 +47,69 @@ class FinetunedRuns:
                 )
 
     def tried(self, trials):
-        """Train each of `trials` in turn, and yield `{trial: Outcome}` of it.
+        """Train each of `trials` in turn, and yield `{trial: Outcome}` of those that have ended.
 
         A run that diverges is an outcome; what else stops one stops the sweep.
         """
+        for fraction in dict.fromkeys(trial.label_fraction for trial in trials):
+            left = [trial for trial in trials if trial.label_fraction == fraction]
+            for steps, kept in sweeping.rungs(self.config):
+                left = yield from self._climbed(left, steps, kept)
+            for trial in left:
+                outcome = self._outcome(trial)
+                if outcome.status == DONE:
+                    self._keep_better(trial, self._tried(trial))
+                yield {trial: outcome}
+
+    def _climbed(self, trials, steps, kept):
+        """Train `trials` to `steps`, yield those that end there, and return the `kept` best.
+
+        Where a sweep goes on, those that were stopped before are none of `trials`, so that nothing
+        more ends at steps that all of them have behind them.
+        """
+        outcomes = {}
         for trial in trials:
-            folder = self.folder / "settings" / trial.name
-            try:
-                self._train(trial, folder)
-                outcome = outcome_of(folder)
-                self._keep_better(trial, folder)
-            except DivergedError as error:
-                outcome = Outcome(DIVERGED, error.step, {})
-            yield {trial: outcome}
+            outcome = self._outcome(trial, steps)
+            if outcome.status == DIVERGED:
+                yield {trial: outcome}
+            else:
+                outcomes[trial] = dataclasses.replace(outcome, status=STOPPED)
+        # Of equal ones the first, as in the choice at the end.
+        best = sorted(outcomes, key=lambda trial: -self._worth(outcomes[trial]))[:kept]
+        stopped = {trial: outcomes[trial] for trial in outcomes if trial not in best}
+        if stopped:
+            yield stopped
+        for trial in stopped:  # their rows are written
+            _forget_weights(self._tried(trial))
+        return [trial for trial in outcomes if trial in best]
+
+    def _outcome(self, trial, until=None):
+        """Train a setting, to the end or `until` so many steps, and return its `Outcome`."""
+        folder = self._tried(trial)
+        try:
+            if until is None or max(checkpoint.steps(folder), default=0) < until:
+                self._train(trial, folder, until)
+            return outcome_of(folder, until)
+        except DivergedError as error:
+            return Outcome(DIVERGED, error.step, {})
+
+    def _tried(self, trial):
+        return self.folder / "settings" / trial.name
 
     def finished(self, trials):
         """Return `{trial: work folder}` of trained heads."""
         folders = {trial: self.folder / "chosen" / trial.name for trial in trials}
         for trial, folder in folders.items():
-            tried = self.folder / "settings" / trial.name
+            tried = self._tried(trial)
             if not folder.exists() and checkpoint.steps(tried):
                 folder.parent.mkdir(exist_ok=True)
                 tried.rename(folder)
             self._train(trial, folder)
         return folders
 
-    def _train(self, trial, folder):
+    def _train(self, trial, folder, until=None):
         keras.backend.clear_session()  # each builds its own networks
-        finetune.run(sweeping.config_of(self.config, trial, folder))
+        finetune.run(sweeping.config_of(self.config, trial, folder), until)
 
     def _keep_better(self, trial, folder):
         """Delete the weights of the worse of a run and the best one of its fraction before it."""
@@ -80,21 +117,31 @@ class FinetunedRuns:
         before = kept.read_text() if kept.exists() else trial.name
         if before != trial.name:
             other = folder.parent / before
-            better = self._worth(folder) > self._worth(other)
-            worse = other if better else folder
-            files.remove_folder(best_folder(worse))
-            files.remove_folder(worse / "checkpoints")
+            better = self._worth(outcome_of(folder)) > self._worth(outcome_of(other))
+            _forget_weights(other if better else folder)
             if not better:
                 return
         files.write_text(kept, trial.name)
 
-    def _worth(self, folder):
-        return worth(self.metric, outcome_of(folder).scalars[_COLUMN + self.metric])
+    def _worth(self, outcome):
+        value = worth(self.metric, outcome.scalars[_COLUMN + self.metric])
+        return -math.inf if math.isnan(value) else value
 
 
-def outcome_of(folder):
-    """Return the `Outcome` of a run that has ended, by the step that it keeps and its log."""
-    step = kept_step(folder).step
+def _forget_weights(folder):
+    files.remove_folder(best_folder(folder))
+    files.remove_folder(folder / "checkpoints")
+
+
+def outcome_of(folder, until=None):
+    """Return the `Outcome` of a run, by its log at a step.
+
+    Args:
+      folder: of the run.
+      until: that step, where the run has not ended or was paused; None for the one that it keeps.
+    """
+    ended = until is None or stopped_early(folder).exists()
+    step = kept_step(folder).step if ended else until
     rows = stored.read_log(folder / "log.csv", {"step": int}, "delete the folder")
     (row,) = (row for row in rows if row["step"] == step)
     scalars = {name: float(v) for name, v in row.items() if name.startswith(_COLUMN)}

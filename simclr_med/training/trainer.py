@@ -46,6 +46,7 @@ def train(
     monitor=None,
     validation=None,
     callbacks=(),
+    until=None,
 ):
     """Train up to `config.train.steps`, from the newest checkpoint on where there is one.
 
@@ -61,6 +62,8 @@ def train(
       monitor: a function without arguments to a dict of numbers, called every so many steps.
       validation: a `ValidationSplit`, which is measured where `config.watch` says so.
       callbacks: more of them, before those of every run.
+      until: steps after which to pause, as if the run had been stopped there, but that validation
+        is measured; None for all.
 
     Raises:
       InputError: the checkpoint is of another model.
@@ -85,12 +88,13 @@ def train(
     stop = StopOnSigterm()
     callbacks = [*callbacks, *callbacks_of(config, variables, monitor, validation, stop)]
     loop = Loop(model, step, callbacks, micro_batches)
-    done = loop.run(batches_from, done, config.train.steps, recovered)
+    last = min(until or config.train.steps, config.train.steps)
+    done = loop.run(batches_from, done, last, recovered)
     if stop.stopped:
         if distribute.is_chief(strategy):
             print(f"terminated: saved step {done}; the same command goes on", file=sys.stderr)
         raise SystemExit(EXIT_TERMINATED)
-    if done < config.train.steps and distribute.is_chief(strategy):
+    if done < last and distribute.is_chief(strategy):
         print(f"{pathlib.Path(config.work_dir).name}: stopped early, at step {done}")
         files.write_text(kept_step.stopped_early(config.work_dir), f"{done}\n")
 

@@ -80,6 +80,7 @@ ELSEWHERE = {
     "head", "learning_rates", "weight_decays", "label_fractions", "seeds",  # test_sweep
     "model", "images", "features_format",  # test_bulk
     "nearest", "gradcam",  # test_explaining
+    "halving",  # test_halving
 }  # fmt: skip
 LATER = {
     "eval_splits", "eval_batch", "bootstrap_replicates", "confidence", "bootstrap_unit",
