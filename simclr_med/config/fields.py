@@ -307,6 +307,13 @@ class HeadConfig:
         modes=("finetune",),
         acts=(when("bag", "features", "probabilities", "attention"),),
     )
+    targets: str = setting(
+        "primary",
+        "what a case's diagnosis is to the loss: its primary ones alike, or weighted, as the "
+        "manifest's column label_weights spreads it",
+        ("primary", "weighted"),
+        modes=HEADS,
+    )
     label_smoothing: float = setting(
         0.0,
         "share of each target that is spread over all classes, or over present and absent",

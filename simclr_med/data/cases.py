@@ -26,6 +26,8 @@ class Cases:
         NaN where the truth is unknown. All NaN for an unlabelled case.
       groups: column name to the level of each case, str `[N]`: "" where unknown, "mixed" where its
         images have several.
+      shares: float32 `[N, K]`, what a case's diagnosis is spread over, see `label_weights`; None
+        where the manifest does not say.
     """
 
     case_ids: np.ndarray
@@ -34,6 +36,7 @@ class Cases:
     offsets: np.ndarray
     targets: np.ndarray
     groups: dict
+    shares: np.ndarray | None = None
 
     def __len__(self):
         return len(self.case_ids)
@@ -50,6 +53,7 @@ class Cases:
             np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
             self.targets[index],
             {name: values[index] for name, values in self.groups.items()},
+            None if self.shares is None else self.shares[index],
         )
 
     def each_image_alone(self):
@@ -62,6 +66,7 @@ class Cases:
             np.arange(len(self.paths) + 1, dtype=np.int64),
             self.targets[owner],
             {name: values[owner] for name, values in self.groups.items()},
+            None if self.shares is None else self.shares[owner],
         )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from simclr_med.config.splits import SPLITS
+from simclr_med.data import label_weights
 from simclr_med.data.info import COLUMNS, escapes
 from simclr_med.data.problems import Problem
 
@@ -44,6 +45,10 @@ def _label_columns(info):
     return info.classes if info.task == "multilabel" else ("labels",)
 
 
+def _is_weighted(info, table):
+    return info.task == "multiclass" and label_weights.COLUMN in table
+
+
 def _cell_checks(info, table):
     """Yield (column, bool `[rows]` of the wrong ones, reason)."""
     image = table["image"]
@@ -73,6 +78,10 @@ def _label_checks(info, table):
     reason = f"is not in dataset.json's classes: {', '.join(info.classes)}"
     yield "labels", labelled & ~sound & (labels != ""), reason
     yield "labels", labelled & (labels == ""), "is empty in a labelled split"
+    if _is_weighted(info, table):
+        weights = table[label_weights.COLUMN]
+        sound = {text: label_weights.is_sound(text, allowed) for text in pd.unique(weights)}
+        yield label_weights.COLUMN, labelled & ~weights.map(sound), label_weights.EXPECTED
 
 
 def _within_owners(info, table, file):
@@ -81,6 +90,7 @@ def _within_owners(info, table, file):
         ("split", "two splits"),
         ("patient_id", "two patients"),
         *((name, "different labels") for name in _label_columns(info)),
+        *[(label_weights.COLUMN, "different weights")] * _is_weighted(info, table),
     ):
         yield from _differs_within(file, table, "case_id", column, f"this case has {what}")
     # Both are learnt from: a patient's unlabelled images beside labelled ones leak nothing.

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from simclr_med.config.splits import MIXED
-from simclr_med.data import locations
+from simclr_med.data import label_weights, locations
 from simclr_med.data.cases import Cases
 from simclr_med.data.checks import check_table
 from simclr_med.data.info import (
@@ -69,13 +69,17 @@ class Manifest:
             paths = locations.in_files(self.image_root, file, rows)
         offsets = np.concatenate([[0], np.cumsum(np.bincount(code))]).astype(np.int64)
         heads = rows.iloc[offsets[:-1]]
+        targets, shares = _targets(self.info, heads), None
+        if self.info.task == "multiclass" and label_weights.COLUMN in heads:
+            shares = label_weights.shares(heads[label_weights.COLUMN], targets, self.info.classes)
         return Cases(
             np.asarray(case_ids, str),
             heads["patient_id"].to_numpy(str),
             np.asarray(paths, str),
             offsets,
-            _targets(self.info, heads),
+            targets,
             {name: _levels(rows[name], code[order]) for name in self.info.groups},
+            shares,
         )
 
     @property

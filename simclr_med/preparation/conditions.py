@@ -9,6 +9,7 @@ import re
 
 import pandas as pd
 
+from simclr_med.data import label_weights
 from simclr_med.errors import InputError
 from simclr_med.preparation.paper_conditions import PAPER
 from simclr_med.tables import read_table
@@ -63,13 +64,32 @@ def relabelled(labels, names, other=None):
     Names match as they stand, else without regard to capitals. A name that comes twice in a case
     stays once; without `other` a condition not in `names` is dropped.
     """
-    folded = {name.casefold(): new for name, new in names.items()}
+    renamed = _renamer(names, other)
 
     def one(text):
-        new = [names.get(n, folded.get(n.casefold(), other)) for n in text.split(SEPARATOR)]
+        new = [renamed(name) for name in text.split(SEPARATOR)]
         return SEPARATOR.join(dict.fromkeys(name for name in new if name))
 
     return labels.map({text: one(text) if text else "" for text in pd.unique(labels)})
+
+
+def reweighted(column, names, other=None):
+    """Return texts of `label_weights` with conditions renamed as in `relabelled`, weights added."""
+    renamed = _renamer(names, other)
+
+    def one(text):
+        sums = {}
+        for name, weight in label_weights.weights(text).items():
+            if new := renamed(name):
+                sums[new] = sums.get(new, 0.0) + weight
+        return label_weights.to_text(sums)
+
+    return column.map({text: one(text) for text in pd.unique(column)})
+
+
+def _renamer(names, other):
+    folded = {name.casefold(): new for name, new in names.items()}
+    return lambda name: names.get(name, folded.get(name.casefold(), other))
 
 
 def forced_classes(text):

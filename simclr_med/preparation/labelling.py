@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from simclr_med.config.splits import SPLITS
+from simclr_med.data import label_weights
 from simclr_med.data.info import UNCERTAIN
 from simclr_med.errors import InputError
 from simclr_med.preparation import conditions
@@ -51,7 +52,11 @@ def _gather(records, settings, counts, labels):
     """Put the conditions that are not kept under "other"; return the classes and that name."""
     kept, other = _kept(records, settings, counts, labels), settings.other or None
     table = records.table
-    changed = conditions.relabelled(table["labels"], {name: name for name in kept}, other)
+    names = {name: name for name in kept}
+    changed = conditions.relabelled(table["labels"], names, other)
+    if label_weights.COLUMN in table:
+        weights = conditions.reweighted(table[label_weights.COLUMN], names, other)
+        table = table.assign(**{label_weights.COLUMN: weights})
     out = (changed == "") & (table["split"] != "unlabelled")
     records.notes += [f"{int(out.sum())} images have none of the classes: left out."] * any(out)
     records.table = table.assign(labels=changed)[~out].reset_index(drop=True)

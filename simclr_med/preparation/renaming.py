@@ -4,6 +4,7 @@ import pathlib
 
 import pandas as pd
 
+from simclr_med.data import label_weights
 from simclr_med.errors import InputError
 from simclr_med.preparation import conditions
 from simclr_med.preparation.source_table import FILE, ROW
@@ -59,7 +60,15 @@ def _refuse_strange(names, settings, target):
 def _rename_conditions(records, target, names):
     before = records.table["labels"]
     wanted = target.classes if target else conditions.distinct(before)
-    labels = conditions.relabelled(before, {name: name for name in wanted} | names)
+    mapped = {name: name for name in wanted} | names
+    labels = conditions.relabelled(before, mapped)
+    if label_weights.COLUMN in records.table:
+        column = records.table[label_weights.COLUMN]
+        if not target:  # conditions that are nobody's primary one stay as well
+            every = {name for text in pd.unique(column) for name in label_weights.weights(text)}
+            mapped = {name: name for name in every} | mapped
+        weights = conditions.reweighted(column, mapped)
+        records.table = records.table.assign(**{label_weights.COLUMN: weights})
     kept = labels != "" if target else (labels != "") | (before == "")
     kept |= records.table["split"] == "unlabelled"
     lost = records.table[~kept]

@@ -13,7 +13,7 @@ from simclr_med.data import learnt_from, manifest
 from simclr_med.data.cases import label_fraction
 from simclr_med.encoders import input_contract, networks
 from simclr_med.training import features, probe_head, trainer, tuned_head
-from simclr_med.training.head_loss import refuse_focal
+from simclr_med.training.head_loss import refuse_focal, with_targets
 from simclr_med.training.labelled import Labelled
 from simclr_med.training.memory import refuse_beyond_memory
 
@@ -35,6 +35,7 @@ def run(config, until=None):
     cases = data.cases(config.data.splits)
     watched = data.cases(["validation"]) if config.watch.validate_every else None
     cases = label_fraction(cases, config.data.label_fraction, config.data.label_seed)
+    learnt = with_targets(config, cases)
     strategy = distribute.strategy_of(config.distribute)
     distribute.refuse_disagreement(strategy, "flags or data", (identity(config), data.fingerprint))
     images, module = features.BATCH, probe_head
@@ -54,7 +55,7 @@ def run(config, until=None):
         if chief:
             describe_head(config, data.info)
             learnt_from.note(config, cases, data.fingerprint)
-        module.train(config, nets, Labelled(cases, watched, data.info), strategy, until)
+        module.train(config, nets, Labelled(learnt, watched, data.info), strategy, until)
 
 
 def describe_head(config, info):

@@ -14,6 +14,7 @@ from simclr_med.encoders.kept_step import best_folder, kept_step, stopped_early
 from simclr_med.errors import DivergedError, InputError
 from simclr_med.evaluation.sweep_table import DIVERGED, DONE, STOPPED, Outcome
 from simclr_med.training import finetune
+from simclr_med.training.head_loss import with_targets
 from simclr_med.training.validation import ValidationSplit, worth
 
 _COLUMN = "validation_"
@@ -37,7 +38,7 @@ class FinetunedRuns:
         self.metric = config.watch.choose_by
         split = ValidationSplit(data.cases(["validation"]), data.info, None)
         split.refuse_undefined(self.metric)
-        cases = data.cases(config.data.splits)
+        cases = with_targets(config, data.cases(config.data.splits))
         for fraction in map(float, config.sweep.label_fractions):
             found = len(label_fraction(cases, fraction, config.data.label_seed))
             if config.train.batch_size > found:

@@ -3,6 +3,8 @@
 objective.losses(targets, logits, task, **loss_changes(config, targets, task))
 """
 
+import dataclasses
+
 import numpy as np
 
 from simclr_med.errors import InputError
@@ -21,6 +23,22 @@ def loss_changes(config, targets, task):
         "focal_gamma": config.head.focal_gamma,
         "class_weights": class_weights(targets, task, config.head.class_weights),
     }
+
+
+def with_targets(config, cases):
+    """Return `Cases` with the targets that are learnt from (`--targets`).
+
+    Raises:
+      InputError: the manifest has no weights.
+    """
+    if config.head.targets == "primary":
+        return cases
+    if cases.shares is None:
+        raise InputError(
+            f"--targets=weighted: {config.data.data_dir} has no diagnoses with weights; expected "
+            "the column label_weights in manifest.csv"
+        )
+    return dataclasses.replace(cases, targets=cases.shares)
 
 
 def refuse_focal(config, info):

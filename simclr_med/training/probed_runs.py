@@ -14,7 +14,7 @@ from simclr_med.evaluation.sweep_table import DIVERGED, DONE, Outcome
 from simclr_med.training import kept_features
 from simclr_med.training.epochs import refuse_large_batch
 from simclr_med.training.finetune import describe_head
-from simclr_med.training.head_loss import class_weights
+from simclr_med.training.head_loss import class_weights, with_targets
 from simclr_med.training.probes import Group, Schedule, train_probes
 from simclr_med.training.schedule import make_schedule, scaled_learning_rate
 from simclr_med.training.validation import ValidationSplit
@@ -37,7 +37,7 @@ class ProbedRuns:
         self.cases, self.watched = data.cases(config.data.splits), data.cases(["validation"])
         self.split = ValidationSplit(self.watched, data.info, None)
         self.split.refuse_undefined(config.watch.choose_by)
-        self.targets = self.cases.each_image_alone().targets
+        self.targets = with_targets(config, self.cases).each_image_alone().targets
         for fraction in config.sweep.label_fractions:
             refuse_large_batch(config.train.batch_size, len(self._rows(float(fraction))))
 

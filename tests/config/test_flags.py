@@ -74,6 +74,7 @@ ELSEWHERE = {
     "solver",  # test_probes
     "head_init", "head_rate", "layer_decay",  # test_tuned_rates
     "focal_gamma",  # test_head_loss
+    "targets",  # test_label_weights
     "bag", "bag_images",  # test_bags
     "weight_averaging", "ema_decay", "swa_start",  # test_averaging
     "features_dir", "features_gib",  # test_kept_features

@@ -196,6 +196,8 @@ def test_scin(tmp_path):
     ]  # fmt: skip
     assert column(records, "case_id") == ["-5156441036700827606"] * 2 + ["12", "0013"]
     assert column(records, "labels") == ["Eczema|Acne"] * 2 + ["", "Hives / Urticaria"]
+    sure = "Eczema:0.41|Acne:0.41|Scar:0.18"
+    assert column(records, "label_weights") == [sure] * 2 + ["", "Hives / Urticaria:1"]
     assert column(records, "skin_type") == ["beige", "beige", "", "brown"]
     assert "1 of 5 images named a second time were left out." in records.notes
 

@@ -7,6 +7,7 @@ import sys
 
 import pandas as pd
 
+from simclr_med.data import label_weights
 from simclr_med.data.problems import DataError, Problem
 from simclr_med.preparation.csv_table import TABLE_FLAGS, read_csv
 from simclr_med.preparation.locating import locate
@@ -24,7 +25,8 @@ WEIGHTED = "weighted_skin_condition_label"
 DERMATOLOGISTS = tuple(f"dermatologist_fitzpatrick_skin_type_label_{i}" for i in (1, 2, 3))
 KEY = "(key)"
 COLUMNS = (
-    "image", "case_id", "patient_id", "split", "labels", "skin_type", "age_group", "sex", FILE, ROW,
+    "image", "case_id", "patient_id", "split", "labels", label_weights.COLUMN, "skin_type",
+    "age_group", "sex", FILE, ROW,
 )  # fmt: skip
 # The names of skin groups are those of Liu et al. 2020, which the paper's figure B.7 uses.
 SKIN = {1: "white", 2: "white", 3: "beige", 4: "brown", 5: "dark brown", 6: "dark brown"}
@@ -52,7 +54,7 @@ def read(folder, options):
         labels_from=WEIGHTED,
         notes=[
             "A case's primary diagnoses are the conditions that share the largest weight of "
-            f"{WEIGHTED}; a case without one is unlabelled.",
+            f"{WEIGHTED}; a case without one is unlabelled. label_weights has all of them.",
             "skin_type is the median of the dermatologists' Fitzpatrick labels, else the "
             "self-report: I-II white, III beige, IV brown, V-VI dark brown (Liu et al. 2020).",
             "The set names no patients: a case stands in for one.",
@@ -90,7 +92,7 @@ def _rows(cases, labels, problems):
     for case in cases.to_dict("records"):
         label = by_case.get(case[KEY], {})
         try:
-            primary = primary_diagnoses(label.get(WEIGHTED, ""))
+            weights = weights_of(label.get(WEIGHTED, ""))
         except ValueError as error:
             where = (label[FILE], label[ROW], WEIGHTED, label[WEIGHTED])
             problems.append(Problem(*where, str(error)))
@@ -105,7 +107,8 @@ def _rows(cases, labels, problems):
                 "case_id": case["case_id"] or image,  # unknown: a case of its own
                 "patient_id": "",
                 "split": "",
-                "labels": "|".join(primary),
+                "labels": "|".join(primary_diagnoses(weights)),
+                label_weights.COLUMN: label_weights.to_text(weights),
                 "skin_type": skin_group(case, label),
                 "age_group": case.get("age_group", ""),
                 "sex": case.get("sex_at_birth", ""),
@@ -114,14 +117,14 @@ def _rows(cases, labels, problems):
             }
 
 
-def primary_diagnoses(text):
-    """Return the conditions of the largest weight in the text of a Python dict, name to weight.
+def weights_of(text):
+    """Return the text of a Python dict, condition to weight, as one; {} of nothing.
 
     Raises:
       ValueError: it is something else.
     """
     if not text:
-        return []
+        return {}
     expected = "is not a dict of condition: weight above 0"
     try:
         weights = ast.literal_eval(text)
@@ -134,6 +137,11 @@ def primary_diagnoses(text):
     )  # fmt: skip
     if not sound:
         raise ValueError(expected)
+    return weights
+
+
+def primary_diagnoses(weights):
+    """Return the conditions of the largest weight in a dict, name to weight."""
     largest = max(weights.values(), default=0)
     return [name for name, weight in weights.items() if weight >= largest - TIE]
 
