@@ -25,22 +25,24 @@ class BagModel(SupervisedModel):
         self.bag = bag
 
     def views(self, batch):
-        """Return the views of all images, `[B N, H, W, C]`."""
-        flat = {
-            name: tf.reshape(batch[name], tf.concat([[-1], tf.shape(batch[name])[2:]], 0))
-            for name in ("images", "draws")
-            if name in batch
-        }
-        return super().views(flat)
+        """Return the views of all images, `[B, N, H, W, C]`."""
+        names = [name for name in ("images", "draws") if name in batch]
+        seen = super().views({name: _in_one_row(batch[name]) for name in names})
+        return tf.reshape(seen, [-1, *batch["counted"].shape[1:], *seen.shape[1:]])
 
     def logits_of(self, views, batch, training):
         """Return the logits `[B, K]` of the cases of a part of a batch."""
         cases, images = tf.unstack(tf.shape(batch["counted"]))
         owner = tf.repeat(tf.range(cases), images)
         counted = tf.reshape(batch["counted"], [-1])
-        outputs = self(views, training=training)
+        outputs = self(_in_one_row(views), training=training)
         return case_logits(outputs, owner, cases, self.bag, self.task, counted)
 
     def get_config(self):
         """Return the constructor's arguments."""
         return super().get_config() | {"bag": self.bag}
+
+
+def _in_one_row(values):
+    """Return `[B, N, ...]` as `[B N, ...]`."""
+    return tf.reshape(values, [-1, *values.shape[2:]])

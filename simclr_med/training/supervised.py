@@ -137,7 +137,7 @@ class SupervisedModel(MeasuredModel):
         """Measure a batch of `evaluate` in inference mode; return means and metrics so far."""
         batch = self.labelled(data)
         count = self.count(batch["targets"])
-        logits = self(batch["images"], training=False)
+        logits = self.logits_of(batch["images"], batch, training=False)
         loss = distribute.sum_of_replicas(self.loss_share(batch, logits, count))
         return self._counted(batch, {"loss": loss}, count, logits)
 

@@ -99,10 +99,11 @@ def averages_of(steps, share, strategy):
     callback.set_params({"start_step": 0})
     callback.on_train_begin()
     found = []
-    for step, value in enumerate(steps, 1):
-        both[0].assign(value)
-        callback.after_step(step, {})
-        found.append([float(copy) for copy in strategy.experimental_local_results(both[1])])
+    with strategy.scope():
+        for step, value in enumerate(steps, 1):
+            both[0].assign(value)
+            callback.after_step(step, {})
+            found.append([float(copy) for copy in strategy.experimental_local_results(both[1])])
     return np.array(found)
 
 

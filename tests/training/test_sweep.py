@@ -180,11 +180,11 @@ def test_a_sweep_that_was_killed_goes_on_and_ends_in_the_same_table(
     class KilledError(Exception):
         pass
 
-    def killed(config):
+    def killed(config, until=None):
         trained.append(config.work_dir)
         if len(trained) in (2, 5):  # in the grid, and in the seeds
             raise KilledError
-        original(config)
+        original(config, until)
 
     monkeypatch.setattr(finetuned_runs.finetune, "run", killed)
     for _ in range(2):
