@@ -24,6 +24,7 @@ class KeptStep:
       step, steps: which, and how many the run had in all.
       keep: "last" or "best".
       choose_by, value: the metric of which it was the best, and that on validation; else None.
+      averaging: "ema" or "swa" of the steps up to it, else None.
     """
 
     step: int
@@ -31,21 +32,26 @@ class KeptStep:
     keep: str
     choose_by: str | None
     value: float | None
+    averaging: str | None = None
 
     def __str__(self):
+        averaged = f", averaged ({self.averaging})" if self.averaging else ""
         if self.keep == "last":
-            return f"step {self.step}, the last"
+            return f"step {self.step}, the last{averaged}"
         found = f"{self.choose_by} {self.value:.4g}"
-        return f"step {self.step} of {self.steps}, the best on validation ({found})"
+        return f"step {self.step} of {self.steps}, the best on validation ({found}){averaged}"
 
 
 def kept_step(work_dir):
     """Return the `KeptStep` of a run that has ended; raises as `kept_checkpoint`."""
     step, steps = int(kept_checkpoint(work_dir).name), int(last_checkpoint(work_dir).name)
-    watch = load_config(work_dir).watch
+    config = load_config(work_dir)
+    watch, averaging = config.watch, config.train.weight_averaging
+    averaging = None if averaging == "none" else averaging
     if watch.keep == "last":
-        return KeptStep(step, steps, "last", None, None)
-    return KeptStep(step, steps, "best", watch.choose_by, read_best(work_dir, watch.choose_by)[1])
+        return KeptStep(step, steps, "last", None, None, averaging)
+    value = read_best(work_dir, watch.choose_by)[1]
+    return KeptStep(step, steps, "best", watch.choose_by, value, averaging)
 
 
 def kept_checkpoint(work_dir):

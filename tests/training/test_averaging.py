@@ -73,12 +73,15 @@ def test_a_run_goes_on_with_its_averages(run, data_dir, tmp_path):
     assert same(weights(run), weights(copy))
 
 
-def test_the_averages_are_validated_kept_and_evaluated(run):
+def test_the_averages_are_validated_kept_and_evaluated(run, capsys):
     with open(run / "log.csv", newline="") as file:
         rows = {int(row["step"]): row for row in csv.DictReader(file)}
     evaluate(for_existing_run("evaluate", str(run), {"eval_splits": ("validation",)}))
     result = json.loads((run / "metrics.json").read_text())["splits"]["validation"]
     step = result["weights"]["step"]
+    assert result["weights"]["averaging"] == "ema"
+    assert "the best on validation (loss " in (said := capsys.readouterr().out)
+    assert "), averaged (ema)" in said
     told = float(rows[step]["validation_auc"])
     assert result["metrics"]["auc"]["value"] == pytest.approx(told, abs=1e-4)
     _, _, nets = networks.load_trained(run)

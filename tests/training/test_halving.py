@@ -109,6 +109,7 @@ def test_those_left_behind_stop_and_are_told_and_the_best_is_chosen(
 
 
 def test_a_sweep_killed_anywhere_ends_in_the_same_table(data_dir, tmp_path, monkeypatch):
+    monkeypatch.setitem(GIVEN, "label_fractions", ("1",))
     trainer, _ = tried(data_dir, tmp_path / "whole", monkeypatch)
     expected = (tmp_path / "whole" / "sweep.csv").read_bytes()
     for kill_at in range(1, len(trainer.calls) + 1):
