@@ -16,15 +16,16 @@ from simclr_med.training.probed_runs import ProbedRuns
 
 
 def weighted(data_dir, folder, change=lambda table: table):
-    """Copy a data set, and give its cases of a diagnosis another one of lesser weight."""
+    """Copy a data set, and give its cases of one diagnosis another one of lesser weight."""
     shutil.copytree(data_dir, folder)
     table = pd.read_csv(folder / "manifest.csv", dtype=str, keep_default_na=False)
-    names = sorted(set(table["labels"]) - {""})
+    names = sorted(name for name in set(table["labels"]) if name and "|" not in name)
     second = dict(zip(names, [*names[1:], names[0]], strict=True))
-    sure = [f"{name}:0.6|{second[name]}:0.2" if name else "" for name in table["labels"]]
-    table["label_weights"] = np.where(table["labels"] == names[0], "", sure)
+    table["label_weights"] = [
+        f"{name}:0.6|{second[name]}:0.2" if name in second else "" for name in table["labels"]
+    ]
     change(table).to_csv(folder / "manifest.csv", index=False)
-    return folder, names, second
+    return folder, second
 
 
 def test_a_cell_is_names_and_weights_and_comes_back():
@@ -43,19 +44,20 @@ def test_anything_else_is_not_sound(cell):
 
 
 def test_a_case_s_shares_are_its_weights_or_its_primary_diagnoses(data_dir, tmp_path):
-    folder, names, second = weighted(data_dir, tmp_path / "data")
+    folder, second = weighted(data_dir, tmp_path / "data")
     data = manifest.read(folder)
     cases, plain = data.cases(["train"]), manifest.read(data_dir).cases(["train"])
     assert plain.shares is None
     np.testing.assert_array_equal(cases.targets, plain.targets)
-    column = {name: k for k, name in enumerate(data.info.classes)}
+    classes, sizes = data.info.classes, set()
     for target, share in zip(cases.targets, cases.shares, strict=True):
-        (name,) = (data.info.classes[k] for k in np.flatnonzero(target))
-        expected = np.zeros(len(column))
-        expected[column[name]] = 1.0 if name == names[0] else 0.75
-        if name != names[0]:
-            expected[column[second[name]]] = 0.25
+        primary, expected = np.flatnonzero(target), target / target.sum()
+        sizes.add(len(primary))
+        if len(primary) == 1:
+            expected = 0.75 * target
+            expected[classes.index(second[classes[primary[0]]])] += 0.25
         np.testing.assert_allclose(share, expected, rtol=1e-6)
+    assert sizes == {1, 2}
     images = cases.each_image_alone()
     owner = np.repeat(np.arange(len(cases)), np.diff(cases.offsets))
     np.testing.assert_array_equal(images.shares, cases.shares[owner])
@@ -67,7 +69,7 @@ def test_what_is_wrong_is_named(data_dir, tmp_path):
         table.loc[4, "label_weights"] = "Eczema of Mars:0.5"
         return table
 
-    folder, _, _ = weighted(data_dir, tmp_path / "data", wrong)
+    folder, _ = weighted(data_dir, tmp_path / "data", wrong)
     with pytest.raises(InputError, match="row 6, column label_weights: 'Eczema of Mars:0.5' is no"):
         manifest.read(folder)
 
@@ -78,7 +80,7 @@ def test_images_of_a_case_agree(data_dir, tmp_path):
         table.loc[twice.idxmax(), "label_weights"] = table["labels"][twice.idxmax()] + ":1"
         return table
 
-    folder, _, _ = weighted(data_dir, tmp_path / "data", wrong)
+    folder, _ = weighted(data_dir, tmp_path / "data", wrong)
     with pytest.raises(InputError, match="this case has different weights"):
         manifest.read(folder)
 
@@ -92,7 +94,7 @@ def test_renamed_conditions_add_their_weights():
 
 
 def test_a_head_learns_from_the_weights_where_it_is_asked_to(data_dir, tmp_path, short_encoders):
-    folder, _, _ = weighted(data_dir, tmp_path / "data")
+    folder, _ = weighted(data_dir, tmp_path / "data")
     given = {"data_dir": str(folder), "encoder": "resnet18", "width": 0.125, "image_size": 32}
     given |= {"batch_size": 16, "steps": 3}
     found = []

@@ -183,7 +183,7 @@ def test_batches_of_bags_say_what_counts_and_of_one_are_those_of_single_images(c
     recipe = Recipe.named("finetune", 32)
     several = Positions(cases, batch_size=20, seed=0, images=3)
     batch = next(iter(bag_batches(several, recipe, steps=1)))
-    assert batch["images"].shape == (20, 3, 32, 32, 3) and batch["targets"].shape == (20, K)
+    assert batch["images"].shape == (20, 3, 32, 32, 3) and batch["targets"].shape == (20, 27)
     drawn = [images for _, images in several.drawn(0, 1).as_numpy_iterator()]
     numbers = [len(set(images)) for images in drawn]
     np.testing.assert_array_equal(batch["counted"].numpy().sum(axis=1), numbers)
@@ -238,7 +238,8 @@ def test_an_export_answers_for_cases_as_evaluation_does(tuned, data_dir):
     contents = [pathlib.Path(path).read_bytes() for path in cases.paths]
     owner = np.repeat(np.arange(6), np.diff(cases.offsets))
     assert len(owner) > 6
-    found = served["cases"](images=tf.constant([*contents, b""]), cases=tf.constant([*owner, 0]))
+    numbers = tf.constant([*owner, 0], tf.int64)
+    found = served["cases"](images=tf.constant([*contents, b""]), cases=numbers)
     made = predictions.read(tuned / "predictions" / "test.csv")
     np.testing.assert_allclose(found["probabilities"], made.probabilities[:6], atol=1e-5)
     assert found["images"].numpy().tolist() == np.diff(cases.offsets).tolist()

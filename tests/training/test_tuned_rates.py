@@ -51,7 +51,7 @@ def test_every_weight_that_the_head_reads_is_moved():
 
 
 def test_frozen_statistics_stay_bit_for_bit_while_all_weights_move():
-    by, _ = moved(steps=4, frozen=True, learning_rate=0.1)
+    by, _ = moved(steps=4, frozen=True, learning_rate=1.0, **NORMAL)
     still = {name for name, change in by.items() if not change.any()}
     statistics = {name for name in by if "/moving_" in name}
     assert statistics and still == statistics | {n for n in by if n.startswith("projection/")}
@@ -70,9 +70,9 @@ def test_the_first_step_of_each_level_is_that_of_the_plain_rate_times_its_factor
         names = [n for n in plain if n.startswith(prefix) and "moving" not in n and plain[n].any()]
         assert names
         for name in names:
-            largest = np.abs(plain[name]).max()
-            found, wanted = by[name] / factor, plain[name]
-            np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-3 * largest + 1e-6)
+            # Weights of size 1 are kept to 6e-8, steps short or long.
+            allowed = 1e-3 * np.abs(plain[name]).max() + 2e-7 * max(1, 1 / factor)
+            np.testing.assert_allclose(by[name] / factor, plain[name], rtol=0, atol=allowed)
 
 
 def test_levels_that_the_head_does_not_read_do_not_count():
