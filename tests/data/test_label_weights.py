@@ -10,7 +10,10 @@ from kill_runs import same, weights
 from simclr_med.config.making import make_config
 from simclr_med.data import label_weights, manifest
 from simclr_med.errors import InputError
-from simclr_med.preparation import conditions
+from simclr_med.preparation import conditions, labelling
+from simclr_med.preparation.renaming import rename_labels
+from simclr_med.preparation.settings import Settings
+from simclr_med.preparation.source_table import FILE, ROW, Records
 from simclr_med.training import finetune, head_loss
 from simclr_med.training.probed_runs import ProbedRuns
 
@@ -91,6 +94,26 @@ def test_renamed_conditions_add_their_weights():
     assert found.tolist() == ["x:0.7", "", ""]
     found = conditions.reweighted(column, {"a": "a"}, "Other")
     assert found.tolist() == ["a:0.5|Other:0.5", "", "Other:1"]
+
+
+def test_rare_conditions_gather_their_weights_too():
+    """Also those that are nobody's primary diagnosis, through renaming."""
+    rows = [
+        ("1", "Eczema", "Eczema:0.5|Acne:0.3|Scar:0.2", "train"),
+        ("2", "Eczema", "Eczema:1", "train"),
+        ("3", "Acne", "Acne:0.6|Scar:0.4", "train"),
+        ("4", "", "", "unlabelled"),
+    ]
+    table = pd.DataFrame(rows, columns=["case_id", "labels", "label_weights", "split"])
+    table = table.assign(image=table["case_id"], **{FILE: "a.csv", ROW: "2"})
+    records = Records(name="mine", task="multiclass", table=table, image_root=None)
+    settings = Settings(top_conditions=1, other="Other")
+    rename_labels(records, settings, None)
+    info, _ = labelling.make_classes(records, settings, None)
+    assert info["classes"] == ["Eczema", "Other"]
+    assert records.table["labels"].tolist() == ["Eczema", "Eczema", "Other", ""]
+    expected = ["Eczema:0.5|Other:0.5", "Eczema:1", "Other:1", ""]
+    assert records.table["label_weights"].tolist() == expected
 
 
 def test_a_head_learns_from_the_weights_where_it_is_asked_to(data_dir, tmp_path, short_encoders):
