@@ -71,7 +71,7 @@ class HeadServer(EncoderServer):
         super().__init__(trained)
         self.labels = tf.saved_model.Asset(labels)
         self.of_views = tf.function(self._probabilities, input_signature=[self.views()])
-        if trained.config.head.bag in IN_LOGITS:
+        if trained.config.head.bag in IN_LOGITS:  # bulk.models knows such a model by this
             self.outputs_of_views = tf.function(self._outputs, input_signature=[self.views()])
 
     def signatures(self):

@@ -1,6 +1,6 @@
 """A head beside the validation split while it trains: metrics and loss, and the best step kept.
 
-    split = ValidationSplit(cases, info, logits)  # split() -> {"loss": 0.7, "auc": 0.8, ...}
+    split = ValidationSplit(cases, info, outputs)  # split() -> {"loss": 0.7, "auc": 0.8, ...}
 
 It is the one split by which anything of a head is chosen; the test split is read by evaluation.
 """

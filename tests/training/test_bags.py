@@ -19,6 +19,7 @@ from simclr_med.errors import InputError
 from simclr_med.evaluation import predictions
 from simclr_med.run import evaluate
 from simclr_med.serving import export
+from simclr_med.serving.bulk import models
 from simclr_med.training import bags, finetune, objective, tuned_head
 from simclr_med.training.bag_model import BagModel
 
@@ -245,5 +246,9 @@ def test_an_export_answers_for_cases_as_evaluation_does(tuned, data_dir):
     assert found["images"].numpy().tolist() == np.diff(cases.offsets).tolist()
     unread = served["cases"](images=tf.constant([b""]), cases=tf.constant([4], tf.int64))
     assert (unread["probabilities"].numpy() == -1).all()
+    for folder in (tuned, tuned / "export" / "1"):
+        with pytest.raises(InputError, match=f"--model={folder} answers for a case otherwise"):
+            models.load(folder, models.PROBABILITIES)
+        assert models.load(folder, models.FEATURES).classes == ()
     with pytest.raises(InputError, match="--export_format=onnx .* --bag=attention, whose cases"):
         export.run(for_existing_run("export", str(tuned), {"export_format": "onnx"}))

@@ -20,6 +20,7 @@ from simclr_med.serving import trained
 from simclr_med.serving.reading import AT_ONCE, UNREADABLE, each_or, each_view
 from simclr_med.serving.rest.exported import FILE, newest
 from simclr_med.training import features, objective
+from simclr_med.training.bags import IN_LOGITS
 
 PROBABILITIES, FEATURES = "probabilities", "features"
 BOTH = "probabilities, then what the head reads"
@@ -63,6 +64,8 @@ class OfRun:
         self.trained = found = trained.load(folder)
         if output != FEATURES and found.task is None:
             raise _without_head(folder)
+        if output != FEATURES and found.config.head.bag in IN_LOGITS:
+            raise _no_mean(folder)
         self.classes = () if output == FEATURES else found.task.classes
         digest = hashlib.sha256(repr((found.contract, output)).encode())
         for _, variable in sorted(found.nets.variables().items()):
@@ -114,6 +117,8 @@ class OfExport:
         self.infer, self.output = self.module.signatures[name], output
         if output not in self.infer.structured_outputs:
             raise _without_head(folder)
+        if output == PROBABILITIES and hasattr(self.module, "outputs_of_views"):
+            raise _no_mean(folder)
         labels = pathlib.Path(folder, "assets", "labels.txt")
         self.classes = ()
         if output == PROBABILITIES:
@@ -138,6 +143,13 @@ class OfExport:
 
 def _without_head(folder):
     return InputError(f"--model={folder} has no head: --mode=embed writes its features")
+
+
+def _no_mean(folder):
+    return InputError(
+        f"--model={folder} answers for a case otherwise than by the mean of its images' "
+        "probabilities (--bag): expected --mode=evaluate, or an export's signature cases"
+    )
 
 
 def _at_once(threads):
