@@ -87,7 +87,9 @@ def test_what_is_unknown_stays_so_with_label_smoothing():
     nan = np.nan
     logits = tf.Variable([[1.0, -2.0, 3.0]])
     with tf.GradientTape() as tape:
-        loss = objective.summed_loss(np.float32([[1, nan, 0]]), logits, "multilabel", None, 0.2)
+        loss = objective.summed_loss(
+            np.float32([[1, nan, 0]]), logits, "multilabel", label_smoothing=0.2
+        )
     expected = [1 / (1 + np.exp(-1)) - 0.9, 0, 1 / (1 + np.exp(-3)) - 0.1]
     np.testing.assert_allclose(tape.gradient(loss, logits)[0], expected, rtol=1e-5)
 
