@@ -5,12 +5,12 @@ import json
 import shutil
 import types
 
+import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from kill_runs import same, weights
 
-from simclr_med import distribute
+from simclr_med import compat, distribute
 from simclr_med.config.fields import DistributeConfig, TrainConfig
 from simclr_med.config.making import for_existing_run, make_config
 from simclr_med.encoders import checkpoint, networks
@@ -95,7 +95,11 @@ def test_the_averages_are_validated_kept_and_evaluated(run, capsys):
 def averages_of(steps, share, strategy):
     """Return the averages of scalar weights after each step, as the callback has them."""
     with strategy.scope():
-        both = [tf.Variable(9.0, name="weight") for _ in range(2)]
+        layers = [keras.layers.Dense(1, use_bias=False) for _ in range(2)]
+        for layer in layers:
+            layer.build([None, 1])
+    both = [layer.kernel for layer in layers]
+    (average,) = compat.tf_variables([both[1]])
     nets, averaged = (types.SimpleNamespace(variables=lambda v=v: {"w": v}) for v in both)
     callback = averaging.AveragedWeights(nets, averaged, share)
     callback.set_model(types.SimpleNamespace(distribute_strategy=strategy))
@@ -104,9 +108,9 @@ def averages_of(steps, share, strategy):
     found = []
     with strategy.scope():
         for step, value in enumerate(steps, 1):
-            both[0].assign(value)
+            both[0].assign([[value]])
             callback.after_step(step, {})
-            found.append([float(copy) for copy in strategy.experimental_local_results(both[1])])
+            found.append([float(copy) for copy in strategy.experimental_local_results(average)])
     return np.array(found)
 
 

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import simclr_med
-from simclr_med import distribute
+from simclr_med import compat, distribute
 from simclr_med.config.fields import DistributeConfig
 from simclr_med.config.making import make_config
 from simclr_med.encoders import networks
@@ -98,16 +98,19 @@ def test_every_weight_of_an_encoder_of_bit_has_a_level():
 def test_replicas_scale_their_copies_alike():
     strategy = distribute.strategy_of(DistributeConfig(strategy="mirrored", cpu_devices=2))
     with strategy.scope():
-        weight = tf.Variable([1.0, 2.0], name="kernel")
+        layer = keras.layers.Dense(2, use_bias=False, kernel_initializer="ones")
+        layer.build([None, 1])
+    factors = {compat.path(layer.kernel): 0.5}
+    variables = compat.tf_variables([layer.kernel])
 
     def step():
-        steps = ScaledSteps([weight], {"kernel": 0.5})
-        distribute.assign_each([weight], [tf.constant([3.0, 0.0])])
+        steps = ScaledSteps([layer.kernel], factors)
+        distribute.assign_each(variables, [tf.constant([[3.0, 0.0]])])
         steps.scale()
 
     distribute.compiled(step, strategy)()
-    for copy in strategy.experimental_local_results(weight):
-        np.testing.assert_array_equal(copy, [2.0, 1.0])
+    for copy in strategy.experimental_local_results(variables[0]):
+        np.testing.assert_array_equal(copy, [[2.0, 0.5]])
 
 
 def test_a_head_starts_at_zero_or_at_small_numbers_and_the_encoder_where_it_did():
