@@ -110,7 +110,9 @@ def averages_of(steps, share, strategy):
         for step, value in enumerate(steps, 1):
             both[0].assign([[value]])
             callback.after_step(step, {})
-            found.append([float(copy) for copy in strategy.experimental_local_results(average)])
+            found.append(
+                [copy.numpy().item() for copy in strategy.experimental_local_results(average)]
+            )
     return np.array(found)
 
 
