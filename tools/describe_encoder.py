@@ -18,6 +18,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from simclr_med.config.architectures import ENCODERS
+from simclr_med.config.checks import check_value
+from simclr_med.config.fields import FIELDS
 from simclr_med.errors import InputError, run_main
 
 SK = {"resnet_d": True, "selective_kernels": True}
@@ -28,6 +30,7 @@ WIDER = [
     ("bit_resnet50", 3, {}), ("bit_resnet101", 3, {}),
     ("bit_resnet152", 2, {}), ("bit_resnet152", 4, {}),
 ]  # fmt: skip
+MOST = {"views": 100, "teraflops": 10**9}  # of a case; of any machine there is
 DAY = 24 * 60 * 60
 GIB = 2**30
 
@@ -39,30 +42,26 @@ def parse():
     )
     add = parser.add_argument
     add("--encoder", choices=ENCODERS, help="one, instead of the table")
-    add("--width", type=_positive, default=1.0)
+    add("--width", type=float, default=1.0)
     add("--resnet_d", action="store_true")
     add("--selective_kernels", action="store_true")
-    add("--image_size", type=_whole, default=224, help="pixels (default: 224)")
-    add("--batch_size", type=_whole, default=64, help="cases a step (default: 64)")
-    add("--views", type=_whole, default=2, help="images a case: 2 in pretraining (default), 1 else")
+    add("--image_size", type=int, default=224, help="pixels (default: 224)")
+    add("--batch_size", type=int, default=64, help="cases a step (default: 64)")
+    add("--views", type=int, default=2, help="images a case: 2 in pretraining (default), 1 else")
     add("--precision", choices=["float32", "mixed_bfloat16"], default="float32")
     add("--gradient_checkpointing", choices=["none", "stages", "blocks"], default="none")
-    add("--teraflops", type=_positive, help="achieved on the machine: tells the steps a day")
+    add("--teraflops", type=float, help="achieved on the machine: tells the steps a day")
     return parser.parse_args()
 
 
-def _positive(text):
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return value
-
-
-def _whole(text):
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is below 1")
-    return value
+def refuse_unsound(flags):
+    """Raise `InputError` for a number that no network, step or machine has."""
+    for name in ("width", "image_size", "batch_size"):
+        check_value(FIELDS[name][1], getattr(flags, name))
+    for name, most in MOST.items():
+        value = getattr(flags, name)
+        if value is not None and not 0 < value <= most:
+            raise InputError(f"--{name}={value}: expected above 0, at most {most}")
 
 
 def chosen(flags):
@@ -79,6 +78,7 @@ def chosen(flags):
 def main():
     """Print a row for each encoder as it is measured."""
     flags = parse()
+    refuse_unsound(flags)
     rows = chosen(flags)
     from simclr_med.encoders.complexity import measure  # imports TensorFlow
 
