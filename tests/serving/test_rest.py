@@ -385,6 +385,10 @@ def test_a_process_of_its_own_outlives_slow_clients_and_ends_when_told(exported_
         assert b" 408 " in heard.splitlines()[0] and b"not come within 4 s" in heard
         heard, _ = spoken(address, b"", 30)
         assert heard == b""
+        # One that goes away in the middle.
+        host, port = address.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port))) as connection:
+            connection.sendall(body)
         # One is being read when the end is told: it is answered.
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
             content = json.dumps({"instances": [b64(GOOD)] * 2}).encode()

@@ -11,6 +11,7 @@ import anyio
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
@@ -133,6 +134,8 @@ class Service:
                 return await anyio.to_thread.run_sync(lambda: JSONResponse(asked.written(outputs)))
         except TimeoutError:
             raise late from None
+        except ClientDisconnect:
+            raise Refused(400, "the client has gone") from None  # read by nobody, and counted
         finally:
             self.running -= 1
 
