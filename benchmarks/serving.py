@@ -74,13 +74,13 @@ def beside_keras(model, signature, views, rounds):
 
     ratios, rates = {}, {}
     for batch in BATCHES:
-        parts = [tf.constant(views[i : i + batch]) for i in range(0, len(views), batch)]
+        parts = [views[i : i + batch] for i in range(0, len(views), batch)]
 
         def of_keras(batch=batch):
             return model.predict(views, batch_size=batch, verbose=0)
 
         def of_export(parts=parts):
-            return [signature(images=part)["probabilities"].numpy() for part in parts]
+            return [signature(images=tf.constant(part))["probabilities"].numpy() for part in parts]
 
         np.testing.assert_allclose(np.concatenate(of_export()), of_keras(), atol=1e-4)
         times = {of_keras: [], of_export: []}
