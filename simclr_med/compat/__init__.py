@@ -19,12 +19,14 @@ else:
 
 AsynchronousCallback = _stack.AsynchronousCallback
 BatchNormalization = _stack.BatchNormalization
+Model = _stack.Model
 SlotOptimizer = _stack.SlotOptimizer
 adamw = _stack.adamw
 apply_sums = _stack.apply_sums
 build_optimizer = _stack.build_optimizer
 inner = _stack.inner
 lamb = _stack.lamb
+layer_of = _stack.layer_of
 learning_rate = _stack.learning_rate
 loss_scale = _stack.loss_scale
 loss_scaling = _stack.loss_scaling
@@ -39,6 +41,7 @@ unscaled = _stack.unscaled
 __all__ = [
     "AsynchronousCallback",
     "BatchNormalization",
+    "Model",
     "SlotOptimizer",
     "adamw",
     "apply_sums",
@@ -46,6 +49,7 @@ __all__ = [
     "draw_from",
     "inner",
     "lamb",
+    "layer_of",
     "layers_within",
     "learning_rate",
     "loss_scale",

@@ -8,6 +8,7 @@ import tensorflow as tf
 from tensorflow.python.ops.resource_variable_ops import UninitializedVariable
 
 BatchNormalization = keras.layers.BatchNormalization
+Model = keras.Model
 
 
 @contextlib.contextmanager
@@ -185,6 +186,12 @@ def unallocated_variable(create, **settings):
     """Return a variable with a shape and no memory; for `tf.variable_creator_scope`."""
     kept = {key: settings[key] for key in ("shape", "dtype", "trainable", "name")}
     return UninitializedVariable(**kept)
+
+
+def layer_of(operation):
+    """Return the name of the layer whose call made a graph's operation, "" of none."""
+    *_, layer, _ = ["", *operation.name.split("/")]
+    return layer
 
 
 def tf_variables(weights):

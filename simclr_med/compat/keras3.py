@@ -123,6 +123,28 @@ def unallocated_variable(create, **settings):
     return UninitializedVariable(shape=shape, **kept)
 
 
+def layer_of(operation):
+    """Return the name of the layer whose call made a graph's operation, "" of none."""
+    *_, layer, _ = ["", *operation.name.split("/")]
+    return layer.removesuffix("_1")  # Keras opens a layer's scope twice: to build, and to call
+
+
+class Model(keras.Model):
+    """A model whose replicas may have parts of different sizes of a batch, as on Keras 2."""
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        # Keras would take the mean of the replicas' first parts, to see their shapes.
+        if iterator is not None and self._distribute_strategy is not None:
+            strategy = self.distribute_strategy
+            for _, _, batches in iterator:
+                data_batch = tf.nest.map_structure(
+                    lambda values: strategy.experimental_local_results(values)[0], next(batches)
+                )
+                break
+            iterator = None
+        super()._maybe_symbolic_build(iterator, data_batch)
+
+
 def tf_variables(weights):
     """Return the TensorFlow variables of weights of Keras, a list."""
     return [weight.value for weight in weights]

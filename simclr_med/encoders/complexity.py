@@ -70,7 +70,7 @@ def measure(name, width=1.0, image_size=224, **settings):
     operations = infer.get_concrete_function(images).graph.get_operations()
     outputs, multiply_adds = [], 0
     for operation in operations:
-        layer = operation.name.split("/")[-2] if "/" in operation.name else ""
+        layer = compat.layer_of(operation)
         block = operation.type == "AddV2" and re.fullmatch(CUTS["blocks"], layer)  # BiT's end so
         if operation.type in KEPT or block:
             outputs.append((layer, math.prod(operation.outputs[0].shape)))

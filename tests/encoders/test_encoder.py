@@ -253,10 +253,11 @@ def check_conformance(name, tmp_path):
     outputs = keras.Model(model.inputs, stages)(images[:1])
     assert [output.shape[1:3] for output in outputs] == [(n, n) for n in (10, 5, 3, 2)]
 
-    # Saved and loaded, which builds it of its configuration.
+    # Saved and loaded, which builds it of its configuration, on Keras 3 with its own normalisation.
     model.save(tmp_path / "encoder.keras")
     loaded = keras.models.load_model(tmp_path / "encoder.keras")
-    np.testing.assert_array_equal(loaded(images, training=False), features)
+    close = {"rtol": 0, "atol": 2e-6 * features.max()}
+    np.testing.assert_allclose(loaded(images, training=False), features, **close)
     assert loaded.count_params() == model.count_params()
 
     # A training step changes every weight, and with recomputation to the same ones.

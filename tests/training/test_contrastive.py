@@ -112,7 +112,7 @@ def test_a_part_that_the_loss_does_not_reach_is_told():
     class Unused(keras.layers.Dense):
         def build(self, shape):
             super().build(shape)
-            self.add_weight("unused", [2, 2])
+            self.add_weight(name="unused", shape=[2, 2])
 
     projection = keras.Sequential([keras.Input([16]), Unused(4)])
     trained = simclr_med.ContrastiveModel(model().encoder, projection)
