@@ -19,7 +19,7 @@ else:
 
 AsynchronousCallback = _stack.AsynchronousCallback
 BatchNormalization = _stack.BatchNormalization
-Model = _stack.Model
+ReplicatedModel = _stack.ReplicatedModel
 SlotOptimizer = _stack.SlotOptimizer
 adamw = _stack.adamw
 apply_sums = _stack.apply_sums
@@ -41,7 +41,7 @@ unscaled = _stack.unscaled
 __all__ = [
     "AsynchronousCallback",
     "BatchNormalization",
-    "Model",
+    "ReplicatedModel",
     "SlotOptimizer",
     "adamw",
     "apply_sums",

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tensorflow.python.ops.resource_variable_ops import UninitializedVariable
 
 BatchNormalization = keras.layers.BatchNormalization
-Model = keras.Model
+ReplicatedModel = keras.Model
 
 
 @contextlib.contextmanager

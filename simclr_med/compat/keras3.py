@@ -129,7 +129,7 @@ def layer_of(operation):
     return layer.removesuffix("_1")  # Keras opens a layer's scope twice: to build, and to call
 
 
-class Model(keras.Model):
+class ReplicatedModel(keras.Model):
     """A model whose replicas may have parts of different sizes of a batch, as on Keras 2."""
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):

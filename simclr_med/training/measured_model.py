@@ -76,7 +76,7 @@ class EpochMeans:
                 metric.update_state(scalars[metric.name], sample_weight=weight)
 
 
-class MeasuredModel(compat.Model):
+class MeasuredModel(compat.ReplicatedModel):
     """A Keras model with a loss of its own, whose training steps are measured.
 
     Attributes:
