@@ -1,6 +1,7 @@
 """Every flag changes what it says it changes."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -14,6 +15,7 @@ from simclr_med.config.making import for_existing_run, make_config
 from simclr_med.data import batches, manifest, originals
 from simclr_med.encoders import checkpoint, networks, recompute
 from simclr_med.errors import InputError, RunError
+from simclr_med.evaluation import bootstrap, predictions
 from simclr_med.training import features, finetune, pretrain, trainer
 
 SMALL = {"encoder": "resnet18", "width": 0.125, "image_size": 32, "steps": 2, "batch_size": 8}
@@ -345,24 +347,24 @@ def evaluated(head, data_dir, tmp_path, **given):
     return copy, json.loads((copy / "metrics.json").read_text())["splits"]
 
 
-def width(result, metric="auc"):
-    return result["metrics"][metric]["high"] - result["metrics"][metric]["low"]
-
-
 def test_evaluation(head, data_dir, tmp_path):
-    _, usual = evaluated(head, data_dir, tmp_path)
+    copy, usual = evaluated(head, data_dir, tmp_path)
     _, splits = evaluated(head, data_dir, tmp_path, eval_splits=("validation", "external"))
     assert set(usual) == {"test"} and set(splits) == {"validation", "external"}
-    _, narrow = evaluated(head, data_dir, tmp_path, confidence=0.5)
-    assert width(narrow["test"]) < width(usual["test"])
-    _, more = evaluated(head, data_dir, tmp_path, bootstrap_replicates=80)
-    assert more["test"]["bootstrap"]["replicates"] == 80
-    _, cases = evaluated(head, data_dir, tmp_path, bootstrap_unit="case")
-    assert [s["test"]["units"]["unit"] for s in (usual, cases)] == ["patient", "case"]
-    _, bca = evaluated(head, data_dir, tmp_path, bootstrap_interval="bca")
-    assert width(bca["test"]) != width(usual["test"])
-    _, seed = evaluated(head, data_dir, tmp_path, seed=5)
-    assert width(seed["test"]) != width(usual["test"])
+    made = predictions.read(copy / "predictions" / "test.csv")
+    drawn = {json.dumps(usual["test"]["metrics"])}
+    for given, settings in (
+        ({"confidence": 0.5}, {"confidence": 0.5}),
+        ({"bootstrap_replicates": 80}, {"replicates": 80}),
+        ({"bootstrap_unit": "case"}, {"unit": "case"}),
+        ({"bootstrap_interval": "bca"}, {"interval": "bca"}),
+        ({"seed": 5}, {"seed": 5}),
+    ):
+        _, found = evaluated(head, data_dir, tmp_path, **given)
+        expected = bootstrap.evaluate(made, bootstrap.Settings(**{"replicates": 40} | settings))
+        assert found["test"]["metrics"] == expected["metrics"], given
+        drawn.add(json.dumps(expected["metrics"]))
+    assert len(drawn) == 6
 
 
 def test_what_was_learnt_from_is_not_evaluated_unless_it_is_asked_for(head, data_dir, tmp_path):
@@ -403,7 +405,7 @@ def test_the_encoder_s_cases_count_as_the_head_s_and_by_their_images_too(
     assert f"no test: the head has learnt from {count} of these {count}" in capsys.readouterr().out
 
 
-def test_evaluation_batch(head, data_dir, tmp_path, monkeypatch):
+def test_a_case_is_evaluated_the_same_whatever_the_batch(head, data_dir, tmp_path, monkeypatch):
     sizes, original = [], features.evaluation_batches
 
     def spy(paths, *, batch_size, **settings):
@@ -411,26 +413,31 @@ def test_evaluation_batch(head, data_dir, tmp_path, monkeypatch):
         return original(paths, batch_size=batch_size, **settings)
 
     monkeypatch.setattr(features, "evaluation_batches", spy)
-    _, a = evaluated(head, data_dir, tmp_path, eval_batch=7)
-    _, b = evaluated(head, data_dir, tmp_path)
-    assert sizes == [7, 64]
-    assert a["test"]["metrics"]["auc"]["value"] == pytest.approx(
-        b["test"]["metrics"]["auc"]["value"]
-    )
+    made = []
+    for given in ({"eval_batch": 7}, {}):
+        copy, _ = evaluated(head, data_dir, tmp_path, **given)
+        made.append(predictions.read(copy / "predictions" / "test.csv").probabilities)
+    assert sizes == [7, 64] and np.ptp(made[0], axis=0).max() > 1e-2
+    np.testing.assert_allclose(*made, atol=1e-5)
 
 
 def test_report(head, data_dir, tmp_path):
     copy, _ = evaluated(head, data_dir, tmp_path)
     base = {"runs": (f"Ours={copy}", f"Same={copy}"), "work_dir": str(tmp_path / "page")}
-    pages = {}
+    pages, intervals = {}, {}
     for changes in (
         {}, {"title": "A & B"}, {"bootstrap_replicates": 50}, {"confidence": 0.5},
         {"bootstrap_unit": "case"}, {"bootstrap_interval": "bca"}, {"seed": 7},
         {"runs": (f"Mine={copy}",)}, {"baseline": "Same"}, {"errors_shown": 1},
     ):  # fmt: skip
         run._report(make_config("report", {"bootstrap_replicates": 40, **base, **changes}))
-        pages[str(changes)] = (tmp_path / "page" / "report.html").read_text()
+        pages[str(changes)] = page = (tmp_path / "page" / "report.html").read_text()
+        intervals[str(changes)] = tuple(re.findall(r"\[0\.\d+, [01]\.\d+\]", page)[:20])
     assert len(set(pages.values())) == len(pages)
+    # What draws changes the numbers too, and nothing else does.
+    drawing = [text for text in pages if re.search("bootstrap|confidence|seed", text)]
+    assert len(drawing) == 5 and len({intervals[text] for text in ("{}", *drawing)}) == 6
+    assert intervals["{}"] == intervals["{'title': 'A & B'}"] and len(intervals["{}"]) == 20
     assert "A &amp; B" in pages["{'title': 'A & B'}"]
     work_dir = str(tmp_path / "tables")
     changes = {**base, "format": ("latex", "markdown"), "work_dir": work_dir}
