@@ -102,6 +102,7 @@ def test_the_record_tells_no_name(made, tmp_path):
     assert "anna" not in text and str(tmp_path) not in text
     other = noted(tmp_path / "other", made(("case-anna", "anna", b"one")), "other data")
     mine = learnt_from.load(tmp_path / "run").sources[0].hashes
+    assert all(mine[kind] for kind in learnt_from.KINDS)
     assert all(mine[kind].isdisjoint(other.sources[0].hashes[kind]) for kind in learnt_from.KINDS)
 
 

@@ -53,7 +53,9 @@ def test_tensorboard_shows_what_the_log_has(watched):
         assert 0 <= float(row["input_wait"]) <= 1
         assert float(row["trust_min"]) <= float(row["trust_median"]) <= float(row["trust_max"])
         assert float(row["gradient_norm"]) > 0
-    for row in table(work_dir / "monitor.csv"):
+    measured = table(work_dir / "monitor.csv")
+    assert len(measured) == 2
+    for row in measured:
         assert scalars[int(row["step"]), "monitor/knn_auc"] == pytest.approx(
             float(row["knn_auc"]), rel=1e-4
         )

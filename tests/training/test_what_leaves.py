@@ -65,6 +65,7 @@ def made(tmp_path_factory):
 def test_nothing_that_is_passed_on_names_a_person_or_a_place(made):
     assert (made / "data" / "problems.csv").exists()
     write_page(made / "data", made / "data" / "inspection.html")
+    assert told(made / "in")  # the originals do
     for folder in ("data", "pretrained", "head"):
         assert not told(made / folder), folder
 
