@@ -126,6 +126,11 @@ def evaluate(config):
         made.learnt_from,
         made.by_image,
     )
+    if config.bulk.gradcam:
+        from simclr_med.data import manifest
+        from simclr_med.serving import looked_at
+
+        looked_at.write(config, manifest.read(config.data.data_dir), made.splits)
     for split, result in results.items():
         print(summary(pathlib.Path(config.work_dir).name, split, result))
 

@@ -714,7 +714,7 @@ class ExportConfig:
 
 @dataclasses.dataclass(frozen=True)
 class BulkConfig:
-    """What predict and embed are asked."""
+    """What predict and embed are asked, and what explains an answer."""
 
     model: str = setting(
         "",
@@ -740,9 +740,10 @@ class BulkConfig:
     )
     gradcam: int = setting(
         0,
-        "images, the first, of which gradcam/ shows where the head looked",
+        "how many images gradcam/ shows with where the head looked: the first; of evaluation how "
+        "many cases of each split, those that the head is most confidently wrong about",
         between(0, 10**6),
-        ("predict",),
+        ("predict", "evaluate"),
     )
 
 

@@ -78,6 +78,7 @@ def for_existing_run(mode, work_dir, given):
         distribute=devices,
         evaluate=asked.evaluate,
         export=asked.export,
+        bulk=asked.bulk,
     )
 
 

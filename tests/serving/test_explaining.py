@@ -1,6 +1,7 @@
 """Where a head looked and which training cases are alike: closed forms, a library, sanity."""
 
 import csv
+import shutil
 
 import numpy as np
 import pytest
@@ -9,12 +10,19 @@ from originals import picture
 from PIL import Image
 from sklearn.neighbors import NearestNeighbors
 
-from simclr_med.config.making import make_config
+from simclr_med.config.making import for_existing_run, make_config
 from simclr_med.data import manifest
+from simclr_med.data.batches import evaluation_batches
 from simclr_med.errors import InputError
+from simclr_med.evaluation import report
+from simclr_med.evaluation.bootstrap import Settings
+from simclr_med.evaluation.report.mistakes import confident_mistakes
+from simclr_med.evaluation.runs import read_run
+from simclr_med.run import compute
 from simclr_med.serving import trained
 from simclr_med.serving.bulk import run
 from simclr_med.serving.bulk.nearest import Bank
+from simclr_med.serving.bulk.overlays import beside
 from simclr_med.serving.saliency import GradCam
 from simclr_med.training import features
 
@@ -134,3 +142,33 @@ def test_predict_writes_both(exported_probe, head, data_dir, tmp_path):
             given = {"model": str(exported_probe / "export"), "images": str(tmp_path / "images")}
             given |= {flag: 1, "work_dir": str(tmp_path / "b")}
             run.run(make_config("predict", given))
+
+
+def test_the_report_shows_where_the_head_looked_in_its_most_confident_errors(
+    exported_probe, data_dir, tmp_path
+):
+    head = tmp_path / "head"
+    shutil.copytree(exported_probe, head, ignore=shutil.ignore_patterns("export", "gradcam"))
+    asked = for_existing_run("evaluate", str(head), {"data_dir": str(data_dir), "gradcam": 2})
+    compute(asked)
+    shown = table(head / "gradcam" / "test.csv")
+    made = read_run("head", str(head))
+    wrong = confident_mistakes(made, "test", 3).mistakes
+    assert [m.spoke_for for m in wrong] == [wrong[0].said, wrong[1].said, ""]
+    assert {row["case_id"] for row in shown} == {m.case_id for m in wrong[:2]}
+    # Beside the view is the map of the class that was said, not of the best one.
+    first = manifest.read(data_dir).cases(["test"])
+    path = first.paths[first.offsets[first.case_ids.tolist().index(shown[0]["case_id"])]]
+    (view,) = evaluation_batches([path], batch_size=1, size=32)
+    found = trained.load(head)
+    k = found.task.classes.index(shown[0]["class"])
+    maps, _ = GradCam(found)(view, np.array([k], np.int32))
+    with Image.open(head / "gradcam" / "test" / "000000.png") as picture_:
+        np.testing.assert_array_equal(picture_, beside(view[0].numpy(), maps[0].numpy()))
+    options = report.Options("A page", Settings(replicates=20))
+    page, *_ = report.write_report([("head", str(head))], tmp_path / "page", options)
+    assert page.read_text().count("(Grad-CAM)") == 2
+    # Of other weights they are of no use.
+    file = head / "gradcam" / "test.csv"
+    file.write_text(file.read_text().replace(",0.", ",1."))
+    assert not any(m.spoke_for for m in confident_mistakes(made, "test", 3).mistakes)

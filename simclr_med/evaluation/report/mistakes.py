@@ -1,24 +1,34 @@
-"""The most confident errors of a run, with small pictures of their images where those are there."""
+"""The most confident errors of a run, with small pictures of their images where those are there.
 
+What evaluation drew with --gradcam, the image beside where the head looked, stands in its place.
+"""
+
+import pathlib
 from typing import NamedTuple
 
 import numpy as np
 
+from simclr_med import stored
 from simclr_med.data import manifest
 from simclr_med.data.thumbnails import thumbnail
 from simclr_med.errors import InputError
 
 IMAGES_A_CASE = 3
+LOOKED = "gradcam"  # folder of a work folder: a table and a folder of pictures for each split
 
 
 class Mistake(NamedTuple):
-    """One case: what is true, what was said instead, how sure that was, its pictures (JPEG)."""
+    """One case: what is true, what was said instead, how sure that was, its pictures (JPEG).
+
+    `spoke_for` is the class for which the pictures show what spoke, "" where they do not.
+    """
 
     case_id: str
     truth: str
     said: str
     probability: float
     pictures: list
+    spoke_for: str
 
 
 class Mistakes(NamedTuple):
@@ -37,16 +47,17 @@ def confident_mistakes(run, split, count):
       count: cases shown; each stands there once.
     """
     made = run.predictions[split]
-    rows, classes, sure = _most_sure(made, count)
+    rows, classes, sure = most_sure(made, count)
     images, note = _images(run, split, made.case_ids[rows])
+    looked = _looked(run, split)
     found = [
-        _mistake(made, row, k, probability, images)
+        _mistake(made, row, k, probability, images, looked)
         for row, k, probability in zip(rows, classes, sure, strict=True)
     ]
     return Mistakes(found, note if found else "")
 
 
-def _most_sure(made, count):
+def most_sure(made, count):
     """Return rows `[n]`, the class that is wrong in each, and what probability was given to it.
 
     Multiclass: a case is wrong where its most probable class is none of its diagnoses. Findings:
@@ -66,7 +77,7 @@ def _most_sure(made, count):
     return rows, np.nanargmax(wrong[rows], axis=1) if len(rows) else rows, worst[rows]
 
 
-def _mistake(made, row, k, probability, images):
+def _mistake(made, row, k, probability, images, looked):
     name, case_id = made.classes[k], str(made.case_ids[row])
     if made.task == "multilabel":
         present = made.truth[row, k] == 1
@@ -74,8 +85,30 @@ def _mistake(made, row, k, probability, images):
     else:
         truth = ", ".join(c for c, t in zip(made.classes, made.truth[row], strict=True) if t == 1)
         said = name
-    pictures = [thumbnail(path) for path in images.get(case_id, ())[:IMAGES_A_CASE]]
-    return Mistake(case_id, truth, said, float(probability), [p for p in pictures if p])
+    drawn = looked.get(identity(case_id, name, probability), ())
+    pictures = [thumbnail(path) for path in drawn or images.get(case_id, ())[:IMAGES_A_CASE]]
+    spoke_for = name if drawn else ""
+    return Mistake(case_id, truth, said, float(probability), [p for p in pictures if p], spoke_for)
+
+
+def identity(case_id, name, probability):
+    """Return what a picture must agree in with a mistake: of other weights it is of no use."""
+    return case_id, name, f"{probability:.6f}"
+
+
+def _looked(run, split):
+    """Return `identity` to the pictures of where the head looked, as evaluation drew them."""
+    table = pathlib.Path(run.path) / LOOKED / f"{split}.csv"
+    if not table.exists():
+        return {}
+    remedy = f"evaluate {run.path} again with --gradcam, or delete the file"
+    found = {}
+    columns = {"case_id": str, "class": str, "probability": str, "picture": int}
+    for row in stored.read_table(table, columns, remedy):
+        place = table.with_suffix("") / f"{row['picture']:06}.png"
+        key = (row["case_id"], row["class"], row["probability"])
+        found.setdefault(key, []).append(str(place))
+    return found
 
 
 def _images(run, split, case_ids):
@@ -87,10 +120,15 @@ def _images(run, split, case_ids):
         cases = manifest.read(folder).cases([split])
     except (InputError, OSError):
         return {}, f"no pictures: the data set {folder} is not to be read here"
+    found = images_of(cases, case_ids)
+    return found, "" if found else f"no pictures: {folder} has other cases"
+
+
+def images_of(cases, case_ids):
+    """Return a case's id to the paths of its images, of the `case_ids` that `cases` has."""
     row = {case_id: number for number, case_id in enumerate(cases.case_ids.tolist())}
     at = {case_id: row[case_id] for case_id in case_ids.tolist() if case_id in row}
-    found = {
+    return {
         case_id: cases.paths[cases.offsets[i] : cases.offsets[i + 1]].tolist()
         for case_id, i in at.items()
     }
-    return found, "" if found else f"no pictures: {folder} has other cases"
