@@ -56,6 +56,15 @@ def test_cases_gather_their_images_in_the_manifests_order(tmp_path):
     assert len(cases.take([])) == 0
 
 
+def test_many_images_of_cases_that_alternate_stay_in_order(tmp_path):
+    lines = [f"{i:02d}.png,{'ba'[i % 2]},,train,Acne,x" for i in range(60)]
+    rows = "\n".join([ROWS.splitlines()[0], *lines]) + "\n"
+    cases = manifest.read(folder_of(tmp_path / "d", rows=rows)).cases(["train"])
+    assert cases.case_ids.tolist() == ["b", "a"] and cases.offsets.tolist() == [0, 30, 60]
+    found = [int(path[-6:-4]) for path in cases.paths]
+    assert found == [*range(0, 60, 2), *range(1, 60, 2)]
+
+
 @pytest.mark.parametrize(
     ("levels", "level"),
     [(("light", "light"), "light"), (("light", "dark"), "mixed"), (("", "dark"), "dark"),

@@ -91,6 +91,23 @@ def test_a_group_stands_where_its_middle_lies_in_its_stratum_by_weight():
     assert [keys[i] for i in order] == expected
 
 
+def test_a_stratum_of_weight_1_stands_at_its_middle_too():
+    by_hash = sorted("pqr", key=lambda key: hashlib.sha256(f"0\n{key}".encode()).digest())
+    order = splitting.interleaved_order(["alone", *by_hash], ["a", *"bbb"], 0, [1, 6, 1, 3])
+    assert order.tolist() == [1, 0, 2, 3]  # 0.3, 0.5, 0.65, 0.85
+
+
+def test_for_an_exact_size_the_last_one_taken_is_exchanged():
+    weights = [2] * 20 + [3]
+    keys = [f"p{i}" for i in range(21)]
+    order = splitting.interleaved_order(keys, ["a"] * 21, 0, weights)
+    odd = order.tolist().index(20)
+    kept = odd - 3
+    assert kept > 1
+    split, _ = draw([(weight, "a") for weight in weights], {"test": 2 * kept + 3, "train": 0})
+    assert np.flatnonzero(split[order] == "test").tolist() == [*range(kept), odd]
+
+
 @given(GROUPS, st.integers(0, 5))
 @settings(max_examples=100, deadline=None)
 def test_any_beginning_holds_the_weights_of_each_stratum_in_proportion(groups, seed):
@@ -132,6 +149,8 @@ def test_what_is_not_asked_for_is_left_out():
         ({"train": 0.8, "test": 0.3}, "1.1"),
         ({"train": 90, "test": 20}, "110 in all"),
         ({"train": 0.5, "test": 20}, "not both"),
+        ({"train": 0.5, "test": 2}, "not both"),
+        ({"train": 0.5, "test": -1}, "sizes of 0 and above"),
         ({}, "sizes"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import json
 import re
+import zipfile
 
 import numpy as np
 import pytest
@@ -125,6 +126,22 @@ def test_a_damaged_checkpoint_is_passed_over_and_set_aside(damage, why, tmp_path
     damage(folder(tmp_path, 3))
     with pytest.raises(InputError, match="no checkpoint is whole"):
         checkpoint.restore_latest(tmp_path, there)
+
+
+def test_what_a_killed_save_left_goes(tmp_path):
+    checkpoint.save(tmp_path, VALUES, 3, keep=1)
+    folder(tmp_path, ".4.123.tmp").mkdir()
+    checkpoint.set_aside_newer(tmp_path, 3)
+    assert checkpoint.steps(tmp_path) == [3] and not folder(tmp_path, ".4.123.tmp").exists()
+
+
+def test_a_weight_beyond_what_zip_s_first_format_holds_can_be_saved(tmp_path, monkeypatch):
+    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 1000)  # it is 2 GiB
+    large = {"kernel": np.arange(999.0)}
+    checkpoint.save(tmp_path, large, 1, keep=1)
+    there = {"kernel": tf.Variable(np.zeros(999))}
+    checkpoint.restore(folder(tmp_path, 1), there, only=("",))
+    np.testing.assert_array_equal(there["kernel"], large["kernel"])
 
 
 def test_a_run_without_a_checkpoint_begins_at_0(tmp_path):

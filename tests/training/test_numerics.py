@@ -130,6 +130,13 @@ def test_unknown_findings_are_masked():
     assert np.isfinite(gradient).all() and gradient[0, 1] == 0
 
 
+def test_probabilities_are_of_the_classes_or_of_each_finding():
+    logits = np.float32([[1, -2, 0.5], [90, -90, 0]])
+    found = [objective.probabilities(logits, task) for task in objective.TASKS]
+    expected = [scipy.special.softmax(logits, axis=1), scipy.special.expit(logits)]
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-12)
+
+
 @pytest.mark.parametrize(
     "head_input", ["encoder", *(f"stage{i}" for i in (1, 2, 3, 4)), "projection1", "projection3"]
 )

@@ -170,6 +170,15 @@ def test_every_optimizer_lowers_a_loss(name):
     assert losses[-1] < 0.9 * losses[0]
 
 
+def test_what_is_not_given_is_as_in_the_codes_of_simclr():
+    content = optimizer.LARS(0.3).get_config()
+    assert (content["momentum"], content["trust_coefficient"]) == (0.9, 0.001)
+    plain = optimizer.MomentumOptimizer(0.3).get_config()
+    assert plain["momentum"] == 0.9 and plain["weight_decay"] == content["weight_decay"] == 0
+    names = [optimizer.make_optimizer(n, 0.3, 0.9, 0.0, 0.1).name for n in ("lars", "sgd")]
+    assert names == ["LARS", "SGD"]
+
+
 def test_momentum_without_trust_equals_keras():
     a, b = tf.Variable([[1.0, 2.0]]), tf.Variable([[1.0, 2.0]])
     ours = optimizer.make_optimizer("sgd", 0.1, 0.9, 0.0, 0.001)
