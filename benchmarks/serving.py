@@ -4,8 +4,8 @@
 
 In one run, turn about, on the same images: `predict` of a Keras model and the SavedModel's
 signature of views, at batches of 1, 8 and 32. Then JPEGs of 640 x 480: the SavedModel asked in this
-process, and tools/serve.py asked by one client and by 8 at once. The head is of random weights,
-which cost what trained ones do.
+process, and tools/serve.py asked by one client and by 8 at once; and --mode=predict beside
+evaluation. The head is of random weights, which cost what trained ones do.
 """
 
 import base64
@@ -39,11 +39,13 @@ GOALS = (
     shown("HTTP / in process, seconds, one JPEG", "one client, one after the other"),
     *(shown(f"{CLIENTS} clients, milliseconds, p{p}") for p in PERCENTILES),
     shown(f"{CLIENTS} clients / in process, images a second", "answered together where they wait"),
+    shown("predict / evaluation, images read a second", "without the network"),
+    at_least("predict / evaluation, images a second", 0.95),
 )
 
 
 def exported(options, folder):
-    """Return a trained head of random weights, and the Keras model of it; export it."""
+    """Export a head of random weights; return the Keras model of it, and its `Contract`."""
     import keras
 
     from simclr_med.config.making import make_config
@@ -56,9 +58,10 @@ def exported(options, folder):
     classes = tuple(f"class {k}" for k in range(27))
     nets = networks.build(config, len(classes))
     task = networks.Task("multiclass", classes, None)
-    saved_model.save(folder, Trained(config, nets, input_contract.of_run(config), task))
+    contract = input_contract.of_run(config)
+    saved_model.save(folder, Trained(config, nets, contract, task))
     logits = nets.head(nets.inputs.output)
-    return keras.Model(nets.inputs.input, keras.layers.Softmax()(logits))
+    return keras.Model(nets.inputs.input, keras.layers.Softmax()(logits)), contract
 
 
 def seconds(call):
@@ -123,6 +126,33 @@ def through_http(folder, contents, options):
             server.terminate()
 
 
+def in_bulk(folder, model, contract, rounds):
+    """Return images a second, predict's to evaluation's, reading alone and all: median of pairs."""
+    import tensorflow as tf
+
+    from simclr_med.data.batches import evaluation_batches
+    from simclr_med.serving.bulk.listing import listed
+    from simclr_med.serving.bulk.models import views_of
+
+    asked, infer = listed(folder), tf.function(lambda views: model(views, training=False))
+    given = {"size": contract.size, "proportion": contract.crop, "batch_size": BATCHES[-1]}
+
+    def evaluation():
+        return evaluation_batches(asked.places, **given)
+
+    def predict():
+        return (views for views, _ in views_of(contract, asked, 0, BATCHES[-1], threads=0))
+
+    def measured(use):
+        times = {evaluation: [], predict: []}
+        for number in range(rounds + 1):
+            for arm in (evaluation, predict)[:: -1 if number % 2 else 1]:
+                times[arm].append(seconds(lambda arm=arm: [use(views) for views in arm()]))
+        return pairwise_ratio(times[evaluation][1:], times[predict][1:])  # the first compiles
+
+    return measured(lambda views: None), measured(lambda views: infer(tf.constant(views)).numpy())
+
+
 def main():
     """Measure and print."""
     parser = command_line(__doc__)
@@ -136,12 +166,13 @@ def main():
 
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        model = exported(options, folder / "1")
+        model, contract = exported(options, folder / "1")
         signatures = tf.saved_model.load(str(folder / "1")).signatures
         side = options.image_size
         views = np.random.default_rng(0).random([options.images, side, side, 3], np.float32)
         speeds, rates = beside_keras(model, signatures["images"], views, options.rounds)
-        photos = photographs(folder, min(16, options.images), (640, 480))
+        (folder / "images").mkdir()
+        photos = photographs(folder / "images", min(16, options.images), (640, 480))
         contents = [pathlib.Path(path).read_bytes() for path in photos]
 
         def in_process(content):
@@ -150,12 +181,16 @@ def main():
         in_process(contents[0])
         direct = [seconds(lambda c=c: in_process(c)) for _ in range(2) for c in contents]
         alone, many, whole = through_http(folder / "1", contents, options)
+        photographs(folder / "images", 4 * options.images, (640, 480))
+        read, answered = in_bulk(folder / "images", model, contract, options.rounds)
     ratios = {f"exported / Keras, images a second, batch {b}": r for b, r in speeds.items()}
     one = statistics.median(direct)
     ratios["HTTP / in process, seconds, one JPEG"] = statistics.median(alone) / one
     for p in PERCENTILES:
         ratios[f"{CLIENTS} clients, milliseconds, p{p}"] = 1000 * float(np.percentile(many, p))
     ratios[f"{CLIENTS} clients / in process, images a second"] = len(many) / whole * one
+    ratios["predict / evaluation, images read a second"] = read
+    ratios["predict / evaluation, images a second"] = answered
     for name, value in ratios.items():
         print(f"{name:50} {value:8.2f}")
     times = {"in process": direct, "one client": alone, "clients": many}

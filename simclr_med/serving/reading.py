@@ -30,47 +30,38 @@ def read_views(encoded, contract):
     return batches.take(1).get_single_element()
 
 
-def each_view(elements, contract, content=tf.identity, at_once=AT_ONCE):
-    """Return a data set of (view, error) of each element, in order; see `read_views`.
+def each_view(elements, contract):
+    """Return a data set of (view, error) of each file's bytes, in order; see `read_views`."""
+    look, blank = looking(contract), tf.zeros([contract.size, contract.size, 3])
 
-    Args:
-      elements: a `tf.data.Dataset`.
-      contract: a `Contract`.
-      content: function of an element to a file's bytes; where it fails there is no view.
-      at_once: elements that are read at a time.
-    """
-    size, preparation = contract.size, contract.preparation
-    blank = tf.zeros([size, size, 3])
-
-    def view(content):
-        return evaluation_view(as_prepared(content, preparation), size, contract.crop)
-
-    def looked_at(*element):
-        found = content(*element)
-        why = refusal(found, preparation)
-        return tf.cond(why == "", lambda: view(found), lambda: blank), why
-
-    return each_or(elements, looked_at, (blank, UNREADABLE), at_once)
-
-
-def each_or(elements, function, otherwise, at_once=AT_ONCE):
-    """Return a data set of what `function` makes of each element, `otherwise` where it fails.
-
-    Args:
-      elements: a `tf.data.Dataset`.
-      function: of TensorFlow's ops.
-      otherwise: of the types of what it returns.
-      at_once: elements at a time; they stay in order.
-    """
-
-    def one(*element):
+    def one(encoded):
         # An op that fails fails its whole graph, but of a data set its element alone.
-        found = tf.data.Dataset.from_tensors(element).map(function).ignore_errors()
-        return found.concatenate(_element(otherwise)).take(1)
+        found = _element(encoded).map(look).ignore_errors()
+        return found.concatenate(_element((blank, UNREADABLE))).take(1)
 
     return elements.interleave(
-        one, cycle_length=at_once, num_parallel_calls=at_once, deterministic=True
+        one, cycle_length=AT_ONCE, num_parallel_calls=AT_ONCE, deterministic=True
     )
+
+
+def looking(contract, content=tf.identity):
+    """Return the function of an element to its (view, error); it fails where there is no view.
+
+    Args:
+      contract: a `Contract`.
+      content: function of an element's parts to a file's bytes.
+    """
+    size, preparation = contract.size, contract.preparation
+
+    def view(found):
+        return evaluation_view(as_prepared(found, preparation), size, contract.crop)
+
+    def look(*element):
+        found = content(*element)
+        why = refusal(found, preparation)
+        return tf.cond(why == "", lambda: view(found), lambda: tf.zeros([size, size, 3])), why
+
+    return look
 
 
 def _element(value):

@@ -17,13 +17,15 @@ from simclr_med.errors import InputError
 from simclr_med.preparation import dicom
 from simclr_med.preparation.images.rewriting import png
 from simclr_med.serving import trained
-from simclr_med.serving.reading import AT_ONCE, UNREADABLE, each_or, each_view
+from simclr_med.serving.bulk.in_order import in_order
+from simclr_med.serving.reading import AT_ONCE, UNREADABLE, looking
 from simclr_med.serving.rest.exported import FILE, newest
 from simclr_med.training import features, objective
 from simclr_med.training.bags import IN_LOGITS
 
 PROBABILITIES, FEATURES = "probabilities", "features"
 BOTH = "probabilities, then what the head reads"
+_UNREADABLE, _NOTHING = (np.array(text, object) for text in (UNREADABLE.encode(), b""))
 
 
 def load(folder, output):
@@ -96,13 +98,21 @@ class OfRun:
           threads: images that are read at a time; 0 for as many as the processor can.
         """
         for views, errors in self.views(listing, first, batch_size, threads):
-            yield self.infer(views).numpy(), errors.numpy().astype(str)
+            yield self.infer(views).numpy(), errors.astype(str)
 
     def views(self, listing, first, batch_size, threads):
-        """Return a data set of (views `[b, S, S, 3]`, errors `[b]`); arguments as of `answers`."""
-        elements, content = _elements(listing, first)
-        views = each_view(elements, self.trained.contract, content, _at_once(threads))
-        return views.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+        """Yield `views_of` the run's contract; arguments as of `answers`."""
+        return views_of(self.trained.contract, listing, first, batch_size, threads)
+
+
+def views_of(contract, listing, first, batch_size, threads):
+    """Yield (views `[b, S, S, 3]`, errors `[b]`) of what a `Contract` expects, see `in_order`.
+
+    Other arguments as of `OfRun.answers`.
+    """
+    elements, content = _elements(listing, first)
+    otherwise = (np.zeros([contract.size, contract.size, 3], np.float32), _UNREADABLE)
+    return in_order(elements, looking(contract, content), otherwise, batch_size, _at_once(threads))
 
 
 class OfExport:
@@ -132,12 +142,14 @@ class OfExport:
     def answers(self, listing, first, batch_size, threads):
         """Yield as `OfRun.answers` does."""
         elements, content = _elements(listing, first)
-        contents = each_or(elements, content, tf.constant(b""), _at_once(threads))
-        for batch in contents.batch(batch_size).prefetch(tf.data.AUTOTUNE):
-            found = self.infer(images=batch)
+        reading = in_order(
+            elements, lambda *of: (content(*of),), (_NOTHING,), batch_size, _at_once(threads)
+        )
+        for (batch,) in reading:
+            found = self.infer(images=tf.constant(batch, tf.string))
             errors = found["error"].numpy().astype(str)
             # What could not be read came as nothing.
-            errors = np.where(batch.numpy() == b"", UNREADABLE, errors)
+            errors = np.where(batch == b"", UNREADABLE, errors)
             yield found[self.output].numpy(), errors
 
 
@@ -160,7 +172,7 @@ def _elements(listing, first):
     """Return a data set of the images from `first` on, and the function of one to its bytes."""
     places, is_dicom = listing.places[first:], listing.is_dicom[first:]
     if not listing.is_dicom.any():
-        return tf.data.Dataset.from_tensor_slices(places), tf.io.read_file
+        return tf.data.Dataset.from_tensor_slices((places,)), tf.io.read_file
 
     def content(place, is_dicom):
         return tf.cond(is_dicom, lambda: rendered(place), lambda: tf.io.read_file(place))

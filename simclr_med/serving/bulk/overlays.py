@@ -28,7 +28,7 @@ def write(folder, model, listing, count, batch_size, threads):
     explain, rows, number = GradCam(model.trained), [], 0
     for views, errors in model.views(listing, 0, batch_size, threads):
         maps, probabilities = explain(views, np.full(len(views), -1, np.int32))
-        found = zip(views.numpy(), maps.numpy(), probabilities.numpy(), errors.numpy(), strict=True)
+        found = zip(views, maps.numpy(), probabilities.numpy(), errors, strict=True)
         for view, seen, shares, error in found:
             if not error and len(rows) < count:
                 file, best = f"{FOLDER}/{number:06}.png", shares.argmax()
