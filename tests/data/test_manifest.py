@@ -172,7 +172,7 @@ def test_what_is_no_folder_of_data(tmp_path):
         manifest.read(tmp_path)
     folder = folder_of(tmp_path / "d")
     (folder / "manifest.csv").unlink()
-    with pytest.raises(InputError, match="manifest.csv.*not found"):
+    with pytest.raises(InputError, match="manifest.csv.*not found: a data set folder holds"):
         manifest.read(folder)
     for text, message in (("{", "is not JSON"), ("[]", "is not an object"), ("{}", "is missing")):
         (folder / "dataset.json").write_text(text)
