@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from kill_runs import same, weights
+from kill_runs import differ, same, weights
 
 from simclr_med import run
 from simclr_med.config.fields import FIELDS
@@ -272,7 +272,7 @@ def test_head(name, value, base, head, data_dir, tmp_path):
     changes = {"init": f"run:{base}", name: value}
     if changes["init"] == "random":
         changes |= {"encoder": "resnet18", "width": 0.125}
-    assert not same(weights(head), probe(data_dir, tmp_path / "run", **changes))
+    assert differ(weights(head), probe(data_dir, tmp_path / "run", **changes))
 
 
 def test_finetuning_augments(base, data_dir, tmp_path):
