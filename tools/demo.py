@@ -15,7 +15,7 @@ SIZES = {  # cases by split
     "short": ["--train=150", "--validation=40", "--test=100", "--external=60"],
 }
 STEPS = {
-    "full": ["--pretrain_steps=300", "--batch_size=128", "--head_steps=300"],
+    "full": ["--pretrain_steps=150", "--batch_size=128", "--head_steps=300"],
     "short": ["--pretrain_steps=6", "--batch_size=32", "--head_steps=20"],
 }
 
@@ -36,6 +36,7 @@ def main():
         subprocess.run([*made, *SIZES[size]], check=True)
     runs = work if size == "full" else work / "short"
     arguments = [f"--data_dir={data}", f"--work_dir={runs}", "--image_size=48", "--width=0.25"]
+    arguments += ["--arms=Random,SimCLR,MICLe", "--seeds=1"]
     arguments += ["--eval_splits=test,external", "--head_batch_size=64", *STEPS[size]]
     compare.main(compare.parse(arguments))
 
