@@ -28,7 +28,7 @@ def command(data_dir, work_dir):
     return [
         sys.executable, "-m", "simclr_med.run", "--mode=pretrain", f"--data_dir={data_dir}",
         f"--work_dir={work_dir}", f"--steps={STEPS}", "--encoder=resnet18", "--width=0.125",
-        "--image_size=32", "--batch_size=8", "--save_every=5",
+        "--image_size=32", "--batch_size=8", "--save_every=5", "--precision=float32",
     ]  # fmt: skip
 
 
