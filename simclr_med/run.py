@@ -111,21 +111,13 @@ def evaluate(config):
     Raises:
       InputError: see `predict.predict_splits`; nothing is written then.
     """
-    from simclr_med.evaluation.evaluate import former_results, summary, write_evaluation
+    from simclr_med.evaluation.evaluate import former_results, summary
     from simclr_med.training.predict import predict_splits
 
     former_results(config.work_dir)  # a damaged file is told before the work
     made = predict_splits(config)
     print(f"{pathlib.Path(config.work_dir).name}: weights of {made.weights}")
-    results = write_evaluation(
-        config.work_dir,
-        made.splits,
-        config.evaluate,
-        config.seed,
-        made.origin,
-        made.learnt_from,
-        made.by_image,
-    )
+    results = made.write(config.work_dir, config.evaluate, config.seed)
     if config.bulk.gradcam:
         from simclr_med.data import manifest
         from simclr_med.serving import looked_at

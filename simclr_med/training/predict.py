@@ -9,6 +9,7 @@ from simclr_med.data import learnt_from, manifest
 from simclr_med.encoders import kept_step, networks
 from simclr_med.errors import InputError
 from simclr_med.evaluation import by_image
+from simclr_med.evaluation.evaluate import write_evaluation
 from simclr_med.training import bags, features
 from simclr_med.training.memory import refuse_beyond_memory
 
@@ -38,6 +39,12 @@ class Predicted:
         """What metrics.json says of where the predictions are from."""
         kept = {name: v for name, v in dataclasses.asdict(self.weights).items() if v is not None}
         return {"data_sha256": self.data_sha256, "weights": kept}
+
+    def write(self, work_dir, settings, seed):
+        """Write predictions and metrics, see `evaluate.write_evaluation`; return the metrics."""
+        return write_evaluation(
+            work_dir, self.splits, settings, seed, self.origin, self.learnt_from, self.by_image
+        )
 
 
 def predict_splits(config):

@@ -16,7 +16,6 @@ from simclr_med.config import sweeping
 from simclr_med.config.work_folder import claimed_work_dir
 from simclr_med.data import manifest
 from simclr_med.evaluation import sweep_picture
-from simclr_med.evaluation.evaluate import write_evaluation
 from simclr_med.evaluation.starts import start_of
 from simclr_med.evaluation.sweep_table import (
     CHOSEN,
@@ -86,15 +85,7 @@ def _test(config, table, folders):
             continue
         single = sweeping.config_of(config, trial, folder)
         made = predict_splits(dataclasses.replace(single, evaluate=config.evaluate))
-        results = write_evaluation(
-            folder,
-            made.splits,
-            config.evaluate,
-            config.seed,
-            made.origin,
-            made.learnt_from,
-            made.by_image,
-        )
+        results = made.write(folder, config.evaluate, config.seed)
         scalars = {
             f"{split}_{metric}": value["value"]
             for split, result in results.items()
