@@ -57,6 +57,21 @@ def network(text):
     return text
 
 
+def check(options, parts):
+    """Split the lists among the options of a comparison by parts, and check them.
+
+    Raises:
+      InputError: a part or network is unknown, or the steps are too few.
+    """
+    options.parts = options.parts.split(",")
+    for part in options.parts:
+        if part not in parts:
+            raise InputError(f"--parts: {part!r}; expected some of {','.join(parts)}")
+    if options.steps < 3:
+        raise InputError(f"--steps={options.steps}; expected 3 or more: the first starts things up")
+    options.networks = [network(text) for text in options.networks.split(",")]
+
+
 def parse(arguments=None):
     """Return the options.
 
@@ -79,13 +94,7 @@ def parse(arguments=None):
     parser.add_argument("--run_rounds", type=int, default=2, help="of run")
     parser.add_argument("--images", type=int, default=256, help="of pipeline")
     options = parser.parse_args(arguments)
-    options.parts = options.parts.split(",")
-    for part in options.parts:
-        if part not in PARTS:
-            raise InputError(f"--parts: {part!r}; expected some of {','.join(PARTS)}")
-    if options.steps < 3:
-        raise InputError(f"--steps={options.steps}; expected 3 or more: the first starts things up")
-    options.networks = [network(text) for text in options.networks.split(",")]
+    check(options, PARTS)
     if not (options.peers / "bin" / "python").exists():
         raise InputError(
             f"no peers' environment at {options.peers}: `make peers` makes it (PyTorch and "

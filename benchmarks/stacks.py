@@ -28,7 +28,7 @@ from benchmarks import startup
 from benchmarks.apart import Failed, pairwise_ratio, watched
 from benchmarks.machine import ROOT
 from benchmarks.peer_parts import BATCH, PICTURE, compared, of_each, ours, rate, timeline_of
-from benchmarks.peers import network
+from benchmarks.peers import check
 from benchmarks.pictures import photographs
 from benchmarks.verdict import at_least, at_most, command_line, conclude, shown
 from simclr_med.errors import InputError, RunError, run_main
@@ -192,13 +192,7 @@ def parse(arguments=None):
     parser.add_argument("--batch_size", type=int, default=64, help="of run")
     parser.add_argument("--steps", type=int, default=12, help="of run, 3 or more")
     options = parser.parse_args(arguments)
-    options.parts = options.parts.split(",")
-    for part in options.parts:
-        if part not in PARTS:
-            raise InputError(f"--parts: {part!r}; expected some of {','.join(PARTS)}")
-    if options.steps < 3:
-        raise InputError(f"--steps={options.steps}; expected 3 or more: the first starts things up")
-    options.networks = [network(text) for text in options.networks.split(",")]
+    check(options, PARTS)
     options.precisions = options.precisions.split(",")
     return options
 
