@@ -18,7 +18,7 @@ def top_k_hits(truth, probabilities, k):
     """Return the chance that a present class is among the k highest scores, float64 `[N]`.
 
     Classes of equal scores are ranked by lot: with d present classes among t equal ones of which m
-    still belong to the k highest, the chance is 1 - C(t - d, m) / C(t, m).
+    still belong to the k highest, the chance is 1 - C(t - d, m) / C(t, m). NaN among NaN scores.
 
     Args:
       truth: `[N, K]`, 1 for present.
@@ -28,14 +28,17 @@ def top_k_hits(truth, probabilities, k):
     above, level, free = _around_place(probabilities, k)
     present = truth == 1
     equal, wanted = level.sum(1), (present & level).sum(1)
-    chance = 1 - comb(equal - wanted, free) / comb(equal, free)
+    chance = 1 - ratio(comb(equal - wanted, free), comb(equal, free))
     return np.where((present & above).any(1), 1.0, chance)
 
 
 def top_k_chances(probabilities, k):
-    """Return each class's chance to be among the k highest scores, float64 `[N, K]`."""
+    """Return each class's chance to be among the k highest scores, float64 `[N, K]`.
+
+    NaN among NaN scores, as of a training that has diverged.
+    """
     above, level, free = _around_place(probabilities, k)
-    return np.where(above, 1.0, level * (free / level.sum(1))[:, None])
+    return np.where(above, 1.0, level * ratio(free, level.sum(1))[:, None])
 
 
 def mean(values, weights):
@@ -135,8 +138,9 @@ def average_precision(weighed):
 
 def ratio(numerator, denominator):
     """Return the quotient, NaN where the denominator is 0."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(denominator > 0, np.divide(numerator, denominator), np.nan)
+    numerator, denominator = np.broadcast_arrays(numerator, denominator)
+    undefined = np.full(denominator.shape, np.nan)
+    return np.divide(numerator, denominator, out=undefined, where=denominator > 0)
 
 
 def mean_of_defined(values):

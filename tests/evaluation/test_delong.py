@@ -49,8 +49,8 @@ def test_p_value_is_a_z_test_of_the_difference():
 
 
 # DeLong et al. 1988's ovarian cancer patients, the 43 whose three scores are all known, as printed
-# in the SAS/STAT User's Guide, "Comparing Receiver Operating Characteristic Curves", LOGISTIC:
-# albumin, total protein, Krebs-Goplerud score (less is better), whether surgery helped.
+# in the SAS/STAT 14.1 User's Guide, LOGISTIC, example 72.8: albumin, total protein, Krebs-Goplerud
+# score (less is better), whether surgery helped.
 OVARIAN_CANCER = """
 3.0 5.8 10 0  3.2 6.3 5 1  3.9 6.8 3 1  2.8 4.8 6 0  3.2 5.8 3 1  0.9 4.0 5 0  2.5 5.7 8 0
 1.6 5.6  5 1  3.8 5.7 5 1  3.7 6.7 6 1  3.2 5.4 4 1  3.8 6.6 6 1  4.1 6.6 5 1  3.6 5.7 5 1
@@ -62,7 +62,7 @@ OVARIAN_CANCER = """
 """
 
 
-def test_the_published_example():
+def test_the_example_of_delong_et_al():
     table = np.array(OVARIAN_CANCER.split(), float).reshape(43, 4)
     truth, units = table[:, 3], np.arange(43)
     albumin, protein, score = table[:, 0], table[:, 1], 10 - table[:, 2]
@@ -79,6 +79,39 @@ def test_the_published_example():
     apart = contrast @ values
     chi_square = apart @ np.linalg.solve(contrast @ covariance @ contrast.T, apart)
     assert chi_square == pytest.approx(2.5340, abs=5e-5)
+
+
+# 113 patients after an aneurysmal subarachnoid haemorrhage: WFNS grade, S100B in the blood (Turck
+# et al. 2010, Intensive Care Medicine 36:107), the data set aSAH of the R package pROC, whose own
+# tests (xrobin/pROC, tests/testthat/test-roc.test.R) have the numbers expected here.
+GOOD_OUTCOME = """
+1:.13 1:.14 1:.1 1:.04 5:.47 1:.18 2:.1 2:.1 1:.04 2:.08 2:.04 1:.09 1:.11 1:.07 2:.17 1:.07 2:.11
+1:.13 1:.19 3:.05 4:.16 1:.14 4:.34 1:.09 5:.5 5:.46 1:.16 1:.07 2:.43 4:.45 1:.11 1:.08 2:.09
+2:.08 1:.06 2:.13 1:.1 2:.14 2:.15 1:.06 1:.05 1:.09 1:.04 2:.09 1:.08 2:.16 1:.09 1:.08 3:.33
+2:.11 4:.28 2:.07 1:.1 4:.32 1:.07 1:.05 5:.24 4:.38 2:.1 2:.15 1:.08 1:.14 1:.1 3:.07 1:.04 2:.19
+2:.15 4:.47 4:.17 1:.15 1:.5 1:.48
+"""
+POOR_OUTCOME = """
+3:.13 2:.1 4:.16 5:.12 5:.44 5:.71 5:.49 2:.07 5:.33 2:.09 1:.07 2:.41 5:.35 4:.48 4:.96 2:.25
+5:.86 5:.52 5:2.07 2:.07 5:.77 2:.3 5:.03 2:.09 4:.23 5:.7 4:.27 4:.71 1:.08 4:.26 4:.13 2:.1
+2:.11 5:.22 5:.56 2:.14 2:.58 5:.32 5:.82 5:.74 5:.44
+"""
+
+
+def test_the_example_of_proc():
+    good, poor = (
+        np.array([pair.split(":") for pair in text.split()], float)
+        for text in (GOOD_OUTCOME, POOR_OUTCOME)
+    )
+    truth, scores = np.repeat([0, 1], [len(good), len(poor)]), np.concatenate([good, poor]).T
+    (a, b), cov = delong.covariance(truth, scores, np.arange(113))
+    deviation = np.sqrt(cov[0, 0] + cov[1, 1] - 2 * cov[0, 1])
+    assert (a, b) == pytest.approx((0.8236789, 0.7313686), abs=5e-8)
+    assert (a - b) / deviation == pytest.approx(2.20898359144091, rel=1e-12)
+    p = delong.p_value(truth, scores, np.arange(113))
+    assert p == pytest.approx(0.0271757822291882, rel=1e-12)
+    ends = a - b + stats.norm.ppf([0.025, 0.975]) * deviation
+    assert ends == pytest.approx([0.0104061769564846, 0.174214419249478], rel=1e-12)
 
 
 def test_unknown_truths_count_for_nothing():

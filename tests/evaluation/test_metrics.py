@@ -165,6 +165,19 @@ def test_what_is_divided_by_0_is_not_defined_without_a_warning():
     np.testing.assert_array_equal(found, [np.nan, np.nan, 1.5])
 
 
+@pytest.mark.filterwarnings("error")
+def test_scores_of_which_none_is_the_highest_are_ranked_by_lot_or_not_at_all():
+    truth = np.eye(3)[[0, 1]]
+    for level in (0.0, 1 / 3, 1.0):
+        equal = np.full((2, 3), level, np.float32)
+        np.testing.assert_allclose(metrics.top_k_chances(equal, 1), 1 / 3)
+        np.testing.assert_allclose(metrics.top_k_hits(truth, equal, 2), 2 / 3)
+    scores = np.array([[np.nan] * 3, [0.2, 0.5, 0.3]])
+    np.testing.assert_array_equal(metrics.top_k_hits(truth, scores, 1), [np.nan, 1])
+    chances = metrics.top_k_chances(scores, 1)
+    np.testing.assert_array_equal(chances, [[np.nan] * 3, [0, 1, 0]])
+
+
 def test_auc_depends_on_ranks_alone():
     predictions = fake(task="multilabel")
     same_ranks = dataclasses.replace(predictions, probabilities=predictions.probabilities**3)
