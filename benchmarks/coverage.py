@@ -3,8 +3,9 @@
     python benchmarks/coverage.py --json=coverage.json
 
 Test sets are drawn from populations whose true metrics are known from a very large draw; two models
-of equal skill and correlated errors are scored on each. Groups of equal skill are compared too: how
-often their widest gap excludes 0. docs/statistics.md has what came out.
+of equal skill and correlated errors are scored on each. So are two equal methods of several runs,
+and groups of equal skill: how often their widest gap excludes 0. docs/statistics.md has what came
+out. A data set is drawn from its number alone, so that 1,000 of them may be run in parts (--first).
 """
 
 import dataclasses
@@ -19,8 +20,10 @@ from benchmarks.verdict import at_least, at_most, command_line, conclude
 from simclr_med import progress
 from simclr_med.errors import run_main
 from simclr_med.evaluation.bootstrap import Settings, replicate
-from simclr_med.evaluation.comparing import difference_row
+from simclr_med.evaluation.comparing import difference_row, pairs_of
 from simclr_med.evaluation.gaps import all_gaps
+from simclr_med.evaluation.intervals import small_sample
+from simclr_med.evaluation.methods import differences, replicated
 from simclr_med.evaluation.predictions import Predictions
 from simclr_med.evaluation.scoring import score
 
@@ -33,6 +36,10 @@ OF_DIAGNOSES = (
 OF_FINDINGS = (
     "auc", "auc:k0", "auc:k4", "average_precision", "average_precision:k0", "brier",
 )  # fmt: skip
+# Runs of each of two methods, and how far their skills lie apart, as a share of the skill.
+SEVERAL_RUNS = {
+    f"{runs} runs, skill ± {apart:.0%}": (runs, apart) for runs in (3, 5) for apart in (0, 0.1, 0.3)
+}
 # Sizes of groups of equal skill; each case is right with this chance.
 GROUPS = {
     "4 groups of 100, 70 % right": ((100,) * 4, 0.7),
@@ -62,11 +69,23 @@ class Population:
 
     def draw(self, random, cases=None):
         """Return `Predictions` of two models of equal skill on one test set."""
+        return [run for (run,) in self.draw_methods(random, 1, cases=cases)]
+
+    def draw_methods(self, random, runs, apart=0.0, cases=None):
+        """Return two lists of `runs` `Predictions` of two equal methods on one test set.
+
+        Of what all models' noise does not share, runs of one method share half.
+
+        Args:
+          random: a generator.
+          runs: of each method.
+          apart: deviation of the runs' skills, as a share of the skill.
+          cases: of the test set.
+        """
         cases = cases or self.cases
         patient = self._patients(random, cases)
-        same = (
-            0.5 if self.studies > 1 else 0.0
-        )  # share of the variance that a patient's cases share
+        # Share of the variance that a patient's cases share.
+        same = 0.5 if self.studies > 1 else 0.0
         truth = self._truth(random, patient, same)
 
         def noise():
@@ -76,11 +95,17 @@ class Population:
             of_patient = random.normal(size=(patient.max() + 1, truth.shape[1]))
             return np.sqrt(same) * of_patient[patient] + np.sqrt(1 - same) * own
 
-        common = noise()
-        return [
-            self._predictions(truth, patient, common * SHARED**0.5 + noise() * (1 - SHARED) ** 0.5)
-            for _ in range(2)
-        ]
+        common, methods = noise() * SHARED**0.5, []
+        own = (1 - SHARED) / (2 if runs > 1 else 1)  # share of the noise that is a run's alone
+        for _ in range(2):
+            of_method = common + (noise() * (1 - SHARED - own) ** 0.5 if runs > 1 else 0)
+            methods.append([
+                self._predictions(
+                    truth, patient, of_method + noise() * own**0.5, random.normal(1, apart)
+                )
+                for _ in range(runs)
+            ])  # fmt: skip
+        return methods
 
     def _patients(self, random, cases):
         if self.studies == 1:
@@ -104,8 +129,8 @@ class Population:
             np.minimum(np.searchsorted(edges, place), len(chances) - 1)
         ]
 
-    def _predictions(self, truth, patient, noise):
-        scores = truth * np.array(self.skill) + noise
+    def _predictions(self, truth, patient, noise, skilled):
+        scores = truth * np.array(self.skill) * skilled + noise
         if self.multilabel:
             probabilities = 1 / (1 + np.exp(-scores))
         else:
@@ -140,20 +165,58 @@ POPULATIONS = {
 }
 
 
-def measure(population, datasets, settings, names):
-    """Return metric -> (share of intervals that cover, share of differences called significant)."""
-    random = np.random.default_rng(0)
-    large, _ = population.draw(random, LARGE)
-    truth = score(large, np.ones(LARGE))
-    covered, alarms = (dict.fromkeys(names, 0) for _ in range(2))
-    for number in progress.followed(range(datasets), "data sets", "data set", datasets):
-        drawn = dataclasses.replace(settings, seed=number)
-        a, b = (replicate(made, drawn) for made in population.draw(random))
-        for name in names:
-            interval = a.interval(name)
-            covered[name] += interval["low"] <= truth[name] <= interval["high"]
-            alarms[name] += difference_row(a, b, a - b, name)["significant"]
-    return {name: (covered[name] / datasets, alarms[name] / datasets) for name in names}
+def measure(population, numbers, settings, names):
+    """Return metric -> (share of intervals that cover, share of differences called significant).
+
+    Args:
+      population: a `Population`.
+      numbers: of the data sets.
+      settings: `Settings`; each data set has another seed.
+      names: of the metrics.
+    """
+    truth = truth_of(population)
+    found = [
+        covers_and_alarms(population, truth, number, settings, names)
+        for number in progress.followed(numbers, "data sets", "data set", len(numbers))
+    ]
+    return {name: tuple(np.mean([each[name] for each in found], axis=0)) for name in names}
+
+
+def truth_of(population):
+    """Return metric -> its value in the population."""
+    large, _ = population.draw(np.random.default_rng(0), LARGE)
+    return score(large, np.ones(LARGE))
+
+
+def covers_and_alarms(population, truth, number, settings, names):
+    """Return metric -> (whether the interval covers, whether equal models are told apart)."""
+    drawn = dataclasses.replace(settings, seed=number)
+    models = population.draw(np.random.default_rng([1, number]))
+    a, b = (replicate(made, drawn) for made in models)
+    difference, found = a - b, {}
+    for name in names:
+        interval = a.interval(name)
+        covers = interval["low"] <= truth[name] <= interval["high"]
+        found[name] = covers, difference_row(a, b, difference, name)["significant"]
+    return found
+
+
+def alarms_of_methods(population, runs, apart, numbers, settings, names):
+    """Return metric -> share of data sets on which two equal methods of several runs differ.
+
+    Args:
+      population: a `Population`.
+      runs, apart: see `Population.draw_methods`.
+      numbers, settings, names: see `measure`.
+    """
+    alarms = []
+    for number in progress.followed(numbers, "data sets", "data set", len(numbers)):
+        random = np.random.default_rng([2, number])
+        a, b = population.draw_methods(random, runs, apart)
+        made = replicated({"a": a, "b": b}, dataclasses.replace(settings, seed=number))
+        rows = differences(made, pairs_of(["a", "b"], None))
+        alarms.append({row["metric"]: row["significant"] for row in rows})
+    return {name: float(np.mean([each[name] for each in alarms])) for name in names}
 
 
 def widest_gaps(sizes, chance, datasets, replicates):
@@ -166,7 +229,7 @@ def widest_gaps(sizes, chance, datasets, replicates):
         right = random.binomial(sizes, chance) / sizes
         drawn = random.multinomial(sizes.sum(), sizes / sizes.sum(), size=replicates)
         samples = random.binomial(drawn, right) / drawn
-        gaps = all_gaps(range(len(sizes)), right, samples, 0.95, sizes.min())
+        gaps = all_gaps(range(len(sizes)), right, samples, 0.95, small_sample(sizes.min()))
         alarms += bool(gaps) and gaps[0].excludes_zero
     return alarms / datasets
 
@@ -175,11 +238,13 @@ def main(arguments):
     """Simulate and print."""
     parser = command_line(__doc__)
     parser.add_argument("--datasets", type=int, default=1000)
+    parser.add_argument("--first", type=int, default=0, help="number of the first data set")
     parser.add_argument("--replicates", type=int, default=1000)
     parser.add_argument("--interval", default="auto")
     parser.add_argument("--only", default="", help="populations whose name holds this")
     options = parser.parse_args(arguments[1:])
     settings = Settings(options.replicates, interval=options.interval)
+    numbers = range(options.first, options.first + options.datasets)
     ratios, goals, shares = {}, [], {}
     # What chance does to the least and the most of several shares: three standard errors.
     off = 3 * np.sqrt(0.05 * 0.95 / options.datasets)
@@ -187,7 +252,7 @@ def main(arguments):
         if options.only not in title:
             continue
         names = OF_FINDINGS if population.multilabel else OF_DIAGNOSES
-        shares[title] = measure(population, options.datasets, settings, names)
+        shares[title] = measure(population, numbers, settings, names)
         for name, (covers, alarms) in shares[title].items():
             print(f"{title}: {name}: covers {covers:.1%}, false alarms {alarms:.1%}", flush=True)
         covers, alarms = zip(*shares[title].values(), strict=True)
@@ -198,6 +263,16 @@ def main(arguments):
             goals.append(at_least(f"{title}: least covered", 0.93 - off))
             goals.append(at_most(f"{title}: most covered", 0.97 + off))
         goals.append(at_most(f"{title}: most false alarms", 0.05 + off))
+    for title, (runs, apart) in SEVERAL_RUNS.items():
+        if options.only in title:
+            alarms = alarms_of_methods(
+                POPULATIONS["5 diagnoses, 300 cases"], runs, apart, numbers, settings, OF_DIAGNOSES
+            )
+            shares[title] = alarms
+            for name, share in alarms.items():
+                print(f"{title}: {name}: false alarms {share:.1%}", flush=True)
+            ratios[f"{title}: most false alarms"] = max(alarms.values())
+            goals.append(at_most(f"{title}: most false alarms", 0.05 + off))
     for title, (sizes, chance) in GROUPS.items():
         if options.only in title:
             share = widest_gaps(sizes, chance, options.datasets, options.replicates)

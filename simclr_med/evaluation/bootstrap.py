@@ -18,7 +18,7 @@ from simclr_med import progress
 from simclr_med.evaluation import agreement, calibration, conditions, intervals, resampling
 from simclr_med.evaluation.bootstrap_settings import INTERVALS, UNITS, Settings, settings_of
 from simclr_med.evaluation.enough import FEW_CASES, class_counts, too_few, units_that_decide
-from simclr_med.evaluation.scoring import BOUNDS, score, sensitivity_readings
+from simclr_med.evaluation.scoring import bounded, score, sensitivity_readings
 
 __all__ = [
     "INTERVALS",
@@ -81,7 +81,9 @@ class Replicates:
             bias = intervals.median_bias(self.values[name], self.defined(name))
             return dataclasses.replace(shape, bias=bias)
         ranks = name.partition(":")[0] in MEANS_OF_CLASSES and name not in MEANS_OF_CLASSES
-        return dataclasses.replace(shape, symmetric=ranks and not self.units.repeated)
+        within = shape.within(len(self.defined(name)), self.settings.confidence)
+        symmetric = (ranks and not self.units.repeated) or not within
+        return dataclasses.replace(shape, symmetric=symmetric)
 
     def _spread(self, name):
         """Return the `Shape` of a metric but for what moves or mirrors it."""
@@ -111,8 +113,7 @@ class Replicates:
             shape = self.shape(name)
             low, high = intervals.interval(samples, self.settings.confidence, shape, value)
             if not self.paired:  # few cases of a condition spread beyond what a share can be
-                least, most = BOUNDS.get(name.partition(":")[0], (0, 1))
-                low, high = max(low, least), min(high, most)
+                low, high = bounded(name, low, high)
         return {"value": None if np.isnan(value) else float(value), "low": low, "high": high}
 
     def _units_by_class(self, name):

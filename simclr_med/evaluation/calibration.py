@@ -52,6 +52,23 @@ def reliability(predictions):
     return {"error": float(sum(gaps) / len(confidence)) if bins else None, "bins": bins}
 
 
+def mean_bins(each):
+    """Return the bins of `reliability` of several runs on the same cases as one run's.
+
+    A bin's "cases" are the mean over runs, the rest is of all that the runs stated there.
+    """
+    found = []
+    for low in sorted({b["low"] for bins in each for b in bins}):
+        same = [b for bins in each for b in bins if b["low"] == low]
+        cases = [b["cases"] for b in same]
+        means = {
+            key: float(np.average([b[key] for b in same], weights=cases))
+            for key in ("confidence", "frequency")
+        }
+        found.append(same[0] | means | {"cases": round(sum(cases) / len(each), 1)})
+    return found
+
+
 def _claims(predictions):
     """Return what was said, in [0, 1], and how often it was so."""
     probabilities = predictions.probabilities.astype(float)

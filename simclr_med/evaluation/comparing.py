@@ -38,7 +38,7 @@ def compare(models, settings=None, baseline=None, margin=None):
       for what is not defined:
         "model", "baseline", "metric";
         "value", "baseline_value", "difference", "low", "high";
-        "p_value": of the bootstrap, the level at which the interval reaches 0;
+        "p_value": of the bootstrap, the level at which the interval leaves 0;
         "p_holm": Holm's, over all rows of the main metrics (`wording.main_metrics`), or over all
           other rows;
         "p_delong": DeLong's, for AUCs of one class;
@@ -46,6 +46,7 @@ def compare(models, settings=None, baseline=None, margin=None):
           or cases: "reason" says which), "not defined";
         "reason": "" or a sentence;
         "significant": whether the verdict is better or worse;
+        "holds": whether it still is when all that "p_holm" is over are counted together;
         "non_inferior": with a margin, True or False; None where undecided.
 
     Raises:
@@ -64,7 +65,7 @@ def compare(models, settings=None, baseline=None, margin=None):
     ]
     first = next(iter(models.values()))
     described = {"task": first.task, "classes": list(first.classes)}
-    adjust(rows, main_metrics(described))
+    adjust(rows, main_metrics(described), settings.confidence)
     return described | {
         "models": {name: summary(replicates) for name, replicates in made.items()},
         "baseline": baseline,
@@ -80,13 +81,14 @@ def check_margin(margin):
         raise InputError(f"margin is {margin}; expected a number above 0, at most 1")
 
 
-def adjust(rows, main):
-    """Add Holm's p-value to each row, over the main metrics and over all others."""
+def adjust(rows, main, confidence):
+    """Add "p_holm" and "holds" to each row, over the main metrics and over all others."""
     for chosen in (True, False):
         family = [row for row in rows if (row["metric"] in main) == chosen]
         adjusted = multiplicity.holm([row["p_value"] for row in family])
         for row, p in zip(family, adjusted, strict=True):
             row["p_holm"] = p
+            row["holds"] = row["significant"] and intervals.rejects(p, confidence)
 
 
 def difference_row(a, b, difference, metric, margin=None):
@@ -116,12 +118,12 @@ def difference_row(a, b, difference, metric, margin=None):
     )
     if metric.startswith("auc:"):
         row["p_delong"] = _number(_delong(a, b, metric))
-    found = direction(row, metric, a.settings.confidence)
+    found = direction(row, metric)
     reason = too_few(a.settings, a.units) or class_too_small(a, metric)
     if margin is not None and not reason:
         row["non_inferior"] = non_inferior(row, metric, margin)
     if found and not reason:
-        reason = _too_alike(a, b, metric)
+        reason = _too_alike(a, b, metric) or _out_of_reach(row, a.settings)
     if reason:
         return row | {"verdict": UNDECIDED, "reason": reason, "significant": False}
     return row | {"verdict": found or NO_DIFFERENCE, "reason": "", "significant": bool(found)}
@@ -142,9 +144,9 @@ def pairs_of(names, baseline):
     return [(name, baseline) for name in names if name != baseline]
 
 
-def direction(row, metric, confidence):
-    """Return "better" or "worse" where interval and p-value both exclude 0, else ""."""
-    if row["p_value"] > 1 - confidence or row["low"] <= 0 <= row["high"]:
+def direction(row, metric):
+    """Return "better" or "worse" where the interval excludes 0, else ""."""
+    if row["low"] <= 0 <= row["high"]:
         return ""
     return BETTER if (row["low"] > 0) == scoring.higher_is_better(metric) else WORSE
 
@@ -175,6 +177,16 @@ def _too_alike(a, b, metric):
     if count < needed:
         return f"only {count} {a.units.name}s tell the two apart; a verdict needs {needed}"
     return ""
+
+
+def _out_of_reach(row, settings):
+    """Return why an interval that excludes 0 claims too much, "" where its p-value says the same.
+
+    A skewed or widened interval may ask for a quantile further out than any replicate lies.
+    """
+    if intervals.rejects(row["p_value"], settings.confidence):
+        return ""
+    return f"the interval would end beyond all {settings.replicates} replicates"
 
 
 def differing(a, b, metric):

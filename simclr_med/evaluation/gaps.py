@@ -12,8 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simclr_med.evaluation import intervals
-
 
 class Gap(NamedTuple):
     """How much higher the level `high_level` is than `low_level`, with its interval."""
@@ -30,7 +28,7 @@ class Gap(NamedTuple):
         return self.low > 0
 
 
-def all_gaps(levels, values, samples, confidence, fewest):
+def all_gaps(levels, values, samples, confidence, shape):
     """Return the `Gap` of each pair of levels, the widest first.
 
     Args:
@@ -38,8 +36,7 @@ def all_gaps(levels, values, samples, confidence, fewest):
       values: `[L]`, the metric in each; a level where it is NaN is left out.
       samples: `[R, L]`, of the same replicates of all cases; NaN where not defined.
       confidence: that all intervals hold together.
-      fewest: units of the smallest level, 2 or more; few of them spread too little, see
-        `intervals.small_sample`.
+      shape: `intervals.Shape` of a gap's interval, that of the least certain pair.
 
     Returns:
       One `Gap` a pair, none where fewer than two levels are left or a gap never varies.
@@ -59,8 +56,8 @@ def all_gaps(levels, values, samples, confidence, fewest):
         return []
     widest = (np.abs(moved) / deviations).max(1)
     reach = np.quantile(widest, confidence, method="weibull")
-    small = intervals.small_sample(fewest)
-    reach = max(reach * small.widening(confidence), small.reach(1 - (1 - confidence) / len(pairs)))
+    bonferroni = shape.reach(1 - (1 - confidence) / len(pairs))
+    reach = max(reach * shape.widening(confidence), bonferroni)
     found = [
         Gap(levels[a], levels[b], float(gap), float(gap - reach * s), float(gap + reach * s))
         for (a, b), gap, s in zip(pairs, gaps, deviations, strict=True)

@@ -1,4 +1,8 @@
-"""From bootstrap replicates to an interval and a p-value.
+"""From bootstrap replicates to an interval and a p-value, which never contradict each other.
+
+Of R replicates and the sample, R + 1 in all, each order is as likely: a level of u is a place of
+u (R + 1). An interval ends at the replicate there, a p-value counts the places that 0 leaves:
+p <= 5 % where, and only where, the 95 % interval excludes 0.
 
 Percentile intervals at 95 % take the 2.5th and 97.5th replicate of a hundred. With few units that
 is too narrow: replicates spread as the sample, which spreads less than what it was drawn from.
@@ -37,9 +41,7 @@ class Shape:
         z = self.reach(confidence)
         ends = self.bias + np.array([-z, z])
         room = 1 - self.acceleration * ends
-        return np.where(
-            room > 0, ndtr(self.bias + ends / np.where(room > 0, room, 1)), ends > self.bias
-        )
+        return np.where(room > 0, ndtr(self.bias + ends / np.where(room > 0, room, 1)), ends > 0)
 
     def reach(self, confidence):
         """Return half an interval's length in standard deviations of the replicates."""
@@ -49,15 +51,29 @@ class Shape:
         """Return how much longer half an interval is than the normal distribution's."""
         return self.reach(confidence) / float(ndtri((1 + confidence) / 2))
 
-    def significance(self, share):
-        """Return the p-value, two-sided, whose interval ends with a `share` of replicates below."""
-        q = ndtri(share) - self.bias
+    def significance(self, level):
+        """Return the p-value, one-sided twice, of an interval whose lower end is at this level.
+
+        The inverse of `levels`: that of 1 - p has this quantile for its lower end. Above 1 where
+        the level lies above the middle of the replicates.
+        """
+        q = ndtri(level) - self.bias
         room = 1 + self.acceleration * q
         z = (q / room if room > 0 else np.sign(q) * np.inf) - self.bias
-        return 2 * _t_below(self.df, -abs(z) / self.stretch)
+        return 2 * _t_below(self.df, z / self.stretch)
+
+    def mirrored(self):
+        """Return the `Shape` of replicates whose signs are turned."""
+        return dataclasses.replace(self, bias=-self.bias, acceleration=-self.acceleration)
+
+    def within(self, count, confidence):
+        """Return whether both quantiles have a place among this many replicates."""
+        low, high = self.levels(confidence) * (count + 1)
+        return bool(low >= 1 - _ROUNDING and high <= count + _ROUNDING)
 
 
 PLAIN = Shape()
+_ROUNDING = 1e-9  # of a place among replicates, so that one at its edge counts on both sides alike
 
 
 def small_sample(units):
@@ -139,32 +155,44 @@ def median_bias(value, samples):
 
 
 def interval(samples, confidence, shape=PLAIN, value=None):
-    """Return (low, high) of defined `samples` `[R]` of a `value`, which a symmetric shape needs."""
+    """Return (low, high) of defined `samples` `[R]` of a `value`, which a symmetric shape needs.
+
+    Each end is a replicate, the next one outwards of its place; the outermost where the place lies
+    beyond all, see `Shape.within`.
+    """
     if shape.symmetric:
         reach = shape.reach(confidence) * samples.std()
         return float(value - reach), float(value + reach)
-    # Weibull's positions: of R replicates and one value more, each place is as likely.
-    low, high = np.quantile(samples, shape.levels(confidence), method="weibull")
-    return float(low), float(high)
+    count = len(samples)
+    low, high = shape.levels(confidence) * (count + 1)
+    places = np.clip([np.floor(low + _ROUNDING), np.ceil(high - _ROUNDING)], 1, count)
+    ordered = np.sort(samples)
+    return tuple(float(ordered[int(place) - 1]) for place in places)
 
 
 def p_value(samples, shape=PLAIN, value=None):
-    """Return the two-sided p-value of 0: the level at which the interval of `samples` reaches it.
+    """Return the two-sided p-value of 0: the level at which the interval of `samples` leaves it.
 
-    One replicate is added on the side of 0, and less than one of R + 1 is not claimed. Arguments as
-    of `interval`.
+    It `rejects` where, and only where, the interval excludes 0 by an end that has its place among
+    the replicates. Less than one of R + 1 is not claimed. Arguments as of `interval`.
     """
     if shape.symmetric:
         spread = shape.stretch * samples.std()
         p = 2 * _t_below(shape.df, -abs(value) / spread) if spread > 0 else float(value == 0)
-        return float(np.clip(p, 1 / (len(samples) + 1), 1))
-    below, above = (
-        (beyond.sum() + 1) / (len(samples) + 1) for beyond in (samples <= 0, samples >= 0)
-    )
-    if min(below, above) >= 0.5:
-        return 1.0
-    p = shape.significance(below if below < above else 1 - above)
+    else:
+        p = min(_one_sided(samples, shape), _one_sided(-samples, shape.mirrored()))
     return float(np.clip(p, 1 / (len(samples) + 1), 1))
+
+
+def rejects(p, confidence):
+    """Return whether a p-value is small enough for a verdict at this confidence."""
+    return p <= 1 - confidence + _ROUNDING
+
+
+def _one_sided(samples, shape):
+    """Return twice the level at which an interval's lower end comes to lie above 0."""
+    place = (samples <= 0).sum() + 1
+    return shape.significance(place / (len(samples) + 1)) if place <= len(samples) else 1.0
 
 
 def _t_quantile(df, level):

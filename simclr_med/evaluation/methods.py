@@ -13,11 +13,11 @@ import functools
 import numpy as np
 
 from simclr_med.errors import InputError
-from simclr_med.evaluation import calibration, comparing, intervals
+from simclr_med.evaluation import calibration, comparing, intervals, seeds
 from simclr_med.evaluation.alignment import aligned
 from simclr_med.evaluation.bootstrap import Settings, replicate, summary
 from simclr_med.evaluation.enough import too_few
-from simclr_med.evaluation.scoring import score
+from simclr_med.evaluation.scoring import bounded, score
 from simclr_med.evaluation.verdicts import NO_DIFFERENCE, UNDECIDED, UNDEFINED
 from simclr_med.evaluation.wording import main_metrics
 
@@ -45,9 +45,6 @@ def over_runs(runs):
 
 def compare_methods(methods, settings=None, baseline=None, margin=None):
     """Return each method's mean over its runs, and the differences of pairs of methods.
-
-    A replicate draws cases, the same for all runs, and of each method its runs: one less than it
-    has, since n drawn from n vary by (n - 1) / n of what they should.
 
     Args:
       methods: name -> list of two or more `Predictions`, one a seed, all of the same cases.
@@ -86,8 +83,10 @@ def differences(made, pairs, margin=None):
         for a, b in pairs
         for metric, row in _rows(made[a], made[b], margin).items()
     ]
-    first = next(iter(made.values())).runs[0].predictions
-    comparing.adjust(rows, main_metrics({"task": first.task, "classes": first.classes}))
+    first = next(iter(made.values())).runs[0]
+    task, classes = first.predictions.task, first.predictions.classes
+    main = main_metrics({"task": task, "classes": classes})
+    comparing.adjust(rows, main, first.settings.confidence)
     return rows
 
 
@@ -112,15 +111,29 @@ class Method:
         }
         return dataclasses.replace(first, **means)
 
-    def samples(self, metric):
-        """Return `[R]`, a metric's mean over the runs drawn, of the cases drawn."""
-        each = np.stack([run.samples[metric] for run in self.runs], axis=1)  # [R, n]
-        return np.take_along_axis(each, self.drawn, axis=1).mean(1)
+    def values(self, metric):
+        """Return `[n]`, a metric of each run."""
+        return np.array([run.values[metric] for run in self.runs])
 
-    def variance(self, metric):
-        """Return the variance, over other runs, of the mean of so many."""
-        values = [run.values[metric] for run in self.runs]
-        return np.var(values, ddof=1) / len(values)
+    def samples(self, metric):
+        """Return `[R, n]`, a metric of each run, of the cases drawn."""
+        return np.stack([run.samples[metric] for run in self.runs], axis=1)
+
+    def drawn_samples(self, metric):
+        """Return `[R]`, a metric's mean over the runs drawn, of the cases drawn."""
+        return seeds.mean_of_drawn(self.samples(metric), self.drawn)
+
+    def interval(self, metric):
+        """Return {"value", "low", "high"} of the mean, over other runs and other cases."""
+        found = self.mean.interval(metric)
+        if found["low"] is None:
+            return found
+        low, high = seeds.interval(
+            self.values(metric), self.samples(metric), self.drawn, self.mean.shape(metric),
+            self.mean.settings.confidence,
+        )  # fmt: skip
+        low, high = bounded(metric, low, high)
+        return found | {"low": low, "high": high}
 
     def summary(self):
         """Return what "models" of `compare_methods` has of the method."""
@@ -148,12 +161,9 @@ def replicated(methods, settings):
             raise InputError(f"{name} has {len(runs)} run; seeds are resampled from two or more")
     named = {f"{m}, run {i + 1}": run for m in methods for i, run in enumerate(methods[m])}
     made = iter([replicate(run, settings, name) for name, run in aligned(named).items()])
-    random = np.random.default_rng([settings.seed, 2**32 + 2])
+    random = seeds.generator(settings)
     return {
-        name: Method(
-            [next(made) for _ in runs],
-            random.integers(len(runs), size=(settings.replicates, len(runs) - 1)),
-        )
+        name: Method([next(made) for _ in runs], seeds.draw(len(runs), settings, random))
         for name, runs in methods.items()
     }
 
@@ -165,7 +175,7 @@ def _rows(a, b, margin):
 
 
 def _row(a, b, of_cases, metric, margin):
-    change = a.samples(metric) - b.samples(metric)
+    change = a.drawn_samples(metric) - b.drawn_samples(metric)
     change = change[~np.isnan(change)]
     row = {
         "value": _number(a.mean.values[metric]),
@@ -179,7 +189,8 @@ def _row(a, b, of_cases, metric, margin):
     if row["difference"] is None or len(change) < 2:
         return row
     settings = of_cases.settings
-    shape = _shape(of_cases, a, b, metric)
+    each = [method.values(metric) for method in (a, b)]
+    shape = seeds.over_both(of_cases.defined(metric), of_cases.shape(metric), each)
     value = row["difference"]
     row["low"], row["high"] = intervals.interval(change, settings.confidence, shape, value)
     row["p_value"] = intervals.p_value(change, shape, value)
@@ -188,28 +199,8 @@ def _row(a, b, of_cases, metric, margin):
         return row | {"verdict": UNDECIDED, "reason": reason}
     if margin is not None:
         row["non_inferior"] = comparing.non_inferior(row, metric, margin)
-    found = comparing.direction(row, metric, settings.confidence)
+    found = comparing.direction(row, metric)
     return row | {"verdict": found or NO_DIFFERENCE, "significant": bool(found)}
-
-
-def _shape(of_cases, a, b, metric):
-    """Return the `intervals.Shape` of a difference over runs and cases.
-
-    The variance is the sum of that of cases, widened as it is for single runs, and of both methods'
-    runs; its degrees of freedom are Satterthwaite's (1946): few where the runs' is most of it. Few
-    runs make few different replicates, so that their deviation says more than their quantiles.
-    """
-    cases, drawn = of_cases.shape(metric), of_cases.defined(metric).var()
-    runs = [(m.variance(metric), len(m.runs) - 1) for m in (a, b)]
-    between = sum(variance for variance, _ in runs)
-    if not drawn + between > 0:
-        return intervals.PLAIN
-    parts = [(drawn * cases.stretch**2, cases.df), *runs]
-    wanted = sum(variance for variance, _ in parts)
-    below = sum(variance**2 / max(1, df) for variance, df in parts)
-    df = float(wanted**2 / below) if below > 0 else np.inf
-    stretch = float(np.sqrt(wanted / (drawn + between)))
-    return intervals.Shape(df=df, stretch=stretch, symmetric=True)
 
 
 def _number(value):

@@ -31,6 +31,12 @@ def score(predictions, weights):
     )
 
 
+def bounded(metric, low, high):
+    """Return the ends of an interval, no further out than the metric itself can be."""
+    least, most = BOUNDS.get(metric.partition(":")[0], (0, 1))
+    return max(low, least), min(high, most)
+
+
 def higher_is_better(metric):
     """Return whether more of a metric is better."""
     return metric.partition(":")[0] not in LOWER_IS_BETTER

@@ -1,11 +1,12 @@
 """Out of distribution: what a model loses from its test split to the images of another site.
 
-    shift = compare_splits(test, external, settings)
+    shift = compare_splits([test], [external], settings)
     shift.drops["auc"].value        # external minus test: below 0 where it loses
 
 The two splits share no patient, so they are resampled apart. Means over classes take the classes
 that both splits have, since another site's rare classes may be missing; top-k accuracy takes all
-cases of each.
+cases of each. Of several runs of a method the drop is their mean, with its interval over other runs
+and other cases together (`seeds`).
 """
 
 import dataclasses
@@ -14,9 +15,10 @@ from typing import NamedTuple
 import numpy as np
 
 from simclr_med.errors import InputError
-from simclr_med.evaluation import intervals
+from simclr_med.evaluation import intervals, seeds
 from simclr_med.evaluation.bootstrap import replicate
 from simclr_med.evaluation.enough import too_few
+from simclr_med.evaluation.metrics import mean_of_defined
 
 
 class Drop(NamedTuple):
@@ -30,7 +32,7 @@ class Drop(NamedTuple):
 
 
 class Shift(NamedTuple):
-    """Drops of all metrics of one model.
+    """Drops of all metrics of one method.
 
     Attributes:
       drops: name to `Drop`.
@@ -44,31 +46,33 @@ class Shift(NamedTuple):
 
 
 def compare_splits(test, external, settings):
-    """Return the `Shift` of one model between two splits.
+    """Return the `Shift` of one method between two splits.
 
     Args:
-      test, external: its `Predictions` of both.
+      test, external: lists of its runs' `Predictions` of both, in the same order.
       settings: `bootstrap.Settings`.
 
     Raises:
       InputError: the two have other classes.
     """
-    if (test.task, test.classes) != (external.task, external.classes):
+    here, there = test[0], external[0]
+    if (here.task, here.classes) != (there.task, there.classes):
         raise InputError(
-            f"test has the classes {', '.join(test.classes)}, external "
-            f"{', '.join(external.classes)}: prepare the external set with --map_to"
+            f"test has the classes {', '.join(here.classes)}, external "
+            f"{', '.join(there.classes)}: prepare the external set with --map_to"
         )
-    common, left_out = _common_classes(test, external)
+    common, left_out = _common_classes(here, there)
     # Another seed for the other site: its cases are no partners of the test's.
     elsewhere = dataclasses.replace(settings, seed=settings.seed + 1)
-    before, after = replicate(test, settings), replicate(external, elsewhere)
-    shape = intervals.small_sample(max(2, min(before.units.count, after.units.count)))
+    before = [replicate(run, settings) for run in test]
+    after = [replicate(run, elsewhere) for run in external]
+    shape = intervals.small_sample(max(2, min(before[0].units.count, after[0].units.count)))
     drops = {
         name: _drop(*(_over(part, name, common) for part in (before, after)), settings, shape)
-        for name in before.values
-        if name in after.values
+        for name in before[0].values
+        if name in after[0].values
     }
-    reasons = {name: too_few(settings, part.units) for name, part in
+    reasons = {name: too_few(settings, part[0].units) for name, part in
                (("test", before), ("external", after))}  # fmt: skip
     warning = next((f"{name} has {why}" for name, why in reasons.items() if why), "")
     return Shift(drops, left_out, warning)
@@ -85,21 +89,26 @@ def _common_classes(test, external):
     return [name for name, kept in named if kept], tuple(name for name, kept in named if not kept)
 
 
-def _over(replicates, name, classes):
-    """Return a metric's value and its replicates, a mean over classes taken over these."""
+def _over(runs, name, classes):
+    """Return a metric of each run `[n]` and its replicates `[R, n]`, a mean over these classes."""
     each = [f"{name.removeprefix('average_')}:{finding}" for finding in classes]
-    each = [column for column in each if column in replicates.values]
+    each = [column for column in each if column in runs[0].values]
     if name == "auc_weighted" or not each:
-        return replicates.values[name], replicates.samples[name]
-    value = np.nanmean([replicates.values[column] for column in each])
-    return value, np.nanmean([replicates.samples[column] for column in each], axis=0)
+        each = [name]
+    values = np.array([[run.values[column] for column in each] for run in runs])
+    samples = np.stack([[run.samples[column] for column in each] for run in runs])  # [n, K, R]
+    return mean_of_defined(values), mean_of_defined(samples.transpose(2, 0, 1))
 
 
 def _drop(before, after, settings, shape):
     (there, drawn), (elsewhere, drawn_elsewhere) = before, after
-    samples = drawn_elsewhere - drawn
-    samples = samples[~np.isnan(samples)]
-    if np.isnan(there) or np.isnan(elsewhere) or not len(samples):
+    drops, samples = elsewhere - there, drawn_elsewhere - drawn
+    defined = ~np.isnan(samples).any(1)
+    if np.isnan(drops).any() or not defined.any():
         return Drop(None, None, None, None, None)
-    low, high = intervals.interval(samples, settings.confidence, shape)
-    return Drop(float(there), float(elsewhere), float(elsewhere - there), low, high)
+    if len(drops) == 1:
+        low, high = intervals.interval(samples[defined, 0], settings.confidence, shape)
+    else:
+        runs = seeds.draw(len(drops), settings, seeds.generator(settings))
+        low, high = seeds.interval(drops, samples, runs, shape, settings.confidence)
+    return Drop(*(float(part.mean()) for part in (there, elsewhere, drops)), low, high)

@@ -4,18 +4,21 @@
     found.levels["dark brown"].low, found.gaps[0].value
 
 A level's interval is that of its own cases. Gaps are taken of the same replicates of all cases, so
-that a patient whose cases lie in two levels moves both.
+that a patient whose cases lie in two levels moves both. Of several runs of a method all numbers are
+means over runs, with intervals over other runs and other cases together (`seeds`).
 """
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
 
+from simclr_med.evaluation import intervals, resampling, seeds
 from simclr_med.evaluation import levels as ordering
-from simclr_med.evaluation import resampling
 from simclr_med.evaluation.bootstrap import replicate
 from simclr_med.evaluation.enough import MIN_UNITS
 from simclr_med.evaluation.gaps import all_gaps
+from simclr_med.evaluation.methods import Method
 from simclr_med.evaluation.scoring import score
 
 SMALL = 30  # cases; a smaller level is flagged and compared with none
@@ -50,18 +53,27 @@ class Group(NamedTuple):
 
 
 def by_group(predictions, group, metric, settings):
+    """Return the `Group` of one metric of one run, arguments as of `group_of_runs`."""
+    return group_of_runs([predictions], group, metric, settings)
+
+
+def group_of_runs(runs, group, metric, settings):
     """Return the `Group` of one metric.
 
     Args:
-      predictions: `Predictions` with that group.
+      runs: `Predictions` with that group, of the same cases, one a run.
       group: name of a column.
       metric: a name of `scoring.score`.
       settings: `bootstrap.Settings`.
     """
-    names, level = ordering.level_table(predictions.groups[group])
+    names, level = ordering.level_table(runs[0].groups[group])
     rows = {name: np.flatnonzero(level == name) for name in names}
-    found = {name: _level(predictions.take(rows[name]), metric, settings) for name in names}
-    units = resampling.units_of(predictions, settings.unit)
+    drawn = seeds.draw(len(runs), settings, seeds.generator(settings))
+    found = {
+        name: _level([run.take(rows[name]) for run in runs], drawn, metric, settings)
+        for name in names
+    }
+    units = resampling.units_of(runs[0], settings.unit)
     count = {name: len(np.unique(units.index[rows[name]])) for name in names}
     compared = [
         name
@@ -73,11 +85,20 @@ def by_group(predictions, group, metric, settings):
     ]
     if len(compared) < 2:
         return Group(found, [])
-    values = np.array([found[name].value for name in compared])
     parts = [rows[name] for name in compared]
-    samples = _together(predictions, parts, metric, settings, units)
-    fewest = min(count[name] for name in compared)
-    return Group(found, all_gaps(compared, values, samples, settings.confidence, fewest))
+    samples = np.stack(
+        [_together(run, parts, metric, settings, units) for run in runs], axis=1
+    )  # [R, n, L]
+    small = intervals.small_sample(min(count[name] for name in compared))
+    values = np.array([found[name].value for name in compared])
+    if len(runs) == 1:
+        return Group(found, all_gaps(compared, values, samples[:, 0], settings.confidence, small))
+    each = np.array([
+        [score(run.take(part), np.ones(len(part)))[metric] for part in parts] for run in runs
+    ])  # [n, L]  # fmt: skip
+    shape = _least_certain(each, samples.mean(1), small)
+    samples = seeds.mean_of_drawn(samples, drawn)
+    return Group(found, all_gaps(compared, values, samples, settings.confidence, shape))
 
 
 def has_groups(values):
@@ -90,12 +111,30 @@ def has_groups(values):
     return 2 <= sum(map(ordering.is_plain, names)) <= ordering.MANY
 
 
-def _level(part, metric, settings):
-    replicates = replicate(part, settings)
-    if metric not in replicates.values:
-        return Level(len(part.case_ids), None, None, None)
-    interval = replicates.interval(metric)
-    return Level(len(part.case_ids), interval["value"], interval["low"], interval["high"])
+def _level(runs, drawn, metric, settings):
+    """Return the `Level` of its cases, of each run."""
+    cases, made = len(runs[0].case_ids), [replicate(run, settings) for run in runs]
+    if metric not in made[0].values:
+        return Level(cases, None, None, None)
+    found = (Method(made, drawn) if len(made) > 1 else made[0]).interval(metric)
+    return Level(cases, found["value"], found["low"], found["high"])
+
+
+def _least_certain(values, cases, small):
+    """Return a `Shape` that is wide enough for the gap of each pair of levels over runs and cases.
+
+    Args:
+      values: `[n, L]` by run.
+      cases: `[R, L]`, replicates of the mean over runs.
+      small: the `Shape` of a gap over cases alone.
+    """
+    shapes = []
+    for a, b in itertools.combinations(range(values.shape[1]), 2):
+        gaps = cases[:, a] - cases[:, b]
+        gaps = gaps[~np.isnan(gaps)]
+        shapes.append(seeds.over_both(gaps, small, [values[:, a] - values[:, b]]))
+    least = min(shape.df for shape in shapes)
+    return intervals.Shape(df=least, stretch=max(shape.stretch for shape in shapes))
 
 
 def _together(predictions, parts, metric, settings, units):

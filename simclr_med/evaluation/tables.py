@@ -1,6 +1,6 @@
 """A comparison as text: for a terminal, and as a LaTeX table."""
 
-from simclr_med.evaluation import wording
+from simclr_med.evaluation import multiplicity, wording
 from simclr_med.evaluation.text_table import latex as escaped
 
 _HEADINGS = (
@@ -121,7 +121,10 @@ def _p_values(row):
 
 
 def _notes(comparison, first):
-    notes = [f"note: {sentence}" for sentence in first["warnings"]]
+    drawn, main = comparison["bootstrap"], wording.main_metrics(comparison)
+    count = len(_rows(comparison, main))
+    few = multiplicity.too_few_replicates(count, drawn["replicates"], drawn["confidence"])
+    notes = [f"note: {sentence}" for sentence in [*first["warnings"], few] if sentence]
     if first["absent"]:
         notes.append(f"note: no case of {', '.join(first['absent'])}: left out of averages")
     if first["few"]:

@@ -76,6 +76,7 @@ def statement(row):
         return f"{what}, {model} minus {baseline}: {numbers}; no verdict: {row['reason']}"
     if row["significant"]:
         sentence = f"{model} is {row['verdict']} than {baseline} in {what}: {numbers}, significant"
+        sentence += "" if row["holds"] else " alone, not after Holm"
     else:
         sentence = f"no significant difference of {model} minus {baseline} in {what}: {numbers}"
     if row["non_inferior"] is None:

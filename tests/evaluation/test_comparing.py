@@ -9,8 +9,9 @@ from predictions_made import fake
 from scipy import stats
 
 from simclr_med.errors import InputError
-from simclr_med.evaluation import comparing, multiplicity, resampling
-from simclr_med.evaluation.bootstrap import INTERVALS, Settings
+from simclr_med.evaluation import comparing, intervals, multiplicity, resampling
+from simclr_med.evaluation.bootstrap import INTERVALS, Replicates, Settings, replicate
+from simclr_med.evaluation.intervals import Shape
 from simclr_med.evaluation.scoring import score
 
 FEW = Settings(200)
@@ -40,7 +41,7 @@ def test_a_paired_bootstrap_is_a_loop_over_drawn_rows(task):
             slow[name].append(x.get(name, np.nan) - y.get(name, np.nan))
     for name, differences in slow.items():
         defined = np.array(differences)[~np.isnan(differences)]
-        low, high = np.quantile(defined, [0.025, 0.975], method="weibull")
+        low, high = np.quantile(defined, [1 / 41, 40 / 41], method="weibull")  # 0.025 and outwards
         assert [found[name]["low"], found[name]["high"]] == pytest.approx([low, high], abs=1e-12)
 
 
@@ -72,6 +73,41 @@ def test_a_clear_difference_is_significant_and_pairing_finds_it():
     assert row["difference"] == pytest.approx(row["value"] - row["baseline_value"])
     unpaired = [model["metrics"]["top1_accuracy"] for model in result["models"].values()]
     assert unpaired[1]["high"] > unpaired[0]["low"]
+
+
+@pytest.mark.parametrize(
+    "interval, patients", [*((kind, None) for kind in INTERVALS), ("auto", 40), ("bca", 40)]
+)
+def test_no_verdict_contradicts_its_interval_or_its_p_value(interval, patients):
+    seen = set()
+    for seed, skill in enumerate((1.2, 1.7)):
+        a, b = (fake(120, 3, seed=seed, skill=s, patients=patients) for s in (1.0, skill))
+        for row in rows(a, b, Settings(199, interval=interval, seed=seed)).values():
+            if row["verdict"] in ("better", "worse", "no difference shown"):
+                excludes = not row["low"] <= 0 <= row["high"]
+                assert row["significant"] == excludes == (row["p_value"] <= 0.05), row
+                assert row["holds"] == (row["significant"] and row["p_holm"] <= 0.05)
+                seen.add(excludes)
+    assert seen == {True, False}
+
+
+def test_an_interval_that_would_end_beyond_all_replicates_decides_nothing(monkeypatch):
+    a, b = (replicate(fake(200, skill=skill), FEW) for skill in (3.0, 0.5))
+    monkeypatch.setattr(Replicates, "shape", lambda self, name: Shape(stretch=2.0))
+    row = comparing.difference_row(a, b, a - b, "top1_accuracy")
+    assert row["low"] > 0 and row["p_value"] > 0.05 and row["verdict"] == "undecided"
+    assert row["reason"] == "the interval would end beyond all 200 replicates"
+
+
+def test_by_default_an_interval_beyond_all_replicates_is_students_about_the_value():
+    a, b = (replicate(fake(120, skill=skill, patients=40), FEW) for skill in (3.0, 0.5))
+    difference = a - b
+    assert not difference.shape("auc").symmetric
+    left_out = {"auc": np.append(np.zeros(39), 2.0)}  # one patient makes nearly all of the spread
+    shaky = dataclasses.replace(difference, left_out=left_out)
+    assert shaky.shape("auc").symmetric
+    row = comparing.difference_row(a, b, shaky, "auc")
+    assert row["low"] + row["high"] == pytest.approx(2 * row["difference"])
 
 
 def test_less_brier_is_better():
@@ -176,6 +212,16 @@ def test_holms_p_values():
         for p in drawn
     ]
     assert multiplicity.holm(list(drawn)) == pytest.approx(by_hand)
+
+
+def test_replicates_that_differences_need_to_hold_together():
+    """Where all replicates of each lie on one side of 0, which is the least p-value there is."""
+    least = intervals.p_value(np.ones(199))
+    for count, said in ((5, ""), (6, "199 replicates are too few for 6 differences")):
+        holds = intervals.rejects(multiplicity.holm([least] * count)[0], 0.95)
+        assert holds == (not said)
+        assert multiplicity.too_few_replicates(count, 199, 0.95).startswith(said)
+        assert bool(said) == ("239 are needed" in multiplicity.too_few_replicates(count, 199, 0.95))
 
 
 def test_false_alarms_of_equal_models():

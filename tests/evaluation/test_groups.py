@@ -11,8 +11,9 @@ from simclr_med.errors import InputError
 from simclr_med.evaluation import bootstrap, levels
 from simclr_med.evaluation.bootstrap import Settings
 from simclr_med.evaluation.gaps import all_gaps
+from simclr_med.evaluation.intervals import small_sample
 from simclr_med.evaluation.report.same_groups import with_all_groups
-from simclr_med.evaluation.subgroups import by_group, has_groups
+from simclr_med.evaluation.subgroups import by_group, group_of_runs, has_groups
 
 
 def test_words_stay_and_numbers_sort_as_numbers():
@@ -72,7 +73,7 @@ def test_the_widest_gap_of_four_equal_groups_excludes_0_as_seldom_as_it_says():
         right = random.random((4, 100)) < 0.7
         drawn = random.integers(100, size=(300, 4, 100))
         samples = np.take_along_axis(right[None], drawn, 2).mean(2)
-        alarms += all_gaps("abcd", right.mean(1), samples, 0.95, 100)[0].excludes_zero
+        alarms += all_gaps("abcd", right.mean(1), samples, 0.95, small_sample(100))[0].excludes_zero
     assert alarms / 400 <= 0.08  # by the ordinary interval of the chosen pair, 0.2
 
 
@@ -80,12 +81,50 @@ def test_the_interval_of_several_gaps_is_bonferronis_at_least():
     """Of replicates that vary too little together, as those of small groups do."""
     values = np.array([0.9, 0.7, 0.5])
     samples = values + np.linspace(-0.1, 0.1, 101)[:, None] * np.array([1, 0.2, -1])
-    found = all_gaps("abc", values, samples, 0.95, 30)
+    found = all_gaps("abc", values, samples, 0.95, small_sample(30))
     reach = stats.t.ppf(1 - 0.05 / 3 / 2, 29) * np.sqrt(30 / 29)
     for gap in found:
         a, b = ("abc".index(name) for name in (gap.high_level, gap.low_level))
         spread = (samples[:, a] - samples[:, b]).std()
         assert gap.high - gap.value == pytest.approx(reach * spread)
+
+
+def alike(levels, counts=(60, 60)):
+    """A run that gives all cases of a group the same probability, so that cases do not matter."""
+    p = np.repeat(levels, counts)
+    cases = sum(counts)
+    return fake(
+        cases, 2, truth=np.tile(np.eye(2, dtype=np.float32)[0], (cases, 1)),
+        probabilities=np.stack([p, 1 - p], 1), groups={"skin": np.repeat(["a", "b"], counts)},
+    )  # fmt: skip
+
+
+def test_groups_of_a_method_are_its_mean_with_the_interval_of_its_runs():
+    """Where all cases are alike, the intervals are those of Student's t of the seeds."""
+    levels = np.array([[0.5, 0.8], [0.55, 0.9], [0.4, 0.85], [0.6, 0.75]])
+    runs = [alike(each) for each in levels]
+    found = group_of_runs(runs, "skin", "brier", Settings(1500))
+    values = (1 - levels) ** 2  # [n, L]
+    for name, each in zip("ab", values.T, strict=True):
+        level = found.levels[name]
+        expected = stats.t.interval(0.95, 3, loc=each.mean(), scale=stats.sem(each))
+        assert level.value == pytest.approx(each.mean())
+        bounded = np.clip(expected, 0, 2)
+        np.testing.assert_allclose((level.low, level.high), bounded, atol=0.05 * np.ptp(expected))
+    (gap,) = found.gaps
+    each = values[:, 0] - values[:, 1]
+    half = stats.t.ppf(0.975, 3) * stats.sem(each)
+    assert gap.value == pytest.approx(each.mean())
+    assert gap.high - gap.value == pytest.approx(half, rel=0.08)
+
+
+def test_groups_of_runs_that_are_alike_are_those_of_one():
+    made = fake(200, groups={"skin": np.repeat(["a", "b"], 100)})
+    settings = Settings(500)
+    one, many = (group_of_runs([made] * n, "skin", "top1_accuracy", settings) for n in (1, 3))
+    for name in "ab":
+        np.testing.assert_allclose(many.levels[name][1:], one.levels[name][1:], atol=0.025)
+    np.testing.assert_allclose(many.gaps[0][2:], one.gaps[0][2:], atol=0.015)
 
 
 def test_a_patient_in_two_groups_moves_both():

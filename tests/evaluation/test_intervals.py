@@ -57,6 +57,55 @@ def test_the_p_value_is_the_level_at_which_the_interval_reaches_0(shape, mean):
     assert narrower[0] > 0 or narrower[1] < 0
 
 
+ROUGH = [  # replicates of few values, as of few cases that differ, and of many
+    lambda random, count, mean: np.round(random.normal(mean, 1, count), 1),
+    lambda random, count, mean: random.normal(mean, 1, count),
+    lambda random, count, mean: mean + 1 - random.exponential(1, count),
+]
+
+
+@pytest.mark.parametrize("draw", ROUGH)
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_an_interval_excludes_0_where_and_only_where_its_p_value_rejects(draw, symmetric):
+    random, counted = np.random.default_rng(0), {True: 0, False: 0}
+    for _ in range(400):
+        shape = Shape(
+            df=random.choice([2, 9, 300, np.inf]),
+            stretch=random.uniform(0.8, 1.5),
+            bias=0.0 if symmetric else random.choice([0, random.normal(0, 0.5)]),
+            acceleration=0.0 if symmetric else random.choice([0, random.normal(0, 0.1)]),
+            symmetric=symmetric,
+        )
+        mean = random.choice([-1, 1]) * random.uniform(1.2, 3.5)
+        samples = draw(random, random.choice([199, 200, 999, 1000]), mean)
+        confidence = random.choice([0.9, 0.95])
+        low, high = intervals.interval(samples, confidence, shape, mean)
+        excludes = low > 0 or high < 0
+        rejects = intervals.rejects(intervals.p_value(samples, shape, mean), confidence)
+        if symmetric or shape.within(len(samples), confidence):
+            assert rejects == excludes, (shape, confidence, low, high)
+            counted[excludes] += 1
+        assert excludes or not rejects
+    assert min(counted.values()) > 20
+
+
+def test_an_end_with_no_place_among_the_replicates_shows_nothing():
+    wide, samples = Shape(stretch=2.0), np.linspace(0.1, 1, 1000)
+    assert not wide.within(1000, 0.95) and wide.within(100_000, 0.95)
+    assert intervals.interval(samples, 0.95, wide) == (0.1, 1.0)
+    assert not intervals.rejects(intervals.p_value(samples, wide), 0.95)
+    assert PLAIN.within(39, 0.95) and not PLAIN.within(38, 0.95)
+
+
+def test_a_percentile_interval_counts_replicates_and_the_sample():
+    """25 of 1,000 places lie beyond each end, so that 24 replicates beyond 0 are p = 0.05."""
+    for beyond, p in ((24, 0.05), (25, 0.052)):
+        samples = np.concatenate([np.full(beyond, -1.0), np.arange(1, 1000 - beyond)])
+        assert len(samples) == 999
+        assert intervals.p_value(samples) == pytest.approx(p)
+        assert (intervals.interval(samples, 0.95)[0] > 0) == (beyond == 24)
+
+
 def test_p_values_stay_between_one_of_all_and_1():
     assert intervals.p_value(np.zeros(99)) == 1
     assert intervals.p_value(np.ones(99)) == pytest.approx(2 / 100)

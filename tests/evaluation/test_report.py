@@ -15,11 +15,22 @@ from simclr_med import files, run
 from simclr_med.config.fields import EvaluateConfig
 from simclr_med.config.making import make_config
 from simclr_med.errors import InputError
-from simclr_med.evaluation import bootstrap, comparing, methods, predictions, report
+from simclr_med.evaluation import (
+    agreement,
+    bootstrap,
+    calibration,
+    comparing,
+    methods,
+    predictions,
+    report,
+)
 from simclr_med.evaluation.bootstrap import Settings
 from simclr_med.evaluation.evaluate import write_evaluation
 from simclr_med.evaluation.report.mistakes import confident_mistakes
 from simclr_med.evaluation.runs import read_run
+from simclr_med.evaluation.scoring import score
+from simclr_med.evaluation.shift import compare_splits
+from simclr_med.evaluation.subgroups import group_of_runs
 
 DRAWN = Settings(replicates=200)
 OPTIONS = report.Options("A page", DRAWN)
@@ -116,12 +127,56 @@ def test_several_seeds_have_a_spread_beside_their_interval_and_are_compared_over
     assert "B alone: nothing is compared." in alone
 
 
-def test_figures_of_a_method_are_of_its_first_run(tmp_path, seeds):
+def test_figures_of_a_method_are_of_the_mean_of_its_runs(tmp_path, seeds):
     pairs, made = seeds
-    charts = {chart[0].text: chart[1].text for chart in charts_of(page_of(tmp_path, *pairs))}
-    first = bootstrap.replicate(made["B"][0], DRAWN).values["auc"]
-    assert f"B: area {first:.3f}" in charts["ROC, mean over classes"]
-    assert "Confusion matrix of B" in charts and "B minus A, AUC" in charts
+    page = page_of(tmp_path, *pairs)
+    charts = {chart[0].text: chart for chart in charts_of(page)}
+    roc = charts["ROC, mean over classes"]
+    areas = [score(run_made, np.ones(120))["auc"] for run_made in made["B"]]
+    assert f"B: area {np.mean(areas):.3f}" in roc[1].text
+    thin = [line for line in roc.iter("polyline") if line.get("stroke-width") == "0.80"]
+    assert len(thin) == 5  # A's two runs and B's three, beside two means and their legend
+    matrix = charts["Confusion matrix of B, mean of 3 runs"]
+    counts = np.mean([agreement.confusion(run_made) for run_made in made["B"]], axis=0)
+    shown = [text.text for text in matrix.iter("text") if text.get("text-anchor") == "middle"]
+    assert shown == [f"{count:.3g}" for count in counts.ravel() if count]
+    assert "averaged over runs" in words_of(page)
+
+
+def test_reliability_of_several_runs_is_of_all_that_they_stated():
+    runs = [fake(200, skill=skill) for skill in (0.5, 3.0)]
+    each = [calibration.reliability(run_made)["bins"] for run_made in runs]
+    both = dataclasses.replace(
+        runs[0],
+        truth=np.concatenate([run_made.truth for run_made in runs]),
+        probabilities=np.concatenate([run_made.probabilities for run_made in runs]),
+    )
+    for found, expected in zip(
+        calibration.mean_bins(each), calibration.reliability(both)["bins"], strict=True
+    ):
+        assert found.pop("cases") == pytest.approx(expected.pop("cases") / 2)
+        assert found == pytest.approx(expected)
+    assert calibration.mean_bins(each[:1]) == each[0]
+
+
+def test_groups_and_the_drop_of_a_method_are_its_mean(tmp_path):
+    made, groups = {}, {"sex": np.array(["f", "m"] * 60)}
+    for split, seed in (("test", 0), ("external", 1)):
+        made[split] = [fake(120, seed=seed, skill=s, groups=groups) for s in (1.0, 2.0)]
+    pairs = []
+    for number in (0, 1):
+        folder = tmp_path / f"A{number}"
+        folder.mkdir()
+        for split, runs in made.items():
+            predictions.write(folder / f"{split}.csv", runs[number])
+        pairs.append(("A", folder))
+    words = words_of(page_of(tmp_path, *pairs))
+    found = group_of_runs(made["test"], "sex", "top1_accuracy", DRAWN)
+    for level in found.levels.values():
+        assert f"{level.value:.3f} [{level.low:.3f}, {level.high:.3f}]" in words
+    drop = compare_splits(made["test"], made["external"], DRAWN).drops["auc"]
+    assert f"{drop.value:+.3f} [{drop.low:+.3f}, {drop.high:+.3f}]" in words
+    assert words.count("intervals are over other runs and other cases together") >= 2
 
 
 def test_seeds_are_given_by_one_name_on_the_command_line(tmp_path, seeds):
@@ -165,6 +220,19 @@ def test_non_inferiority_is_said_where_a_margin_is_given(tmp_path, folders):
     assert "non-inferior" in (tmp_path / "flag" / "report.html").read_text(encoding="utf-8")
     worse = page_of(tmp_path, ("A", a), ("B", b), margin=0.1, baseline="B")
     assert "not shown to be non-inferior" in worse
+
+
+def test_a_verdict_that_does_not_outlast_the_count_of_all_says_so(tmp_path):
+    a = fake(200, 3, skill=3.0)
+    right = a.probabilities.argmax(1) == a.truth.argmax(1)
+    spoilt = a.probabilities.copy()  # 10 cases for A, 2 for B
+    spoilt[np.flatnonzero(right)[:10]] = (1 - a.truth[np.flatnonzero(right)[:10]]) / 2
+    spoilt[np.flatnonzero(~right)[:2]] = a.truth[np.flatnonzero(~right)[:2]]
+    b = dataclasses.replace(a, probabilities=spoilt)
+    folders = [head_folder(tmp_path / name, made) for name, made in (("a", a), ("b", b))]
+    words = words_of(page_of(tmp_path, ("A", folders[0]), ("B", folders[1]), baseline="B"))
+    assert re.search(r"A is better than B; A \+[^;]*; not after Holm: A\.", words)
+    assert "better not after Holm" in words
 
 
 def test_the_page_needs_no_network_and_no_script(tmp_path, folders):

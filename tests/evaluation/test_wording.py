@@ -19,6 +19,7 @@ ROW = {
     "high": 0.058,
     "verdict": "better",
     "significant": True,
+    "holds": True,
     "reason": "",
     "non_inferior": None,
 }
@@ -39,6 +40,11 @@ ROW = {
         (
             {"verdict": "undecided", "significant": False, "reason": "1 case"},
             "top-1 accuracy, A minus B: +0.0340 [+0.0100, +0.0580]; no verdict: 1 case",
+        ),
+        (
+            {"holds": False},
+            "A is better than B in top-1 accuracy: +0.0340 [+0.0100, +0.0580], significant alone, "
+            "not after Holm",
         ),
         ({"verdict": "not defined"}, "top-1 accuracy is not defined on these cases"),
     ],

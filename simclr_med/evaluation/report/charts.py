@@ -22,6 +22,7 @@ class Line:
       x, y: its points, in the order of `x`.
       low, high: of a band around it, or None.
       marks: whether each point is marked; few measured points are, many sampled ones are not.
+      runs: pairs (x, y) of the single runs that it is the mean of, drawn thin.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Line:
     low: Sequence | None = None
     high: Sequence | None = None
     marks: bool = False
+    runs: Sequence = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,6 +85,9 @@ def _drawn(series, frame, number):
     if series.low is not None:
         low, high = map(frame.y, series.low), map(frame.y, series.high)
         pieces.append(svg.band(x, list(low), list(high), number))
+    for run in series.runs:
+        places = zip(map(frame.x, run[0]), map(frame.y, run[1]), strict=True)
+        pieces.append(svg.polyline(places, number, stroke_width=0.8, stroke_opacity=0.5))
     if len(x) > 1:
         pieces.append(svg.polyline(zip(x, y, strict=True), number))
     if series.marks or len(x) == 1:

@@ -1,18 +1,18 @@
 """Methods compared on one split: each one's metrics, and its differences from the baseline.
 
 A method is one run, or several of other seeds. Of several the means over runs are compared, with
-intervals over other runs and other cases together (`evaluation.methods`); figures, groups and
-errors are of the first run.
+intervals over other runs and other cases together (`evaluation.methods`). Groups and figures are of
+the mean too, errors of the first run.
 """
 
 import dataclasses
 
-from simclr_med.evaluation import bootstrap, comparing, verdicts, wording
+from simclr_med.evaluation import bootstrap, comparing, multiplicity, verdicts, wording
 from simclr_med.evaluation import methods as seeds
 from simclr_med.evaluation.alignment import aligned
 from simclr_med.evaluation.report.forest import Row
 from simclr_med.evaluation.report.same_groups import with_all_groups
-from simclr_med.evaluation.subgroups import by_group, has_groups
+from simclr_med.evaluation.subgroups import group_of_runs, has_groups
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,13 +20,10 @@ class Difference:
     """One metric of one method minus the baseline's.
 
     Attributes:
-      result: a row of `comparing.compare`.
-      holds: whether the verdict stands when all differences that the page shows of the split are
-        counted together (Holm).
+      result: a row of `comparing.compare`; its "holds" is over all that the page shows of a split.
     """
 
     result: dict
-    holds: bool
 
     @property
     def run(self):
@@ -50,6 +47,11 @@ class Difference:
         return Row(self.label, self.run, r["difference"], r["low"], r["high"])
 
     @property
+    def holds(self):
+        """Whether the verdict stands when all of a split are counted together (Holm)."""
+        return self.result["holds"]
+
+    @property
     def sign(self):
         """1 for better, -1 for worse, 0 where no verdict is one of them."""
         return {verdicts.BETTER: 1, verdicts.WORSE: -1}.get(self.result["verdict"], 0)
@@ -61,8 +63,8 @@ class Comparison:
 
     Attributes:
       split: its name.
-      by_run: name of a method to the `Predictions` of its first run, of the same cases in the same
-        order.
+      predictions: name of a method to the `Predictions` of its runs, all of the same cases in the
+        same order.
       baseline: name of the method that the others are compared with.
       results: name of a method to what `bootstrap.summary` says of its run; of several runs, to
         `methods.Method.summary`.
@@ -74,7 +76,7 @@ class Comparison:
     """
 
     split: str
-    by_run: dict
+    predictions: dict
     baseline: str
     results: dict
     differences: list
@@ -97,18 +99,21 @@ class Comparison:
     @property
     def patients(self):
         """Number of known patients."""
-        ids = next(iter(self.by_run.values())).patient_ids
-        return len(set(ids.tolist()) - {""})
+        return len(set(self.first_run.patient_ids.tolist()) - {""})
+
+    @property
+    def first_run(self):
+        """The `Predictions` of the first method's first run, whose cases are all runs'."""
+        return next(iter(self.predictions.values()))[0]
 
     @property
     def seeded(self):
         """Whether methods have several runs."""
         return len(self.of_runs) > len(self.runs)
 
-    @property
-    def figured(self):
-        """Name of a method to what is said of its first run, whose figures are shown."""
-        return {name: self.of_runs[runs[0]] for name, runs in self.runs.items()}
+    def each_run(self, key):
+        """Return the name of a method to what "of_runs" says under `key` of each of its runs."""
+        return {name: [self.of_runs[run][key] for run in runs] for name, runs in self.runs.items()}
 
     @property
     def columns(self):
@@ -140,6 +145,14 @@ class Comparison:
     def first(self):
         """What is said of the first method."""
         return next(iter(self.results.values()))
+
+    @property
+    def too_few_replicates(self):
+        """Why the differences cannot hold together (Holm), "" where they can."""
+        settings = self.settings
+        return multiplicity.too_few_replicates(
+            len(self.differences), settings.replicates, settings.confidence
+        )
 
     def of_main_metric(self):
         """Return the `Difference`s of the main metric."""
@@ -175,11 +188,10 @@ def compare_runs(split, by_method, baseline, settings, margin=None):
     shown = wording.main_metrics({"task": first.task, "classes": first.classes})
     # By metric, so that the methods stand below each other.
     rows = [row for metric in shown for row in rows if row["metric"] == metric]
-    level = 1 - settings.confidence
-    differences = [Difference(row, row["significant"] and row["p_holm"] <= level) for row in rows]
-    by_run = {method: all_runs[runs[0]] for method, runs in names.items()}
+    differences = [Difference(row) for row in rows]
+    made = {method: [all_runs[run] for run in runs] for method, runs in names.items()}
     return Comparison(
-        split, by_run, baseline, results, differences, settings, first.task, first.classes,
+        split, made, baseline, results, differences, settings, first.task, first.classes,
         of_runs, names,
     )  # fmt: skip
 
@@ -209,13 +221,12 @@ def _scored_methods(all_runs, names, baseline, settings, margin):
 
 
 def groups_of(comparison):
-    """Return group to (run to `subgroups.Group`) of the main metric, for columns that have some."""
-    first = next(iter(comparison.by_run.values()))
+    """Return group to (method to its `Group`) of the main metric, for columns that have some."""
     return {
         group: {
-            name: by_group(made, group, comparison.main_metric, comparison.settings)
-            for name, made in comparison.by_run.items()
+            name: group_of_runs(runs, group, comparison.main_metric, comparison.settings)
+            for name, runs in comparison.predictions.items()
         }
-        for group, values in first.groups.items()
+        for group, values in comparison.first_run.groups.items()
         if has_groups(values)
     }

@@ -32,7 +32,9 @@ def _who_is_better(comparison):
         if some
     ]
     if told:
-        return f"{label}, {where}: {' and '.join(told)}; {_numbers(better + worse)}."
+        lost = [each.run for each in better + worse if not each.holds]
+        alone = f"; not after Holm: {_joined(lost)}" if lost else ""
+        return f"{label}, {where}: {' and '.join(told)}; {_numbers(better + worse)}{alone}."
     return (
         f"{label}, {where}: no run is shown to differ from {comparison.baseline}; "
         f"{_numbers(found)}."
@@ -79,7 +81,7 @@ def _how_many(comparisons):
 
 
 def _elsewhere(comparison, groups, shifts):
-    parts = ["Of each method's first run:"] if comparison.seeded and (shifts or groups) else []
+    parts = ["Means over runs:"] if comparison.seeded and (shifts or groups) else []
     losing = [
         f"{name} {with_interval(drop.value, drop.low, drop.high, '+')}"
         for name, shift in shifts.items()

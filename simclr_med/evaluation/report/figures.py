@@ -1,8 +1,13 @@
-"""The page's figures of one split: ROC, reliability, groups, confusion; each is named and told."""
+"""The page's figures of one split: ROC, reliability, groups, confusion; each is named and told.
+
+Of several runs of a method they are of the mean, in curves beside each run as a thin line.
+"""
 
 import functools
 
-from simclr_med.evaluation import curves
+import numpy as np
+
+from simclr_med.evaluation import calibration, curves
 from simclr_med.evaluation.bootstrap import FEW_CASES
 from simclr_med.evaluation.levels import shown
 from simclr_med.evaluation.report.bars import Bar, bar_chart
@@ -15,16 +20,15 @@ _RELIABILITY = Axes("stated probability", "share that is so", (0, 1), (0, 1))
 
 
 def mean_roc_chart(comparison):
-    """Return the ROC curves of all runs, each the mean over classes; None where none is defined."""
+    """Return the methods' ROC curves, the mean over classes; None where none is defined."""
     return _roc("ROC, mean over classes", comparison, curves.mean_roc, "auc")
 
 
 def class_roc_charts(comparison):
     """Return the ROC curves of each class that has some."""
-    first = next(iter(comparison.by_run.values()))
     charts = [
         _roc(f"ROC of {name}", comparison, functools.partial(_class_roc, k=k), f"auc:{name}")
-        for k, name in enumerate(first.classes)
+        for k, name in enumerate(comparison.classes)
     ]
     return [chart for chart in charts if chart is not None]
 
@@ -36,31 +40,38 @@ def _class_roc(made, k):
 
 def _roc(title, comparison, points, metric):
     lines, words = [], []
-    for name, made in comparison.by_run.items():
-        found = points(made)
-        if found is None:
+    for name, runs in comparison.predictions.items():
+        found = [points(made) for made in runs]
+        if None in found:
             return None
-        lines.append(Line(name, *found))
-        area = comparison.figured[name]["metrics"][metric]["value"]
+        grid, heights = found[0][0], np.mean([height for _, height in found], axis=0)
+        lines.append(Line(name, grid, heights, runs=found if len(runs) > 1 else ()))
+        area = comparison.results[name]["metrics"][metric]["value"]
         words.append(f"{name}: area {area:.3f}")
     return line_chart(lines, _RATES, title, "; ".join(words), diagonal=True)
 
 
 def reliability_chart(comparison):
-    """Return how often what the runs state with some probability is so.
+    """Return how often what the methods state with some probability is so.
 
     Bins of a few statements would draw noise: they are told in the description alone.
     """
     lines, words = [], []
-    for name, result in comparison.figured.items():
-        bins = result["calibration"]["bins"]
-        drawn = [b for b in bins if b["cases"] >= FEW_CASES]
-        stated, true = ([b[key] for b in drawn] for key in ("confidence", "frequency"))
-        lines.append(Line(name, stated, true, marks=True))
-        told = ", ".join("{confidence:.2f}: {frequency:.2f} of {cases}".format(**b) for b in bins)
+    for name, results in comparison.each_run("calibration").items():
+        each = [result["bins"] for result in results]
+        bins = calibration.mean_bins(each)
+        drawn = [_reliable(part) for part in each] if len(each) > 1 else ()
+        lines.append(Line(name, *_reliable(bins), marks=True, runs=drawn))
+        told = ", ".join("{confidence:.2f}: {frequency:.2f} of {cases:g}".format(**b) for b in bins)
         words.append(f"{name}: {told}")
     title = f"Reliability, where {FEW_CASES} or more were stated"
     return line_chart(lines, _RELIABILITY, title, "; ".join(words), diagonal=True)
+
+
+def _reliable(bins):
+    """Return what was stated in the bins that are drawn, and how often it was so."""
+    drawn = [b for b in bins if b["cases"] >= FEW_CASES]
+    return tuple([b[key] for b in drawn] for key in ("confidence", "frequency"))
 
 
 def group_chart(group, by_run, label):
@@ -86,12 +97,17 @@ def group_chart(group, by_run, label):
 
 
 def confusion_charts(comparison):
-    """Return the confusion matrix of each run, name to SVG; none for findings, or many classes."""
+    """Return the confusion matrix of each method, name to SVG; none for findings or many classes.
+
+    Of several runs the counts are their mean.
+    """
     if comparison.task == "multilabel" or len(comparison.classes) > MOST_CLASSES:
         return {}
-    return {
-        name: confusion_chart(
-            result["confusion"], comparison.classes, f"Confusion matrix of {name}"
+    charts = {}
+    for name, each in comparison.each_run("confusion").items():
+        mean = f", mean of {len(each)} runs" if len(each) > 1 else ""
+        counts = np.mean(each, axis=0).tolist()
+        charts[name] = confusion_chart(
+            counts, comparison.classes, f"Confusion matrix of {name}{mean}"
         )
-        for name, result in comparison.figured.items()
-    }
+    return charts

@@ -44,7 +44,12 @@ def _cell(x, y, side, count, share, right):
     ) + svg.element("path", d=f"M{x:.1f} {y + side:.1f}h{side}v-{side}", class_="line")
     if not count:
         return shade
-    return shade + svg.text(x + side / 2, y + side / 2 + 4, f"{count:.3g}", "middle")
+    return shade + svg.text(x + side / 2, y + side / 2 + 4, _text(count), "middle")
+
+
+def _text(count):
+    """Return a count, which parts of cases or means over runs may make no whole number."""
+    return f"{count:.0f}" if count >= 100 else f"{count:.3g}"
 
 
 def _described(counts, classes):
@@ -57,6 +62,6 @@ def _described(counts, classes):
     ]
     shown = sorted(wrong, key=lambda entry: -entry[0])[:5]
     words = "; ".join(
-        f"{true} taken for {other}, {count:.3g} cases" for count, true, other in shown
+        f"{true} taken for {other}, {_text(count)} cases" for count, true, other in shown
     )
     return f"Rows are true classes, columns predicted ones. Most often: {words or 'no error'}."

@@ -13,7 +13,14 @@ from simclr_med.evaluation.report.comparison import compare_runs
 from simclr_med.evaluation.report.conclusion import conclusion
 from simclr_med.evaluation.report.label_efficiency import label_charts
 from simclr_med.evaluation.report.pictures import view_pictures
-from simclr_med.evaluation.report.report_tables import BY_IMAGE, SEEDS, gap_sentence, tables_of
+from simclr_med.evaluation.report.report_tables import (
+    BOTH,
+    BY_IMAGE,
+    MEANS,
+    SEEDS,
+    gap_sentence,
+    tables_of,
+)
 from simclr_med.evaluation.report.run_settings import compare_settings
 from simclr_med.evaluation.report.sections import make_section
 from simclr_med.evaluation.report.svg import STYLE
@@ -139,6 +146,8 @@ def _page(runs, sections, options):
         verdict=conclusion(comparisons, sections[0].groups, shifts),
         gap_sentence=gap_sentence,
         seeds_note=SEEDS,
+        means_note=MEANS,
+        both_note=BOTH,
         by_image_note=BY_IMAGE[0],
         labels=label_charts(runs, comparisons[0]),
         training=training_charts(runs),
@@ -150,13 +159,13 @@ def _page(runs, sections, options):
 
 
 def _shifts(comparisons, settings):
-    """Return run to `shift.Shift`, empty where there is no external split beside the test."""
-    by_split = {comparison.split: comparison.by_run for comparison in comparisons}
+    """Return method to `shift.Shift`, empty where there is no external split beside the test."""
+    by_split = {comparison.split: comparison.predictions for comparison in comparisons}
     if not {"test", "external"} <= set(by_split):
         return {}
     return {
-        name: compare_splits(made, by_split["external"][name], settings)
-        for name, made in by_split["test"].items()
+        name: compare_splits(runs, by_split["external"][name], settings)
+        for name, runs in by_split["test"].items()
     }
 
 

@@ -11,6 +11,13 @@ SEEDS = (
     "of differences are over other runs and other cases together."
 )
 
+BOTH = "Means over each method's runs; intervals are over other runs and other cases together."
+MEANS = (
+    "Groups and curves below are of the mean over each method's runs: intervals are over other "
+    "runs and other cases together, thin lines are single runs. Counts in the confusion matrix are "
+    "averaged over runs. Errors are of each method's first run."
+)
+
 BY_IMAGE = ("Each image is scored by itself; intervals draw a patient's images together.",)
 
 
@@ -93,8 +100,10 @@ def _group(comparison, group, by_run):
         )
         for name, level in first.levels.items()
     ]
-    gaps = tuple(gap_sentence(name, found) for name, found in by_run.items())
-    return Table(f"{comparison.split}: {label} by {group}", header, rows, gaps)
+    notes = tuple(gap_sentence(name, found) for name, found in by_run.items())
+    if comparison.seeded:
+        notes += (BOTH,)
+    return Table(f"{comparison.split}: {label} by {group}", header, rows, notes)
 
 
 def gap_sentence(run, found):

@@ -98,15 +98,15 @@ def line(x1, y1, x2, y2, class_="line", **attributes):
     return element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=class_, **attributes)
 
 
-def polyline(points, number=0):
+def polyline(points, number=0, **attributes):
     """Return the line of a series through `points`, pairs (x, y) of the figure."""
     places = " ".join(f"{_text(x)},{_text(y)}" for x, y in points)
     return element(
         "polyline",
         points=places,
         class_=series_class(number),
-        stroke_width=1.6,
         stroke_dasharray=DASHES[number % len(DASHES)] or None,
+        **{"stroke_width": 1.6} | attributes,
     )
 
 
