@@ -92,6 +92,32 @@ def refuse_inside(path, flag, folder, other):
         )
 
 
+def name_and_path(text):
+    """Return the name and the path of NAME=PATH, or "" and the path of PATH.
+
+    Both may hold "=": where something lies counts, the whole first, else what follows the last.
+    The path may be several, with commas between; the first tells.
+    """
+    parts = text.split("=")
+    for count in range(len(parts)):
+        path = "=".join(parts[count:])
+        if path and any(os.path.lexists(end) for end in (path, path.partition(",")[0]) if end):
+            return "=".join(parts[:count]), path
+    return "=".join(parts[:-1]), parts[-1]
+
+
+def refuse_replacing(path, flag, read):
+    """Raise `InputError` where `path`, to be written, is one of the files that are `read`.
+
+    Args:
+      path: a `pathlib.Path`.
+      flag: what a message calls it.
+      read: paths as texts.
+    """
+    if path.exists() and any(os.path.exists(other) and path.samefile(other) for other in read):
+        raise InputError(f"{_named(path, flag)}: is read, and would be replaced; give another name")
+
+
 def _expect(path, flag, kinds, expected):
     path = pathlib.Path(path)
     kind = _kind(path, flag)

@@ -162,6 +162,11 @@ def _parse(arguments):
     except flags.Error as error:
         print(f"error: {str(error).removeprefix('ERROR:: ')}", file=sys.stderr)
         sys.exit(EXIT_INPUT)
+    except UnicodeDecodeError as error:
+        print(
+            f"error: --flagfile is not text in UTF-8, as which to save it: {error}", file=sys.stderr
+        )
+        sys.exit(EXIT_INPUT)
 
 
 def entry_point():

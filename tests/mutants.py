@@ -2,10 +2,10 @@
 
     python -m tests.mutants simclr_med/evaluation/metrics.py 30 0 tests/evaluation/test_metrics.py
 
-30 of all changes, drawn by seed 0, are tried, each in a fork of the process that has collected the
-tests. No file changes: a process that a test starts has the module as it is. What survives, and is
-printed, changes nothing that was promised, or lacks a test. TensorFlow does not outlive a fork:
-modules of tests must not compute with it where they are imported.
+30 of all changes, drawn by seed 0, are tried, each in a fork of a process that has imported the
+libraries and nothing of the project. No file changes: a process that a test starts has the module
+as it is. What follows the seed is pytest's, `-k` too. What survives, and is printed, changes
+nothing that was promised, or lacks a test.
 """
 
 import ast
@@ -16,9 +16,15 @@ import pathlib
 import random
 import resource
 import sys
-import types
+from importlib.machinery import SourceFileLoader
 
 import pytest
+
+import simclr_med  # noqa: F401  # before TensorFlow: it turns oneDNN on
+
+# None computes where it is imported: TensorFlow's threads would not outlive a fork.
+LIBRARIES = ("tensorflow", "keras", "keras_cv", "pandas", "scipy.stats", "sklearn", "hypothesis")
+SECONDS = 120  # of CPU, that no loop is without end
 
 PAIRS = [
     (ast.Lt, ast.LtE), (ast.Gt, ast.GtE), (ast.Eq, ast.NotEq), (ast.Is, ast.IsNot),
@@ -62,60 +68,50 @@ def changes(node):
             yield from ((end, None) for end in ("lower", "upper") if getattr(node, end))
 
 
-def graft(old, new):
-    """Give functions, and methods, that others have imported the code of their mutants."""
-    if isinstance(old, types.FunctionType) and isinstance(new, types.FunctionType):
-        for name in ("__code__", "__defaults__", "__kwdefaults__"):
-            setattr(old, name, getattr(new, name))
-    elif isinstance(old, type) and isinstance(new, type):
-        for name in vars(old).keys() & vars(new).keys():
-            graft(vars(old)[name], vars(new)[name])
+def main(file, sample, seed, *tests):
+    """Print what survives, and how many do; return the exit code."""
+    for name in LIBRARIES:
+        importlib.import_module(name)
+    tree = ast.parse(pathlib.Path(file).read_text(encoding="utf-8"))
+    found = [(node, *change) for node in places(tree) for change in changes(node)]
+    drawn = random.Random(int(seed)).sample(found, min(int(sample), len(found)))
+    if not survives(file, ast.unparse(tree), tests):
+        print("the tests fail without a change")
+        return 1
+    survived = 0
+    for node, field, value in drawn:
+        before, text = getattr(node, field), ast.unparse(node)
+        setattr(node, field, value)
+        if survives(file, ast.unparse(tree), tests):
+            survived += 1
+            print(f"{file}:{node.lineno}: {text} -> {ast.unparse(node)}", flush=True)
+        setattr(node, field, before)
+    print(f"{survived} of {len(drawn)} mutants survived, of {len(found)} there are", flush=True)
+    return 0
 
 
-class Plugin:
-    """Of pytest: runs the collected tests on one mutant after the other."""
-
-    def pytest_runtestloop(self, session):
-        """Print what survives, and how many do."""
-        tree = ast.parse(pathlib.Path(MODULE).read_text(encoding="utf-8"))
-        found = [(node, *change) for node in places(tree) for change in changes(node)]
-        drawn, survived = random.Random(SEED).sample(found, min(SAMPLE, len(found))), 0
-        if not survives(session, ast.unparse(tree)):
-            pytest.exit("the tests fail without a change", 1)
-        for node, field, value in drawn:
-            before, text = getattr(node, field), ast.unparse(node)
-            setattr(node, field, value)
-            if survives(session, ast.unparse(tree)):
-                survived += 1
-                print(f"{MODULE}:{node.lineno}: {text} -> {ast.unparse(node)}", flush=True)
-            setattr(node, field, before)
-        print(f"{survived} of {len(drawn)} mutants survived, of {len(found)} there are", flush=True)
-        return True
-
-
-def survives(session, code):
-    """Return whether all tests pass with the module's code another; no loop is without end."""
+def survives(file, code, tests):
+    """Return whether all tests pass with the module of `file` from other code."""
     if child := os.fork():
         return os.waitpid(child, 0)[1] == 0
+    failed = 1
     try:
-        resource.setrlimit(resource.RLIMIT_CPU, (120, 120))  # seconds of CPU
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, 1)
+        os.dup2(nothing, 2)
         lines = code.splitlines(keepends=True)  # read by TensorFlow, which translates them
         linecache.cache["mutant"] = (len(code), None, lines, "mutant")
-        module = importlib.import_module(MODULE.removesuffix(".py").replace("/", "."))
-        before = vars(module).copy()
-        exec(compile(code, "mutant", "exec"), vars(module))
-        for name, old in before.items():
-            if getattr(old, "__module__", None) == module.__name__:
-                graft(old, vars(module)[name])
-        for item, following in zip(session.items, [*session.items[1:], None], strict=True):
-            if not session.testsfailed:
-                item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-        os._exit(session.testsfailed)
+        mutated, get_code = file.removesuffix(".py").replace("/", "."), SourceFileLoader.get_code
+
+        def changed(loader, name):
+            return compile(code, "mutant", "exec") if name == mutated else get_code(loader, name)
+
+        SourceFileLoader.get_code = changed
+        failed = pytest.main(["-xqpno:cacheprovider", "--hypothesis-seed=0", *tests])
     finally:
-        os._exit(1)
+        os._exit(int(failed))
 
 
 if __name__ == "__main__":
-    MODULE, SAMPLE, SEED, *tests = sys.argv[1], *map(int, sys.argv[2:4]), *sys.argv[4:]
-    sys.exit(pytest.main(["-s", "-pno:cacheprovider", "--hypothesis-seed=0", *tests], [Plugin()]))
+    sys.exit(main(*sys.argv[1:]))

@@ -7,10 +7,12 @@ from kill_runs import differ, weights
 from simclr_med import devices, run
 from simclr_med.config.fields import DistributeConfig
 from simclr_med.config.making import for_existing_run, make_config
+from simclr_med.config.setting import BULK, MODES
 from simclr_med.config.storage import load_config, to_json
 from simclr_med.errors import InputError
 from simclr_med.serving import export
-from simclr_med.training import finetune, pretrain
+from simclr_med.serving.bulk import run as bulk
+from simclr_med.training import finetune, pretrain, sweep
 
 SMALL = {"encoder": "resnet18", "width": 0.125, "image_size": 32, "steps": 2, "batch_size": 8}
 pytestmark = pytest.mark.usefixtures("short_encoders")
@@ -41,17 +43,19 @@ def test_a_cpu_takes_bfloat16_only_where_it_is_faster(monkeypatch, vendor, flags
 
 
 @pytest.mark.parametrize("asked", [False, True])
-@pytest.mark.parametrize("mode", ["pretrain", "linear_probe", "finetune", "evaluate", "export"])
+@pytest.mark.parametrize("mode", [mode for mode in MODES if mode != "report"])
 def test_tf32_is_off_in_every_mode_unless_it_is_asked_for(mode, asked, monkeypatch):
     seen = []
 
     def note(config):
         seen.append(tf.config.experimental.tensor_float_32_execution_enabled())
 
-    for module in (pretrain, finetune, export):
+    for module in (pretrain, finetune, sweep, export, bulk):
         monkeypatch.setattr(module, "run", note)
     monkeypatch.setattr(run, "evaluate", note)
-    given = {"work_dir": "w", "data_dir": "d"}
+    given = {"work_dir": "w", "model": "m", "images": "i"}
+    if mode not in BULK:
+        given = {"work_dir": "w", "data_dir": "d"}
     before = tf.config.experimental.tensor_float_32_execution_enabled()
     try:
         tf.config.experimental.enable_tensor_float_32_execution(not asked)

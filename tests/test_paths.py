@@ -63,6 +63,22 @@ def test_what_is_made_has_room_for_what_is_written_beside_it(tmp_path):
         paths.new_folder(tmp_path / ("x" * 231))
 
 
+def test_an_equals_sign_may_stand_in_a_name_and_in_a_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lr=0.1").mkdir()
+    (tmp_path / "lr=0.1" / "a.csv").write_text("")
+    expected = {
+        "lr=0.1/a.csv": ("", "lr=0.1/a.csv"),
+        "A=lr=0.1/a.csv": ("A", "lr=0.1/a.csv"),
+        "x=1=lr=0.1": ("x=1", "lr=0.1"),
+        "A=lr=0.1/a.csv,lr=0.1/b.csv": ("A", "lr=0.1/a.csv,lr=0.1/b.csv"),
+        "x=1=nowhere": ("x=1", "nowhere"),
+        "nowhere": ("", "nowhere"),
+        "A=": ("A", ""),
+    }
+    assert {text: paths.name_and_path(text) for text in expected} == expected
+
+
 def test_what_would_be_read_again_is_refused(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path)
     for inside in (tmp_path, tmp_path / "a" / "b", tmp_path / "link" / "c"):

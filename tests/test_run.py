@@ -56,6 +56,7 @@ def test_a_bad_value_names_its_flag(name, value):
     [
         ("steps=5", "unexpected 'steps=5'"),
         ("--splits=train,", "splits"),
+        ("--splits=train,train", "unlabelled, none twice"),
         ("--seed=5000000000", "seed"),
         ("--flagfile=nowhere.cfg", "nowhere.cfg"),
         ("--tempreature=1", "tempreature"),
@@ -67,6 +68,12 @@ def test_a_wrong_flag_exits_with_2(flag, named):
     done = command("--mode=pretrain", "--work_dir=unused", "--data_dir=unused", flag)
     assert done.returncode == 2
     assert named in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_flagfile_that_is_not_utf_8_exits_with_2(tmp_path):
+    (tmp_path / "a.cfg").write_text("--mode=pretrain\n", encoding="utf-16")
+    done = command(f"--flagfile={tmp_path / 'a.cfg'}")
+    assert done.returncode == 2 and "a --flagfile is not text in UTF-8" in done.stderr
 
 
 def test_help_needs_no_tensorflow():

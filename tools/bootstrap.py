@@ -60,7 +60,8 @@ def main():
     read = [*itertools.chain(*grouped(options).values(), *validation(options))]
     for flag in ("json", "latex", "forest"):
         if path := getattr(options, flag):
-            refuse_input(paths.file_to_write(path, f"--{flag}"), flag, read)
+            output = paths.file_to_write(path, f"--{flag}")
+            paths.refuse_replacing(output, f"--{flag}", read)
     result = compared(options)
     shown = wording.main_metrics(result)
     if options.all:
@@ -108,12 +109,6 @@ def drawn(result, shown):
     return svg.document(forest.forest_plot(rows, "Differences, a model minus its baseline"))
 
 
-def refuse_input(output, flag, read):
-    """Raise `InputError` where an output is a file that is read."""
-    if output.exists() and any(os.path.exists(path) and output.samefile(path) for path in read):
-        raise InputError(f"--{flag}={output}: is read, and would be replaced; give another name")
-
-
 def read_groups(options):
     """Return name -> list of `Predictions`, with thresholds where validation is given."""
     from simclr_med.evaluation import predictions, thresholds
@@ -146,12 +141,14 @@ def grouped(options):
     """Return name -> paths: of a model's one file, or of a method's runs."""
     if not options.runs:
         return {name: [path] for name, path in named(options.models).items()}
+    from simclr_med.paths import name_and_path
+
     groups, seen = {}, set()
     for text in options.models:
-        name, _, paths = text.rpartition("=")
+        name, listed = name_and_path(text)
         if not name or name in groups:
             raise InputError(f"--runs: {text}: expected METHOD=FILE.csv,FILE.csv, each method once")
-        groups[name] = paths.split(",")
+        groups[name] = listed.split(",")
         for path in groups[name]:
             if (place := os.path.realpath(path)) in seen:
                 raise InputError(f"--runs: {path} is given twice; expected each run once")
@@ -167,20 +164,20 @@ def validation(options):
 
 def named(texts):
     """Return name -> path; a file without a name is called by what tells the paths apart."""
-    from simclr_med.paths import file_to_read
+    from simclr_med.paths import file_to_read, name_and_path
 
-    given = [text.rpartition("=") for text in texts]
-    parts = [file_to_read(path).parts for _, _, path in given]
+    given = [name_and_path(text) for text in texts]
+    parts = [file_to_read(path).parts for _, path in given]
     differ = [
         depth for depth in range(-min(map(len, parts)), 0) if len({p[depth] for p in parts}) > 1
     ]
     own = [p[differ[0]] if differ else p[-1] for p in parts]
-    names = [name or shown for (name, _, _), shown in zip(given, own, strict=True)]
+    names = [name or shown for (name, _), shown in zip(given, own, strict=True)]
     if len(set(names)) < len(names):
-        names = [name or path for name, _, path in given]
+        names = [name or path for name, path in given]
     if len(set(names)) < len(names):
         raise InputError(f"two models are called the same: {', '.join(names)}; use NAME=FILE.csv")
-    return dict(zip(names, (path for *_, path in given), strict=True))
+    return dict(zip(names, (path for _, path in given), strict=True))
 
 
 if __name__ == "__main__":

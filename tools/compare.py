@@ -16,7 +16,11 @@ import subprocess
 import sys
 import time
 
-from simclr_med.config.splits import LABELLED
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+from simclr_med.config.checks import check_seed, check_value
+from simclr_med.config.fields import FIELDS
+from simclr_med.errors import InputError
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 POSITIVES = {"SimCLR": "augmentation", "MICLe": "case"}  # what a positive pair is
@@ -33,20 +37,30 @@ HEAD = {"head_steps": "steps", "head_batch_size": "batch_size"} | {
 }
 
 
-def label_fractions(text):
-    """Return comma-separated label fractions as given; checked here, before anything is trained."""
+def checked(flag):
+    """Return the type of an option that goes to a flag of run.py: a text, checked at once."""
+    field = FIELDS[flag][1]
+
+    def sound(text):
+        try:
+            value = tuple(text.split(",")) if field.type is tuple else field.type(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r}: expected a number") from None
+        try:
+            check_value(field, value)
+        except InputError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+        return text
+
+    return sound
+
+
+def seed(text):
+    """Return the text of a seed, checked."""
     try:
-        if not all(0 < float(part) <= 1 for part in text.split(",")):
-            raise ValueError
+        check_seed(int(text))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected numbers above 0, at most 1") from None
-    return text
-
-
-def labelled_splits(text):
-    """Return comma-separated labelled splits as given, checked."""
-    if not set(text.split(",")) <= set(LABELLED):
-        raise argparse.ArgumentTypeError(f"{text!r}: expected {', '.join(LABELLED)}")
+        raise argparse.ArgumentTypeError(f"{text!r}: expected 0 to {2**32 - 1}") from None
     return text
 
 
@@ -82,10 +96,16 @@ def parse(arguments=None):
     add("--starts", type=imported_starts, default={}, metavar="NAME=imported:PATH,...",
         help="what else arms may begin with: 'NAME', 'NAME then SimCLR'")  # fmt: skip
     add("--head", choices=HEADS, default="linear_probe")
-    add("--encoder", default="resnet18", help="of arms without an imported start")
-    add("--width", default="0.5", help="width multiplier")
-    add("--image_size", default="64", help="pixels")
-    add("--head_image_size", help="pixels of the heads; the same by default")
+    add(
+        "--encoder",
+        type=checked("encoder"),
+        default="resnet18",
+        help="of arms without an imported start",
+    )
+    add("--width", type=checked("width"), default="0.5", help="width multiplier")
+    add("--image_size", type=checked("image_size"), default="64", help="pixels")
+    add("--head_image_size", type=checked("image_size"),
+        help="pixels of the heads; the same by default")  # fmt: skip
     # LARS, the paper's, needs tens of thousands of steps; Adam learns in the hundreds of a trial.
     add("--simclr_flags", type=flagfile, default="flags/trial_simclr.cfg", metavar="FILE",
         help="flags of SimCLR, and of MICLe without it before")  # fmt: skip
@@ -93,16 +113,20 @@ def parse(arguments=None):
         help="flags of MICLe after SimCLR")  # fmt: skip
     add("--head_flags", type=flagfile, metavar="FILE",
         help="flags of the sweep; flags/trial_linear_probe.cfg or trial_finetune.cfg")  # fmt: skip
-    add("--pretrain_steps", help="of SimCLR, and of MICLe without it before")
-    add("--micle_steps", help="of MICLe after SimCLR; two thirds of --pretrain_steps, as the paper")
+    add("--pretrain_steps", type=checked("steps"),
+        help="of SimCLR, and of MICLe without it before")  # fmt: skip
+    add("--micle_steps", type=checked("steps"),
+        help="of MICLe after SimCLR; two thirds of --pretrain_steps, as the paper")  # fmt: skip
     for name in PRETRAINING:
-        add(f"--{name}", help="of pretraining, see run.py; by default what its flags say")
+        add(f"--{name}", type=checked(name),
+            help="of pretraining, see run.py; by default what its flags say")  # fmt: skip
     for name, flag in HEAD.items():
-        add(f"--{name}", help=f"the sweep's --{flag}; by default what its flags say")
-    add("--label_fractions", default="1.0", type=label_fractions, help="such as 0.1,1.0")
-    add("--seeds", default="3", help="heads of each arm's chosen setting")
-    add("--eval_splits", default="test", type=labelled_splits)
-    add("--seed", default="0", help="of pretraining, and the first of the heads")
+        add(f"--{name}", type=checked(flag),
+            help=f"the sweep's --{flag}; by default what its flags say")  # fmt: skip
+    add("--label_fractions", default="1.0", type=checked("label_fractions"), help="such as 0.1,1.0")
+    add("--seeds", default="3", type=checked("seeds"), help="heads of each arm's chosen setting")
+    add("--eval_splits", default="test", type=checked("eval_splits"))
+    add("--seed", default="0", type=seed, help="of pretraining, and the first of the heads")
     options = parser.parse_args(arguments)
     arms = options.arms.split(",") if options.arms else [*ARMS, *options.starts]
     options.arms = list(dict.fromkeys(arms))

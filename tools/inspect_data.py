@@ -12,6 +12,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 from simclr_med import paths
+from simclr_med.config.checks import check_seed
 from simclr_med.errors import InputError, run_main
 from simclr_med.preparation.inspection import write_page
 
@@ -26,6 +27,7 @@ def main():
     parser.add_argument("--thumbnails", type=int, default=6, help="cases shown of each class")
     parser.add_argument("--seed", type=int, default=0, help="which cases are shown")
     flags = parser.parse_args()
+    check_seed(flags.seed)
     output = flags.output or flags.folder / "inspection.html"
     if output.suffix.lower() not in (".html", ".htm"):  # it might be a file of the data set
         raise InputError(f"--output={output}: expected a name that ends in .html")

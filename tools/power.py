@@ -23,7 +23,7 @@ def parse():
     add = parser.add_argument
     add("models", metavar="FILE.csv", nargs=2)
     add("--difference", type=float, required=True, help="to be found, such as 0.02")
-    add("--power", type=float, default=0.8, help="chance to find it")
+    add("--power", type=float, default=0.8, help="chance to find it, 0.5 or more")
     add("--confidence", type=float, default=0.95)
     add("--replicates", type=int, default=1000)
     add("--unit", choices=["auto", "case", "patient"], default="auto")
@@ -36,10 +36,14 @@ def parse():
 def main():
     """Read the command line, estimate, print."""
     options = parse()
-    from simclr_med import files  # late: --help needs no NumPy
+    from simclr_med import files, paths  # late: --help needs no NumPy
     from simclr_med.evaluation import power, predictions
     from simclr_med.evaluation.bootstrap import Settings
 
+    if options.json:
+        paths.refuse_replacing(
+            paths.file_to_write(options.json, "--json"), "--json", options.models
+        )
     settings = Settings(options.replicates, options.confidence, options.unit, seed=options.seed)
     other = options.other_class or None
     models = dict(zip("AB", (predictions.read(p, other) for p in options.models), strict=True))

@@ -18,6 +18,8 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+from simclr_med import devices
+from simclr_med.config.fields import DistributeConfig
 from simclr_med.errors import InputError, run_main
 from simclr_med.serving.rest.limits import Limits
 
@@ -56,6 +58,7 @@ def main():
     name = flags.name or named(newest(flags.export))
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
         raise InputError(f"--name={name}: expected letters, digits, _, . and -")
+    devices.multiply_as_asked(DistributeConfig())  # as evaluation, whose numbers it is to give
     exported = Exported.load(flags.export, name)
     exported.warm_up()
     limits = Limits(**{limit.name: getattr(flags, limit.name) for limit in LIMITS})

@@ -74,6 +74,8 @@ def check_together(config):
     _check_arithmetic(config)
     if config.mode in HEADS or config.mode == "sweep":
         _check_head(config)
+    if config.mode == "sweep":
+        _check_seeds(config)
     if config.mode == "sweep" and config.sweep.head == "linear_probe":
         _check_probes(config)
 
@@ -113,6 +115,15 @@ def _check_head(config):
     read, layers = config.head.head_input, config.projection.projection_layers
     if read.startswith("projection") and int(read[-1]) > layers:
         raise InputError(f"--head_input={read}: the projection head has {layers} layers")
+
+
+def _check_seeds(config):
+    last = config.seed + config.sweep.seeds - 1
+    if last >= 2**32:
+        raise InputError(
+            f"--seed={config.seed}: with --seeds={config.sweep.seeds} the last is {last}; expected "
+            f"at most {2**32 - 1}"
+        )
 
 
 def _check_probes(config):

@@ -95,8 +95,11 @@ def for_heads(value):
 
 
 def any_of(names):
-    """Return the check of a list that holds nothing but `names`, and may be empty."""
-    return (f"one or more of {', '.join(names)}", lambda value: set(value) <= set(names))
+    """Return the check of a list that holds nothing but `names`, each once, and may be empty."""
+    return (
+        f"one or more of {', '.join(names)}, none twice",
+        lambda value: set(value) <= set(names) and len(set(value)) == len(value),
+    )
 
 
 def some_of(names):

@@ -37,7 +37,7 @@ def from_json(text, work_dir, source="config.json"):
         content = json.loads(text)
         sections = {name: _section(kind, content.pop(name, {})) for name, kind in SECTIONS.items()}
         config = Config(work_dir=str(work_dir), **content, **sections)
-    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"{source} is not a configuration of this version: {error}; {REMEDY}"
         ) from None

@@ -9,6 +9,7 @@ from simclr_med.config.splits import SPLITS
 from simclr_med.data import label_weights
 from simclr_med.data.info import COLUMNS, escapes
 from simclr_med.data.problems import Problem
+from simclr_med.text import is_unknown
 
 
 def check_table(info, table, file):
@@ -54,6 +55,10 @@ def _cell_checks(info, table):
     image = table["image"]
     yield "split", ~table["split"].isin(SPLITS), f"is not one of {', '.join(SPLITS)}"
     yield "case_id", table["case_id"].str.strip() == "", "is empty"
+    # Of a word that stands once nobody can tell; twice it makes one case of strangers.
+    words = {text: text != "" and is_unknown(text) for text in pd.unique(table["case_id"])}
+    unknown = table["case_id"].map(words) & table["case_id"].duplicated(keep=False)
+    yield "case_id", unknown, "only says that it is unknown, in several rows: name each case"
     yield "image", image.str.strip() == "", "is empty"
     again = image.map(posixpath.normpath).duplicated()
     yield "image", again, "stands in an earlier row already"

@@ -78,7 +78,7 @@ class Manifest:
             np.asarray(paths, str),
             offsets,
             targets,
-            {name: _levels(rows[name], code[order]) for name in self.info.groups},
+            {name: levels_of_cases(rows[name], code[order]) for name in self.info.groups},
             shares,
         )
 
@@ -131,12 +131,12 @@ def _fingerprint(folder, info):
     return digest.hexdigest()
 
 
-def _levels(column, case):
+def levels_of_cases(column, case):
     """Return the level of each case, str `[N]`: that of its images which are known, or `MIXED`.
 
     Args:
-      column: of the rows, of which those of a case stand together.
-      case: its number in each row, ascending from 0.
+      column: of the rows.
+      case: its number in each row, from 0 to N - 1.
     """
     known = column.where(column != "").groupby(case)
     levels = known.first().fillna("")

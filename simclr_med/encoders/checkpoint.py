@@ -167,12 +167,12 @@ def saved_shapes(path):
     """
     try:
         content = json.loads((path / "variables.json").read_text())
-        expected, shapes = content["sha256"], content["shapes"]
+        expected, shapes = content["sha256"], dict(content["shapes"])
         found = files.sha256(path / "variables.npz")
     except OSError as error:
         why = f"{pathlib.Path(error.filename).name}: {error.strerror}"
         raise DamagedError(f"{path} is damaged: {why}") from None
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         why = "variables.json is not what was written"
         raise DamagedError(f"{path} is damaged: {why}") from None
     if found != expected:

@@ -11,6 +11,8 @@ from simclr_med.evaluation.bootstrap import replicate
 from simclr_med.evaluation.enough import too_few
 from simclr_med.evaluation.wording import main_metrics
 
+LEAST = 1e-6  # difference: no number of cases that exists finds a smaller one
+
 
 def needed(models, difference, settings, power=0.8):
     """Return how many units two models would need to be told apart.
@@ -20,9 +22,9 @@ def needed(models, difference, settings, power=0.8):
 
     Args:
       models: two names -> `Predictions` of the same cases.
-      difference: the true difference that should be found, above 0, in each metric.
+      difference: the true difference that should be found in each metric, from 1e-6 to below 1.
       settings: `bootstrap.Settings`.
-      power: in (0, 1).
+      power: from 0.5 to below 1; the formula counts one tail alone, which is all there is by then.
 
     Returns:
       {"unit", "count": units now, "cases_each", "warning": "" or why they are too few to say,
@@ -34,8 +36,10 @@ def needed(models, difference, settings, power=0.8):
     """
     if len(models) != 2:
         raise InputError(f"{len(models)} models; expected two")
-    if not 0 < difference < 1 or not 0 < power < 1:
-        raise InputError(f"difference {difference} and power {power}: expected between 0 and 1")
+    if not LEAST <= difference < 1:
+        raise InputError(f"difference {difference}: expected from {LEAST:g} to below 1")
+    if not 0.5 <= power < 1:
+        raise InputError(f"power {power}: expected from 0.5 to below 1")
     a, b = (replicate(made, settings) for made in aligned(models).values())
     change, units = a - b, a.units
     each = len(units.index) / units.count

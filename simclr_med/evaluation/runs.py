@@ -93,7 +93,7 @@ def named(texts):
     """
     pairs, own = [], []
     for text in texts:
-        name, _, path = text.rpartition("=")
+        name, path = paths.name_and_path(text)
         if not name:
             own.append(pathlib.Path(path).stem)
         pairs.append((name or own[-1], path))

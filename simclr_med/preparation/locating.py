@@ -131,8 +131,8 @@ def _longest_end(folder, name, ends, spelling, droppable):
         if files and droppable(parts[:start]):
             if len(files) > 1:
                 raise InputError(
-                    f"--input={folder}: two images fit {name!r}: {files[0]} and {files[1]}; keep "
-                    "one, or write more of its path into the table"
+                    f"{folder}: two images fit {name!r}: {files[0]} and {files[1]}; keep one, or "
+                    "write more of its path into the table"
                 )
             return files[0], parts[:start]
     return None, ()

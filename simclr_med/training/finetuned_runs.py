@@ -115,7 +115,7 @@ class FinetunedRuns:
     def _keep_better(self, trial, folder):
         """Delete the weights of the worse of a run and the best one of its fraction before it."""
         kept = self.folder / "settings" / f"best_with_{100 * trial.label_fraction:g}"
-        before = kept.read_text() if kept.exists() else trial.name
+        before = stored.read_text(kept, "delete the folder") if kept.exists() else trial.name
         if before != trial.name:
             other = folder.parent / before
             better = self._worth(outcome_of(folder)) > self._worth(outcome_of(other))
@@ -144,6 +144,10 @@ def outcome_of(folder, until=None):
     ended = until is None or stopped_early(folder).exists()
     step = kept_step(folder).step if ended else until
     rows = stored.read_log(folder / "log.csv", {"step": int}, "delete the folder")
-    (row,) = (row for row in rows if row["step"] == step)
+    row = next((row for row in rows if row["step"] == step), None)
+    if row is None:
+        raise stored.DamagedError(
+            f"{folder / 'log.csv'} is damaged: no row of step {step}; delete the folder"
+        )
     scalars = {name: float(v) for name, v in row.items() if name.startswith(_COLUMN)}
     return Outcome(DONE, step, scalars)

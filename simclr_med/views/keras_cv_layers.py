@@ -148,8 +148,8 @@ def parse(text):
         extra = ExtraLayers([_made(name, arguments) for name, arguments in named.items()])
         for number, name in enumerate(named):
             _try(extra, number, name)
-    except json.JSONDecodeError as error:
-        raise InputError(f"--extra_layers={text}: not JSON ({error})") from None
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise InputError(f"--extra_layers={text[:80]}: not JSON ({error})") from None
     except ValueError as error:
         raise InputError(f"--extra_layers={text}: {error}") from None
     return extra

@@ -37,6 +37,12 @@ def test_a_wrong_value_is_refused_by_name(section, name, value):
         from_json(json.dumps(content), "w", "run/config.json")
 
 
+@pytest.mark.parametrize("text", ["[" * 100_000, f'{{"seed": {"9" * 5000}}}', "[]", "{", "null"])
+def test_what_is_no_configuration_is_named(text):
+    with pytest.raises(InputError, match="run/config.json is not a configuration of this version"):
+        from_json(text, "w", "run/config.json")
+
+
 @pytest.mark.parametrize(("name", "value"), [("mode", "train"), ("seed", -1), ("seed", "0")])
 def test_mode_and_seed_are_checked(name, value):
     with pytest.raises(InputError, match=f"{name}.*expected"):

@@ -143,6 +143,14 @@ def test_a_wrong_row_is_named(tmp_path, old, new, message):
     assert message in str(caught.value) and "manifest.csv" in str(caught.value)
 
 
+def test_a_word_for_unknown_is_no_case_of_several_images(tmp_path):
+    folder = folder_of(tmp_path / "d", rows=ROWS.replace(",7,", ",n/a,"))
+    with pytest.raises(InputError, match="row 2, column case_id: 'n/a' only says that it is unk"):
+        manifest.read(folder)
+    once = folder_of(tmp_path / "e", rows=ROWS.replace(",8,", ",n/a,"))
+    assert "n/a" in manifest.read(once).cases(["train"]).case_ids
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -122,7 +122,13 @@ def test_the_paper_s_grids_are_runs(file, made, tmp_path):
         ("--starts=a=run:w", "expected NAME=imported:PATH"),
         ("--head_flags=nowhere.cfg", "'nowhere.cfg': no such file"),
         ("--label_fractions=0.1,2", "expected numbers above 0, at most 1"),
-        ("--eval_splits=unlabelled", "expected train, validation, test, external"),
+        ("--eval_splits=unlabelled", "train, validation, test, external"),
+        ("--pretrain_steps=1e5", "argument --pretrain_steps: '1e5': expected a number"),
+        ("--head_steps=0", "argument --head_steps: --steps=0: expected from 1 to"),
+        ("--learning_rates=0.1,x", "--learning_rates=0.1,x: expected numbers above 0"),
+        ("--seeds=0", "--seeds=0: expected from 1 to 1000"),
+        ("--encoder=resnet19", "--encoder=resnet19: expected one of resnet18"),
+        ("--seed=-1", "argument --seed: '-1': expected 0 to 4294967295"),
     ],
 )
 def test_wrong_options_are_refused_before_anything_is_trained(given, message, capsys):

@@ -148,8 +148,25 @@ def test_the_tool(tmp_path):
     ]
     done = subprocess.run([*command, "--difference=0.05"], capture_output=True, text=True)
     assert done.returncode == 0 and "top-3 accuracy" in done.stdout, done.stderr
-    done = subprocess.run([*command, "--difference=7"], capture_output=True, text=True)
-    assert done.returncode == 2 and "difference 7.0" in done.stderr
+    before = (tmp_path / "b.csv").read_bytes()
+    given = ["--difference=0.05", f"--json={tmp_path / 'b.csv'}"]
+    done = subprocess.run([*command, *given], capture_output=True, text=True)
+    assert done.returncode == 2 and "b.csv: is read, and would be replaced" in done.stderr
+    assert (tmp_path / "b.csv").read_bytes() == before and not done.stdout
+
+
+@pytest.mark.parametrize("difference", [0, 1e-200, -0.1, 1, 7, np.nan])
+def test_differences_that_no_test_finds(difference):
+    a, b = seeds([1.0, 1.2], cases=20)
+    with pytest.raises(InputError, match="expected from 1e-06 to below 1"):
+        power.needed({"A": a, "B": b}, difference, FEW)
+
+
+@pytest.mark.parametrize("wanted", [0, 0.01, 0.49, 1, np.nan])
+def test_a_chance_below_a_half_is_not_what_the_formula_is_for(wanted):
+    a, b = seeds([1.0, 1.2], cases=20)
+    with pytest.raises(InputError, match="power .*expected from 0.5 to below 1"):
+        power.needed({"A": a, "B": b}, 0.1, FEW, wanted)
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,15 @@ def test_whatever_a_file_says_is_escaped(tmp_path):
     assert "By tone" in page and "1 rows were left out" in page
 
 
+def test_groups_are_of_cases_and_their_levels_in_the_order_of_numbers(tmp_path):
+    seen = [("10", "a"), ("2", "b"), ("10", "a"), ("", "c"), ("1", "d"), ("2", "d"), ("2", "e")]
+    rows = [row(f"{i}.png", case, age=age) for i, (age, case) in enumerate(seen)]
+    page = page_of(small_set(tmp_path / "d", rows, groups=["age"]), tmp_path)
+    assert rows_of(page, "By age")[1:] == [
+        ["2", "2"], ["10", "1"], ["unknown", "1"], ["mixed", "1"],
+    ]  # fmt: skip
+
+
 def test_findings(tmp_path):
     rows = [
         {"image": f"{i}.png", "case_id": f"c{i}", "patient_id": "", "split": "train",

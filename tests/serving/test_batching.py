@@ -63,7 +63,7 @@ def test_one_that_fails_does_not_fail_the_others(model):
     futures += submitted(batcher, [2], [13], [3])
     model.free.set()
     assert answers(futures[:2] + futures[3:]) == [[2], [4], [6]]
-    with pytest.raises(Refused):
+    with pytest.raises(Refused, match="^13$"):
         futures[2].result(10)
     batcher.close()
 

@@ -21,6 +21,7 @@ from simclr_med.preparation import dicom
 from simclr_med.preparation.images.rewriting import png
 from simclr_med.serving import trained
 from simclr_med.serving.bulk import models, parts, run
+from simclr_med.serving.bulk.listing import listed
 from simclr_med.training import features
 from simclr_med.training.predict import predict_splits
 
@@ -162,6 +163,45 @@ def test_a_case_is_the_mean_of_what_can_be_read(exported_probe, tmp_path):
     skipped = read(tmp_path / "a" / "skipped.csv")
     assert skipped["image"].tolist() == ["cut.png", "gone.png"]
     assert skipped["reason"].tolist()[1] == "no such file"
+
+
+def listing_of(folder, text, encoding="utf-8"):
+    (folder / "a.csv").write_text(text, encoding=encoding)
+    return listed(folder / "a.csv")
+
+
+def test_what_only_says_unknown_is_neither_a_case_nor_a_patient(tmp_path):
+    images = bad_folder(tmp_path / "images")
+    rows = "".join(f"deeper/{i}.png;{case};NA\n" for i, case in enumerate(["nan", "NA", "x", "x "]))
+    found = listing_of(images, f"image;case_id;patient_id\n{rows}")
+    assert found.case_ids.tolist() == ["deeper/0.png", "deeper/1.png", "x", "x"]
+    assert set(found.patient_ids) == {""}
+    assert found.notes == (
+        "a.csv: ';' was taken for what separates its columns",
+        "2 images whose case is not known are cases of their own",
+    )
+
+
+def test_foreign_paths_of_a_table_are_sought_by_their_ends(tmp_path):
+    images = bad_folder(tmp_path / "images")
+    names = [rf"C:\\data\deeper\{i}.png" for i in range(3)]
+    found = listing_of(images, "\n".join(["image", *names, ""]), "utf-16")
+    assert found.images.tolist() == names
+    assert found.places.tolist() == [str(images / "deeper" / f"{i}.png") for i in range(3)]
+    assert found.notes[0].startswith("3 images: 'C:/data")
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("1.png,x,p\n2.png,x,q\n", "row 3, column patient_id: 'q' is another than in this case's"),
+        ("1.png,x,p\n1.png,x,p\n", "row 3, column image: '1.png' stands in an earlier row of its"),
+        ("1.png,x,p\n ,x,p\n", "row 3, column image: '' is empty"),
+    ],
+)
+def test_a_wrong_row_of_the_table_is_named(rows, message, tmp_path):
+    with pytest.raises(InputError, match=message):
+        listing_of(tmp_path, f"image,case_id,patient_id\n{rows}")
 
 
 def test_what_was_killed_goes_on_to_the_same_bytes(exported_probe, table, tmp_path, monkeypatch):

@@ -212,6 +212,15 @@ BODIES = {
     "uneven": (b'{"inputs": {"cases": [1], "images": []}, "signature_name": "cases"}', "lengths"),
     "large": (b'{"inputs": {"cases": [%d], "images": [""]}, "signature_name": "cases"}' % 10**30,
               "expected numbers"),
+    "a case beyond 63 bits": (
+        b'{"inputs": {"cases": [%d], "images": [""]}, "signature_name": "cases"}' % (2**64 - 1),
+        "cases: a number is too large for int64",
+    ),
+    "beyond float32": (
+        json.dumps({"inputs": np.full([1, 32, 32, 3], -1e39).tolist(), "signature_name": "images"})
+        .encode(),
+        "images: a number is too large for float32",
+    ),
     "half a case": (b'{"inputs": {"cases": [1.5], "images": [""]}, "signature_name": "cases"}',
                     "expected numbers"),
 }  # fmt: skip
@@ -418,6 +427,19 @@ def test_what_is_no_export_is_named(tmp_path, exported_probe):
     assert Exported.load(exported_probe / "export" / "3", "a").version == "3"
 
 
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_saved_model_of_others_is_named(signed, tmp_path):
+    module = tf.Module()
+    takes_numbers = tf.function(
+        lambda images: {"y": images}, [tf.TensorSpec([None], name="images")]
+    )
+    module.f = takes_numbers
+    signatures = {"serving_default": takes_numbers} if signed else None
+    tf.saved_model.save(module, str(tmp_path / "1"), signatures)
+    with pytest.raises(InputError, match="serving_default does not take encoded images"):
+        Exported.load(tmp_path, "a")
+
+
 def tool(monkeypatch, *arguments):
     """Call tools/serve.py's `main`."""
     from tools import serve
@@ -438,8 +460,10 @@ def test_wrong_flags_of_the_tool_are_named(exported_probe, tmp_path, monkeypatch
         tool(monkeypatch, tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
+        tf.config.experimental.enable_tensor_float_32_execution(True)
         with pytest.raises(InputError, match=f"--port={port}: .*in use"):
             tool(monkeypatch, folder, f"--port={port}")
+        assert not tf.config.experimental.tensor_float_32_execution_enabled()
     monkeypatch.delattr("simclr_med.serving.rest.server", raising=False)
     monkeypatch.setitem(sys.modules, "simclr_med.serving.rest.server", None)
     with pytest.raises(InputError, match=r"pip install simclr_med\[serving\]"):

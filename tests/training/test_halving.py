@@ -140,6 +140,15 @@ def test_a_run_that_paused_ends_as_one_that_did_not(data_dir, tmp_path, short_en
     assert not (tmp_path / "paused" / "stopped_early").exists()
 
 
+def test_a_log_that_lacks_the_step_is_named(tmp_path):
+    (tmp_path / "log.csv").write_text("step,validation_auc\n1,0.5\n2,0.6\n")
+    assert finetuned_runs.outcome_of(tmp_path, 2).scalars == {"validation_auc": 0.6}
+    with pytest.raises(
+        InputError, match=r"log.csv is damaged: no row of step 3; delete the folder"
+    ):
+        finetuned_runs.outcome_of(tmp_path, 3)
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

@@ -225,6 +225,10 @@ def test_a_sweep_that_is_done_trains_nothing(probes, data_dir, monkeypatch):
         ({"optimizer": "adam"}, "--optimizer=adam"),
         ({"validate_every": 5}, "--validate_every=5 has no effect with --head=linear_probe"),
         ({"seeds": 0}, "--seeds=0"),
+        (
+            {"seed": 2**32 - 1, "seeds": 2},
+            "with --seeds=2 the last is 4294967296; expected",
+        ),
     ],
 )
 def test_what_a_sweep_cannot_do_is_refused(given, message):

@@ -225,12 +225,15 @@ def test_precision(precision, micro_batch, replicas):
     scalars, weights = trained(make, pairs, replicas, micro_batch)
     exact, _ = trained(contrastive(), pairs, micro_batch=micro_batch)
     assert all(value.dtype in (np.float32, np.int64) for value in weights.values())
-    assert scalars[0]["loss"] != exact[0]["loss"]
     np.testing.assert_allclose(scalars[0]["loss"], exact[0]["loss"], rtol=0.05)
+    assert abs(scalars[0]["loss"] / exact[0]["loss"] - 1) > 1e-5  # more than an order of sums
     # The first steps in float16 may overflow, be skipped and lower the scale.
     norms = [s["gradient_norm"] for s in scalars]
     start = {compat.path(v): v.numpy() for v in make().variables}
-    assert any((weights[name] != value).any() for name, value in start.items() if "kernel" in name)
+    moved = [
+        np.abs(weights[name] - value).max() for name, value in start.items() if "kernel" in name
+    ]
+    assert max(moved) > 1e-4
     assert np.isfinite(norms[-1])
     np.testing.assert_allclose(norms[-1], exact[-1]["gradient_norm"], rtol=0.5)
     assert ("loss_scale" in scalars[0]) == (precision == "mixed_float16")

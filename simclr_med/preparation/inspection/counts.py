@@ -4,7 +4,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from simclr_med.config.splits import SPLITS
+from simclr_med.config.splits import MIXED, SPLITS
+from simclr_med.data import manifest
+from simclr_med.preparation.conditions import by_name
 
 BARS_SHOWN = 30
 
@@ -60,13 +62,15 @@ def _split_counts(name, part):
 
 
 def by_group(info, table):
-    """Return the `GroupCounts` of each group of a data set."""
-    case = table.drop_duplicates("case_id")
-    splits = in_order(case["split"])
-    found = []
+    """Return the `GroupCounts` of each group of a data set, whose cases are as training's."""
+    split = table.drop_duplicates("case_id")["split"].to_numpy()
+    case, _ = pd.factorize(table["case_id"])
+    splits, found = in_order(split), []
     for name in info.groups:
-        crossed = pd.crosstab(case[name], case["split"])[splits]
-        found.append(GroupCounts(name, splits, {k: row.tolist() for k, row in crossed.iterrows()}))
+        crossed = pd.crosstab(manifest.levels_of_cases(table[name], case), split)[splits]
+        # What is no level of interest stands last.
+        order = sorted(crossed.index, key=lambda level: (level in ("", MIXED), by_name(level)))
+        found.append(GroupCounts(name, splits, {k: crossed.loc[k].tolist() for k in order}))
     return found
 
 

@@ -13,8 +13,10 @@ import numpy as np
 from simclr_med import paths
 from simclr_med.errors import InputError
 from simclr_med.preparation import dicom
+from simclr_med.preparation.locating import locate
 from simclr_med.preparation.source_files import IMAGE_SUFFIXES, walk
-from simclr_med.tables import read_table
+from simclr_med.tables import blank_unknown, read_table
+from simclr_med.text import as_seen
 
 TABLES = (".csv", ".csv.gz", ".tsv")
 
@@ -28,7 +30,7 @@ class Listing:
       places: its file, str `[M]`; "" where there is none.
       is_dicom: bool `[M]`.
       case_ids, patient_ids: str `[M]`; without a CSV that says so each image is its own case.
-      passed_over: files of the folder that are no images.
+      notes: sentences on what was assumed or passed over.
     """
 
     images: np.ndarray
@@ -36,7 +38,7 @@ class Listing:
     is_dicom: np.ndarray
     case_ids: np.ndarray
     patient_ids: np.ndarray
-    passed_over: int = 0
+    notes: tuple = ()
 
     def __len__(self):
         return len(self.images)
@@ -57,10 +59,11 @@ def listed(path):
 
     Args:
       path: a folder of images or DICOM files; or a CSV with a column image, of paths relative to
-        the CSV's folder, and perhaps case_id and patient_id.
+        the CSV's folder (see `locating.locate`), and perhaps case_id and patient_id.
 
     Raises:
-      InputError: it is neither, names no image, or a file whose name is not UTF-8.
+      InputError: it is neither, names no image, a file whose name is not UTF-8, an image of a case
+        twice, or two patients of one case.
     """
     path = paths.to_read(path, "--images")
     found = _of_folder(path) if path.is_dir() else _of_table(path)
@@ -81,24 +84,56 @@ def _of_folder(folder):
             names.append(inside)
             dicoms.append(is_dicom)
     places = [str(paths.file_to_read(folder / name)) for name in names]
-    passed_over = len(tree.files) - len(names) + len(tree.broken)
-    return _listing(names, places, dicoms, names, [""] * len(names), passed_over)
+    others = len(tree.files) - len(names) + len(tree.broken)
+    notes = [f"{others} files are no images and were passed over"] * bool(others)
+    return _listing(names, places, dicoms, names, [""] * len(names), notes)
 
 
 def _of_table(file):
     if not file.name.lower().endswith(TABLES):
         raise InputError(f"--images={file}: expected a folder, or a table: {', '.join(TABLES)}")
-    rows = read_table(file, ("image",)).rows
-    empty = np.flatnonzero(rows["image"] == "")
-    if len(empty):
-        raise InputError(f"{file}, row {rows.index[empty[0]] + 2}, column image: is empty")
-    names = rows["image"].tolist()
-    places = [_regular(file.parent / name) for name in names]
+    found = read_table(file, ("image",))
+    rows, notes = found.rows, list(found.assumed)
+    rows["image"] = rows["image"].str.strip()
+    for name in ("case_id", "patient_id"):
+        known = blank_unknown(rows[name]).map(as_seen) if name in rows else ""
+        rows = rows.assign(**{name: known})
+    alone = rows["case_id"] == ""
+    if "case_id" in found.rows and alone.any():
+        notes.append(f"{alone.sum()} images whose case is not known are cases of their own")
+    rows["case_id"] = rows["case_id"].where(~alone, rows["image"])
+    _refuse_rows(file, rows)
+    places = _places(file.parent.absolute(), rows["image"].tolist(), notes)
     dicoms = [bool(place) and dicom.is_dicom(place) for place in places]
-    cases = rows["case_id"].tolist() if "case_id" in rows else names
-    cases = [case or name for case, name in zip(cases, names, strict=True)]
-    patients = rows["patient_id"].tolist() if "patient_id" in rows else [""] * len(names)
-    return _listing(names, places, dicoms, cases, patients)
+    names, cases, patients = (rows[n].tolist() for n in ("image", "case_id", "patient_id"))
+    return _listing(names, places, dicoms, cases, patients, notes)
+
+
+def _refuse_rows(file, rows):
+    """Raise `InputError` for the first row that cannot be answered as it stands."""
+    first = rows.groupby("case_id", sort=False)["patient_id"].transform("first")
+    for column, wrong, reason in (
+        ("image", rows["image"] == "", "is empty"),
+        ("image", rows.duplicated(["case_id", "image"]), "stands in an earlier row of its case"),
+        ("patient_id", rows["patient_id"] != first, "is another than in this case's first row"),
+    ):
+        if wrong.any():
+            row = wrong.idxmax()
+            raise InputError(
+                f"{file}, row {row + 2}, column {column}: {rows[column][row]!r} {reason}"
+            )
+
+
+def _places(folder, names, notes):
+    """Return the file of each name as text, sought by its end where it is not there as it stands.
+
+    Args: as of `locating.locate`.
+    """
+    places = [_regular(folder / name) for name in names]
+    if all(places):
+        return places
+    sought = locate(folder, names, notes)
+    return [place or _regular(folder / end) for place, end in zip(places, sought, strict=True)]
 
 
 def _regular(path):
@@ -109,12 +144,13 @@ def _regular(path):
         return ""
 
 
-def _listing(images, places, dicoms, cases, patients, passed_over=0):
+def _listing(images, places, dicoms, cases, patients, notes):
     """Return the `Listing`, cases in the order of their first images."""
     first = {}
     order = np.argsort([first.setdefault(case, len(first)) for case in cases], kind="stable")
     columns = [np.array(column, str)[order] for column in (images, places, cases, patients)]
-    return Listing(columns[0], columns[1], np.array(dicoms, bool)[order], *columns[2:], passed_over)
+    dicoms = np.array(dicoms, bool)[order]
+    return Listing(columns[0], columns[1], dicoms, *columns[2:], tuple(notes))
 
 
 def reason(place):

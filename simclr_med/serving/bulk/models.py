@@ -19,7 +19,7 @@ from simclr_med.preparation.images.rewriting import png
 from simclr_med.serving import trained
 from simclr_med.serving.bulk.in_order import in_order
 from simclr_med.serving.reading import AT_ONCE, UNREADABLE, looking
-from simclr_med.serving.rest.exported import FILE, newest
+from simclr_med.serving.rest.exported import FILE, loaded, newest
 from simclr_med.training import features, objective
 from simclr_med.training.bags import IN_LOGITS
 
@@ -119,10 +119,7 @@ class OfExport:
     """An exported SavedModel, asked with files; arguments and attributes as of `OfRun`."""
 
     def __init__(self, folder, output):
-        try:
-            self.module = tf.saved_model.load(str(folder))
-        except (OSError, ValueError, tf.errors.OpError) as error:
-            raise InputError(f"{folder} cannot be loaded: {str(error).splitlines()[0]}") from None
+        self.module = loaded(folder)
         name = "serving_default" if output == PROBABILITIES else "features"
         self.infer, self.output = self.module.signatures[name], output
         if output not in self.infer.structured_outputs:

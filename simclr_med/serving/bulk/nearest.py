@@ -6,14 +6,13 @@
 Every case is looked at: the answer is exact. A case is as similar as its most similar image.
 """
 
-import csv
 import dataclasses
 
 import numpy as np
 
-from simclr_med import files
 from simclr_med.data import manifest
 from simclr_med.data.cases import Cases
+from simclr_med.serving.bulk.tables import csv_writer
 from simclr_med.training import features
 
 ROWS = 256  # images at a time
@@ -70,8 +69,7 @@ class Bank:
           count: of cases.
         """
         header = ("image", "rank", "similar_case", "similarity", "labels")
-        with files.replacing(path) as beside, open(beside, "w", newline="") as opened:
-            writer = csv.writer(opened, lineterminator="\n")
+        with csv_writer(path) as writer:
             writer.writerow(header)
             for start, values, errors in parts:
                 readable = np.flatnonzero(errors == "")

@@ -3,13 +3,12 @@
 A picture is called by its number: names of files may lead elsewhere.
 """
 
-import csv
-
 import matplotlib
 import numpy as np
 
 from simclr_med import files
 from simclr_med.preparation.images.rewriting import png
+from simclr_med.serving.bulk.tables import csv_writer
 from simclr_med.serving.saliency import GradCam
 
 FOLDER, TABLE = "gradcam", "gradcam.csv"
@@ -37,8 +36,7 @@ def write(folder, model, listing, count, batch_size, threads):
             number += 1
         if len(rows) == count:
             break
-    with files.replacing(folder / TABLE) as path, open(path, "w", newline="") as opened:
-        writer = csv.writer(opened, lineterminator="\n")
+    with csv_writer(folder / TABLE) as writer:
         writer.writerows([("image", "picture", "class", "probability"), *rows])
 
 

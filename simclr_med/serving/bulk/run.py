@@ -92,8 +92,7 @@ def _answer(config, model, listing, folder):
         tables.write_features(folder / f"features.{form}", listing, parts.each(kept), read, form)
     if skipped:
         said.append(f"note: {skipped} images cannot be read: skipped.csv")
-    if listing.passed_over:
-        said.append(f"note: {listing.passed_over} files are no images and were passed over")
+    said += [f"note: {sentence}" for sentence in listing.notes]
     origin = {
         "mode": config.mode,
         "model": pathlib.Path(config.bulk.model).name,

@@ -31,7 +31,7 @@ def write_predictions(path, listing, parts, classes):
       How many cases have a row.
     """
     count = 0
-    with _csv(path) as writer:
+    with csv_writer(path) as writer:
         writer.writerow(["case_id", "patient_id", *(PROBABILITY + name for name in classes)])
         cases = itertools.groupby(_readable(parts), lambda row: listing.case_ids[row[0]])
         for case, rows in cases:
@@ -66,7 +66,7 @@ def write_skipped(path, listing, parts, reason):
         for i in np.flatnonzero(errors != "")
     ]
     if rows:
-        with _csv(path) as writer:
+        with csv_writer(path) as writer:
             writer.writerows([("image", "reason"), *rows])
     return len(rows)
 
@@ -151,7 +151,7 @@ def _names(listing, index):
 
 
 @contextlib.contextmanager
-def _csv(path):
+def csv_writer(path):
     """Yield a CSV writer of a file that is there when the block ends well."""
     with files.replacing(path) as beside, open(beside, "w", newline="", encoding="utf-8") as opened:
         yield csv.writer(opened, lineterminator="\n")

@@ -67,11 +67,8 @@ class Exported:
           InputError: there is none, or it cannot be loaded.
         """
         place = newest(folder)
-        try:
-            module = tf.saved_model.load(str(place))
-            proto = SavedModel.FromString((place / FILE).read_bytes())
-        except (OSError, ValueError, tf.errors.OpError) as error:
-            raise InputError(f"{place} cannot be loaded: {str(error).splitlines()[0]}") from None
+        module = loaded(place)
+        proto = SavedModel.FromString((place / FILE).read_bytes())
         definitions = proto.meta_graphs[0].signature_def
         found = {
             key: Signature(
@@ -105,6 +102,27 @@ class Exported:
             return {n: value.numpy() for n, value in signature.answer(**tensors).items()}
         except tf.errors.InvalidArgumentError as error:
             raise Refused(400, error.message.splitlines()[0]) from None
+
+
+def loaded(version):
+    """Return what TensorFlow loads from the folder of a version.
+
+    Raises:
+      InputError: it cannot be loaded, or does not answer for encoded images, as an export does.
+    """
+    try:
+        module = tf.saved_model.load(str(version))
+    except (OSError, ValueError, tf.errors.OpError) as error:
+        raise InputError(f"{version} cannot be loaded: {str(error).splitlines()[0]}") from None
+    for name in ("serving_default", "features"):
+        known = name in module.signatures
+        inputs = module.signatures[name].structured_input_signature[1] if known else {}
+        if {key: spec.dtype for key, spec in inputs.items()} != {"images": tf.string}:
+            raise InputError(
+                f"{version}: its signature {name} does not take encoded images; expected what "
+                "--mode=export writes"
+            )
+    return module
 
 
 def newest(folder):

@@ -160,11 +160,18 @@ def _array(values, spec, name, limits):
     if found.shape[1:] != tuple(spec.shape[1:]):
         shown = ", ".join(map(str, shape))
         raise Refused(400, f"{name}: a batch of shape {list(found.shape)}; expected [{shown}]")
-    with np.errstate(over="ignore"):
-        cast = found.astype(wanted)
-    if not np.isfinite(cast).all():
+    if found.size and not _within(found, wanted):
         raise Refused(400, f"{name}: a number is too large for {spec.dtype.name}")
-    return cast
+    return found.astype(wanted)
+
+
+def _within(numbers, dtype):
+    """Return whether a type holds numbers; compared as Python's, which are exact."""
+    if np.issubdtype(dtype, np.floating):
+        low, high = (float(end) for end in (np.finfo(dtype).min, np.finfo(dtype).max))
+    else:
+        low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+    return low <= numbers.min().item() and numbers.max().item() <= high
 
 
 def _bytes(value, where, limits):
