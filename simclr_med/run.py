@@ -163,9 +163,7 @@ def _parse(arguments):
         print(f"error: {str(error).removeprefix('ERROR:: ')}", file=sys.stderr)
         sys.exit(EXIT_INPUT)
     except UnicodeDecodeError as error:
-        print(
-            f"error: --flagfile is not text in UTF-8, as which to save it: {error}", file=sys.stderr
-        )
+        print(f"error: a --flagfile is not text in UTF-8: {error}", file=sys.stderr)
         sys.exit(EXIT_INPUT)
 
 

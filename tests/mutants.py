@@ -24,7 +24,7 @@ import simclr_med  # noqa: F401  # before TensorFlow: it turns oneDNN on
 
 # None computes where it is imported: TensorFlow's threads would not outlive a fork.
 LIBRARIES = ("tensorflow", "keras", "keras_cv", "pandas", "scipy.stats", "sklearn", "hypothesis")
-SECONDS = 120  # of CPU, that no loop is without end
+SECONDS = 60  # of CPU, that no loop is without end
 
 PAIRS = [
     (ast.Lt, ast.LtE), (ast.Gt, ast.GtE), (ast.Eq, ast.NotEq), (ast.Is, ast.IsNot),
