@@ -41,7 +41,7 @@ def seconds(step):
 def default_arm():
     """Return the key of `ARMS` that a run takes by itself here, and the kind of device."""
     from simclr_med import devices
-    from simclr_med.config.fields import DistributeConfig
+    from simclr_med.config.sections.running import DistributeConfig
 
     kind = devices.kind_of_device(DistributeConfig())
     row = devices.DEFAULTS[kind]

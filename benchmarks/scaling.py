@@ -111,7 +111,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
     from simclr_med import distribute
-    from simclr_med.config.fields import DistributeConfig
+    from simclr_med.config.sections.running import DistributeConfig
 
     strategy = distribute.strategy_of(DistributeConfig(strategy="mirrored", cpu_devices=2))
     result = {"loss": {}, "gather": {}}

@@ -5,8 +5,8 @@ import tensorflow as tf
 from kill_runs import differ, weights
 
 from simclr_med import devices, run
-from simclr_med.config.fields import DistributeConfig
 from simclr_med.config.making import for_existing_run, make_config
+from simclr_med.config.sections.running import DistributeConfig
 from simclr_med.config.setting import BULK, MODES
 from simclr_med.config.storage import load_config, to_json
 from simclr_med.errors import InputError

@@ -21,7 +21,7 @@ import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from simclr_med.config.fields import SERVICE
+from simclr_med.config.sections.data import SERVICE
 from simclr_med.errors import InputError, run_main
 
 

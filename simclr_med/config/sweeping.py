@@ -2,7 +2,8 @@
 
 import dataclasses
 
-from simclr_med.config.fields import Config, SweepConfig
+from simclr_med.config.fields import Config
+from simclr_med.config.sections.heads import SweepConfig
 
 
 @dataclasses.dataclass(frozen=True, order=True)

@@ -30,8 +30,8 @@ from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectG
 import simclr_med
 from simclr_med import compat
 from simclr_med.config import architectures
-from simclr_med.config.fields import AugmentConfig
 from simclr_med.config.making import make_config
+from simclr_med.config.sections.views import AugmentConfig
 from simclr_med.config.storage import load_config, to_json
 from simclr_med.encoders import checkpoint, importers, input_contract, networks
 from simclr_med.errors import InputError

@@ -13,7 +13,7 @@ from torch_drawn import IMAGES, drawn, shapes_of
 
 import simclr_med
 from simclr_med.config import architectures
-from simclr_med.config.fields import AugmentConfig
+from simclr_med.config.sections.views import AugmentConfig
 from simclr_med.encoders import checkpoint, importers, input_contract
 from simclr_med.encoders.torch_names import to_ours, to_torch
 from simclr_med.errors import InputError

@@ -8,7 +8,7 @@ import pytest
 from predictions_made import fake
 from sklearn.metrics import accuracy_score, recall_score, roc_auc_score
 
-from simclr_med.config.fields import EvaluateConfig
+from simclr_med.config.sections.results import EvaluateConfig
 from simclr_med.data.cases import Cases
 from simclr_med.data.info import DatasetInfo
 from simclr_med.evaluation import by_image, predictions

@@ -12,8 +12,8 @@ from predictions_made import fake
 from runs_made import head_folder, run_folder
 
 from simclr_med import files, run
-from simclr_med.config.fields import EvaluateConfig
 from simclr_med.config.making import make_config
+from simclr_med.config.sections.results import EvaluateConfig
 from simclr_med.errors import InputError
 from simclr_med.evaluation import (
     agreement,

@@ -7,7 +7,7 @@ import pytest
 from predictions_made import fake
 from runs_made import head_folder, imported_folder, run_folder
 
-from simclr_med.config.fields import EvaluateConfig
+from simclr_med.config.sections.results import EvaluateConfig
 from simclr_med.config.storage import load_config
 from simclr_med.evaluation import paper
 from simclr_med.evaluation.evaluate import write_evaluation

@@ -11,8 +11,9 @@ import pytest
 from kill_runs import same, weights
 
 from simclr_med import compat, distribute
-from simclr_med.config.fields import DistributeConfig, TrainConfig
 from simclr_med.config.making import for_existing_run, make_config
+from simclr_med.config.sections.running import DistributeConfig
+from simclr_med.config.sections.training import TrainConfig
 from simclr_med.encoders import checkpoint, networks
 from simclr_med.run import evaluate
 from simclr_med.training import averaging, finetune

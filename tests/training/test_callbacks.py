@@ -13,7 +13,7 @@ from kill_runs import same, weights
 
 import simclr_med
 from simclr_med import compat, distribute
-from simclr_med.config.fields import DistributeConfig
+from simclr_med.config.sections.running import DistributeConfig
 from simclr_med.encoders import checkpoint
 from simclr_med.errors import InputError, RunError
 from simclr_med.training import callbacks, checkpoints

@@ -13,8 +13,8 @@ from conftest import ROOT
 
 import simclr_med
 from simclr_med import distribute
-from simclr_med.config.fields import DistributeConfig
 from simclr_med.config.recipes import Recipe
+from simclr_med.config.sections.running import DistributeConfig
 from simclr_med.encoders import bit, heads
 from simclr_med.training import contrastive
 from simclr_med.views import augment

@@ -7,8 +7,8 @@ import tensorflow as tf
 
 import simclr_med
 from simclr_med import compat, distribute
-from simclr_med.config.fields import DistributeConfig
 from simclr_med.config.making import make_config
+from simclr_med.config.sections.running import DistributeConfig
 from simclr_med.encoders import networks
 from simclr_med.training.rate_factors import ScaledSteps, rate_factors
 from simclr_med.training.run_setup import configured_optimizer

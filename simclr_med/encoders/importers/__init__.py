@@ -13,13 +13,10 @@ import importlib
 import numpy as np
 
 from simclr_med import files
-from simclr_med.config.fields import (
-    AugmentConfig,
-    Config,
-    EncoderConfig,
-    ProjectionConfig,
-    TrainConfig,
-)
+from simclr_med.config.fields import Config
+from simclr_med.config.sections.networks import EncoderConfig, ProjectionConfig
+from simclr_med.config.sections.training import TrainConfig
+from simclr_med.config.sections.views import AugmentConfig
 from simclr_med.config.setting import IMPORTED
 from simclr_med.config.storage import to_json
 from simclr_med.encoders import checkpoint, input_contract, networks

@@ -6,7 +6,7 @@ import zipfile
 import numpy as np
 
 from simclr_med.config.architectures import ENCODERS
-from simclr_med.config.fields import EncoderConfig
+from simclr_med.config.sections.networks import EncoderConfig
 from simclr_med.encoders.importers import Imported, refuse_unknown
 from simclr_med.errors import InputError
 

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from simclr_med.config.architectures import ENCODERS
-from simclr_med.config.fields import EncoderConfig
+from simclr_med.config.sections.networks import EncoderConfig
 from simclr_med.encoders.importers import Imported, keras_files, refuse_unknown
 from simclr_med.encoders.resnet import EPSILON
 from simclr_med.errors import InputError

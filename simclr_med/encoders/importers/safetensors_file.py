@@ -6,7 +6,7 @@ Pickles (.pt, .pth, .bin) are not read: loading one may run whatever its author 
 import numpy as np
 
 from simclr_med.config.architectures import ENCODERS
-from simclr_med.config.fields import EncoderConfig
+from simclr_med.config.sections.networks import EncoderConfig
 from simclr_med.encoders.importers import Imported, refuse_unknown
 from simclr_med.encoders.torch_names import COUNT, to_ours
 from simclr_med.errors import InputError

@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
 from simclr_med.config.architectures import ENCODERS
-from simclr_med.config.fields import EncoderConfig
+from simclr_med.config.sections.networks import EncoderConfig
 from simclr_med.encoders.importers import Imported, refuse_unknown
 from simclr_med.errors import InputError
 
