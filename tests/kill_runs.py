@@ -21,27 +21,31 @@ from simclr_med.encoders import checkpoint
 from simclr_med.preparation import phantom
 
 STEPS = 60
+RUN = ("-m", "simclr_med.run")
 
 
-def command(data_dir, work_dir):
+def command(data_dir, work_dir, program=RUN):
     """Of a run of a few seconds, whose checkpoints are often being written."""
     return [
-        sys.executable, "-m", "simclr_med.run", "--mode=pretrain", f"--data_dir={data_dir}",
+        sys.executable, *program, "--mode=pretrain", f"--data_dir={data_dir}",
         f"--work_dir={work_dir}", f"--steps={STEPS}", "--encoder=resnet18", "--width=0.125",
         "--image_size=32", "--batch_size=8", "--save_every=5", "--precision=float32",
     ]  # fmt: skip
 
 
-def start(data_dir, work_dir):
+def start(data_dir, work_dir, program=RUN):
     return subprocess.Popen(
-        command(data_dir, work_dir), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command(data_dir, work_dir, program),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 
-def finish(data_dir, work_dir):
+def finish(data_dir, work_dir, program=RUN):
     """Runs to the end; the seconds it took, and those from its first checkpoint on."""
     begin = time.monotonic()
-    process = start(data_dir, work_dir)
+    process = start(data_dir, work_dir, program)
     while process.poll() is None and not list(work_dir.glob("checkpoints/*")):
         time.sleep(0.01)
     saved = time.monotonic()

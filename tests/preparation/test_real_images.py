@@ -1,34 +1,28 @@
 """The whole way on small parts of real data: a folder of photographs and one of radiographs."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import SHARED
 
+from simclr_med import run
+from simclr_med.config.making import for_existing_run, make_config
 from simclr_med.evaluation import predictions
+from simclr_med.training import finetune, pretrain
 
-
-def run(*flags):
-    done = subprocess.run(
-        [sys.executable, "-m", "simclr_med.run", *map(str, flags)], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    return done
+pytestmark = pytest.mark.usefixtures("short_encoders")
 
 
 def whole_way(data, tmp_path, positives):
     pretrained, head = tmp_path / "pretrained", tmp_path / "head"
-    small = ["--encoder=resnet18", "--width=0.125", "--image_size=40", "--batch_size=16"]
-    own = [f"--data_dir={data}", "--steps=3"]
-    run("--mode=pretrain", *own, f"--work_dir={pretrained}", *small, "--splits=train",
-        f"--positives={positives}")  # fmt: skip
-    run("--mode=linear_probe", *own, f"--work_dir={head}", f"--init=run:{pretrained}",
-        "--image_size=40", "--batch_size=16")  # fmt: skip
-    run("--mode=evaluate", f"--work_dir={head}", "--bootstrap_replicates=50")
+    given = {"data_dir": str(data), "steps": 3, "image_size": 40, "batch_size": 16}
+    own = {"encoder": "resnet18", "width": 0.125, "splits": ("train",), "positives": positives}
+    pretrain.run(make_config("pretrain", given | own | {"work_dir": str(pretrained)}))
+    own = {"init": f"run:{pretrained}", "work_dir": str(head)}
+    finetune.run(make_config("linear_probe", given | own))
+    run.evaluate(for_existing_run("evaluate", str(head), {"bootstrap_replicates": 50}))
     metrics = json.loads((head / "metrics.json").read_text())["splits"]["test"]
     return predictions.read(head / "predictions" / "test.csv"), metrics
 

@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 import pytest
+import short_run
 from kill_runs import weights
 
 from simclr_med import distribute
@@ -19,19 +20,11 @@ from simclr_med.encoders import checkpoint
 from simclr_med.errors import EXIT_RETRY, EXIT_TERMINATED, InputError
 
 STEPS = 5
-# The command, with encoders of two blocks: what is slow is to trace them.
-COMMAND = (
-    "import dataclasses\n"
-    "from simclr_med import run\nfrom simclr_med.config import architectures\n"
-    "row = dataclasses.replace(architectures.ENCODERS['resnet18'], blocks=(1, 1))\n"
-    "architectures.ENCODERS['resnet18'] = row\n"
-    "run.entry_point()\n"
-)
 
 
 def start(data_dir, work_dir, *flags, **environment):
     command = [
-        sys.executable, "-c", COMMAND, "--mode=pretrain", f"--data_dir={data_dir}",
+        sys.executable, short_run.__file__, "--mode=pretrain", f"--data_dir={data_dir}",
         f"--work_dir={work_dir}", f"--steps={STEPS}", "--encoder=resnet18", "--width=0.125",
         "--image_size=40", "--batch_size=16", "--temperature=0.5", "--precision=float32", *flags,
     ]  # fmt: skip

@@ -1,25 +1,27 @@
 """The whole way at small size: pretrain, heads, evaluate, export, report; resumption; errors."""
 
 import json
+import pathlib
 import re
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 from kill_runs import weights
 
-from simclr_med.config.making import make_config
+from simclr_med import run
+from simclr_med.config.making import for_existing_run, make_config
 from simclr_med.data import manifest
 from simclr_med.encoders import networks, recompute
 from simclr_med.encoders.encoder import build_encoder
 from simclr_med.errors import InputError
 from simclr_med.evaluation import predictions
-from simclr_med.run import evaluate
+from simclr_med.serving import export
 from simclr_med.training import finetune, pretrain
 
+pytestmark = pytest.mark.usefixtures("short_encoders")
 SMALL = {"encoder": "resnet18", "width": 0.125, "image_size": 32}
 
 
@@ -40,12 +42,6 @@ def logged(work_dir):
     lines = (work_dir / "log.csv").read_text().splitlines()
     assert lines[0].endswith(",input_wait")
     return [line.rpartition(",")[0] for line in lines]
-
-
-def command(*flags):
-    return subprocess.run(
-        [sys.executable, "-m", "simclr_med.run", *map(str, flags)], capture_output=True, text=True
-    )
 
 
 def test_positives_are_two_images_of_one_case_and_no_case_meets_itself(data_dir):
@@ -84,44 +80,35 @@ def test_stopped_and_resumed_equals_uninterrupted(data_dir, tmp_path, pretrained
 @pytest.mark.parametrize("mode", ["linear_probe", "finetune"])
 def test_head_to_export(mode, data_dir, tmp_path, pretrained):
     work_dir = tmp_path / mode
-    flags = [f"--mode={mode}", f"--data_dir={data_dir}", f"--work_dir={work_dir}"]
-    more = ["--image_size=32", f"--init=run:{pretrained}", "--steps=3", "--batch_size=16"]
-    done = command(*flags, *more, "--label_fraction=0.5")
-    assert done.returncode == 0, done.stderr
+    given = {"data_dir": str(data_dir), "work_dir": str(work_dir), "init": f"run:{pretrained}"}
+    given |= {"image_size": 32, "steps": 3, "batch_size": 16, "label_fraction": 0.5}
+    finetune.run(make_config(mode, given))
     before = {n: v for n, v in weights(pretrained).items() if "encoder" in n}
     after = weights(work_dir)
     same = all(np.array_equal(before[name], after[name]) for name in before)
     assert same == (mode == "linear_probe")
 
-    done = command("--mode=evaluate", f"--work_dir={work_dir}", "--eval_splits=test,external")
-    assert done.returncode == 0, done.stderr
+    given = {"eval_splits": ("test", "external"), "bootstrap_replicates": 50}
+    run.evaluate(for_existing_run("evaluate", str(work_dir), given))
     made = predictions.read(work_dir / "predictions" / "test.csv")
     assert len(made.case_ids) == 40
     np.testing.assert_allclose(made.probabilities.sum(1), 1, atol=1e-5)
     results = json.loads((work_dir / "metrics.json").read_text())["splits"]
     assert set(results) == {"test", "external"}
 
-    done = command("--mode=export", f"--work_dir={work_dir}")
-    assert done.returncode == 0, done.stderr
+    export.run(for_existing_run("export", str(work_dir), {}))
     cases = manifest.read(data_dir).cases(["test"])
-    code = (
-        "import sys, numpy as np, tensorflow as tf\n"
-        "served = tf.saved_model.load(sys.argv[1]).signatures['serving_default']\n"
-        "images = tf.constant([open(p, 'rb').read() for p in sys.argv[2:]])\n"
-        "out = served(images=images)\n"
-        "assert 'simclr_med' not in sys.modules\n"
-        "np.save(sys.stdout.buffer, out['probabilities'].numpy())\n"
-    )
     case = int(np.argmax(np.diff(cases.offsets)))
     paths = cases.paths[cases.offsets[case] : cases.offsets[case + 1]]
-    arguments = [sys.executable, "-c", code, str(work_dir / "export" / "1"), *paths]
-    out = subprocess.run(arguments, capture_output=True, cwd=tmp_path, check=True).stdout
-    served = np.load(__import__("io").BytesIO(out))
-    np.testing.assert_allclose(served.mean(0), made.probabilities[case], atol=1e-5)
+    served = tf.saved_model.load(str(work_dir / "export" / "1")).signatures["serving_default"]
+    answer = served(images=tf.constant([pathlib.Path(path).read_bytes() for path in paths]))
+    np.testing.assert_allclose(
+        answer["probabilities"].numpy().mean(0), made.probabilities[case], atol=1e-5
+    )
 
     report = tmp_path / "report"
-    done = command("--mode=report", f"--work_dir={report}", f"--runs=A={work_dir},<b>={work_dir}")
-    assert done.returncode == 0, done.stderr
+    given = {"work_dir": str(report), "runs": (f"A={work_dir}", f"<b>={work_dir}")}
+    run._report(make_config("report", given | {"bootstrap_replicates": 50}))
     page = (report / "report.html").read_text()
     assert "&lt;b&gt;" in page and "<b>" not in page
     assert "no difference shown" in page and "http" not in page
@@ -142,7 +129,7 @@ def test_multilabel_head(data_dir, tmp_path):
     given = {"data_dir": str(folder), "work_dir": str(work_dir), **SMALL}
     finetune.run(make_config("linear_probe", given | {"steps": 3, "batch_size": 16}))
     config = make_config("evaluate", {"data_dir": str(folder), "work_dir": str(work_dir)})
-    evaluate(config)
+    run.evaluate(config)
     result = json.loads((work_dir / "metrics.json").read_text())["splits"]["test"]
     assert {"auc", "auc:Edema", "auc:Effusion"} <= set(result["metrics"])
     images = predictions.read(work_dir / "predictions" / "test_by_image.csv")
