@@ -5,6 +5,7 @@ import pathlib
 import re
 import shutil
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -108,7 +109,7 @@ def test_head_to_export(mode, data_dir, tmp_path, pretrained):
 
     report = tmp_path / "report"
     given = {"work_dir": str(report), "runs": (f"A={work_dir}", f"<b>={work_dir}")}
-    run._report(make_config("report", given | {"bootstrap_replicates": 50}))
+    run._report(make_config("report", given))
     page = (report / "report.html").read_text()
     assert "&lt;b&gt;" in page and "<b>" not in page
     assert "no difference shown" in page and "http" not in page
@@ -145,12 +146,13 @@ def test_in_training_an_output_depends_on_the_batch_by_its_statistics_alone(
     encoder, statistics, independent
 ):
     """Group normalisation and frozen statistics look at each image by itself."""
+    keras.utils.set_random_seed(0)
     model = build_encoder(encoder, 1 / 16, 32)
     images = np.random.default_rng(0).random([6, 32, 32, 3], np.float32)
     infer = recompute.forward(model, "none", statistics)
     together, alone = (np.asarray(infer(part, training=True)) for part in (images, images[:1]))
     apart = np.abs(together[:1] - alone).max() / np.abs(alone).max()
-    assert apart < 1e-4 if independent else apart > 1e-2
+    assert apart < 1e-3 if independent else apart > 1e-2  # rounding grows with BiT's depth
 
 
 def test_restore_lists_what_differs(data_dir, tmp_path, pretrained):
