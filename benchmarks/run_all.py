@@ -36,6 +36,7 @@ BENCHMARKS = {
     "loop": ("loop",),
     "serving": ("serving",),
     "startup": ("startup",),
+    "first_step": ("first_step",),
     "phantom": ("phantom",),
     "prepare": ("prepare",),
     "train_step": ("train_step",),

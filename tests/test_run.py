@@ -152,6 +152,11 @@ def test_flags_are_read_in_run_alone():
             marks=pytest.mark.slow,  # it traces a network three times
         ),
         pytest.param(
+            "first_step",
+            ["--width=0.125", "--image_size=32", "--rounds=1"],
+            marks=pytest.mark.slow,  # it traces a network twice
+        ),
+        pytest.param(
             "loop",
             ["--steps=2", "--repeats=1", "--batch_size=4"],
             marks=pytest.mark.slow,  # it traces a network three times

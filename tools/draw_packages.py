@@ -13,8 +13,8 @@ import grimp
 
 PAGE = pathlib.Path(__file__).resolve().parent.parent / "docs" / "architecture.md"
 SHARED = (
-    "addresses", "compat", "devices", "distribute", "errors", "files", "html", "onednn", "paths",
-    "progress", "quiet", "stored", "tables", "text", "versions",
+    "addresses", "compat", "devices", "distribute", "errors", "files", "graphs", "html", "onednn",
+    "paths", "progress", "quiet", "stored", "tables", "text", "versions",
 )  # fmt: skip
 PICTURE = re.compile(r"```mermaid\n.*?```", re.DOTALL)
 

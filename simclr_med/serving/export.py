@@ -6,7 +6,7 @@ run(for_existing_run("export", "work/probe", {"format": "savedmodel"}))
 import importlib
 import pathlib
 
-from simclr_med import files
+from simclr_med import files, graphs
 from simclr_med.errors import InputError
 from simclr_med.serving import model_card, sample, trained
 from simclr_med.training.bags import IN_LOGITS
@@ -20,6 +20,7 @@ FORMATS = {
 }
 
 
+@graphs.as_written
 def run(config):
     """Write `config.work_dir`'s export/<version>/, or another format's, and print where.
 

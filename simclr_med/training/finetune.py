@@ -7,7 +7,7 @@ probe_head.py and tuned_head.py have how each is trained.
 
 import contextlib
 
-from simclr_med import compat, devices, distribute
+from simclr_med import compat, devices, distribute, graphs
 from simclr_med.config.work_folder import claimed_work_dir, identity
 from simclr_med.data import learnt_from, manifest
 from simclr_med.data.cases import label_fraction
@@ -18,6 +18,7 @@ from simclr_med.training.labelled import Labelled
 from simclr_med.training.memory import refuse_beyond_memory
 
 
+@graphs.as_written
 def run(config, until=None):
     """Train a head into `config.work_dir`, or go on where it was stopped.
 

@@ -5,6 +5,7 @@ import pathlib
 
 import tensorflow as tf
 
+from simclr_med import graphs
 from simclr_med.data import learnt_from, manifest
 from simclr_med.encoders import kept_step, networks
 from simclr_med.errors import InputError
@@ -47,6 +48,7 @@ class Predicted:
         )
 
 
+@graphs.as_written
 def predict_splits(config):
     """Return the `Predicted` of `config.evaluate.eval_splits`, by the head in `config.work_dir`.
 

@@ -6,7 +6,7 @@ run(make_config("pretrain", {"data_dir": "my_data", "work_dir": "work/micle", ..
 import contextlib
 import functools
 
-from simclr_med import compat, devices, distribute
+from simclr_med import compat, devices, distribute, graphs
 from simclr_med.config.recipes import Recipe
 from simclr_med.config.work_folder import claimed_work_dir, identity
 from simclr_med.data import learnt_from, manifest
@@ -54,6 +54,7 @@ def batches(config, positions, start_step=0, **part):
     return contrastive_batches(positions, Recipe.of(config.augment), **running)
 
 
+@graphs.as_written
 def run(config):
     """Pretrain into `config.work_dir`, or go on where it was stopped.
 

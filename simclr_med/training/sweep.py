@@ -11,7 +11,7 @@ trained on and validation does so here, when all is chosen and trained.
 import dataclasses
 import pathlib
 
-from simclr_med import progress
+from simclr_med import graphs, progress
 from simclr_med.config import sweeping
 from simclr_med.config.work_folder import claimed_work_dir
 from simclr_med.data import manifest
@@ -34,6 +34,7 @@ from simclr_med.training.probed_runs import ProbedRuns
 RUNS = {"linear_probe": ProbedRuns, "finetune": FinetunedRuns}
 
 
+@graphs.as_written
 def run(config):
     """Sweep into `config.work_dir`, or go on where a sweep was stopped.
 

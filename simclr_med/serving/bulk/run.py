@@ -7,7 +7,7 @@ import hashlib
 import json
 import pathlib
 
-from simclr_med import files, paths, versions
+from simclr_med import files, graphs, paths, versions
 from simclr_med.errors import InputError
 from simclr_med.serving.bulk import models, nearest, overlays, parts, tables
 from simclr_med.serving.bulk.listing import listed, reason
@@ -16,6 +16,7 @@ from simclr_med.serving.reading import UNREADABLE
 PARTS = "parts"
 
 
+@graphs.as_written
 def run(config):
     """Write predictions.csv or features.FORMAT into `config.work_dir`, and skipped.csv.
 
