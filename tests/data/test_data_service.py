@@ -23,6 +23,7 @@ from simclr_med.data.positions import Positions
 from simclr_med.errors import InputError, RunError
 from simclr_med.training import pretrain
 
+pytestmark = pytest.mark.usefixtures("short_encoders")
 TOOL = ROOT / "tools" / "data_service.py"
 
 

@@ -11,6 +11,7 @@ import hypothesis
 import numpy as np
 import pandas as pd
 import pytest
+import short_run
 from conftest import ROOT, SHARED
 from hypothesis import given
 from hypothesis import strategies as st
@@ -114,7 +115,7 @@ def test_the_command_and_pretraining_on_what_it_made(mine, tmp_path):
     done = tool("--source=table", f"--input={mine}", f"--output={tmp_path / 'd'}", *flags)
     assert done.returncode == 0, done.stderr
     done = subprocess.run(
-        [sys.executable, "-m", "simclr_med.run", "--mode=pretrain", f"--data_dir={tmp_path / 'd'}",
+        [sys.executable, short_run.__file__, "--mode=pretrain", f"--data_dir={tmp_path / 'd'}",
          f"--work_dir={tmp_path / 'w'}", "--encoder=resnet18", "--width=0.125", "--steps=1",
          "--image_size=16", "--batch_size=8", "--positives=case"],
         capture_output=True, text=True, cwd=ROOT,

@@ -30,12 +30,16 @@ GIVEN = {
 }  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def short(monkeypatch):
-    """Encoders of two blocks: one with a projection, one with a stride."""
+def shorten(patch):
+    """Make encoders of two blocks: one with a projection, one with a stride."""
     for name in ("resnet18", "bit_resnet50"):
         row = dataclasses.replace(architectures.ENCODERS[name], blocks=(1, 1))
-        monkeypatch.setitem(architectures.ENCODERS, name, row)
+        patch.setitem(architectures.ENCODERS, name, row)
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    shorten(monkeypatch)
 
 
 def strategy_of(replicas):
@@ -111,8 +115,15 @@ def assert_same(one, other, rtol=1e-5):
         np.testing.assert_allclose(other_weights[name], value, atol=limit, err_msg=name)
 
 
-def test_two_replicas_equal_one():
-    whole = trained(contrastive(), pairs)
+@pytest.fixture(scope="module")
+def whole():
+    """What one device makes of the whole batches of `pairs`, in float32."""
+    with pytest.MonkeyPatch.context() as patch:
+        shorten(patch)
+        return trained(contrastive(), pairs)
+
+
+def test_two_replicas_equal_one(whole):
     assert_same(whole, trained(contrastive(), pairs, replicas=2))
 
 
@@ -187,9 +198,9 @@ def test_statistics_move_once_a_micro_batch_however_often_they_are_computed():
         np.testing.assert_allclose(moved[2][name], value, rtol=1e-4, atol=1e-6, err_msg=name)
 
 
-def test_gradient_checkpointing_moves_statistics_once_on_each_replica():
+def test_gradient_checkpointing_moves_statistics_once_on_each_replica(whole):
     make = contrastive(gradient_checkpointing="blocks")
-    assert_same(trained(contrastive(), pairs), trained(make, pairs, replicas=2))
+    assert_same(whole, trained(make, pairs, replicas=2))
 
 
 @pytest.mark.parametrize("first", [4, 7, 8])  # of 8 images on the first replica: all, at last
@@ -219,11 +230,11 @@ def test_cross_replica_normalization_equals_keras(first):
     ("precision", "micro_batch", "replicas"),
     [("mixed_bfloat16", 0, 1), ("mixed_float16", 0, 1), ("mixed_float16", 4, 2)],
 )
-def test_precision(precision, micro_batch, replicas):
+def test_precision(precision, micro_batch, replicas, whole):
     """Half precision within the encoder; the same training, roughly; weights stay float32."""
     make = contrastive(precision=precision)
     scalars, weights = trained(make, pairs, replicas, micro_batch)
-    exact, _ = trained(contrastive(), pairs, micro_batch=micro_batch)
+    exact, _ = trained(contrastive(), pairs, micro_batch=micro_batch) if micro_batch else whole
     assert all(value.dtype in (np.float32, np.int64) for value in weights.values())
     np.testing.assert_allclose(scalars[0]["loss"], exact[0]["loss"], rtol=0.05)
     assert abs(scalars[0]["loss"] / exact[0]["loss"] - 1) > 1e-5  # more than an order of sums
@@ -267,11 +278,11 @@ def drawn(number):
 
 
 @pytest.mark.parametrize("augment_on", ["host", "device"])
-def test_the_step_compiles_under_xla_with_the_same_losses(augment_on):
+def test_the_step_compiles_under_xla_with_the_same_losses(augment_on, whole):
     """What a TPU needs: static shapes, no op that XLA lacks, augmentation included."""
     numbered = {"host": pairs, "device": drawn}[augment_on]
     make = contrastive(augment_on=augment_on)
-    plain = trained(make, numbered)
+    plain = whole if augment_on == "host" else trained(make, numbered)
     fused = trained(make, numbered, jit_compile=True)
     for a, b in zip(plain[0], fused[0], strict=True):
         np.testing.assert_allclose(a["loss"], b["loss"], rtol=1e-4)
