@@ -19,7 +19,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from simclr_med import devices
-from simclr_med.config.fields import DistributeConfig
+from simclr_med.config.sections.running import DistributeConfig
 from simclr_med.errors import InputError, run_main
 from simclr_med.serving.rest.limits import Limits
 
