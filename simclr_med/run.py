@@ -111,18 +111,20 @@ def evaluate(config):
     Raises:
       InputError: see `predict.predict_splits`; nothing is written then.
     """
+    from simclr_med.encoders import networks
     from simclr_med.evaluation.evaluate import former_results, summary
     from simclr_med.training.predict import predict_splits
 
     former_results(config.work_dir)  # a damaged file is told before the work
-    made = predict_splits(config)
+    head = networks.load_trained(config.work_dir)
+    made = predict_splits(config, head)
     print(f"{pathlib.Path(config.work_dir).name}: weights of {made.weights}")
     results = made.write(config.work_dir, config.evaluate, config.seed)
     if config.bulk.gradcam:
         from simclr_med.data import manifest
         from simclr_med.serving import looked_at
 
-        looked_at.write(config, manifest.read(config.data.data_dir), made.splits)
+        looked_at.write(config, manifest.read(config.data.data_dir), head, made.splits)
     for split, result in results.items():
         print(summary(pathlib.Path(config.work_dir).name, split, result))
 

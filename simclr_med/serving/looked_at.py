@@ -1,6 +1,7 @@
 """Where a head looked in the cases that it is most confidently wrong about, for the report.
 
-    write(config, manifest.read(config.data.data_dir), {"test": predictions})
+    head = networks.load_trained("work/probe")
+    write(config, manifest.read(config.data.data_dir), head, {"test": predictions})
 
 gradcam/SPLIT.csv names each picture's case, class and probability, and gradcam/SPLIT/NUMBER.png is
 the image beside what spoke for that class.
@@ -17,23 +18,23 @@ from simclr_med import files
 from simclr_med.data.batches import evaluation_batches
 from simclr_med.evaluation.report import mistakes
 from simclr_med.preparation.images.rewriting import png
-from simclr_med.serving import trained
 from simclr_med.serving.bulk.overlays import beside
 from simclr_med.serving.saliency import GradCam
 
 HEADER = ("case_id", "class", "probability", "picture")
 
 
-def write(config, data, splits):
+def write(config, data, head, splits):
     """Write gradcam/ of each split into the work folder, in the place of former ones.
 
     Args:
       config: of an evaluation, a `Config`; `config.bulk.gradcam` cases of each split are shown.
       data: the `Manifest` of its data set.
+      head: of `networks.load_trained`.
       splits: name of a split to its `Predictions`.
     """
-    found = trained.load(config.work_dir)
-    explain = GradCam(found)
+    trained, task, nets = head
+    explain = GradCam(trained, task, nets)
     for split, made in splits.items():
         shown = _images(made, data.cases([split]), config.bulk.gradcam)
         folder = pathlib.Path(config.work_dir) / mistakes.LOOKED / split
@@ -41,7 +42,7 @@ def write(config, data, splits):
         table.unlink(missing_ok=True)  # first: pictures that no table names are none
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        for number, picture in enumerate(_pictures(explain, found.config, shown)):
+        for number, picture in enumerate(_pictures(explain, trained, shown)):
             files.write_bytes(folder / f"{number:06}.png", png(picture))
         files.write_text(table, _table(shown))
 

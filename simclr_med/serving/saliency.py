@@ -1,6 +1,7 @@
 """Where a head looked: Grad-CAM (Selvaraju et al. 2017).
 
-maps, probabilities = GradCam(trained)(views, classes)  # [B, S, S] in [0, 1], [B, K]
+explain = GradCam(*networks.load_trained("work/probe"))
+maps, probabilities = explain(views, classes)  # [B, S, S] in [0, 1], [B, K]
 """
 
 import keras
@@ -15,14 +16,16 @@ class GradCam:
     Of a head that reads stage1 to stage3 it is that stage's; else the encoder's last.
 
     Args:
-      trained: a `Trained` with a head.
+      config: the `Config` of the head's run.
+      task: its `Task`.
+      nets: its `Networks`.
     """
 
-    def __init__(self, trained):
-        self.task, self.head = trained.task.task, trained.nets.head
-        inputs, read = trained.nets.inputs, trained.config.head.head_input
+    def __init__(self, config, task, nets):
+        self.task, self.head = task.task, nets.head
+        inputs, read = nets.inputs, config.head.head_input
         pooling = f"{read}_pooled" if read.startswith("stage") else "features"
-        pooled = inputs if read.startswith("stage") else trained.nets.encoder
+        pooled = inputs if read.startswith("stage") else nets.encoder
         self.model = keras.Model(
             inputs.inputs[0], [pooled.get_layer(pooling).input, inputs.outputs[0]]
         )

@@ -49,15 +49,19 @@ class Predicted:
 
 
 @graphs.as_written
-def predict_splits(config):
+def predict_splits(config, head=None):
     """Return the `Predicted` of `config.evaluate.eval_splits`, by the head in `config.work_dir`.
+
+    Args:
+      config: of an evaluation, a `Config`.
+      head: of `networks.load_trained`, where it has been loaded already.
 
     Raises:
       InputError: the folder has no head that is trained to the end, the data are of another task,
         a split is empty or was learnt from, or an image cannot be read.
     """
     work_dir = pathlib.Path(config.work_dir)
-    trained, task, nets = networks.load_trained(work_dir)
+    trained, task, nets = head or networks.load_trained(work_dir)
     data = manifest.read(config.data.data_dir)
     if (data.info.task, tuple(data.info.classes)) != (task.task, task.classes):
         raise InputError(

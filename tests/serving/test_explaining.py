@@ -1,18 +1,20 @@
-"""Where a head looked and which training cases are alike: closed forms, a library, sanity."""
+"""Where a head looked and which training cases are alike: closed forms, NumPy, sanity."""
 
 import csv
 import shutil
+import sys
+import types
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from originals import picture
 from PIL import Image
-from sklearn.neighbors import NearestNeighbors
 
 from simclr_med.config.making import for_existing_run, make_config
 from simclr_med.data import manifest
 from simclr_med.data.batches import evaluation_batches
+from simclr_med.encoders import networks
 from simclr_med.errors import InputError
 from simclr_med.evaluation import report
 from simclr_med.evaluation.bootstrap import Settings
@@ -34,15 +36,25 @@ def head(exported_probe):
     return trained.load(exported_probe)
 
 
+def explaining(found):
+    """Return the `GradCam` of a `Trained`."""
+    return GradCam(found.config, found.task, found.nets)
+
+
+@pytest.fixture(scope="module")
+def explain(head):
+    return explaining(head)
+
+
 @pytest.fixture(scope="module")
 def views():
     return np.random.default_rng(0).random([K, 32, 32, 3]).astype(np.float32)
 
 
-def test_of_a_linear_head_on_the_average_it_is_the_class_activation_map(head, views):
+def test_of_a_linear_head_on_the_average_it_is_the_class_activation_map(head, explain, views):
     """Zhou et al. 2016: the weights of a class, times the channels."""
     classes = np.array([0, 1, 2], np.int32)
-    maps, probabilities = GradCam(head)(views, classes)
+    maps, probabilities = explain(views, classes)
     encoder = head.nets.encoder
     features_map = tf.keras.Model(encoder.inputs, encoder.get_layer("features").input)(views)
     kernel = np.array(head.nets.head.get_layer("logits").kernel)  # [D, K]
@@ -56,54 +68,83 @@ def test_of_a_linear_head_on_the_average_it_is_the_class_activation_map(head, vi
     np.testing.assert_allclose(probabilities, tf.nn.softmax(head.nets.logits(views)), atol=1e-5)
 
 
-def test_without_a_class_it_is_the_first_one_s(head, views):
+def test_without_a_class_it_is_the_first_one_s(head, explain, views):
     first = np.argmax(head.nets.logits(views), axis=1).astype(np.int32)
-    explain = GradCam(head)
     np.testing.assert_array_equal(
         explain(views, np.full(K, -1, np.int32))[0], explain(views, first)[0]
     )
 
 
-def test_of_random_weights_the_map_is_another(exported_probe, head, views):
+def test_of_random_weights_the_map_is_another(exported_probe, views):
     """Adebayo et al. 2018: a map that survives this says nothing of what was learnt."""
-    classes = np.zeros(K, np.int32)
-    before = GradCam(head)(views, classes)[0].numpy()
-    for part in ("logits", "encoder"):
-        other = trained.load(exported_probe)
-        rng = np.random.default_rng(1)
-        model = other.nets.head.get_layer("logits") if part == "logits" else other.nets.encoder
-        for weight in model.trainable_weights:
+    found, rng = trained.load(exported_probe), np.random.default_rng(1)
+    explain, classes = explaining(found), np.zeros(K, np.int32)
+    before = explain(views, classes)[0].numpy()
+    for part in (found.nets.head.get_layer("logits"), found.nets.encoder):
+        kept = part.get_weights()
+        for weight in part.trainable_weights:
             weight.assign(rng.permutation(np.array(weight).ravel()).reshape(weight.shape))
-        after = GradCam(other)(views, classes)[0].numpy()
+        after = explain(views, classes)[0].numpy()
         alike = np.corrcoef(before.ravel(), after.ravel())[0, 1]
-        assert not alike > 0.9, part
+        assert not alike > 0.9, part.name
+        part.set_weights(kept)
+    np.testing.assert_array_equal(explain(views, classes)[0], before)
 
 
 @pytest.mark.parametrize("read", ["stage2", "projection2"])
-def test_other_layers_that_a_head_reads(data_dir, tmp_path, views, read):
-    from simclr_med.training import finetune
-
-    given = {"encoder": "resnet18", "width": 0.125, "image_size": 32, "steps": 5, "batch_size": 16}
-    given |= {"data_dir": str(data_dir), "work_dir": str(tmp_path / "a"), "head_input": read}
-    finetune.run(make_config("linear_probe", given))
-    maps, _ = GradCam(trained.load(tmp_path / "a"))(views, np.zeros(K, np.int32))
+def test_other_layers_that_a_head_reads(views, read):
+    given = {"encoder": "resnet18", "width": 0.125, "image_size": 32, "head_input": read}
+    config = make_config("linear_probe", given | {"data_dir": "d", "work_dir": "w"})
+    task = networks.Task("multiclass", tuple("abc"), None)
+    maps, _ = GradCam(config, task, networks.build(config, K))(views, np.zeros(K, np.int32))
     assert maps.shape == (K, 32, 32) and np.isfinite(maps).all()
 
 
-def test_the_nearest_are_a_library_s(head, data_dir):
+def compared_with_all(queries, bank, owners, count):
+    """Return cosines `[Q, count]` of the most similar cases, best first, by NumPy written out."""
+    lengths = np.linalg.norm(queries, axis=1)[:, None] * np.linalg.norm(bank, axis=1)
+    cosines = np.where(lengths > 0, queries @ bank.T / np.maximum(lengths, 1e-30), 0)
+    by_case = np.stack([cosines[:, owners == case].max(axis=1) for case in np.unique(owners)], 1)
+    return by_case, -np.sort(-by_case, axis=1)[:, :count]
+
+
+def test_the_nearest_are_those_of_every_image_compared(head, data_dir):
     bank = Bank.of(head)
     cases = manifest.read(data_dir).cases(["test"])
     queries = features.extract(head.nets.inputs, cases.paths, head.config)
     found, cosines = bank.nearest(queries, 5)
-    index = NearestNeighbors(metric="cosine", algorithm="brute").fit(bank.units)
-    distances, images = index.kneighbors(queries, len(bank.units))
-    owner = np.repeat(np.arange(len(bank.cases)), np.diff(bank.cases.offsets))
-    assert len(bank.units) > len(bank.cases)  # or a case's most similar image would say nothing
-    for row in range(len(queries)):
-        of_cases, first = np.unique(owner[images[row]], return_index=True)
-        order = np.argsort(first)[:5]
-        np.testing.assert_allclose(cosines[row], 1 - distances[row][first[order]], atol=1e-5)
-        assert np.mean(found[row] == of_cases[order]) >= 0.6  # ties may change places
+    owners = np.repeat(np.arange(len(bank.cases)), np.diff(bank.cases.offsets))
+    assert len(bank.features) > len(bank.cases)  # or a case's most similar image would say nothing
+    by_case, expected = compared_with_all(queries, bank.features, owners, 5)
+    np.testing.assert_allclose(cosines, expected, atol=1e-5)
+    # Ties may change places.
+    np.testing.assert_allclose(np.take_along_axis(by_case, found, axis=1), expected, atol=1e-5)
+    assert all(len(set(row)) == 5 for row in found)
+
+
+def test_cases_of_many_images_hide_no_other():
+    """Of 7 cases two have 40 images each, all nearer than any other's."""
+    rng = np.random.default_rng(0)
+    sizes = np.array([1, 40, 2, 1, 40, 3, 1])
+    owners = np.repeat(np.arange(7), sizes)
+    direction = np.where(np.isin(owners, (1, 4)), 1.0, 0.0)[:, None]
+    images = (rng.normal(size=(len(owners), 6)) * 0.1 + direction * np.eye(6)[0]).astype(np.float32)
+    images[owners == 3] = 0  # of nothing the cosine is 0
+    cases = types.SimpleNamespace(offsets=np.concatenate([[0], np.cumsum(sizes)]))
+    queries = np.float32([[1, 0, 0, 0, 0, 0], [0, 1, 2, 0, 0, 0]])
+    for count in (1, 3, 7, 9):
+        found, cosines = Bank(cases, (), images).nearest(queries, count)
+        by_case, expected = compared_with_all(queries, images, owners, count)
+        np.testing.assert_allclose(cosines, expected, atol=1e-6)
+        np.testing.assert_array_equal(found, np.argsort(-by_case, axis=1)[:, :count])
+
+
+def test_a_missing_extra_is_named_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    given = {"model": "m", "images": "i", "work_dir": str(tmp_path / "a"), "nearest": 1}
+    with pytest.raises(InputError, match=r"--nearest needs .*pip install simclr_med\[nearest\]"):
+        run.run(make_config("predict", given))
+    assert not list(tmp_path.iterdir())
 
 
 def table(file):
@@ -145,14 +186,14 @@ def test_predict_writes_both(exported_probe, head, data_dir, tmp_path):
 
 
 def test_the_report_shows_where_the_head_looked_in_its_most_confident_errors(
-    exported_probe, data_dir, tmp_path
+    exported_probe, head, explain, data_dir, tmp_path
 ):
-    head = tmp_path / "head"
-    shutil.copytree(exported_probe, head, ignore=shutil.ignore_patterns("export", "gradcam"))
-    asked = for_existing_run("evaluate", str(head), {"data_dir": str(data_dir), "gradcam": 2})
-    compute(asked)
-    shown = table(head / "gradcam" / "test.csv")
-    made = read_run("head", str(head))
+    work_dir = tmp_path / "head"
+    shutil.copytree(exported_probe, work_dir, ignore=shutil.ignore_patterns("export", "gradcam"))
+    given = {"data_dir": str(data_dir), "gradcam": 2, "bootstrap_replicates": 40}
+    compute(for_existing_run("evaluate", str(work_dir), given))
+    shown = table(work_dir / "gradcam" / "test.csv")
+    made = read_run("head", str(work_dir))
     wrong = confident_mistakes(made, "test", 3).mistakes
     assert [m.spoke_for for m in wrong] == [wrong[0].said, wrong[1].said, ""]
     assert {row["case_id"] for row in shown} == {m.case_id for m in wrong[:2]}
@@ -160,15 +201,14 @@ def test_the_report_shows_where_the_head_looked_in_its_most_confident_errors(
     first = manifest.read(data_dir).cases(["test"])
     path = first.paths[first.offsets[first.case_ids.tolist().index(shown[0]["case_id"])]]
     (view,) = evaluation_batches([path], batch_size=1, size=32)
-    found = trained.load(head)
-    k = found.task.classes.index(shown[0]["class"])
-    maps, _ = GradCam(found)(view, np.array([k], np.int32))
-    with Image.open(head / "gradcam" / "test" / "000000.png") as picture_:
+    k = head.task.classes.index(shown[0]["class"])
+    maps, _ = explain(view, np.array([k], np.int32))
+    with Image.open(work_dir / "gradcam" / "test" / "000000.png") as picture_:
         np.testing.assert_array_equal(picture_, beside(view[0].numpy(), maps[0].numpy()))
     options = report.Options("A page", Settings(replicates=20))
-    page, *_ = report.write_report([("head", str(head))], tmp_path / "page", options)
+    page, *_ = report.write_report([("head", str(work_dir))], tmp_path / "page", options)
     assert page.read_text().count("(Grad-CAM)") == 2
     # Of other weights they are of no use.
-    file = head / "gradcam" / "test.csv"
+    file = work_dir / "gradcam" / "test.csv"
     file.write_text(file.read_text().replace(",0.", ",1."))
     assert not any(m.spoke_for for m in confident_mistakes(made, "test", 3).mistakes)

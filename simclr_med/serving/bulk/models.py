@@ -28,12 +28,13 @@ BOTH = "probabilities, then what the head reads"
 _UNREADABLE, _NOTHING = (np.array(text, object) for text in (UNREADABLE.encode(), b""))
 
 
-def load(folder, output):
+def load(folder, output, of_run_alone=()):
     """Return what gives an output of images.
 
     Args:
       folder: of a run that has ended, of imported weights, of an export or of one of its versions.
       output: `PROBABILITIES`, `FEATURES` or, of a run, `BOTH`.
+      of_run_alone: flags that are asked for, and that an export cannot answer.
 
     Raises:
       InputError: it is none of these, is damaged, or has no such output.
@@ -42,8 +43,10 @@ def load(folder, output):
     if (folder / "config.json").exists():
         return OfRun(folder, output)
     if (folder / FILE).exists() or any(folder.glob(f"*/{FILE}")):
-        if output == BOTH:
-            raise InputError(f"--nearest: --model={folder} is an export; expected a run, with data")
+        if of_run_alone:
+            raise InputError(
+                f"{', '.join(of_run_alone)}: --model={folder} is an export; expected a run"
+            )
         return OfExport(newest(folder), output)
     raise InputError(
         f"--model={folder}: expected the work folder of a run, imported weights, or an export"

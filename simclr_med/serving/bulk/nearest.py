@@ -1,21 +1,37 @@
 """The training cases that resemble an image most, by the cosine of what the head reads.
 
-    bank = Bank.of(model.trained, features.inference(nets.inputs))
+    bank = Bank.of(model.trained)
     bank.write("nearest.csv", listing, parts, 5)
 
-Every case is looked at: the answer is exact. A case is as similar as its most similar image.
+Every image is compared, by scikit-learn: the answer is exact. A case is as similar as its most
+similar image.
 """
 
 import dataclasses
+import functools
 
 import numpy as np
 
 from simclr_med.data import manifest
 from simclr_med.data.cases import Cases
+from simclr_med.errors import InputError
 from simclr_med.serving.bulk.tables import csv_writer
 from simclr_med.training import features
 
 ROWS = 256  # images at a time
+
+
+def library():
+    """Return scikit-learn's module of neighbours.
+
+    Raises:
+      InputError: it is not installed.
+    """
+    try:
+        from sklearn import neighbors
+    except ImportError:
+        raise InputError("--nearest needs scikit-learn: pip install simclr_med[nearest]") from None
+    return neighbors
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -25,12 +41,12 @@ class Bank:
     Attributes:
       cases: `Cases`.
       classes: K names.
-      units: features of the images, each of length 1, float32 `[M, D]`.
+      features: of the images, float32 `[M, D]`.
     """
 
     cases: Cases
     classes: tuple
-    units: np.ndarray
+    features: np.ndarray
 
     @classmethod
     def of(cls, trained):
@@ -45,19 +61,28 @@ class Bank:
         data = manifest.read(trained.config.data.data_dir)
         cases = data.cases(list(trained.config.data.splits))
         found = features.extract(trained.nets.inputs, cases.paths, trained.config)
-        return cls(cases, tuple(data.info.classes), features.unit_rows(found))
+        return cls(cases, tuple(data.info.classes), found)
+
+    @functools.cached_property
+    def index(self):
+        """Return scikit-learn's index of the images."""
+        return library().NearestNeighbors(algorithm="brute", metric="cosine").fit(self.features)
 
     def nearest(self, queries, count):
         """Return numbers of the most similar cases and their cosines, `[Q, count]` each.
 
         Args:
-          queries: features `[Q, D]`.
-          count: how many, at most N.
+          queries: features `[Q, D]`, Q at least 1.
+          count: how many; of fewer cases, all.
         """
-        similar = features.unit_rows(queries) @ self.units.T  # [Q, M]
-        by_case = np.maximum.reduceat(similar, self.cases.offsets[:-1], axis=1)  # [Q, N]
-        order = np.argsort(-by_case, axis=1, kind="stable")[:, :count]
-        return order, np.take_along_axis(by_case, order, axis=1)
+        sizes = np.diff(self.cases.offsets)
+        count = min(count, len(sizes))
+        # So many images are of `count` cases or more, whichever they are.
+        enough = 1 + np.sort(sizes)[len(sizes) - count + 1 :].sum()
+        distances, images = self.index.kneighbors(queries, enough)  # [Q, enough], ascending
+        owners = np.repeat(np.arange(len(sizes)), sizes)[images]
+        first = np.stack([_first_places(row)[:count] for row in owners])
+        return tuple(np.take_along_axis(x, first, axis=1) for x in (owners, 1 - distances))
 
     def write(self, path, listing, parts, count):
         """Write a row for each image and each of its `count` most similar cases.
@@ -73,7 +98,8 @@ class Bank:
             writer.writerow(header)
             for start, values, errors in parts:
                 readable = np.flatnonzero(errors == "")
-                for some in np.array_split(readable, -(-len(readable) // ROWS) or 1):
+                for low in range(0, len(readable), ROWS):
+                    some = readable[low : low + ROWS]
                     cases, cosines = self.nearest(values[some], count)
                     for i, row, similar in zip(some, cases, cosines, strict=True):
                         for rank, (case, cosine) in enumerate(zip(row, similar, strict=True), 1):
@@ -85,3 +111,8 @@ class Bank:
         return "|".join(
             name for name, is_there in zip(self.classes, present, strict=True) if is_there
         )
+
+
+def _first_places(row):
+    """Return where each value of a row first stands, ascending."""
+    return np.sort(np.unique(row, return_index=True)[1])

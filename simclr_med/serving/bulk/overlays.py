@@ -24,14 +24,15 @@ def write(folder, model, listing, count, batch_size, threads):
       count: of pictures, at most.
       batch_size, threads: as of `models.OfRun.answers`.
     """
-    explain, rows, number = GradCam(model.trained), [], 0
+    found, rows, number = model.trained, [], 0
+    explain = GradCam(found.config, found.task, found.nets)
     for views, errors in model.views(listing, 0, batch_size, threads):
         maps, probabilities = explain(views, np.full(len(views), -1, np.int32))
-        found = zip(views, maps.numpy(), probabilities.numpy(), errors, strict=True)
-        for view, seen, shares, error in found:
+        seen = zip(views, maps.numpy(), probabilities.numpy(), errors, strict=True)
+        for view, heat, shares, error in seen:
             if not error and len(rows) < count:
                 file, best = f"{FOLDER}/{number:06}.png", shares.argmax()
-                files.write_bytes(folder / file, png(beside(view, seen)))
+                files.write_bytes(folder / file, png(beside(view, heat)))
                 rows.append((listing.images[number], file, model.classes[best], shares[best]))
             number += 1
         if len(rows) == count:

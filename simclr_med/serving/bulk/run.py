@@ -14,6 +14,7 @@ from simclr_med.serving.bulk.listing import listed, reason
 from simclr_med.serving.reading import UNREADABLE
 
 PARTS = "parts"
+EXPLAINING = ("nearest", "gradcam")  # flags
 
 
 @graphs.as_written
@@ -32,10 +33,11 @@ def run(config):
     if images.is_dir():
         paths.refuse_inside(folder, "--work_dir", images, "--images")
     tables.refuse_missing_extra(config.bulk.features_format)
+    if config.bulk.nearest:
+        nearest.library()  # asked for before the work
     listing = listed(images)
-    model = models.load(config.bulk.model, _output(config))
-    if config.bulk.gradcam and not isinstance(model, models.OfRun):
-        raise InputError(f"--gradcam: --model={config.bulk.model} is an export; expected a run")
+    explaining = tuple(f"--{name}" for name in EXPLAINING if getattr(config.bulk, name))
+    model = models.load(config.bulk.model, _output(config), explaining)
     with files.locked(folder.with_name(f".{folder.name}.lock"), folder):
         paths.new_folder(folder, "--work_dir")  # another process may just have made it
         with files.resumable_folder(folder, _key(config, model, listing)) as beside:
