@@ -7,6 +7,7 @@
 the same, but for a value here and there that lay between two and was rounded the other way.
 """
 
+import numpy as np
 import tensorflow as tf
 
 from simclr_med.config.preparation import REWRITTEN, UNRECORDED
@@ -19,6 +20,24 @@ MOST_PIXELS = 89_478_485  # from here on Pillow warns of a decompression bomb
 HEADER = 33  # bytes of a PNG's signature and IHDR
 GREY, CMYK = 0, 4  # of a PNG's kinds of colour, and channels of a JPEG
 OPAQUE = 2**16 - 1
+HIGHEST_FIRST, LOWEST_FIRST = 256.0 ** np.arange(3, -1, -1), 256.0 ** np.arange(3)
+
+
+def _side(first, weights):
+    """Return what the first bytes count for in a side that begins at `first`, `[HEADER]`."""
+    row = np.zeros(HEADER, np.float32)
+    row[first : first + len(weights)] = weights
+    return row
+
+
+# Width and height of a PNG, a GIF (two bytes each) and a BMP.
+SIDES = np.stack(
+    [
+        *(_side(first, HIGHEST_FIRST) for first in (16, 20)),
+        *(_side(first, LOWEST_FIRST[:2]) for first in (6, 8)),
+        *(_side(first, LOWEST_FIRST) for first in (18, 22)),
+    ]
+)
 
 
 def refusal(content, preparation):
@@ -38,8 +57,6 @@ def refusal(content, preparation):
     if not rewritten:
         known |= _begins_with(content, "GIF") | _begins_with(content, "BM")
     is_deep = is_png & (header["depth"] > 8)
-    # TensorFlow reads what is clear in these wrongly.
-    is_clear_grey = is_png & (header["depth"] < 8) & (header["colour"] == GREY) & _has_tRNS(content)
     formats = preparation.meaning()["formats"].partition(";")[0]
     reasons = [
         (tf.strings.length(content) == 0, "is empty"),
@@ -47,8 +64,12 @@ def refusal(content, preparation):
         (_pixels(content) > MOST_PIXELS, f"has more than {MOST_PIXELS:,} pixels"),
         (is_deep & (not rewritten and preparation.images != UNRECORDED),
          "has 16 bits, and the images of training 8"),
-        (is_clear_grey & rewritten, "is a transparent PNG with less than 8 bits of grey"),
     ]  # fmt: skip
+    if rewritten:
+        is_small_grey = is_png & (header["depth"] < 8) & (header["colour"] == GREY)
+        # Of these alone is the whole file looked through: TensorFlow reads what is clear wrongly.
+        is_clear = tf.cond(is_small_grey, lambda: _has_tRNS(content), lambda: False)
+        reasons.append((is_clear, "is a transparent PNG with less than 8 bits of grey"))
     why = tf.constant("")
     for holds, reason in reasons[::-1]:
         why = tf.where(holds, reason, why)
@@ -113,27 +134,17 @@ def _start(content):
 
 def _pixels(content):
     """Return how many pixels a file claims to have, float32; 0 of unknown formats."""
-    start = tf.cast(_start(content), tf.float32)
 
-    def area(width, height, bytes_of_side, highest_first):
-        weights = [256.0**i for i in range(bytes_of_side)][:: -1 if highest_first else 1]
-        return tf.tensordot(start[width : width + bytes_of_side], weights, 1) * tf.tensordot(
-            start[height : height + bytes_of_side], weights, 1
-        )
+    def of_jpeg():
+        return tf.reduce_prod(tf.cast(tf.io.extract_jpeg_shape(content)[:2], tf.float32))
 
-    return tf.case(
-        [
-            (_is_png(content), lambda: area(16, 20, 4, True)),
-            (_begins_with(content, "GIF"), lambda: area(6, 8, 2, False)),
-            (_begins_with(content, "BM"), lambda: area(18, 22, 3, False)),
-            (tf.io.is_jpeg(content), lambda: _jpeg_area(content)),
-        ],
-        default=lambda: 0.0,
-    )
+    def of_others():
+        begins = [_is_png(content), _begins_with(content, "GIF"), _begins_with(content, "BM")]
+        sides = tf.linalg.matvec(SIDES, tf.cast(_start(content), tf.float32))  # [6]
+        areas = sides[::2] * sides[1::2]
+        return tf.reduce_sum(tf.where(begins, areas, 0.0))
 
-
-def _jpeg_area(content):
-    return tf.reduce_prod(tf.cast(tf.io.extract_jpeg_shape(content)[:2], tf.float32))
+    return tf.cond(tf.io.is_jpeg(content), of_jpeg, of_others)
 
 
 def _has_tRNS(content):  # noqa: N802, as the chunk is called
