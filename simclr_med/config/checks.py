@@ -2,6 +2,7 @@
 
 import math
 
+from simclr_med.config import acting
 from simclr_med.config.architectures import ENCODERS, SETTINGS
 from simclr_med.config.fields import FIELDS
 from simclr_med.config.setting import HEADS
@@ -53,15 +54,13 @@ def refuse_idle(config, modes, flags):
       InputError: names the flag, the settings that keep it from acting, and those with which it
         acts.
     """
-    settings = {n: getattr(getattr(config, section), n) for n, (section, _) in FIELDS.items()}
-    settings["mode"] = config.mode
     for name in filter(FIELDS.get, flags):
-        for condition in FIELDS[name][1].metadata["acts"]:
-            if set(modes) & set(condition.modes) and not condition.holds(settings):
-                deciding = " and ".join(f"--{n}={settings[n]}" for n in condition.deciding)
-                raise InputError(
-                    f"--{name} has no effect with {deciding}; it acts with {condition.expected}"
-                )
+        if condition := acting.unmet(config, name, modes):
+            values = {n: getattr(getattr(config, FIELDS[n][0]), n) for n in condition.deciding}
+            deciding = " and ".join(f"--{n}={value}" for n, value in values.items())
+            raise InputError(
+                f"--{name} has no effect with {deciding}; it acts with {condition.expected}"
+            )
 
 
 def check_together(config):

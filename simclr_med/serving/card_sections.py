@@ -1,6 +1,6 @@
 """What a model card says, section by section: (heading, sentences, tables, examples)."""
 
-from simclr_med.config.fields import FIELDS
+from simclr_med.config import acting
 from simclr_med.config.splits import SPLITS
 from simclr_med.evaluation import bootstrap, predictions, subgroups, wording
 from simclr_med.evaluation.evaluate import former_results
@@ -59,15 +59,9 @@ def _splits(data):
 
 
 def _settings(config):
-    """Return the settings that act in the run's mode and say what it is; folders stay out."""
-    rows = [("mode", config.mode), ("seed", str(config.seed))]
-    for name, (section, field) in FIELDS.items():
-        value = getattr(getattr(config, section), name)
-        meta = field.metadata
-        if meta["identity"] and config.mode in meta["modes"] and name != "init":
-            shown = ",".join(value) if isinstance(value, tuple) else str(value)
-            rows.append((name, shown))
-    rows.append(("init", config.head.init.partition(":")[0]))  # a path may name people
+    """Return the settings that act in the run and say what it is; folders stay out."""
+    kind = config.head.init.partition(":")[0]  # a path may name people
+    rows = [*acting.described(config).items(), ("init", kind)]
     return Table("Settings", ("setting", "value"), rows)
 
 

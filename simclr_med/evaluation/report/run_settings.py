@@ -3,7 +3,7 @@
 import dataclasses
 import pathlib
 
-from simclr_med.config.fields import FIELDS
+from simclr_med.config import acting
 from simclr_med.evaluation.starts import start_of
 
 
@@ -54,12 +54,6 @@ def _of_run(run):
 
 
 def _described(config):
-    described = {"mode": config.mode, "seed": str(config.seed)}
-    for name, (section, field) in FIELDS.items():
-        if config.mode in field.metadata["modes"] and field.metadata["identity"]:
-            value = getattr(getattr(config, section), name)
-            described[name] = ", ".join(value) if isinstance(value, tuple) else str(value)
-    kind, _, path = config.head.init.partition(":")
-    if path:  # whole, it would say more of the machine than of the run
-        described["init"] = f"{kind}:{pathlib.Path(path).name}"
-    return described
+    kind, colon, path = config.head.init.partition(":")
+    # A whole path would say more of the machine than of the run.
+    return acting.described(config) | {"init": f"{kind}{colon}{pathlib.Path(path).name}"}
