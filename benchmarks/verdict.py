@@ -11,10 +11,9 @@ import dataclasses
 import datetime
 import json
 import operator
-import pathlib
 
 from benchmarks import machine
-from simclr_med import files
+from simclr_med import files, paths
 from simclr_med.errors import EXIT_FAILED
 
 HOLDS = {">=": operator.ge, "<=": operator.le}
@@ -68,8 +67,12 @@ def command_line(description):
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--json", type=pathlib.Path, help="a file for the result")
+    parser.add_argument("--json", type=_file, help="a file for the result")
     return parser
+
+
+def _file(text):
+    return paths.file_to_write(text, "--json")
 
 
 def conclude(options, goals, ratios, **measured):

@@ -141,7 +141,11 @@ def _kind(path, flag):
 
 
 def _sound(path, flag):
-    """Return `path`, a path whose name can be written into a table."""
+    """Return `path`, a path whose name can be written into a table and is no shell's shorthand."""
+    if str(path).partition("/")[0] == "~":
+        raise InputError(
+            f"{_named(path, flag)}: a shell replaces ~ where a word begins alone; write $HOME"
+        )
     try:
         if "\0" not in str(path) and str(path).encode("utf-8"):
             return path

@@ -57,6 +57,13 @@ def test_a_name_that_can_be_none_is_told(asked, name, tmp_path):
     assert str(caught.value).encode("utf-8")  # it can be printed
 
 
+@pytest.mark.parametrize("asked", [*READ, *WRITE])
+def test_a_tilde_that_the_shell_left_makes_no_folder_of_that_name(asked, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"^--flag=~/runs/a: .* write \$HOME$"):
+        asked("~/runs/a", "--flag")
+
+
 def test_what_is_made_has_room_for_what_is_written_beside_it(tmp_path):
     paths.new_folder(tmp_path / ("x" * 230))
     with pytest.raises(InputError, match="231 bytes; expected at most 230"):

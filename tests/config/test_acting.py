@@ -16,7 +16,12 @@ def described(mode, **given):
         ("trust_coefficient", "pretrain", {"optimizer": "sgd"}, {"optimizer": "lars"}),
         ("rotation", "pretrain", {}, {"augmentation": "chexpert"}),
         ("label_seed", "linear_probe", {}, {"label_fraction": 0.5}),
-        ("learning_rate", "linear_probe", {"solver": "lbfgs", "weight_decay": 0.1}, {"solver": "sgd"}),
+        (
+            "learning_rate",
+            "linear_probe",
+            {"solver": "lbfgs", "weight_decay": 0.1},
+            {"solver": "sgd"},
+        ),
     ],
 )
 def test_a_setting_is_told_where_it_acts_alone(name, mode, idle, acts):
