@@ -14,7 +14,7 @@ import operator
 
 from benchmarks import machine
 from simclr_med import files, paths
-from simclr_med.errors import EXIT_FAILED
+from simclr_med.errors import EXIT_FAILED, InputError
 
 HOLDS = {">=": operator.ge, "<=": operator.le}
 MISSED = "MISSED"
@@ -72,7 +72,10 @@ def command_line(description):
 
 
 def _file(text):
-    return paths.file_to_write(text, "--json")
+    try:
+        return paths.file_to_write(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def conclude(options, goals, ratios, **measured):
