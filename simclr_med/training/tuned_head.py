@@ -87,7 +87,7 @@ def _model_of(nets, labelled, recipe, config):
     bag, task = config.head.bag, labelled.info.task
     kind = SupervisedModel if bag == "none" else functools.partial(BagModel, bag=bag)
     with compat.precision(config.train.precision):
-        network = keras.Model(nets.inputs.inputs, nets.answers(nets.inputs.outputs[0]))
+        network = keras.Model(nets.inputs.inputs[0], nets.answers(nets.inputs.outputs[0]))
     model = kind(
         network,
         task,
