@@ -5,11 +5,13 @@
 In one run, turn about, on the same images: `predict` of a Keras model and the SavedModel's
 signature of views, at batches of 1, 8 and 32. Then JPEGs of 640 x 480: the SavedModel asked in this
 process, and tools/serve.py asked by one client and by 8 at once; and --mode=predict beside
-evaluation. The head is of random weights, which cost what trained ones do.
+evaluation. The head is of random weights, which cost what trained ones do. Last, of a small head,
+the memory that --mode=predict takes for few small images and for many.
 """
 
 import base64
 import concurrent.futures
+import itertools
 import os
 import pathlib
 import statistics
@@ -24,14 +26,17 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from benchmarks.apart import pairwise_ratio
+from benchmarks.apart import pairwise_ratio, watched
 from benchmarks.machine import ROOT
 from benchmarks.pictures import photographs
-from benchmarks.verdict import at_least, command_line, conclude, shown
+from benchmarks.verdict import at_least, at_most, command_line, conclude, shown
+from simclr_med import graphs
 from simclr_med.errors import run_main
 
 BATCHES = (1, 8, 32)
 CLIENTS = 8
+SMALL = {"encoder": "resnet18", "width": 0.125, "image_size": 32}
+MANY = 8  # times as many images
 PERCENTILES = (50, 95, 99)
 GOALS = (
     *(shown(f"exported / Keras, images a second, batch {batch}") for batch in BATCHES[:-1]),
@@ -41,11 +46,17 @@ GOALS = (
     shown(f"{CLIENTS} clients / in process, images a second", "answered together where they wait"),
     shown("predict / evaluation, images read a second", "without the network"),
     at_least("predict / evaluation, images a second", 0.95),
+    at_most(f"predict, {MANY} times as many images, memory", 1.1),
 )
 
 
-def exported(options, folder):
-    """Export a head of random weights; return the Keras model of it, and its `Contract`."""
+def exported(settings, folder):
+    """Export a head of random weights; return the Keras model of it, and its `Contract`.
+
+    Args:
+      settings: encoder, width and image_size, by name.
+      folder: where to.
+    """
     import keras
 
     from simclr_med.config.making import make_config
@@ -53,7 +64,6 @@ def exported(options, folder):
     from simclr_med.serving import saved_model
     from simclr_med.serving.trained import Trained
 
-    settings = {name: getattr(options, name) for name in ("encoder", "image_size", "width")}
     config = make_config("finetune", settings | {"data_dir": "data", "work_dir": "work"})
     classes = tuple(f"class {k}" for k in range(27))
     nets = networks.build(config, len(classes))
@@ -126,31 +136,61 @@ def through_http(folder, contents, options):
             server.terminate()
 
 
-def in_bulk(folder, model, contract, rounds):
-    """Return images a second, predict's to evaluation's, reading alone and all: median of pairs."""
+def table_of(pictures, count):
+    """Write a CSV of `count` images beside them, the same again and again; return its path."""
+    rows = zip(itertools.cycle(pictures), range(count))
+    file = pathlib.Path(pictures[0]).with_name(f"{count}.csv")
+    file.write_text("image,case_id\n" + "".join(f"{path},{case}\n" for path, case in rows))
+    return file
+
+
+@graphs.as_written  # as both modes are
+def in_bulk(pictures, count, model, contract, rounds):
+    """Return images a second, predict's to evaluation's, reading alone and all: median of pairs.
+
+    Reading is quick: of four times `count` images.
+    """
     import tensorflow as tf
 
     from simclr_med.data.batches import evaluation_batches
     from simclr_med.serving.bulk.listing import listed
     from simclr_med.serving.bulk.models import views_of
 
-    asked, infer = listed(folder), tf.function(lambda views: model(views, training=False))
+    infer = tf.function(lambda views: model(views, training=False))
     given = {"size": contract.size, "proportion": contract.crop, "batch_size": BATCHES[-1]}
 
-    def evaluation():
+    def evaluation(asked):
         return evaluation_batches(asked.places, **given)
 
-    def predict():
+    def predict(asked):
         return (views for views, _ in views_of(contract, asked, 0, BATCHES[-1], threads=0))
 
-    def measured(use):
-        times = {evaluation: [], predict: []}
+    def measured(images, use):
+        asked, times = listed(table_of(pictures, images)), {evaluation: [], predict: []}
         for number in range(rounds + 1):
             for arm in (evaluation, predict)[:: -1 if number % 2 else 1]:
-                times[arm].append(seconds(lambda arm=arm: [use(views) for views in arm()]))
+                times[arm].append(seconds(lambda arm=arm: [use(views) for views in arm(asked)]))
         return pairwise_ratio(times[evaluation][1:], times[predict][1:])  # the first compiles
 
-    return measured(lambda views: None), measured(lambda views: infer(tf.constant(views)).numpy())
+    read = measured(4 * count, lambda views: None)
+    return read, measured(count, lambda views: infer(tf.constant(views)).numpy())
+
+
+def peaks_of_predict(folder, few):
+    """Return the MiB that --mode=predict holds at most, of `few` images and of `MANY` times those.
+
+    None where there is no /proc to tell.
+    """
+    exported(SMALL, folder / "export" / "1")
+    pictures = photographs(folder, 16, (64, 64))
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "simclr_med.run", "--mode=predict"]
+    command.append(f"--model={folder / 'export'}")
+    peaks = []
+    for count in (few, MANY * few):
+        flags = [f"--images={table_of(pictures, count)}", f"--work_dir={folder / str(count)}"]
+        peaks.append(watched([*command, *flags], env)[1])
+    return peaks
 
 
 def main():
@@ -161,12 +201,14 @@ def main():
     parser.add_argument("--width", type=float, default=1.0)
     parser.add_argument("--images", type=int, default=32, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--few", type=int, default=4096, help="images, of the memory")
     options = parser.parse_args()
     import tensorflow as tf
 
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        model, contract = exported(options, folder / "1")
+        settings = {name: getattr(options, name) for name in SMALL}
+        model, contract = exported(settings, folder / "1")
         signatures = tf.saved_model.load(str(folder / "1")).signatures
         side = options.image_size
         views = np.random.default_rng(0).random([options.images, side, side, 3], np.float32)
@@ -181,8 +223,9 @@ def main():
         in_process(contents[0])
         direct = [seconds(lambda c=c: in_process(c)) for _ in range(2) for c in contents]
         alone, many, whole = through_http(folder / "1", contents, options)
-        photographs(folder / "images", 4 * options.images, (640, 480))
-        read, answered = in_bulk(folder / "images", model, contract, options.rounds)
+        read, answered = in_bulk(photos, 4 * options.images, model, contract, options.rounds)
+        (folder / "small").mkdir()
+        peaks = peaks_of_predict(folder / "small", options.few)
     ratios = {f"exported / Keras, images a second, batch {b}": r for b, r in speeds.items()}
     one = statistics.median(direct)
     ratios["HTTP / in process, seconds, one JPEG"] = statistics.median(alone) / one
@@ -191,10 +234,12 @@ def main():
     ratios[f"{CLIENTS} clients / in process, images a second"] = len(many) / whole * one
     ratios["predict / evaluation, images read a second"] = read
     ratios["predict / evaluation, images a second"] = answered
+    if all(peaks):
+        ratios[GOALS[-1].ratio] = peaks[1] / peaks[0]
     for name, value in ratios.items():
         print(f"{name:50} {value:8.2f}")
     times = {"in process": direct, "one client": alone, "clients": many}
-    return conclude(options, GOALS, ratios, images_per_second=rates, seconds=times)
+    return conclude(options, GOALS, ratios, images_per_second=rates, seconds=times, mib=peaks)
 
 
 if __name__ == "__main__":
