@@ -1,14 +1,17 @@
-"""Originals as people have them, prepared, and a head trained on what preparation made of them."""
+"""Originals as people have them, prepared, and runs on what preparation made of them."""
 
 import numpy as np
 import tensorflow as tf
 from PIL import Image
 
 from simclr_med.config.making import make_config
+from simclr_med.config.setting import HEADS
+from simclr_med.config.storage import to_json
+from simclr_med.encoders import checkpoint, networks
 from simclr_med.preparation.images.rewriting import EXIF_ORIENTATION
 from simclr_med.preparation.prepare import prepare
 from simclr_med.preparation.settings import Settings
-from simclr_med.training import finetune, pretrain
+from simclr_med.training import finetune
 
 SMALL = {"encoder": "resnet18", "width": 0.125, "image_size": 32}
 PATTERN = r"(?P<case>[^/]+)_\d+\.[a-z]+$"
@@ -59,12 +62,20 @@ def prepared(folder, **settings):
     return folder / "originals", folder / "data"
 
 
-def trained(data, folder):
-    """Pretrain and train a probe; return its work folder."""
-    given = {"data_dir": str(data), "batch_size": 8}
-    pretrain.run(
-        make_config("pretrain", given | SMALL | {"work_dir": str(folder / "pre"), "steps": 1})
-    )
-    given |= {"init": f"run:{folder / 'pre'}", "steps": 60, "work_dir": str(folder / "probe")}
-    finetune.run(make_config("linear_probe", given | {"learning_rate": 0.5}))
-    return folder / "probe"
+def trained(data, work_dir):
+    """Train a probe on an encoder of random weights; return its work folder."""
+    given = SMALL | {"data_dir": str(data), "work_dir": str(work_dir), "batch_size": 8}
+    finetune.run(make_config("linear_probe", given | {"steps": 60, "learning_rate": 0.5}))
+    return work_dir
+
+
+def untrained(mode, data, work_dir, **given):
+    """Write the work folder of a run that ended with the weights it began with."""
+    given = SMALL | {"data_dir": str(data), "work_dir": str(work_dir), "steps": 1} | given
+    config, classes = make_config(mode, given), ("a", "b")
+    nets = networks.build(config, len(classes) if mode in HEADS else None)
+    checkpoint.save(work_dir, checkpoint.values_of(nets.variables()), step=1, keep=1)
+    (work_dir / "config.json").write_text(to_json(config))
+    if mode in HEADS:
+        networks.Task("multiclass", classes, None).save(work_dir)
+    return work_dir

@@ -10,16 +10,13 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from originals import picture
+from originals import picture, untrained
 
 from simclr_med.config.making import for_existing_run, make_config
-from simclr_med.config.storage import to_json
 from simclr_med.data import manifest
-from simclr_med.encoders import checkpoint, networks
 from simclr_med.errors import InputError
 from simclr_med.preparation import dicom
 from simclr_med.preparation.images.rewriting import png
-from simclr_med.serving import trained
 from simclr_med.serving.bulk import models, parts, run
 from simclr_med.serving.bulk.listing import listed
 from simclr_med.training import features
@@ -37,6 +34,12 @@ def loaded_once():
 @pytest.fixture(scope="module")
 def test_cases(data_dir):
     return manifest.read(data_dir).cases(["test"])
+
+
+@pytest.fixture(scope="module")
+def evaluated(exported_probe):
+    """What evaluation says of the test split."""
+    return predict_splits(for_existing_run("evaluate", str(exported_probe), {})).splits["test"]
 
 
 @pytest.fixture(scope="module")
@@ -66,12 +69,12 @@ def read(file):
 
 @pytest.mark.parametrize("model", ["", "export", "export/3"])
 def test_a_table_s_cases_are_predicted_as_evaluation_predicts_them(
-    exported_probe, table, test_cases, tmp_path, model
+    exported_probe, evaluated, table, test_cases, tmp_path, model
 ):
     found = read(
         answered("predict", tmp_path / "a", exported_probe / model, table) / "predictions.csv"
     ).set_index("case_id")
-    made = predict_splits(for_existing_run("evaluate", str(exported_probe), {})).splits["test"]
+    made = evaluated
     assert list(found.columns[1:]) == [f"probability:{name}" for name in made.classes]
     assert len(found) == len(test_cases) < len(test_cases.paths)
     found = found.loc[made.case_ids]
@@ -85,7 +88,7 @@ def test_a_table_s_cases_are_predicted_as_evaluation_predicts_them(
 
 def test_features_are_the_encoder_s_in_each_form(exported_probe, table, tmp_path):
     pytest.importorskip("pyarrow", reason="the extra parquet is missing")
-    found = trained.load(exported_probe)
+    found = models.load(str(exported_probe), models.FEATURES, ()).trained
     order = read(table)["image"].tolist()
     expected = dict(
         zip(order, features.extract(found.nets.encoder, order, found.config), strict=True)
@@ -293,12 +296,8 @@ def test_what_is_wrong_is_named_and_nothing_is_left(exported_probe, table, tmp_p
             make_config("predict", {k: v for k, v in given.items() if k != name})
 
 
-def test_a_run_without_a_head_has_features_alone(table, tmp_path, short_encoders):
-    given = {"encoder": "resnet18", "width": 0.125, "image_size": 32, "steps": 1}
-    config = make_config("pretrain", given | {"data_dir": "d", "work_dir": str(tmp_path / "pre")})
-    values = checkpoint.values_of(networks.build(config).variables())
-    checkpoint.save(tmp_path / "pre", values, step=1, keep=1)
-    (tmp_path / "pre" / "config.json").write_text(to_json(config))
+def test_a_run_without_a_head_has_features_alone(table, tmp_path):
+    untrained("pretrain", "d", tmp_path / "pre")
     with pytest.raises(InputError, match="has no head: --mode=embed"):
         answered("predict", tmp_path / "a", tmp_path / "pre", table)
     folder = answered("embed", tmp_path / "b", tmp_path / "pre", table)

@@ -7,7 +7,8 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow as tf
-from originals import prepared, trained
+from conftest import answers_here
+from originals import prepared, trained, untrained
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from simclr_med.config.making import for_existing_run
@@ -27,11 +28,25 @@ def originals(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def probe(originals, tmp_path_factory):
+def answered():
+    """What exports said in processes of their own, in order."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def probe(originals, answered, tmp_path_factory):
     """The work folder of an evaluated head, exported once."""
-    work_dir = trained(originals[1], tmp_path_factory.mktemp("runs"))
+    work_dir = trained(originals[1], tmp_path_factory.mktemp("runs") / "probe")
     evaluate(for_existing_run("evaluate", str(work_dir), {"bootstrap_replicates": 40}))
-    export.run(for_existing_run("export", str(work_dir), {}))
+    original = saved_model.answers_alone
+
+    def ask(folder, sample):
+        answered.append(original(folder, sample))
+        return answered[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(saved_model, "answers_alone", ask)
+        export.run(for_existing_run("export", str(work_dir), {}))
     return work_dir
 
 
@@ -177,14 +192,15 @@ def copied(work_dir, tmp_path):
     return tmp_path / "run"
 
 
-def test_an_export_that_says_something_else_leaves_nothing(probe, tmp_path, monkeypatch):
-    work_dir, original = copied(probe, tmp_path), saved_model.answers_alone
+def test_an_export_that_says_something_else_leaves_nothing(probe, answered, tmp_path, monkeypatch):
+    work_dir, (found,) = copied(probe, tmp_path), answered
+    wrong = found | {"cases/probabilities": found["cases/probabilities"] + 2e-5}
 
-    def wrong(folder, sample):
-        found = original(folder, sample)
-        return found | {"cases/probabilities": found["cases/probabilities"] + 2e-5}
+    def save(folder, trained):
+        shutil.copy(probe / "export" / "1" / "saved_model.pb", folder)
 
-    monkeypatch.setattr(saved_model, "answers_alone", wrong)
+    monkeypatch.setattr(saved_model, "save", save)
+    monkeypatch.setattr(saved_model, "answers_alone", lambda folder, sample: wrong)
     with pytest.raises(RunError, match=r"(?s)nothing was exported.*probabilities: [12]\S*e-05$"):
         export.run(for_existing_run("export", str(work_dir), {}))
     assert list((work_dir / "export").iterdir()) == []
@@ -198,11 +214,13 @@ def test_data_that_are_gone_are_named(probe, tmp_path):
     assert not (work_dir / "export").exists()
 
 
-def test_pretraining_alone_exports_its_features(probe, tmp_path):
-    work_dir = copied(probe.parent / "pre", tmp_path)
+def test_pretraining_alone_exports_its_features(originals, tmp_path, monkeypatch):
+    work_dir = untrained("pretrain", originals[1], tmp_path / "pre")
+    monkeypatch.setattr(saved_model, "answers_alone", answers_here)
     export.run(for_existing_run("export", str(work_dir), {"export_version": 5}))
-    loaded = tf.saved_model.load(str(work_dir / "export" / "5"))
-    assert set(loaded.signatures) == {"serving_default", "features", "images"}
+    content = (work_dir / "export" / "5" / "saved_model.pb").read_bytes()
+    found = set(SavedModel.FromString(content).meta_graphs[0].signature_def)
+    assert found - {"__saved_model_init_op"} == {"serving_default", "features", "images"}
     assert json.loads((work_dir / "export" / "5" / evidence.FILE).read_text())["cases"] >= 8
 
 

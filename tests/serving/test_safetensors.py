@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 from conftest import ROOT
+from originals import untrained
 
 from simclr_med.config.making import for_existing_run, make_config
 from simclr_med.encoders import importers
@@ -64,9 +65,8 @@ def test_another_arithmetic_is_refused_before_anything_is_written(data_dir, tmp_
         ("resnet18_torchvision", 32, "at --image_size=32 the stem is that of small images"),
     ):
         work_dir = tmp_path / f"{encoder}{size}"
-        given = {"data_dir": str(data_dir), "work_dir": str(work_dir), "image_size": size}
-        given |= {"encoder": encoder, "width": 0.0625, "steps": 1, "batch_size": 8}
-        finetune.run(make_config("linear_probe", given))
+        given = {"encoder": encoder, "image_size": size, "width": 0.0625}
+        untrained("linear_probe", data_dir, work_dir, **given)
         with pytest.raises(InputError, match=message):
             exported(work_dir, data_dir)
         assert not list((work_dir / "safetensors").glob("*"))

@@ -12,6 +12,9 @@ import pytest
 from conftest import ROOT
 from originals import picture
 
+from simclr_med.config.making import make_config
+from simclr_med.serving.bulk import run
+
 pytest.importorskip("starlette", reason="the extra serving is missing")
 PAGE = (ROOT / "docs" / "serving.md").read_text(encoding="utf-8")
 
@@ -50,19 +53,18 @@ def test_from_a_checkpoint_to_curl_in_five_lines(exported_probe, tmp_path):
     assert "version 4" in (tmp_path / "served.txt").read_text()
 
 
-def test_images_at_once_as_the_page_has_them(exported_probe, tmp_path):
+def test_images_at_once_as_the_page_has_them(exported_probe, tmp_path, monkeypatch, capsys):
     shutil.copytree(exported_probe, tmp_path / "work" / "probe")
     (tmp_path / "new_images").mkdir()
     for i in range(3):
         picture(i).save(tmp_path / "new_images" / f"{i}.jpg")
     section = PAGE.partition("## Many images at once")[2]
     lines = re.findall(r"^    (python .*)$", section, re.M)[:2]
-    done = subprocess.run(
-        ["bash", "-ec", "\n".join(lines)], cwd=tmp_path, env=python_in(tmp_path / "bin"),
-        capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "3 of 3 images, 3 cases" in done.stdout
+    monkeypatch.chdir(tmp_path)
+    for line in lines:
+        flags = dict(flag.removeprefix("--").split("=") for flag in line.split()[3:])
+        run.run(make_config(flags.pop("mode"), flags))
+    assert "3 of 3 images, 3 cases" in capsys.readouterr().out
     for name, header in (("new_predictions/predictions.csv", "case_id,"),
                          ("new_features/features.csv", "image,case_id,")):  # fmt: skip
         assert (tmp_path / "work" / name).read_text().startswith(header)
