@@ -2,14 +2,17 @@
 
 import json
 import re
+import types
 import zipfile
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from simclr_med.encoders import checkpoint
 from simclr_med.errors import InputError
+from simclr_med.training.optimizer import LARS
 
 VALUES = {
     "encoder/a/kernel": np.arange(6, dtype=np.float32).reshape(2, 3),
@@ -38,6 +41,56 @@ def test_what_is_saved_comes_back_bit_by_bit(tmp_path):
         found = there[name].numpy()
         assert found.dtype == value.dtype and found.shape == value.shape
         np.testing.assert_array_equal(found, value)
+
+
+def test_an_array_of_objects_is_not_saved(tmp_path):
+    with pytest.raises(ValueError, match="[Oo]bject"):
+        checkpoint.save(tmp_path, {"a": np.array([{}], object)}, 1, keep=1)
+    assert checkpoint.steps(tmp_path) == [] and not list((tmp_path / "checkpoints").iterdir())
+
+
+def model_within(name="whole"):
+    """A Keras model that holds another, as a work folder's networks do."""
+    inner = keras.Sequential(
+        [keras.Input([3]), keras.layers.Dense(4, name="a"), keras.layers.Dense(2, name="b")],
+        name="inner",
+    )
+    layers = [keras.Input([3]), inner, keras.layers.BatchNormalization(name="bn")]
+    return keras.Sequential(layers, name=name)
+
+
+WITHIN = {
+    "inner/a/kernel": (3, 4), "inner/a/bias": (4,), "inner/b/kernel": (4, 2), "inner/b/bias": (2,),
+    "bn/gamma": (2,), "bn/beta": (2,), "bn/moving_mean": (2,), "bn/moving_variance": (2,),
+}  # fmt: skip
+
+
+def test_weights_are_named_by_the_layers_they_lie_in():
+    named = checkpoint.named_variables(model_within(), "p")
+    shapes = {name: tuple(variable.shape) for name, variable in named.items()}
+    assert shapes == {f"p/{name}": shape for name, shape in WITHIN.items()}
+
+    twice = keras.layers.Layer(name="twice")
+    for _ in range(2):
+        twice.add_weight(name="kernel", shape=[1])
+    model = keras.Sequential([keras.Input([1]), keras.layers.Identity()])
+    shim = types.SimpleNamespace(layers=[*model.layers, twice])
+    with pytest.raises(ValueError, match="two weights would be called p/twice/kernel"):
+        checkpoint.named_variables(shim, "p")
+
+
+def test_a_compiled_model_goes_on_with_its_parts_and_what_its_optimizer_holds():
+    model = model_within()
+    model.compile(optimizer=LARS(0.1), loss="mse")
+    named = checkpoint.named_training_variables(model)
+    assert set(named) >= {f"whole/{name}" for name in WITHIN}
+    slots = [name for name in named if name.startswith("optimizer/")]
+    assert slots[0] == "optimizer/0000" and len(slots) >= 1 + len(model.trainable_variables)
+    model.parts = lambda: {"x": model, "y": model.get_layer("inner")}
+    parts = set(checkpoint.named_training_variables(model)) - set(slots)
+    assert parts == {f"x/{name}" for name in WITHIN} | {
+        name.replace("inner/", "y/") for name in WITHIN if "inner" in name
+    }
 
 
 def test_values_are_copies():
@@ -120,9 +173,11 @@ def test_a_damaged_checkpoint_is_passed_over_and_set_aside(damage, why, tmp_path
     assert int(there["head/c"]) == 10
     told = capsys.readouterr().err
     assert why in told and "goes on from step 3" in told and "kept as 4.damaged" in told
-    folder(tmp_path, "4.damaged").mkdir()  # of an earlier time
+    (folder(tmp_path, "4.damaged") / "earlier").mkdir(parents=True)
     checkpoint.set_aside_newer(tmp_path, 3)
-    assert checkpoint.steps(tmp_path) == [3] and list(folder(tmp_path, "4.damaged").iterdir())
+    assert checkpoint.steps(tmp_path) == [3]
+    left = [path.name for path in folder(tmp_path, "4.damaged").iterdir()]
+    assert left and set(left) <= {"variables.npz", "variables.json"}
     damage(folder(tmp_path, 3))
     with pytest.raises(InputError, match="no checkpoint is whole"):
         checkpoint.restore_latest(tmp_path, there)

@@ -87,6 +87,21 @@ def test_what_is_masked_has_no_gradient_whatever_the_loss():
     np.testing.assert_array_equal(slope == 0, np.isnan(y))
 
 
+def test_a_finding_s_presence_and_absence_weigh_what_they_are_given():
+    y, logits = findings()
+    weights = np.float32([[0.5, 1.0, 2.0], [3.0, 0.25, 1.5]])  # [absent, present] of each finding
+    p = 1 / (1 + np.exp(-logits.astype(float)))
+    each = np.where(y == 1, -weights[1] * np.log(p), -weights[0] * np.log(1 - p))
+    expected = np.where(np.isnan(y), 0, each).sum(axis=1)
+    found = objective.losses(y, logits, "multilabel", class_weights=weights)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_what_is_beyond_doubt_counts_as_missed_by_the_least_share():
+    found = objective.losses(np.float32([[1]]), [[40.0]], "multilabel", focal_gamma=0.25)
+    np.testing.assert_allclose(found, [np.exp(-40) * 1e-7**0.25], rtol=1e-4)
+
+
 def test_a_logit_beyond_doubt_has_a_finite_slope():
     logits = tf.Variable([[90.0, -90.0]])
     with tf.GradientTape() as tape:

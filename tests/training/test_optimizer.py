@@ -81,6 +81,12 @@ def test_adam_s_decay_is_decoupled_and_of_kernels_alone():
         np.testing.assert_allclose(variable, value, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize(("weight", "gradient"), [(0.0, 1.0), (1.0, 0.0), (0.0, 0.0)])
+def test_where_either_norm_is_0_the_rate_stays(weight, gradient):
+    lars = optimizer.LARS(0.3, 0.9, 0.0, 0.05)
+    assert float(lars.trust(tf.fill([2, 2], weight), tf.fill([2, 2], gradient))) == 1
+
+
 def test_the_trust_ratios_that_are_told_are_those_of_the_kernels():
     draw = np.random.default_rng(0)
     shapes = ([2, 3], [4], [3, 3], [5, 1], [1, 7], [2])
@@ -94,6 +100,8 @@ def test_the_trust_ratios_that_are_told_are_those_of_the_kernels():
     )
     expected = {"trust_min": ratios[0], "trust_median": ratios[2], "trust_max": ratios[3]}
     assert {name: float(ratio) for name, ratio in found.items()} == pytest.approx(expected)
+    with pytest.raises(ValueError, match="shorter"):
+        optimizer.trust_ratios(optimizer.LARS(0.3), gradients[:-1], weights)
     sgd = optimizer.make_optimizer("sgd", 0.3, 0.9, 0.2, 0.05)
     assert optimizer.trust_ratios(sgd, gradients, weights) == {}
 

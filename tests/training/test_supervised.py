@@ -121,6 +121,13 @@ def test_a_single_finding_may_be_a_vector():
     assert losses[0] == losses[1]
 
 
+@pytest.mark.parametrize("task", objective.TASKS)
+@pytest.mark.parametrize("shape", [[2], [2, 1]])
+def test_of_a_single_output_targets_are_no_class_numbers(task, shape):
+    found = objective.as_rows(tf.reshape([0.25, 1.0], shape), 1, task)
+    np.testing.assert_array_equal(found, [[0.25], [1.0]])
+
+
 @pytest.mark.parametrize(
     ("task", "targets", "problem"),
     [
