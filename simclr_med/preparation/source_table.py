@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
+from simclr_med.data import label_weights
 from simclr_med.data.problems import Problem
 from simclr_med.errors import InputError
 from simclr_med.tables import UNKNOWN, whole_numbers
@@ -22,7 +23,7 @@ from simclr_med.text import as_seen
 SPLIT_NAMES = {
     "train": r"tr(ai)?n|training",
     "validation": r"val|valid|validation|dev",
-    "test": r"te?st|testing",
+    "test": r"te?st|testing|hold[ _-]?out",
     "external": r"external",
     "unlabelled": r"(un[ _-]?|not?[ _-]?)label(l?ed|s)?",
 }
@@ -116,28 +117,44 @@ def case_names(notes, image, *parts):
 
 
 def join_spellings(records):
-    """Give ids that stand as 1 and as 1.0, or look the same, one spelling, and say so.
+    """Give ids and labels that stand as 1 and as 1.0, or look the same, one spelling, and say so.
 
     A table that went through a spreadsheet or was joined has both: one person would be two, and
-    might stand on both sides of a split. Blanks beside an id, marks of no width, and letters of one
-    character or two (é) are not seen. An id that stands in one spelling alone stays as it is.
+    might stand on both sides of a split; one class would be two. Blanks beside a name, marks of no
+    width, and letters of one character or two (é) are not seen. A name that stands in one spelling
+    alone stays as it is.
 
     Args:
       records: `Records`, whose table is replaced.
     """
-    for column in ("patient_id", "case_id"):
-        ids = pd.Series(pd.unique(records.table[column]), dtype=object)
-        one = whole_numbers(ids.map(as_seen))
+    for column in ("patient_id", "case_id", *_label_column(records)):
+        separator = "|" if column == "labels" else "\n"  # which no id has
+        cells = records.table[column]
+        names = pd.Series(pd.unique(cells.str.split(separator).explode()), dtype=object)
+        one = whole_numbers(names.map(as_seen))
         twice = one.duplicated(keep=False)
         if twice.any():
-            records.table[column] = records.table[column].replace(
-                dict(zip(ids[twice], one[twice], strict=True))
+            joined = dict(zip(names[twice], one[twice], strict=True))
+            records.table[column] = cells.map(
+                {text: _renamed(text, separator, joined) for text in pd.unique(cells)}
             )
-            shown = ", ".join(map(repr, ids[twice][:2]))
+            shown = ", ".join(map(repr, names[twice][:2]))
+            what = "labels" if column == "labels" else "ids"
             records.notes.append(
-                f"{column}: {one[twice].nunique()} ids stood in two spellings, as {shown}, "
+                f"{column}: {one[twice].nunique()} {what} stood in two spellings, as {shown}, "
                 "and were taken for one each."
             )
+
+
+def _label_column(records):
+    """Return the column of labels; none of findings, or of a source that weighs its own names."""
+    own = records.findings or label_weights.COLUMN in records.table
+    return () if own else ("labels",)
+
+
+def _renamed(text, separator, names):
+    parts = (names.get(name, name) for name in text.split(separator))
+    return separator.join(dict.fromkeys(parts))
 
 
 def tell_alike(records):

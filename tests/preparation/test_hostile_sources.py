@@ -400,6 +400,22 @@ def test_an_id_in_two_spellings_is_one_person(tmp_path):
     assert "patient_id: 3 ids stood in two spellings, as '1', '1.0'" in said
 
 
+def test_a_label_in_two_spellings_is_one_class(tmp_path):
+    spelt = iter(
+        ["1", "1.0", "2", "2 ", "2|1.0", "10.0", "e\u0301", "\u00e9", "10.0", "1", "2", "2"]
+    )
+    folder = put(
+        tmp_path / "in",
+        "csv",
+        lambda row: row | {"dx": next(spelt), "lesion": row["image"], "patient": ""},
+    )
+    table, said = make("csv", folder, tmp_path / "d", {"label_separator": "|"})
+    assert set(table["labels"]) == {"1", "2", "2|1", "10.0", "\u00e9"}
+    info = json.loads((tmp_path / "d" / "dataset.json").read_text())
+    assert info["classes"] == ["1", "2", "10.0", "\u00e9"]
+    assert "labels: 2 labels stood in two spellings, as '1', '1.0', and were taken" in said
+
+
 @pytest.mark.parametrize(
     ("settings", "named"),
     [
