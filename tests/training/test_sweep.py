@@ -215,6 +215,7 @@ def test_a_sweep_that_is_done_trains_nothing(probes, data_dir, monkeypatch):
         ),
         ({"learning_rates": ("0.1", "a")}, "--learning_rates=0.1,a: expected numbers above 0"),
         ({"learning_rates": ("0.1", "1e-1")}, "none twice"),
+        ({"weight_decays": ("0.1234567", "0.1234568")}, "none twice in six digits"),
         ({"weight_decays": ("-1",)}, "--weight_decays=-1: expected numbers 0 or more"),
         (
             {"label_fractions": ("1.5",)},
