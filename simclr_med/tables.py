@@ -9,6 +9,7 @@ Every cell is text: an id that looks like a number stays as it was written.
 import csv
 import dataclasses
 import io
+import pathlib
 import re
 
 import pandas as pd
@@ -60,7 +61,8 @@ def read_table(file, columns, *, encoding="", separator="", rename=None):
         wanted = f" with {', '.join(columns)}" if columns else ""
         raise InputError(f"{file} is empty: expected a header{wanted}")
     header = _header(file, rows, filled[0], columns, rename)
-    _refuse_widths(file, rows, filled, len(header), used, ended=text.endswith(("\n", "\r")))
+    ended = text.endswith(("\n", "\r"))
+    _refuse_widths(file, rows, filled, len(header), used, ended=ended)
     if len(filled) == 1:
         raise InputError(f"{file} has no rows below its header")
     cells = [rows[i][: len(header)] for i in filled[1:]]
@@ -68,7 +70,18 @@ def read_table(file, columns, *, encoding="", separator="", rename=None):
     said = [assumed] * bool(assumed)
     if not chosen and used != ",":
         said.append(separator_said(file, used))
+    if not ended and _is_beginning(table.iloc[:, -1]):
+        said.append(
+            f"{pathlib.Path(file).name}: {table.iloc[-1, -1]!r} ends the file within its line, and "
+            f"begins another cell of column {header[-1]}: was it cut?"
+        )
     return TextTable(table.loc[:, [bool(name) for name in header]], tuple(said))
+
+
+def _is_beginning(column):
+    """Return whether the last cell is in no other row, but is what another one begins with."""
+    last, others = column.iloc[-1], column.iloc[:-1]
+    return last != "" and not (others == last).any() and others.str.startswith(last).any()
 
 
 def blank_unknown(values, words=UNKNOWN):

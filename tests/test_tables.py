@@ -104,6 +104,19 @@ def test_what_is_no_file_is_named(tmp_path):
             read_text(path)
 
 
+@pytest.mark.parametrize(
+    ("end", "said"), [("mela", True), ("mela\n", False), ("melanoma", False), ("nv", False)]
+)
+def test_a_last_cell_that_may_have_been_cut_is_said(end, said, tmp_path):
+    table = read(tmp_path, f"id,dx\n1,melanoma\n2,other\n3,{end}".encode())
+    assert len(table.rows) == 3 and bool(table.assumed) == said
+    if said:
+        assert table.assumed == (
+            "t.csv: 'mela' ends the file within its line, and begins another cell of column dx: "
+            "was it cut?",
+        )
+
+
 def test_blank_rows_are_counted_but_not_kept_and_cells_may_hold_lines(tmp_path):
     table = read(tmp_path, b'\nid,dx\n\n1,"a\nb"\n , \n2,c\n')
     assert table.rows.index.tolist() == [2, 4]  # rows 4 and 6 of a spreadsheet

@@ -12,8 +12,8 @@ import pandas as pd
 from simclr_med.data import label_weights
 from simclr_med.errors import InputError
 from simclr_med.preparation.paper_conditions import PAPER
-from simclr_med.tables import read_table
-from simclr_med.text import read_text
+from simclr_med.tables import blank_unknown, read_table
+from simclr_med.text import is_unknown, read_text
 
 SEPARATOR = "|"
 
@@ -107,13 +107,19 @@ def forced_classes(text):
             f"--classes={text}: neither 'paper' nor a readable file: {error}"
         ) from None
     names = [line.strip() for line in lines if line.strip()]
-    if len(set(names)) < len(names) or not names or SEPARATOR in "".join(names):
-        raise InputError(f"{text}: must hold one or more different names, one a line, without a |")
+    sound = names and SEPARATOR not in "".join(names) and not any(map(is_unknown, names))
+    if len(set(names)) < len(names) or not sound:
+        raise InputError(
+            f"{text}: must hold one or more different names, one a line, without a | and none "
+            "that says unknown"
+        )
     return names
 
 
 def read_mapping(file, notes):
-    """Return old name to new of a mapping file, a CSV (from,to); an empty `to` leaves one out.
+    """Return old name to new of a mapping file, a CSV (from,to).
+
+    One whose `to` is empty, or only says that it is unknown, is left out.
 
     Args:
       file: its path.
@@ -127,6 +133,10 @@ def read_mapping(file, notes):
     if sorted(found.rows) != ["from", "to"]:
         raise InputError(f"{file}, row 1: the header must be from,to, not {','.join(found.rows)}")
     table = found.rows.apply(lambda column: column.str.strip())
+    said, table["to"] = table["to"], blank_unknown(table["to"])
+    unknown = pd.unique(said[(said != "") & (table["to"] == "")])
+    if len(unknown):
+        notes.append(f"--mapping: {', '.join(unknown)} in column to was taken as empty.")
     twice = table["from"].duplicated()
     if twice.any():
         row = twice.idxmax()

@@ -5,6 +5,7 @@ import dataclasses
 from simclr_med.config.splits import LABELLED
 from simclr_med.data import splitting
 from simclr_med.errors import InputError
+from simclr_med.text import is_unknown
 
 CHECKS = ("none", "exists", "decode")
 SIDES = 8, 16_384  # pixels; smaller shows nothing, larger is none that is trained on
@@ -73,6 +74,11 @@ def refuse_impossible(settings):
         )
     if settings.shards > MOST_SHARDS:
         raise InputError(f"--shards={settings.shards}: expected at most {MOST_SHARDS}")
+    if "|" in settings.other or (settings.other and is_unknown(settings.other)):
+        raise InputError(
+            f"--other={settings.other}: expected the name of a class, without a |, that does not "
+            "say unknown; empty leaves the other conditions out"
+        )
     if not 0 <= near <= MOST_BITS:
         raise InputError(f"--near_duplicates={near}: expected 0 to {MOST_BITS} of 256 bits")
 

@@ -245,6 +245,16 @@ def test_a_mapping_that_drops_all(tmp_path):
     assert set(listed["reason"]) == {"has no label that maps"} and len(listed) == 12
 
 
+def test_a_mapping_to_unknown_leaves_out_and_classes_are_named(tmp_path):
+    (tmp_path / "map.csv").write_text("from,to\nnv,NA\nmel,x\n")
+    folder = put(tmp_path / "in", "ham10000")
+    with pytest.raises(InputError, match="all cases are labelled 'x'"):
+        make("ham10000", folder, tmp_path / "d", mapping=str(tmp_path / "map.csv"))
+    (tmp_path / "classes.txt").write_text("nv\nNA\n")
+    with pytest.raises(InputError, match="none that says unknown"):
+        make("ham10000", folder, tmp_path / "d", classes=str(tmp_path / "classes.txt"))
+
+
 def test_splits_that_take_nothing(tmp_path):
     assert len(nothing_left("ham10000", tmp_path, splits="train=0")) == 12
 
@@ -422,6 +432,8 @@ def test_a_label_in_two_spellings_is_one_class(tmp_path):
         ({"shortest_side": 1}, "--shortest_side=1: expected 0, or 8 to 16384 pixels"),
         ({"shortest_side": 10**10}, "--shortest_side=10000000000"),
         ({"shards": 10**9}, "--shards=1000000000: expected at most"),
+        ({"other": "a|b"}, r"--other=a\|b: expected the name of a class, without a"),
+        ({"other": "n/a"}, "--other=n/a: expected the name of a class"),
     ],
 )
 def test_numbers_out_of_bounds(settings, named, tmp_path):
