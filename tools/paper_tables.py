@@ -42,9 +42,11 @@ def parse():
 def main():
     """Read the runs, lay out, print or write."""
     options = parse()
-    from simclr_med import files  # late: --help needs no pandas
+    from simclr_med import files, paths  # late: --help needs no pandas
     from simclr_med.evaluation import paper
 
+    if options.output:
+        paths.file_to_write(options.output, "--output")
     runs = _described(options.runs)
     parts = paper.lay_tables(runs) + paper.lay_figures(runs, options.group)
     if options.only:

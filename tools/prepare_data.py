@@ -80,10 +80,9 @@ def build_parser(source):
 
 
 def _count(text):
-    value = int(text)
-    if not 0 <= value <= MOST:
+    if not text.isdecimal() or int(text) > MOST:
         raise argparse.ArgumentTypeError(f"{text}: expected 0 to {MOST}")
-    return value
+    return int(text)
 
 
 def main():

@@ -79,7 +79,8 @@ def _tell_empty(records, split, sizes):
         return
     cases = records.table.drop_duplicates("case_id")["patient_id"]
     patients = cases[cases != ""].value_counts()
-    largest = f"; patient {patients.index[0]!r} has {patients.iloc[0]}" if len(patients) else ""
+    several = len(patients) and patients.iloc[0] > 1
+    largest = f"; patient {patients.index[0]!r} has {patients.iloc[0]}" if several else ""
     said = f"of {len(cases)} cases nothing is left for {', '.join(empty)}{largest}"
     if "train" in empty:
         hint = ": is that a person, or a word for unknown?" if largest else ""

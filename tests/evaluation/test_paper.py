@@ -202,6 +202,9 @@ def test_the_tool_prints_writes_and_refuses(tmp_path):
     page = (tmp_path / "p.html").read_text(encoding="utf-8")
     assert done.returncode == 0 and "Table B.1" in page and "Figure B.9" in page
     assert "http" not in page and "<script" not in page
+    (tmp_path / "f").mkdir()
+    done = tool(head, "--format=html", f"--output={tmp_path / 'f'}")
+    assert done.returncode == 2 and "f is a folder; expected a file" in done.stderr
     done = tool(head, "--only=B.7x")
     assert done.returncode == 2 and "--only=B.7x: expected some of B.1, B.2" in done.stderr
     done = tool(before)
