@@ -130,13 +130,14 @@ def join_spellings(records):
     for column in ("patient_id", "case_id", *_label_column(records)):
         separator = "|" if column == "labels" else "\n"  # which no id has
         cells = records.table[column]
-        names = pd.Series(pd.unique(cells.str.split(separator).explode()), dtype=object)
+        texts = pd.Series(pd.unique(cells), dtype=object)
+        names = pd.Series(pd.unique(texts.str.split(separator).explode()), dtype=object)
         one = whole_numbers(names.map(as_seen))
         twice = one.duplicated(keep=False)
         if twice.any():
             joined = dict(zip(names[twice], one[twice], strict=True))
             records.table[column] = cells.map(
-                {text: _renamed(text, separator, joined) for text in pd.unique(cells)}
+                {text: _renamed(text, separator, joined) for text in texts}
             )
             shown = ", ".join(map(repr, names[twice][:2]))
             what = "labels" if column == "labels" else "ids"
