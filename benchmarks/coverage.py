@@ -38,7 +38,10 @@ OF_FINDINGS = (
 )  # fmt: skip
 # Runs of each of two methods, and how far their skills lie apart, as a share of the skill.
 SEVERAL_RUNS = {
-    f"{runs} runs, skill ± {apart:.0%}": (runs, apart) for runs in (3, 5) for apart in (0, 0.1, 0.3)
+    "3 runs of equal skill": (3, 0.0),
+    "3 runs, skill ± 10 %": (3, 0.1),
+    "3 runs, skill ± 30 %": (3, 0.3),
+    "5 runs, skill ± 10 %": (5, 0.1),
 }
 # Sizes of groups of equal skill; each case is right with this chance.
 GROUPS = {
