@@ -209,6 +209,10 @@ def test_a_verdict_of_too_few_cases_says_so(tmp_path):
     b = head_folder(tmp_path / "b", fake(cases=8, skill=9.0))
     words = words_of(page_of(tmp_path, ("A", a), ("B", b)))
     assert "undecided" in words and " better " not in words
+    assert re.search(
+        r"test cases: no verdict on B \+[^]]*\] \(8 cases; a verdict needs 20\)\.", words
+    )
+    assert "shown to differ" not in words
 
 
 def test_non_inferiority_is_said_where_a_margin_is_given(tmp_path, folders):

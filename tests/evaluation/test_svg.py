@@ -8,7 +8,14 @@ import pytest
 from simclr_med.evaluation.report import svg
 from simclr_med.evaluation.report.bars import Bar, bar_chart
 from simclr_med.evaluation.report.charts import Axes, Line, line_chart
-from simclr_med.evaluation.report.forest import Row, common_scale, forest_plot, strip, strip_axis
+from simclr_med.evaluation.report.forest import (
+    STRIP,
+    Row,
+    common_scale,
+    forest_plot,
+    strip,
+    strip_axis,
+)
 from simclr_med.evaluation.report.matrix import confusion_chart
 
 BAD = '</svg><script>"a" & <b>'
@@ -74,6 +81,22 @@ def test_ticks_are_few_round_and_within(low, high):
 def test_values_that_are_no_numbers_do_not_stretch_an_axis():
     assert svg.span([None, float("nan"), 1.0, 3.0], margin=0) == (1, 3)
     assert svg.span([]) == (0, 1)
+
+
+@pytest.mark.parametrize("high", [0.3, 0.05, 0.00125])
+def test_the_values_of_a_scale_are_seen_whole(high):
+    rows = [Row("AUC", "a", high / 2, 0.0, high)]
+    axis = ET.fromstring(strip_axis(common_scale(rows, STRIP), "axis"))
+    places = {text.text: float(text.get("x")) for text in axis.iter("text")}
+    assert "0" in places and len(places) > 1
+    for words, x in places.items():
+        reach = svg.CHARACTER * len(words) / 2
+        assert reach - 0.1 <= x <= STRIP - reach + 0.1
+
+
+def test_large_counts_and_means_of_counts_are_written_plainly():
+    drawn = str(confusion_chart([[1234, 2.25], [0, 99.5]], ("a", "b"), "m"))
+    assert ">1234<" in drawn and ">2.25<" in drawn and ">99.5<" in drawn
 
 
 def test_a_document_stands_alone():

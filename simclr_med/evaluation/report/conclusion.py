@@ -26,6 +26,8 @@ def _who_is_better(comparison):
     found = comparison.of_main_metric()
     better = [each for each in found if each.sign > 0]
     worse = [each for each in found if each.sign < 0]
+    undecided = [each for each in found if each.result["verdict"] == verdicts.UNDECIDED]
+    why = f"no verdict on {_undecided(undecided)}" if undecided else ""
     told = [
         f"{_names(some)} {word} than {comparison.baseline}"
         for some, word in ((better, "better"), (worse, "worse"))
@@ -34,11 +36,17 @@ def _who_is_better(comparison):
     if told:
         lost = [each.run for each in better + worse if not each.holds]
         alone = f"; not after Holm: {_joined(lost)}" if lost else ""
-        return f"{label}, {where}: {' and '.join(told)}; {_numbers(better + worse)}{alone}."
-    return (
-        f"{label}, {where}: no run is shown to differ from {comparison.baseline}; "
-        f"{_numbers(found)}."
-    )
+        said = f"{' and '.join(told)}; {_numbers(better + worse)}{alone}"
+    else:
+        alike = [each for each in found if each not in undecided]
+        said = f"no run is shown to differ from {comparison.baseline}; {_numbers(alike)}"
+        said = said if alike else ""
+    return f"{label}, {where}: {'; '.join(filter(None, (said, why)))}."
+
+
+def _undecided(differences):
+    """Return the differences without a verdict, and why the first has none."""
+    return f"{_numbers(differences)} ({differences[0].result['reason']})"
 
 
 def _alone(comparison, metric):

@@ -47,10 +47,10 @@ def strip(row, scale, number, words):
 
 def strip_axis(scale, words):
     """Return the axis above the strips."""
-    drawn = [svg.text(scale(0), 10, "0", "middle", "soft")]
+    drawn = [_tick(0, scale, 10, STRIP, "soft")]
     for value in (scale.ticks(4)[0], scale.ticks(4)[-1]):
-        if abs(scale(value) - scale(0)) > 24:
-            drawn.append(svg.text(scale(value), 10, f"{value:+g}", "middle", "soft"))
+        if abs(scale(value) - scale(0)) > 32:
+            drawn.append(_tick(value, scale, 10, STRIP, "soft"))
     return svg.figure(STRIP, 14, words, f"From {scale.low:+.3f} to {scale.high:+.3f}.", *drawn)
 
 
@@ -71,11 +71,16 @@ def forest_plot(rows, title, description=None):
             drawn.append(svg.text(0, y - 6, group, class_="strong"))
         drawn.append(_row(row, scale, y, names.index(row.name)))
         y += STEP
-    axis = []
-    for value in scale.ticks(4):
-        axis.append(svg.text(scale(value), y + 14, f"{value:+g}" if value else "0", "middle"))
+    axis = [_tick(value, scale, y + 14, WIDTH) for value in scale.ticks(4)]
     words = description or " ".join(f"{row.group}, {row.name}: {_in_words(row)}" for row in rows)
     return svg.figure(WIDTH, y + 22, title, words, *axis, *drawn)
+
+
+def _tick(value, scale, y, width, class_=None):
+    """Return a value at its place of the scale, as far inwards as it takes to be seen whole."""
+    words = f"{value:+g}" if value else "0"
+    half = svg.CHARACTER * len(words) / 2
+    return svg.text(min(max(scale(value), half), width - half), y, words, "middle", class_)
 
 
 def _row(row, scale, y, number):
