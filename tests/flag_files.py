@@ -21,3 +21,12 @@ def value(name, text):
     if kind is tuple:
         return tuple(text.split(","))
     return text == "true" if kind is bool else kind(text)
+
+
+def of_command(mode, files, flags):
+    """Return the values that a command gives: flags first, then the last of `files`, and so on."""
+    given = {name: str(text) for name, text in flags.items() if text}
+    for file in files[::-1]:
+        given = texts(file) | given
+    assert given.pop("mode", mode) == mode
+    return {name: value(name, text) for name, text in given.items()}

@@ -111,6 +111,11 @@ def _check_head(config):
             f"--weight_decay={config.optimizer.weight_decay}: expected above 0 with "
             "--solver=lbfgs, since without it there may be no solution"
         )
+    if config.head.solver == "lbfgs" and config.head.bag not in ("none", "features"):
+        raise InputError(
+            f"--bag={config.head.bag} is not for --solver=lbfgs: its loss may have several minima; "
+            "expected none or features"
+        )
     read, layers = config.head.head_input, config.projection.projection_layers
     if read.startswith("projection") and int(read[-1]) > layers:
         raise InputError(f"--head_input={read}: the projection head has {layers} layers")
@@ -129,6 +134,11 @@ def _check_probes(config):
     """Refuse what a run of one probe has and many at once have not."""
     if config.head.solver != "sgd":
         raise InputError("--solver=lbfgs has no effect with --mode=sweep: probes at once are sgd's")
+    if config.head.bag == "attention":
+        raise InputError(
+            "--bag=attention is not for a sweep's --head=linear_probe: probes at once are linear; "
+            "expected --head=finetune, or --mode=linear_probe"
+        )
     if config.optimizer.optimizer != "sgd":
         raise InputError(f"--optimizer={config.optimizer.optimizer}: probes at once are for sgd")
     if config.watch.validate_every:

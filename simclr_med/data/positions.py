@@ -54,9 +54,7 @@ class Positions:
         self.cases, self.batch_size, self.seed, self.images = cases, batch_size, seed, images
         self.by_case = positives == "case"
         units = cases if self.by_case else cases.each_image_alone()
-        if batch_size > len(units):
-            what = "cases" if self.by_case else "images"
-            raise InputError(f"--batch_size {batch_size} is more than the {len(units)} {what}")
+        refuse_large_batch(batch_size, len(units), "cases" if self.by_case else "images")
         self.offsets = units.offsets
         # Tensors that each graph captures, not makes anew: the case of each image, its path.
         self.owner = tf.constant(np.repeat(np.arange(len(cases)), np.diff(cases.offsets)))
@@ -103,6 +101,21 @@ class Positions:
             return False
 
         return recover
+
+
+def refuse_large_batch(size, units, what):
+    """Refuse a batch of more units than there are.
+
+    Args:
+      size: of the batch.
+      units: how many there are.
+      what: they are called.
+
+    Raises:
+      InputError: says how many.
+    """
+    if size > units:
+        raise InputError(f"--batch_size={size} exceeds the {units} {what}")
 
 
 def order(n, batch_size, seed, start_step, stop_step, share=(0, 1)):

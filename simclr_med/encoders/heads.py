@@ -76,15 +76,18 @@ def build_classifier(input_dim, classes, normalise=False, init="zeros"):
     return keras.Model(inputs, logits, name="head")
 
 
-def build_attention(input_dim):
+def build_attention(input_dim, normalise=False):
     """Return a model of `[B, D]` to what is said for each image, `[B, 1]`: equal at the start.
 
     Ilse et al. 2018, equation 8, w' tanh(V h) with as many hidden units as there.
 
     Args:
       input_dim: D.
+      normalise: see `build_classifier`.
     """
     x = inputs = keras.Input([input_dim], name="attention_inputs")
+    if normalise:
+        x = keras.layers.Normalization(name="normalization")(x)
     settings = {"activation": "tanh", "use_bias": False, "name": "attention_hidden"}
     x = keras.layers.Dense(ATTENTION_UNITS, **settings)(x)
     score = keras.layers.Dense(
@@ -94,7 +97,7 @@ def build_attention(input_dim):
 
 
 def standardise(head, features):
-    """Give a classifier's "normalization" the mean and variance of features `[M, D]`.
+    """Give a classifier's or attention's "normalization" the moments of features `[M, D]`.
 
     A unit's deviation counts as `FLOOR` of the root mean square of all units' at least: one that
     is all but dead in training would have any other value blown up without bound.
@@ -103,7 +106,7 @@ def standardise(head, features):
 
 
 def set_standardisation(head, mean, variance):
-    """Give a classifier's "normalization" a mean and variance, `[D]`."""
+    """Give a classifier's or attention's "normalization" a mean and variance, `[D]`."""
     layer = head.get_layer("normalization")
     layer.adapt_mean.assign(mean)
     layer.adapt_variance.assign(variance)

@@ -46,6 +46,10 @@ class Networks:
             named |= checkpoint.named_variables(model, part) if model is not None else {}
         return named
 
+    def readers(self):
+        """Return the models of what the head reads: head, and attention where there is one."""
+        return [part for part in (self.head, self.attention) if part is not None]
+
     def answers(self, read):
         """Return the logits `[B, K]` of what the head reads, and with attention `[B, K + 1]`."""
         if self.attention is None:
@@ -79,15 +83,16 @@ def build(config, classes=None):
     if classes is None:
         return Networks(encoder, projection)
     inputs = heads.build_head_input(encoder, projection, config.head.head_input)
+    normalise = config.mode == "linear_probe"
     head = heads.build_classifier(
         inputs.output_shape[-1],
         classes,
-        normalise=config.mode == "linear_probe",
+        normalise=normalise,
         init=config.head.head_init,
     )
     attention = None
     if config.head.bag == "attention":
-        attention = heads.build_attention(inputs.output_shape[-1])
+        attention = heads.build_attention(inputs.output_shape[-1], normalise)
     return Networks(encoder, projection, inputs, head, attention)
 
 
@@ -172,7 +177,7 @@ def load_trained(work_dir):
     path = kept_checkpoint(work_dir)
     networks = build(config, len(task.classes))
     checkpoint.restore(path, networks.variables(), only=tuple(f"{part}/" for part in PARTS))
-    for layer in networks.head.layers:
+    for layer in [layer for part in networks.readers() for layer in part.layers]:
         if isinstance(layer, keras.layers.Normalization):
             layer.finalize_state()  # its mean and variance are derived from the weights
     return config, task, networks

@@ -2,8 +2,6 @@
 
 import numpy as np
 
-from simclr_med.errors import InputError
-
 
 def batch_rows(n, batch_size, seed, start, stop):
     """Return which of n rows the batches of the steps `start` to `stop` hold, int `[T, B]`.
@@ -23,13 +21,3 @@ def batch_rows(n, batch_size, seed, start, stop):
             orders = {epoch: np.random.default_rng([seed, epoch]).permutation(n)}
         batches.append(orders[epoch][k * batch_size : (k + 1) * batch_size])
     return np.stack(batches)
-
-
-def refuse_large_batch(size, images):
-    """Refuse a batch of more images than there are.
-
-    Raises:
-      InputError: says how many.
-    """
-    if size > images:
-        raise InputError(f"--batch_size={size} exceeds the {images} labelled images")

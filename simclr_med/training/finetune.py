@@ -5,10 +5,7 @@
 probe_head.py and tuned_head.py have how each is trained.
 """
 
-import contextlib
-
 from simclr_med import compat, devices, distribute, graphs
-from simclr_med.config.work_folder import claimed_work_dir, identity
 from simclr_med.data import learnt_from, manifest
 from simclr_med.data.cases import label_fraction
 from simclr_med.encoders import input_contract, networks
@@ -16,6 +13,7 @@ from simclr_med.training import features, probe_head, trainer, tuned_head
 from simclr_med.training.head_loss import refuse_focal, with_targets
 from simclr_med.training.labelled import Labelled
 from simclr_med.training.memory import refuse_beyond_memory
+from simclr_med.training.run_setup import agreed_strategy, claimed
 
 
 @graphs.as_written
@@ -37,8 +35,7 @@ def run(config, until=None):
     watched = data.cases(["validation"]) if config.watch.validate_every else None
     cases = label_fraction(cases, config.data.label_fraction, config.data.label_seed)
     learnt = with_targets(config, cases)
-    strategy = distribute.strategy_of(config.distribute)
-    distribute.refuse_disagreement(strategy, "flags or data", (identity(config), data.fingerprint))
+    strategy = agreed_strategy(config, data)
     images, module = features.BATCH, probe_head
     if config.mode == "finetune":
         images, module = config.train.batch_size, tuned_head
@@ -48,9 +45,7 @@ def run(config, until=None):
         with compat.precision(config.train.precision):
             nets = networks.build(config, len(data.info.classes))
         networks.initialise(nets, config.head.init)
-    chief = distribute.is_chief(strategy)
-    claim = claimed_work_dir(config, data.fingerprint) if chief else contextlib.nullcontext()
-    with claim:
+    with claimed(config, data, strategy) as chief:
         if trainer.is_done(config):
             return
         if chief:

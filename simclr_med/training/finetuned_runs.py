@@ -9,9 +9,10 @@ import keras
 from simclr_med import files, stored
 from simclr_med.config import sweeping
 from simclr_med.data.cases import label_fraction
+from simclr_med.data.positions import refuse_large_batch
 from simclr_med.encoders import checkpoint
 from simclr_med.encoders.kept_step import best_folder, kept_step, stopped_early
-from simclr_med.errors import DivergedError, InputError
+from simclr_med.errors import DivergedError
 from simclr_med.evaluation.sweep_table import DIVERGED, DONE, STOPPED, Outcome
 from simclr_med.training import finetune
 from simclr_med.training.head_loss import with_targets
@@ -40,12 +41,9 @@ class FinetunedRuns:
         split.refuse_undefined(self.metric)
         cases = with_targets(config, data.cases(config.data.splits))
         for fraction in map(float, config.sweep.label_fractions):
-            found = len(label_fraction(cases, fraction, config.data.label_seed))
-            if config.train.batch_size > found:
-                raise InputError(
-                    f"--batch_size={config.train.batch_size} exceeds the {found} cases of "
-                    f"--label_fractions={fraction:g}"
-                )
+            units = len(label_fraction(cases, fraction, config.data.label_seed))
+            what = f"labelled cases of --label_fractions={fraction:g}"
+            refuse_large_batch(config.train.batch_size, units, what)
 
     def tried(self, trials):
         """Train each of `trials` in turn, and yield `{trial: Outcome}` of those that have ended.

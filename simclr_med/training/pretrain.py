@@ -3,12 +3,10 @@
 run(make_config("pretrain", {"data_dir": "my_data", "work_dir": "work/micle", ...}))
 """
 
-import contextlib
 import functools
 
 from simclr_med import compat, devices, distribute, graphs
 from simclr_med.config.recipes import Recipe
-from simclr_med.config.work_folder import claimed_work_dir, identity
 from simclr_med.data import learnt_from, manifest
 from simclr_med.data.batches import batch_settings, batches_ahead, contrastive_batches
 from simclr_med.data.originals import originals_of
@@ -18,7 +16,12 @@ from simclr_med.encoders import input_contract, networks
 from simclr_med.training import features, trainer
 from simclr_med.training.contrastive import ContrastiveModel
 from simclr_med.training.memory import refuse_beyond_memory
-from simclr_med.training.run_setup import configured_optimizer, image_settings
+from simclr_med.training.run_setup import (
+    agreed_strategy,
+    claimed,
+    configured_optimizer,
+    image_settings,
+)
 from simclr_med.training.view_sheet import ViewSheet
 from simclr_med.views.changing import change_each
 
@@ -65,8 +68,7 @@ def run(config):
     config = devices.with_defaults(config)
     data = manifest.read(config.data.data_dir)
     cases = data.cases(config.data.splits or data.pretraining_splits())
-    strategy = distribute.strategy_of(config.distribute)
-    distribute.refuse_disagreement(strategy, "flags or data", (identity(config), data.fingerprint))
+    strategy = agreed_strategy(config, data)
     recipe = Recipe.of(config.augment)
     # Before anything is built: what is wrong with the flags is said at once.
     positions_of(config, cases)
@@ -80,9 +82,7 @@ def run(config):
         if config.watch.monitor == "knn":
             monitor = features.knn_monitor(nets.encoder, data, config)
 
-    chief = distribute.is_chief(strategy)
-    claim = claimed_work_dir(config, data.fingerprint) if chief else contextlib.nullcontext()
-    with claim:
+    with claimed(config, data, strategy) as chief:
         if not trainer.is_done(config):
             if chief:
                 learnt_from.note(config, cases, data.fingerprint)

@@ -9,10 +9,10 @@ from simclr_med.config import sweeping
 from simclr_med.config.work_folder import claimed_work_dir
 from simclr_med.data import learnt_from
 from simclr_med.data.cases import fraction_of, label_fraction
+from simclr_med.data.positions import refuse_large_batch
 from simclr_med.encoders import checkpoint, heads, networks
 from simclr_med.evaluation.sweep_table import DIVERGED, DONE, Outcome
-from simclr_med.training import kept_features
-from simclr_med.training.epochs import refuse_large_batch
+from simclr_med.training import kept_features, probe_units
 from simclr_med.training.finetune import describe_head
 from simclr_med.training.head_loss import class_weights, with_targets
 from simclr_med.training.probes import Group, Schedule, train_probes
@@ -28,18 +28,22 @@ class ProbedRuns:
       data: a `Manifest`.
 
     Raises:
-      InputError: validation has not what is chosen by, or a fraction has fewer images than a batch.
+      InputError: validation has not what is chosen by, or a fraction has fewer images than a batch,
+        or with bags cases.
     """
 
     def __init__(self, config, data):
         self.config, self.data, self._built = config, data, (None, None)
         self.folder = pathlib.Path(config.work_dir) / "chosen"
         self.cases, self.watched = data.cases(config.data.splits), data.cases(["validation"])
-        self.split = ValidationSplit(self.watched, data.info, None)
+        bag = config.head.bag
+        self.split = ValidationSplit(self.watched, data.info, None, bag)
         self.split.refuse_undefined(config.watch.choose_by)
-        self.targets = with_targets(config, self.cases).each_image_alone().targets
-        for fraction in config.sweep.label_fractions:
-            refuse_large_batch(config.train.batch_size, len(self._rows(float(fraction))))
+        self.learnt = probe_units.units(with_targets(config, self.cases), bag)
+        for fraction in map(float, config.sweep.label_fractions):
+            units = len(self._units(fraction))
+            what = f"{probe_units.words(bag)} of --label_fractions={fraction:g}"
+            refuse_large_batch(config.train.batch_size, units, what)
 
     def tried(self, trials):
         """Train `trials`, all at once, and yield `{trial: Outcome}` of all."""
@@ -78,7 +82,7 @@ class ProbedRuns:
 
     def _trained(self, groups):
         """Return the `Probes` of groups of trials, each of one fraction and seed."""
-        settings, train = self.config.optimizer, self.config.train
+        settings, train, bag = self.config.optimizer, self.config.train, self.config.head.bag
         warmup = settings.warmup_steps(train.steps)
         schedule = Schedule(
             train.batch_size,
@@ -89,25 +93,29 @@ class ProbedRuns:
             self.config.head.focal_gamma,
         )
         seen = self._features(groups[0][0].seed, self.cases)
+        rows, offsets = probe_units.rows_of(seen, self.learnt.offsets, bag)
         made = [self._group(trials) for trials in groups]
-        return train_probes(seen, self.targets, made, self.data.info.task, schedule)
+        task = self.data.info.task
+        return train_probes(rows, self.learnt.targets, made, task, schedule, offsets)
 
     def _group(self, trials):
         size, scaling = self.config.train.batch_size, self.config.optimizer.learning_rate_scaling
-        rows, kind = self._rows(trials[0].label_fraction), self.config.head.class_weights
+        units, kind = self._units(trials[0].label_fraction), self.config.head.class_weights
         return Group(
-            rows,
+            units,
             trials[0].seed,
             tuple(scaled_learning_rate(trial.learning_rate, size, scaling) for trial in trials),
             tuple(trial.weight_decay for trial in trials),
-            class_weights(self.targets[rows], self.data.info.task, kind),
+            class_weights(self.learnt.targets[units], self.data.info.task, kind),
         )
 
-    def _rows(self, fraction):
-        """Return which images of `cases` a label fraction has, int `[m]`."""
+    def _units(self, fraction):
+        """Return which of `learnt` a label fraction has, int `[u]`."""
         if fraction >= 1:
-            return np.arange(len(self.cases.paths))
+            return np.arange(len(self.learnt))
         taken = fraction_of(self.cases, fraction, self.config.data.label_seed)
+        if self.config.head.bag != "none":
+            return taken
         owner = np.repeat(np.arange(len(self.cases)), np.diff(self.cases.offsets))
         return np.flatnonzero(np.isin(owner, taken))
 

@@ -5,8 +5,8 @@
 
 Each probe sees the batches and takes the steps that `--mode=linear_probe` has with its setting: SGD
 with momentum on standardised features, from zero. G groups learn from the same batches with S
-settings each, so that a step is one product for all heads. Letters: M images, D features, K
-classes.
+settings each, so that a step is one product for all heads. Letters: M rows of features, U units
+(images, or cases as bags of N rows at most), D features, K classes.
 """
 
 import dataclasses
@@ -15,9 +15,11 @@ import numpy as np
 import tensorflow as tf
 
 from simclr_med import progress
+from simclr_med.data.positions import refuse_large_batch
 from simclr_med.encoders import heads
-from simclr_med.training import objective
-from simclr_med.training.epochs import batch_rows, refuse_large_batch
+from simclr_med.training import objective, probe_units
+from simclr_med.training.bags import case_logits
+from simclr_med.training.epochs import batch_rows
 
 AT_ONCE = 100  # steps in a call of the compiled function
 
@@ -27,15 +29,15 @@ class Group:
     """Probes that learn from the same batches.
 
     Attributes:
-      rows: int `[m]`, of the features, that are learnt from.
+      units: int `[u]`, that are learnt from.
       seed: of the order of batches.
       rates: float `[S]`, peak learning rate of each.
       decays: float `[S]`, weight decay of each.
-      class_weights: `[2, K]`, of the loss of its rows, see `head_loss.class_weights`; of all groups
-        or of none.
+      class_weights: `[2, K]`, of the loss of its units, see `head_loss.class_weights`; of all
+        groups or of none.
     """
 
-    rows: np.ndarray
+    units: np.ndarray
     seed: int
     rates: tuple
     decays: tuple
@@ -86,26 +88,32 @@ class Probes:
         return logits.reshape(len(features), settings, classes).transpose(1, 0, 2)
 
 
-def train_probes(features, targets, groups, task, schedule):
+def train_probes(features, targets, groups, task, schedule, offsets=None):
     """Return the `Probes` of all groups.
 
     Args:
       features: float32 `[M, D]`.
-      targets: float32 `[M, K]`, NaN where a finding is unknown.
+      targets: float32 `[U, K]`, NaN where a finding is unknown.
       groups: G `Group`s of the same number S of settings.
       task: "multiclass" or "multilabel".
       schedule: a `Schedule`.
+      offsets: int64 `[U + 1]`, of units that have several rows: the loss is of the mean of their
+        probabilities; None where each row is a unit.
 
     Raises:
-      InputError: a group has fewer rows than a batch.
+      InputError: a group has fewer units than a batch.
     """
     for group in groups:
-        refuse_large_batch(schedule.batch_size, len(group.rows))
-    moments = [heads.moments(features[group.rows]) for group in groups]
+        refuse_large_batch(schedule.batch_size, len(group.units), "that a group learns from")
+    offsets = np.arange(len(targets) + 1) if offsets is None else offsets
+    members, counted = probe_units.members(offsets)
+    own = [members[group.units][counted[group.units]] for group in groups]
+    moments = [heads.moments(features[rows]) for rows in own]
     means, variances = (np.stack(part) for part in zip(*moments, strict=True))
     shape = (len(groups), features.shape[1], len(groups[0].rates), targets.shape[1])
     with progress.shown_meanwhile("probes", "step", schedule.steps) as shown:
-        problem = _Problem(features, targets, groups, (means, variances), task, schedule, shape)
+        rows = (features, members, counted)
+        problem = _Problem(rows, targets, groups, (means, variances), task, schedule, shape)
         for start in range(0, schedule.steps, AT_ONCE):
             stop = min(start + AT_ONCE, schedule.steps)
             problem.advance(tf.constant(problem.batches(start, stop)), tf.constant(start))
@@ -122,11 +130,12 @@ def train_probes(features, targets, groups, task, schedule):
 class _Problem(tf.Module):
     """The state of all probes, and their steps; kernels lie as `[G, D, S K]`."""
 
-    def __init__(self, features, targets, groups, moments, task, schedule, shape):
+    def __init__(self, rows, targets, groups, moments, task, schedule, shape):
         super().__init__()
         self.groups, self.task, self.schedule, self.shape = groups, task, schedule, shape
         g, d, s, k = shape
-        self.features, self.targets = tf.constant(features), tf.constant(targets)
+        self.features, self.members, self.counted = map(tf.constant, rows)
+        self.targets = tf.constant(targets)
         self.means = tf.constant(moments[0][:, None], tf.float32)  # [G, 1, D]
         self.scales = tf.constant(1 / np.sqrt(moments[1])[:, None], tf.float32)
         each = [(group.rates, group.decays) for group in groups]
@@ -137,10 +146,10 @@ class _Problem(tf.Module):
         self.diverged = tf.Variable(tf.zeros([g, s], tf.int32))
 
     def batches(self, start, stop):
-        """Return the rows of the features in each group's batches, int32 `[T, G, B]`."""
+        """Return the units in each group's batches, int32 `[T, G, B]`."""
         size = self.schedule.batch_size
         each = [
-            group.rows[batch_rows(len(group.rows), size, group.seed, start, stop)]
+            group.units[batch_rows(len(group.units), size, group.seed, start, stop)]
             for group in self.groups
         ]
         return np.stack(each, axis=1).astype(np.int32)
@@ -151,10 +160,11 @@ class _Problem(tf.Module):
         for i in tf.range(tf.shape(batches)[0]):
             self._step(batches[i], start + i)
 
-    def _step(self, rows, step):
-        x = (tf.gather(self.features, rows) - self.means) * self.scales  # [G, B, D]
-        logits = tf.matmul(x, self.kernel) + self.bias  # [G, B, S K]
-        losses, slope = self._losses_and_slope(tf.gather(self.targets, rows), logits)
+    def _step(self, units, step):
+        rows = tf.reshape(tf.gather(self.members, units), [self.shape[0], -1])  # [G, B N]
+        x = (tf.gather(self.features, rows) - self.means) * self.scales  # [G, B N, D]
+        logits = tf.matmul(x, self.kernel) + self.bias  # [G, B N, S K]
+        losses, slope = self._losses_and_slope(units, logits)
         fine = tf.math.is_finite(losses) | (self.diverged > 0)
         self.diverged.assign(tf.where(fine, self.diverged, step + 1))
         rates = self.rates * self.schedule.factor(tf.cast(step, tf.float32))
@@ -162,18 +172,17 @@ class _Problem(tf.Module):
         self._move(self.kernel, self.kernel_steps, rates * gradient)
         self._move(self.bias, self.bias_steps, rates * tf.reduce_sum(slope, 1, keepdims=True))
 
-    def _losses_and_slope(self, targets, logits):
-        """Return each probe's loss `[G, S]`, and the slope of it by its logits `[G, B, S K]`."""
+    def _losses_and_slope(self, units, logits):
+        """Return each probe's loss `[G, S]`, and the slope of it by its logits `[G, B N, S K]`."""
         g, _, s, k = self.shape
-        size = self.schedule.batch_size
+        size, targets = self.schedule.batch_size, tf.gather(self.targets, units)  # [G, B, K]
         wide = tf.repeat(targets[:, :, None], s, axis=2)  # [G, B, S, K]
         with tf.GradientTape() as tape:
             tape.watch(logits)
-            rows = tf.reshape(logits, [-1, k])
             wide = tf.reshape(wide, [-1, k])
             each = objective.losses(
                 wide,
-                rows,
+                self._of_units(units, tf.reshape(logits, [-1, k])),
                 self.task,
                 self.schedule.label_smoothing,
                 self.schedule.focal_gamma,
@@ -184,6 +193,17 @@ class _Problem(tf.Module):
             means = tf.math.divide_no_nan(summed, tf.stack(counts)[:, None])  # [G, S]
             total = tf.reduce_sum(means)
         return means, tape.gradient(total, logits)
+
+    def _of_units(self, units, logits):
+        """Return what is said of units, `[G B S, K]`, by their rows' logits `[G B N S, K]`."""
+        settings, most = self.shape[2], self.members.shape[1]
+        if most == 1:
+            return logits
+        cases = tf.size(units)
+        owner = tf.reshape(tf.range(cases * settings), [-1, 1, settings])
+        owner = tf.reshape(tf.repeat(owner, most, axis=1), [-1])
+        counted = tf.repeat(tf.reshape(tf.gather(self.counted, units), [-1]), settings)
+        return case_logits(logits, owner, cases * settings, "probabilities", self.task, counted)
 
     def _class_weights(self):
         """Return what an absent and a present class weighs, `[2, G B S, K]`, or None."""

@@ -1,9 +1,40 @@
-"""What a `Config` says of every training: its optimizer, and how its model sees images."""
+"""What a `Config` says of every training: its devices and folder, its optimizer, its images."""
 
-from simclr_med import compat
+import contextlib
+
+from simclr_med import compat, distribute
+from simclr_med.config.work_folder import claimed_work_dir, identity
 from simclr_med.training.optimizer import make_optimizer
 from simclr_med.training.schedule import make_schedule, scaled_learning_rate
 from simclr_med.views.changing import ChangeView
+
+
+def agreed_strategy(config, data):
+    """Return the strategy of tf.distribute of a `Config`, all of whose processes train the same.
+
+    Args:
+      config: a `Config`.
+      data: its `Manifest`.
+
+    Raises:
+      InputError: the hardware is not there, or the flags or data of another process differ.
+    """
+    strategy = distribute.strategy_of(config.distribute)
+    same = (identity(config), data.fingerprint)
+    distribute.refuse_disagreement(strategy, "flags or data", same)
+    return strategy
+
+
+@contextlib.contextmanager
+def claimed(config, data, strategy):
+    """Hold the work folder meanwhile, in the process that writes it; yield whether this is it.
+
+    Raises:
+      InputError: see `claimed_work_dir`.
+    """
+    chief = distribute.is_chief(strategy)
+    with claimed_work_dir(config, data.fingerprint) if chief else contextlib.nullcontext():
+        yield chief
 
 
 def configured_optimizer(config):

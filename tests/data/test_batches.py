@@ -184,11 +184,11 @@ def test_every_kind_of_png_has_three_channels(tmp_path, mode):
 
 
 def test_too_large_a_batch(cases):
-    with pytest.raises(InputError, match="batch_size 11 is more than the 10 cases"):
+    with pytest.raises(InputError, match="--batch_size=11 exceeds the 10 cases"):
         contrastive(cases, batch_size=11)
-    with pytest.raises(InputError, match="20 is more than the 19 images"):
+    with pytest.raises(InputError, match="--batch_size=20 exceeds the 19 images"):
         contrastive(cases, batch_size=20, positives="augmentation")
-    with pytest.raises(InputError, match="batch_size 11 is more than the 10 cases"):
+    with pytest.raises(InputError, match="--batch_size=11 exceeds the 10 cases"):
         labelled(cases, batch_size=11)
     with pytest.raises(ValueError, match="patient"):
         contrastive(cases, positives="patient")

@@ -6,11 +6,11 @@ import flag_files
 import pytest
 from runs_made import imported_folder
 
-from simclr_med import files
 from simclr_med.config import sweeping
 from simclr_med.config.making import make_config
 from simclr_med.config.storage import to_json
 from simclr_med.evaluation.starts import start_of
+from simclr_med.files import write_text
 from tools import compare
 
 ROOT = compare.ROOT
@@ -21,12 +21,8 @@ def made(monkeypatch):
     """Folder name to `Config` of all that a comparison runs, which leaves its config.json alone."""
     made = {}
 
-    def run(mode, work_dir, *given, **flags):
-        texts = {name: str(value) for name, value in flags.items() if value}
-        for file in given[::-1]:
-            texts = flag_files.texts(file) | texts
-        assert texts.pop("mode", mode) == mode
-        given = {name: flag_files.value(name, text) for name, text in texts.items()}
+    def run(mode, work_dir, *files, **flags):
+        given = flag_files.of_command(mode, files, flags)
         config = make_config(mode, {"work_dir": str(work_dir), **given})
         made[work_dir.name] = config
         if mode == "sweep":
@@ -34,7 +30,7 @@ def made(monkeypatch):
                 trial = sweeping.Trial(float(fraction), 0.1, 0.0, 0)
                 for repeat in sweeping.repeats(config, trial):
                     (work_dir / "chosen" / repeat.name).mkdir(parents=True)
-        files.write_text(work_dir / "config.json", to_json(config))
+        write_text(work_dir / "config.json", to_json(config))
 
     monkeypatch.setattr(compare, "simclr_med", run)
     return made

@@ -133,7 +133,7 @@ def test_one_that_diverges_is_told_and_leaves_the_others_alone():
 
 def test_a_batch_larger_than_a_group_is_refused():
     x, y = examples("multiclass")
-    with pytest.raises(InputError, match="--batch_size=8 exceeds the 5 labelled images"):
+    with pytest.raises(InputError, match="--batch_size=8 exceeds the 5 that a group learns from"):
         train_probes(x, y, [Group(np.arange(5), 0, RATES, DECAYS)], "multiclass", SCHEDULE)
 
 

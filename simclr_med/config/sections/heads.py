@@ -45,11 +45,12 @@ class HeadConfig:
         "probabilities averaged; or together, by the mean of features, of probabilities, or of "
         "features weighted by attention",
         ("none", "features", "probabilities", "attention"),
-        modes=("finetune",),
+        modes=HEADS,
     )
     bag_images: int = setting(
         4,
-        "images of a case in a step, at most; others in turn where it has more",
+        "images of a case in a step, at most; others in turn where it has more. A probe's step has "
+        "all",
         between(1, 256),
         modes=("finetune",),
         acts=(when("bag", "features", "probabilities", "attention"),),
