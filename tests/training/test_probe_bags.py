@@ -119,25 +119,6 @@ def seen(given, data_dir):
 
 
 @pytest.mark.parametrize("bag", ["features", "probabilities"])
-def test_one_probe_is_one_of_many(bag, given, seen, tmp_path):
-    own = {"bag": bag, "learning_rate": 0.2, "weight_decay": 0.01, "work_dir": str(tmp_path / "a")}
-    finetune.run(make_config("linear_probe", given | own))
-    single, (cases, found) = weights(tmp_path / "a"), seen
-    rows, offsets = probe_units.rows_of(found, cases.offsets, bag)
-    group = Group(np.arange(len(cases)), 0, (0.2,), (0.01,))
-    schedule = Schedule(16, 9, 0.9, WarmUpCosine(1.0, 0, 9))
-    probes = train_probes(rows, cases.targets, [group], "multiclass", schedule, offsets)
-    np.testing.assert_allclose(probes.kernels[0, :, 0], single["head/logits/kernel"], atol=1e-5)
-    np.testing.assert_allclose(probes.means[0], single["head/normalization/mean"], rtol=1e-4)
-    alone = cases.each_image_alone()
-    others = train_probes(
-        found, alone.targets, [Group(np.arange(len(alone)), 0, (0.2,), (0.01,))], "multiclass",
-        schedule,
-    )  # fmt: skip
-    assert np.abs(others.kernels - probes.kernels).max() > 1e-3
-
-
-@pytest.mark.parametrize("bag", ["features", "probabilities"])
 def test_a_sweep_s_chosen_probe_of_bags_is_that_of_an_ordinary_run(bag, given, tmp_path):
     few = {"learning_rates": ("0.1",), "weight_decays": ("0.01",), "label_fractions": ("0.5",)}
     own = {"bag": bag, "work_dir": str(tmp_path / "a"), "seeds": 1, "bootstrap_replicates": 40}
