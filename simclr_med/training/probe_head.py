@@ -54,8 +54,8 @@ def _read(config, nets, cases):
 def _model_of(nets, bag, task, changes):
     if bag not in probe_units.IN_STEPS:
         return SupervisedModel(nets.head, task, **changes)
-    network = keras.Model(nets.head.inputs, nets.answers(nets.head.inputs[0]))
-    return BagModel(network, task, bag=bag, **changes)
+    rows = nets.head.inputs[0]
+    return BagModel(keras.Model(rows, nets.answers(rows)), task, bag=bag, **changes)
 
 
 def _batches(config, rows, offsets, targets):
