@@ -56,8 +56,8 @@ def test_of_a_linear_head_on_the_average_it_is_the_class_activation_map(head, ex
     classes = np.array([0, 1, 2], np.int32)
     maps, probabilities = explain(views, classes)
     encoder = head.nets.encoder
-    features_map = tf.keras.Model(encoder.inputs, encoder.get_layer("features").input)(views)
-    kernel = np.array(head.nets.head.get_layer("logits").kernel)  # [D, K]
+    features_map = tf.keras.Model(encoder.inputs[0], encoder.get_layer("features").input)(views)
+    kernel = np.asarray(head.nets.head.get_layer("logits").kernel)  # [D, K]
     deviation = np.sqrt(np.array(head.nets.head.get_layer("normalization").variance)).ravel()
     weights = (kernel / deviation[:, None]).T[classes]  # [B, D]
     expected = np.maximum(np.einsum("bhwd,bd->bhw", features_map, weights), 0)
@@ -83,7 +83,7 @@ def test_of_random_weights_the_map_is_another(exported_probe, views):
     for part in (found.nets.head.get_layer("logits"), found.nets.encoder):
         kept = part.get_weights()
         for weight in part.trainable_weights:
-            weight.assign(rng.permutation(np.array(weight).ravel()).reshape(weight.shape))
+            weight.assign(rng.permutation(np.asarray(weight).ravel()).reshape(weight.shape))
         after = explain(views, classes)[0].numpy()
         alike = np.corrcoef(before.ravel(), after.ravel())[0, 1]
         assert not alike > 0.9, part.name
