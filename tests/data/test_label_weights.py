@@ -130,7 +130,7 @@ def test_a_head_learns_from_the_weights_where_it_is_asked_to(data_dir, tmp_path,
     data = manifest.read(folder)
     config = make_config("sweep", given | {"work_dir": str(tmp_path / "sweep")})
     expected = data.cases(["train"]).each_image_alone().shares
-    np.testing.assert_array_equal(ProbedRuns(config, data).targets, expected)
+    np.testing.assert_array_equal(ProbedRuns(config, data).learnt.shares, expected)
 
 
 def test_weights_that_are_not_there_are_refused(data_dir):
