@@ -1,9 +1,8 @@
 """How Python's functions become TensorFlow's graphs: as they are written.
 
 AutoGraph would rewrite some 270 functions of ours and of Keras before the first step, so that an
-`if` of theirs may ask a tensor. Ours say `tf.cond`: a fifth of the processor's time of a run of one
-step was for nothing (docs/speed.md). A graph in which an `if` does ask a tensor raises where it is
-built.
+`if` of theirs may ask a tensor. Ours say `tf.cond`: a second or more of each run was for nothing
+(docs/speed.md). A graph in which an `if` does ask a tensor raises where it is built.
 """
 
 import tensorflow as tf
