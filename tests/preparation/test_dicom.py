@@ -215,7 +215,7 @@ def test_a_tree_becomes_a_folder_without_names(tmp_path):
     )  # fmt: skip
     for secret in ("Müller", "Anna", "P-0", "P-1", "1.2.0", "P-0042"):
         assert secret.encode() not in everything
-    assert "2 files are not DICOM" in (tmp_path / "d" / "card.md").read_text()
+    assert "since they are not DICOM: 2." in (tmp_path / "d" / "card.md").read_text()
     assert len(found.cases(["unlabelled"]).paths) == 6
 
 

@@ -143,7 +143,7 @@ def test_images_that_cannot_be_read_are_listed_and_the_others_answered(
     assert "is not JPEG" in skipped["text.png"] and len(skipped["cut.png"]) > 10
     printed = capsys.readouterr().out
     assert "5 of 8 images, 5 cases" in printed and "3 images cannot be read" in printed
-    assert "1 files are no images" in printed
+    assert "files passed over, since they are no images: 1" in printed
 
 
 def test_a_case_is_the_mean_of_what_can_be_read(exported_probe, tmp_path):

@@ -137,7 +137,7 @@ class _Tree:
     def notes(self):
         """Return sentences on the files that were passed over."""
         said = {
-            f"{self.other} files are not DICOM and were passed over.": self.other,
+            f"Files passed over, since they are not DICOM: {self.other}.": self.other,
             f"{self.unwanted} images of other modalities were left out.": self.unwanted,
             f"{self.burned_in} images say that text is burned into their pixels, which may name "
             "the patient (BurnedInAnnotation).": self.burned_in,

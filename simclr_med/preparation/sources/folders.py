@@ -55,7 +55,7 @@ def read(folder, options):
     others = collections.Counter(os.path.splitext(path)[1] for path in set(tree.files) - set(found))
     if others:
         kinds = ", ".join(f"{suffix or 'no suffix'} {n}" for suffix, n in others.most_common())
-        notes.append(f"{others.total()} files are no images and were passed over: {kinds}.")
+        notes.append(f"Files passed over, since they are no images: {others.total()} ({kinds}).")
     if "patient" not in (pattern.groupindex if pattern else ()):
         notes.append("Patients are not known: a case stands in for one.")
     return Records(

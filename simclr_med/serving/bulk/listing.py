@@ -85,7 +85,7 @@ def _of_folder(folder):
             dicoms.append(is_dicom)
     places = [str(paths.file_to_read(folder / name)) for name in names]
     others = len(tree.files) - len(names) + len(tree.broken)
-    notes = [f"{others} files are no images and were passed over"] * bool(others)
+    notes = [f"files passed over, since they are no images: {others}"] * bool(others)
     return _listing(names, places, dicoms, names, [""] * len(names), notes)
 
 
