@@ -4,7 +4,7 @@ import math
 
 from simclr_med.config import acting
 from simclr_med.config.architectures import ENCODERS, SETTINGS
-from simclr_med.config.fields import FIELDS
+from simclr_med.config.fields import FIELDS, flat
 from simclr_med.config.setting import HEADS
 from simclr_med.config.splits import LABELLED
 from simclr_med.errors import InputError
@@ -54,10 +54,10 @@ def refuse_idle(config, modes, flags):
       InputError: names the flag, the settings that keep it from acting, and those with which it
         acts.
     """
+    settings = flat(config) | {"mode": config.mode}
     for name in filter(FIELDS.get, flags):
-        if condition := acting.unmet(config, name, modes):
-            values = {n: getattr(getattr(config, FIELDS[n][0]), n) for n in condition.deciding}
-            deciding = " and ".join(f"--{n}={value}" for n, value in values.items())
+        if condition := acting.unmet(settings, name, modes):
+            deciding = " and ".join(f"--{n}={settings[n]}" for n in condition.deciding)
             raise InputError(
                 f"--{name} has no effect with {deciding}; it acts with {condition.expected}"
             )

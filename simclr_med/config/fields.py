@@ -53,3 +53,8 @@ FIELDS = {  # flat name -> (section, field)
     for section, kind in SECTIONS.items()
     for field in dataclasses.fields(kind)
 }
+
+
+def flat(config):
+    """Return the value of each setting of a `Config`, by flat name."""
+    return {name: getattr(getattr(config, section), name) for name, (section, _) in FIELDS.items()}

@@ -7,7 +7,7 @@ import pathlib
 
 from simclr_med import stored
 from simclr_med.config.checks import check_seed, check_together, check_value
-from simclr_med.config.fields import FIELDS, SECTIONS, Config
+from simclr_med.config.fields import FIELDS, SECTIONS, Config, flat
 from simclr_med.config.setting import IMPORTED, MODES
 from simclr_med.errors import InputError
 
@@ -53,8 +53,8 @@ def _check(config):
     if config.mode not in (*MODES, IMPORTED):
         raise InputError(f"mode {config.mode!r}; expected one of {', '.join(MODES)}")
     check_seed(config.seed)
-    for name, (section, field) in FIELDS.items():
-        value = getattr(getattr(config, section), name)
+    for name, value in flat(config).items():
+        field = FIELDS[name][1]
         kinds = (int, float) if field.type is float else (field.type,)
         parts = value if field.type is tuple else ()
         if type(value) not in kinds or not all(type(part) is str for part in parts):

@@ -6,7 +6,7 @@ import pathlib
 import shutil
 
 from simclr_med import files, stored, versions
-from simclr_med.config.fields import FIELDS
+from simclr_med.config.fields import FIELDS, flat
 from simclr_med.config.setting import LISTS, acting_modes
 from simclr_med.config.storage import load_config, to_json
 from simclr_med.errors import InputError, RunError
@@ -53,10 +53,11 @@ def identity(config):
     """Return (name, value) of all settings in which two runs of a mode differ, if they do."""
     pairs = [("mode", config.mode), ("seed", config.seed)]
     modes = set(acting_modes(config.mode, config.sweep.head))
-    for name, (section, field) in FIELDS.items():
+    for name, value in flat(config).items():
+        field = FIELDS[name][1]
         swept = config.mode == "sweep" and name in LISTS
         if field.metadata["identity"] and modes & set(field.metadata["modes"]) and not swept:
-            pairs.append((name, getattr(getattr(config, section), name)))
+            pairs.append((name, value))
     return pairs
 
 
