@@ -22,10 +22,11 @@ from simclr_med.errors import RunError, run_main
 from simclr_med.preparation import phantom
 
 RATIO = "as written / AutoGraph, processor's time of a run of one step"
-GOALS = (at_most(RATIO, 1),)
+GOALS = (at_most(RATIO, 0.9),)
 BEFORE = {
     "as written": "",
-    "AutoGraph": "from simclr_med import graphs\ngraphs.as_written = lambda function: function\n",
+    "AutoGraph": "import simclr_med, tensorflow as tf\nfrom simclr_med import graphs\n"
+    "graphs.as_written, graphs.function = lambda function: function, tf.function\n",
 }
 RUN = "from simclr_med import run\nrun.entry_point()"
 

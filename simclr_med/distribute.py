@@ -16,7 +16,7 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from simclr_med import quiet
+from simclr_med import graphs, quiet
 from simclr_med.addresses import refuse_unanswered
 from simclr_med.errors import InputError
 
@@ -244,9 +244,9 @@ def compiled(function, strategy, jit_compile=False):
       jit_compile: by XLA; on one replica.
     """
     if jit_compile:
-        function = tf.function(function, jit_compile=True)
+        function = graphs.function(function, jit_compile=True)
 
-    @tf.function
+    @graphs.function
     def run(*arguments):
         return strategy.run(function, arguments)
 

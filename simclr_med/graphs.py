@@ -5,7 +5,12 @@ AutoGraph would rewrite some 270 functions of ours and of Keras before the first
 (docs/speed.md). A graph in which an `if` does ask a tensor raises where it is built.
 """
 
+import functools
+
 import tensorflow as tf
 
-# What is traced while a function with this decorator runs, in whatever module, is not rewritten.
+# tf.function of what is written for graphs. It asks for AutoGraph anew wherever it is called.
+function = functools.partial(tf.function, autograph=False)
+
+# What tf.data traces while a function with this decorator runs, in whatever module.
 as_written = tf.autograph.experimental.do_not_convert

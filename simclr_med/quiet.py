@@ -57,4 +57,4 @@ def first_compilation():
     import tensorflow as tf
 
     with native_errors_dropped():
-        tf.function(lambda x: x + 1, jit_compile=True)(tf.constant(1.0))
+        tf.function(lambda x: x + 1, autograph=False, jit_compile=True)(tf.constant(1.0))

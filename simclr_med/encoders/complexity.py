@@ -12,7 +12,7 @@ import re
 
 import tensorflow as tf
 
-from simclr_med import compat
+from simclr_med import compat, graphs
 from simclr_med.encoders.encoder import build_encoder
 from simclr_med.encoders.recompute import CUTS
 
@@ -66,7 +66,7 @@ def measure(name, width=1.0, image_size=224, **settings):
     with tf.variable_creator_scope(compat.unallocated_variable):
         encoder = build_encoder(name, width, image_size, **settings)
     images = tf.TensorSpec([1, image_size, image_size, 3])
-    infer = tf.function(lambda images: encoder(images, training=False))
+    infer = graphs.function(lambda images: encoder(images, training=False))
     operations = infer.get_concrete_function(images).graph.get_operations()
     outputs, multiply_adds = [], 0
     for operation in operations:

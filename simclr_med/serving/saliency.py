@@ -7,6 +7,7 @@ maps, probabilities = explain(views, classes)  # [B, S, S] in [0, 1], [B, K]
 import keras
 import tensorflow as tf
 
+from simclr_med import graphs
 from simclr_med.training import objective
 
 
@@ -30,7 +31,7 @@ class GradCam:
             inputs.inputs[0], [pooled.get_layer(pooling).input, inputs.outputs[0]]
         )
 
-    @tf.function(reduce_retracing=True)
+    @graphs.function(reduce_retracing=True)
     def __call__(self, views, classes):
         """Return maps `[B, S, S]`, their highest 1 (0 where nothing spoke), and probabilities.
 

@@ -3,8 +3,8 @@
 import dataclasses
 
 import numpy as np
-import tensorflow as tf
 
+from simclr_med import graphs
 from simclr_med.data import manifest
 from simclr_med.data.batches import evaluation_batches
 from simclr_med.data.unreadable import why_unreadable
@@ -56,7 +56,7 @@ def draw(trained, data_dir):
     by_image = by_case = None
     if trained.task:
         infer, bag = (
-            tf.function(trained.nets.outputs, reduce_retracing=True),
+            graphs.function(trained.nets.outputs, reduce_retracing=True),
             trained.config.head.bag,
         )
         outputs = features.outputs_of_images(infer, cases.paths, trained.config)

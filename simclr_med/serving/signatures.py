@@ -9,6 +9,7 @@ probability, so that nobody takes it for a healthy one), its names and features 
 
 import tensorflow as tf
 
+from simclr_med import graphs
 from simclr_med.serving.answering import ENCODED
 from simclr_med.serving.reading import read_views
 from simclr_med.serving.views_server import ViewsServer
@@ -30,8 +31,8 @@ class EncoderServer(ViewsServer):
     def __init__(self, trained):
         super().__init__(trained)
         # Traced once, for all signatures.
-        self.read_views = tf.function(self._read_views, input_signature=[STRINGS])
-        self.features_of_views = tf.function(self._features, input_signature=[self.views()])
+        self.read_views = graphs.function(self._read_views, input_signature=[STRINGS])
+        self.features_of_views = graphs.function(self._features, input_signature=[self.views()])
 
     def signatures(self):
         """Return name to function, for `tf.saved_model.save`."""
@@ -43,7 +44,7 @@ class EncoderServer(ViewsServer):
 
     def signature(self, function, *specs):
         """Return a function with the names and types of its arguments."""
-        return tf.function(function, input_signature=specs)
+        return graphs.function(function, input_signature=specs)
 
     def features(self, images):
         """Return {"features": `[B, D]`, "error": `[B]`} of encoded images `[B]`."""
@@ -70,9 +71,9 @@ class HeadServer(EncoderServer):
         """Take a `Trained` and the path of a file with a class a line, which goes along."""
         super().__init__(trained)
         self.labels = tf.saved_model.Asset(labels)
-        self.of_views = tf.function(self._probabilities, input_signature=[self.views()])
+        self.of_views = graphs.function(self._probabilities, input_signature=[self.views()])
         if trained.config.head.bag in IN_LOGITS:  # bulk.models knows such a model by this
-            self.outputs_of_views = tf.function(self._outputs, input_signature=[self.views()])
+            self.outputs_of_views = graphs.function(self._outputs, input_signature=[self.views()])
 
     def signatures(self):
         """Return name to function, for `tf.saved_model.save`."""

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from simclr_med import compat
+from simclr_med import compat, graphs
 from simclr_med.training import objective
 
 
@@ -33,7 +33,7 @@ class ViewsServer(tf.Module):
         """Return a `tf.function` of images to "features" and, of a head, "probabilities"."""
         nets, task = self.trained.nets, self.trained.task
 
-        @tf.function
+        @graphs.function
         def outputs(images):
             found = {"features": tf.identity(nets.encoder(images, training=False), "features")}
             if task:

@@ -10,7 +10,7 @@ import math
 
 import tensorflow as tf
 
-from simclr_med import compat
+from simclr_med import compat, graphs
 from simclr_med.training.callbacks import StepCallback
 
 TRAINED = "trained/"  # of names in a checkpoint: the weights that are averaged
@@ -78,7 +78,7 @@ class AveragedWeights(StepCallback):
         super().on_train_begin(logs)
         strategy = self.model.distribute_strategy
 
-        @tf.function
+        @graphs.function
         def move(share):
             for average, weight in zip(*self.pairs, strict=True):
                 # With a share of 1 it is the weight, bit for bit.

@@ -1,9 +1,8 @@
 """Features of whole data sets, and how good they are: nearest neighbours while a run goes on."""
 
 import numpy as np
-import tensorflow as tf
 
-from simclr_med import progress
+from simclr_med import graphs, progress
 from simclr_med.data.batches import evaluation_batches
 from simclr_med.data.cases import label_fraction
 from simclr_med.data.unreadable import naming_unreadable
@@ -26,7 +25,7 @@ def extract(model, paths, config):
 
 def inference(model):
     """Return `model` in inference mode, a compiled function of a batch."""
-    return tf.function(lambda batch: model(batch, training=False), reduce_retracing=True)
+    return graphs.function(lambda batch: model(batch, training=False), reduce_retracing=True)
 
 
 def outputs_of_images(infer, paths, config, batch_size=BATCH, label="features"):

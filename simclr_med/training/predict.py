@@ -3,8 +3,6 @@
 import dataclasses
 import pathlib
 
-import tensorflow as tf
-
 from simclr_med import graphs
 from simclr_med.data import learnt_from, manifest
 from simclr_med.encoders import kept_step, networks
@@ -100,5 +98,5 @@ def predict(config, nets, cases, batch_size, label):
       batch_size: images at a time.
       label: says on stderr what is done.
     """
-    infer = tf.function(nets.outputs, reduce_retracing=True)
+    infer = graphs.function(nets.outputs, reduce_retracing=True)
     return features.outputs_of_images(infer, cases.paths, config, batch_size, label)

@@ -14,7 +14,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from simclr_med import progress
+from simclr_med import graphs, progress
 from simclr_med.data.positions import refuse_large_batch
 from simclr_med.encoders import heads
 from simclr_med.training import objective, probe_units
@@ -154,7 +154,7 @@ class _Problem(tf.Module):
         ]
         return np.stack(each, axis=1).astype(np.int32)
 
-    @tf.function(reduce_retracing=True)
+    @graphs.function(reduce_retracing=True)
     def advance(self, batches, start):
         """Take the steps of `batches`, int32 `[T, G, B]`, after `start` steps."""
         for i in tf.range(tf.shape(batches)[0]):

@@ -4,9 +4,8 @@ import functools
 
 import keras
 import numpy as np
-import tensorflow as tf
 
-from simclr_med import compat, distribute
+from simclr_med import compat, distribute, graphs
 from simclr_med.config.recipes import Recipe
 from simclr_med.data.batches import bag_batches, batch_settings, batches_ahead, labelled_batches
 from simclr_med.data.originals import originals_of
@@ -114,7 +113,7 @@ def _validation_of(nets, labelled, config):
     cases = labelled.watched
     if cases is None:
         return None
-    infer = tf.function(nets.outputs, reduce_retracing=True)
+    infer = graphs.function(nets.outputs, reduce_retracing=True)
     outputs = functools.partial(
         features.outputs_of_images, infer, cases.paths, config, label="validation"
     )

@@ -18,6 +18,7 @@ import itertools
 
 import tensorflow as tf
 
+from simclr_med import graphs
 from simclr_med.config.recipes import CHANGING_DRAWS, PLACING_DRAWS
 
 JITTER_ORDERS = tuple(itertools.permutations(range(4)))
@@ -94,7 +95,7 @@ def compiled_each(recipe):
 
 def _compiled(function, recipe):
     compiles = any(step in STEPS for step in recipe.steps)
-    return tf.function(functools.partial(function, recipe=recipe), jit_compile=compiles)
+    return graphs.function(functools.partial(function, recipe=recipe), jit_compile=compiles)
 
 
 # The steps of a recipe: planes, the step's draws `[B, n]`, the recipe.

@@ -18,7 +18,7 @@ import re
 import numpy as np
 import tensorflow as tf
 
-from simclr_med import compat
+from simclr_med import compat, graphs
 from simclr_med.config.recipes import CHANGING_DRAWS
 from simclr_med.errors import InputError
 
@@ -200,7 +200,7 @@ def _try(extra, number, name):
 
 def _stateful_draws(function):
     """Return the names of the ops by which `function` draws from a state, in any branch of it."""
-    graph = tf.function(function).get_concrete_function().graph.as_graph_def()
+    graph = graphs.function(function).get_concrete_function().graph.as_graph_def()
     nodes = [*graph.node, *(n for part in graph.library.function for n in part.node_def)]
     return sorted({node.op for node in nodes if STATEFUL.match(node.op)})
 

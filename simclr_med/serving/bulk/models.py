@@ -12,7 +12,7 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from simclr_med import files, paths
+from simclr_med import files, graphs, paths
 from simclr_med.errors import InputError
 from simclr_med.preparation import dicom
 from simclr_med.preparation.images.rewriting import png
@@ -83,7 +83,7 @@ class OfRun:
     def _probabilities(self, with_read):
         nets, task = self.trained.nets, self.trained.task.task
 
-        @tf.function(reduce_retracing=True)
+        @graphs.function(reduce_retracing=True)
         def infer(batch):
             read = nets.inputs(batch, training=False)
             shares = objective.probabilities(nets.head(read, training=False), task)
