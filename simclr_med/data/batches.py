@@ -5,7 +5,6 @@ batches = contrastive_batches(positions, Recipe.named("full", 224), steps=1000)
 
 """
 
-import os
 from functools import partial
 
 import numpy as np
@@ -13,6 +12,7 @@ import tensorflow as tf
 
 from simclr_med.data.data_service import AHEAD, distributed
 from simclr_med.data.positions import VIEW, key
+from simclr_med.data.threads import ahead, at_once
 from simclr_med.views import augment, crops
 from simclr_med.views.changing import change_each
 from simclr_med.views.decode import read
@@ -116,7 +116,7 @@ def _batches(
       steps, start_step: `steps - start_step` batches come, those from `start_step` on.
       share: (w, W): of each batch comes the part of worker w of W.
       pieces: that part comes in so many batches.
-      threads: parallel calls; 0 lets tf.data choose.
+      threads: parallel calls; 0 for two a core.
       augment_on: "host", or "device", where views are crops that are yet to be changed.
       data_service: address of a tf.data service that does the work; "" for this process.
     """
@@ -126,6 +126,8 @@ def _batches(
     if part * share[1] != positions.batch_size or part % pieces:
         raise ValueError(f"{positions.batch_size} do not divide by {share[1]} times {pieces}")
     changes = change_each(recipe)
+    # A service's workers have other cores than this machine.
+    calls = threads or tf.data.AUTOTUNE if data_service else at_once(threads)
 
     def seen(position, images):
         cut, draws = crops_at(positions, recipe, position, images)
@@ -135,19 +137,14 @@ def _batches(
 
     def batches(first, last, size):
         examples = positions.drawn(first, last, share).map(
-            seen, num_parallel_calls=threads or tf.data.AUTOTUNE, deterministic=True
+            seen, num_parallel_calls=calls, deterministic=True
         )
         return examples.batch(size, drop_remainder=True)
 
     if data_service:
         whole = distributed(partial(batches, size=part), start_step, steps, data_service)
         return whole.rebatch(part // pieces, drop_remainder=True) if pieces > 1 else whole
-    options = tf.data.Options()
-    # XLA computes in a thread of its own while the one that called it waits.
-    options.threading.private_threadpool_size = 2 * os.cpu_count()
-    return (
-        batches(start_step, steps, part // pieces).prefetch(tf.data.AUTOTUNE).with_options(options)
-    )
+    return ahead(batches(start_step, steps, part // pieces), pool=at_once(0))
 
 
 def crops_at(positions, recipe, position, images, again=0):
@@ -202,10 +199,10 @@ def evaluation_batches(paths, *, batch_size, size, proportion=crops.CROP_PROPORT
     """
     views = tf.data.Dataset.from_tensor_slices(np.asarray(paths, str)).map(
         lambda path: evaluation_view(read(path), size, proportion),
-        num_parallel_calls=threads or tf.data.AUTOTUNE,
+        num_parallel_calls=at_once(threads),
         deterministic=True,
     )
-    return views.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+    return ahead(views.batch(batch_size))
 
 
 def evaluation_view(image, size, proportion):

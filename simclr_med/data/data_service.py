@@ -12,6 +12,7 @@ import math
 import tensorflow as tf
 
 from simclr_med.addresses import refuse_unanswered
+from simclr_med.data.threads import ahead
 
 AHEAD = 64  # batches that workers may be at work on beyond the next
 # What may arrive before an earlier batch, which by then was lost with its worker.
@@ -57,4 +58,4 @@ def distributed(batches, start_step, steps, address):
             raise RuntimeError(f"the batch of step {due + 1} was lost with its worker")
 
     ordered = tf.data.Dataset.from_generator(in_order, output_signature=arriving.element_spec[1])
-    return ordered.prefetch(tf.data.AUTOTUNE)
+    return ahead(ordered)

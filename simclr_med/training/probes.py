@@ -157,8 +157,13 @@ class _Problem(tf.Module):
     @graphs.function(reduce_retracing=True)
     def advance(self, batches, start):
         """Take the steps of `batches`, int32 `[T, G, B]`, after `start` steps."""
-        for i in tf.range(tf.shape(batches)[0]):
+
+        def one(i):
             self._step(batches[i], start + i)
+            return (i + 1,)
+
+        steps = tf.shape(batches)[0]
+        tf.while_loop(lambda i: i < steps, one, [0], parallel_iterations=1)
 
     def _step(self, units, step):
         rows = tf.reshape(tf.gather(self.members, units), [self.shape[0], -1])  # [G, B N]

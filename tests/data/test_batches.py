@@ -5,6 +5,7 @@ import os
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import ROOT
 from PIL import Image
 from scipy import stats
 
@@ -170,6 +171,21 @@ def test_evaluation_shows_each_image_once_in_order(cases):
     batches = evaluation_batches(cases.paths, batch_size=6, size=16, threads=2)
     colour = 255 * np.concatenate(list(batches)).mean((1, 2))
     np.testing.assert_allclose(colour[:, 0], 10 * np.arange(len(cases.paths)), atol=1)
+
+
+def test_an_iterator_that_is_dropped_waits_for_no_tuner(cases):
+    positions = Positions(cases, batch_size=4, seed=3, images=1)
+    for batches in (
+        labelled_batches(positions, FULL, steps=6),
+        evaluation_batches(cases.paths, batch_size=6, size=16),
+    ):
+        assert batches.options().autotune.enabled is False
+    sources = {
+        file.name: file.read_text().count("AUTOTUNE")
+        for file in (ROOT / "simclr_med").rglob("*.py")
+    }
+    # What workers of a data service do at a time is theirs to say.
+    assert {name: count for name, count in sources.items() if count} == {"batches.py": 1}
 
 
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P", "I;16"])

@@ -75,7 +75,7 @@ class DataConfig:
     )
     threads: int = setting(
         0,
-        "threads that read images; 0 lets tf.data decide",
+        "images that are read at a time; 0 for two a core",
         between(0, 1024),
         modes=(*TRAINING, *BULK),
         identity=False,

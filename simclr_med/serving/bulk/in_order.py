@@ -5,7 +5,8 @@ for views, errors in in_order(elements, function, (blank, UNREADABLE), batch_siz
 """
 
 import numpy as np
-import tensorflow as tf
+
+from simclr_med.data.threads import ahead
 
 
 def in_order(elements, function, otherwise, batch_size, at_once):
@@ -27,7 +28,7 @@ def in_order(elements, function, otherwise, batch_size, at_once):
         deterministic=True,
     )
     start = 0
-    for found in numbered.ignore_errors().batch(batch_size).prefetch(tf.data.AUTOTUNE):
+    for found in ahead(numbered.ignore_errors().batch(batch_size)):
         numbers, *values = (part.numpy() for part in found)
         yield from _in_place(numbers, values, range(start, numbers[-1] + 1), otherwise, batch_size)
         start = numbers[-1] + 1
