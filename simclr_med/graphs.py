@@ -2,7 +2,8 @@
 
 AutoGraph would rewrite some 270 functions of ours and of Keras before the first step, so that an
 `if` of theirs may ask a tensor. Ours say `tf.cond`: a second or more of each run was for nothing
-(docs/speed.md). A graph in which an `if` does ask a tensor raises where it is built.
+(docs/speed.md). A graph in which an `if` does ask a tensor raises where it is built; those of
+KerasCV's layers may (views/keras_cv_layers.py).
 """
 
 import functools

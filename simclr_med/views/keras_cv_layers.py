@@ -126,7 +126,9 @@ class ExtraLayers:
         own = draws[-CHANGING_DRAWS["layers"] :]  # the last of a view's draws
         seed = tf.cast(own * 2**24, tf.int32)  # all bits of a uniform number
         with self._numbers.keyed(tf.random.experimental.stateless_fold_in(seed, number)):
-            return self.layers[number](view)
+            layer = self.layers[number]
+            # KerasCV's `if` asks tensors. The function is new each time, as the numbers are.
+            return tf.function(layer)(view) if tf.inside_function() else layer(view)
 
 
 @functools.cache  # a batch's layer and the function of single views both want them

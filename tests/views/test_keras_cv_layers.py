@@ -9,10 +9,11 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
+from simclr_med import graphs
 from simclr_med.config.recipes import Recipe
 from simclr_med.errors import InputError
 from simclr_med.views import augment
-from simclr_med.views.changing import ChangeView
+from simclr_med.views.changing import ChangeView, change_each
 from simclr_med.views.keras_cv_layers import ExtraLayers, parse
 
 
@@ -44,6 +45,21 @@ def test_kerascvs_layers_are_functions_of_the_draws(text, images):
     for different in (others, images):
         assert np.abs(views - different).max() > 0.01
     assert views.min() >= 0 and views.max() <= 1
+
+
+def test_a_layer_whose_ifs_ask_tensors_is_traced_in_a_run_too(images):
+    """There, tf.data rewrites nothing."""
+    recipe = Recipe.named("none", 32, layers='{"RandAugment": {"magnitude": 0.4}}')
+    draws = augment.draw(tf.constant([1, 2]), len(images))[1]
+    crops, change = 255 * images, change_each(recipe)
+
+    def of_one(crop, draw):
+        return change([crop], draw[None])[0]
+
+    pairs = tf.data.Dataset.from_tensor_slices((crops, draws))
+    views = np.stack([*graphs.as_written(pairs.map)(of_one).as_numpy_iterator()])
+    np.testing.assert_allclose(views, ChangeView(recipe)(crops, draws), atol=1e-5)
+    assert np.abs(views - images).max() > 0.01
 
 
 @pytest.mark.parametrize("seed", [None, 3])
