@@ -1,5 +1,6 @@
 """Every flag changes what it says it changes."""
 
+import dataclasses
 import json
 import re
 import shutil
@@ -8,45 +9,57 @@ import numpy as np
 import pandas as pd
 import pytest
 from kill_runs import differ, same, weights
+from predictions_made import fake
+from runs_made import head_folder
 
 from simclr_med import run
+from simclr_med.config import architectures
 from simclr_med.config.fields import FIELDS
 from simclr_med.config.making import for_existing_run, make_config
 from simclr_med.data import batches, manifest, originals
 from simclr_med.encoders import checkpoint, networks, recompute
 from simclr_med.errors import InputError, RunError
 from simclr_med.evaluation import bootstrap, predictions
-from simclr_med.training import features, finetune, pretrain, trainer
+from simclr_med.training import features, finetune, predict, pretrain, trainer
 
+RUN = {"pretrain": pretrain.run, "finetune": finetune.run, "linear_probe": finetune.run}
 SMALL = {"encoder": "resnet18", "width": 0.125, "image_size": 32, "steps": 2, "batch_size": 8}
-PRETRAINING = {  # values other than the test's base
-    "splits": [("train",)],
-    "positives": ["case"],
-    "image_size": [40],
-    "augmentation": ["partial", "chexpert", "chexpert_pretrain", "finetune", "none"],
-    "extra_layers": ['{"RandomCutout": {"height_factor": 0.5, "width_factor": 0.5}}'],
-    "color_strength": [0.0],
-    "crop_min_area": [0.9],
-    "encoder": ["resnet34"],
-    "width": [0.25],
-    "bn_momentum": [0.5],
-    "zero_init": [False],
-    "projection_layers": [3],
-    "projection_dim": [16],
-    "temperature": [1.0],
-    "optimizer": ["sgd", "adam", "lamb"],
-    "learning_rate": [0.9],
-    "learning_rate_scaling": ["none", "sqrt"],
-    "schedule": ["constant"],
-    "momentum": [0.1],
-    "weight_decay": [10.0],
-    "trust_coefficient": [0.1],
-    "warmup_fraction": [0.9],
-    "batch_size": [4],
-    "micro_batch": [4],
-    "precision": ["mixed_bfloat16", "mixed_float16"],
-    "steps": [3],
-    "seed": [1],
+PRETRAINING = {  # values other than the test's base, by where a run's first steps show them
+    "start": {
+        "encoder": ["resnet34"],
+        "width": [0.25],
+        "zero_init": [False],
+        "projection_layers": [3],
+        "projection_dim": [16],
+        "seed": [1],
+    },
+    "batches": {
+        "splits": [("train",)],
+        "positives": ["case"],
+        "image_size": [40],
+        "augmentation": ["partial", "chexpert", "chexpert_pretrain", "finetune", "none"],
+        "extra_layers": ['{"RandomCutout": {"height_factor": 0.5, "width_factor": 0.5}}'],
+        "color_strength": [0.0],
+        "crop_min_area": [0.9],
+        "batch_size": [4],
+        "steps": [3],
+        "seed": [1],
+    },
+    "steps": {
+        "bn_momentum": [0.5],
+        "temperature": [1.0],
+        "optimizer": ["sgd", "adam", "lamb"],
+        "learning_rate": [0.9],
+        "learning_rate_scaling": ["none", "sqrt"],
+        "schedule": ["constant"],
+        "momentum": [0.1],
+        "weight_decay": [10.0],
+        "trust_coefficient": [0.1],
+        "warmup_fraction": [0.9],
+        "batch_size": [4],
+        "precision": ["mixed_bfloat16", "mixed_float16"],
+        "steps": [3],
+    },
 }
 CHEXPERT = {  # values other than the recipe's own
     "rotation": [0.0, 90.0],
@@ -63,7 +76,8 @@ HEAD = {
     "eval_crop": [0.5],
     "init": ["random"],
 }
-LOOP = {"save_every", "keep_checkpoints", "log_every", "threads", "gradient_checkpointing"}
+LOOP = {"micro_batch", "save_every", "keep_checkpoints", "log_every", "threads"}
+LOOP |= {"gradient_checkpointing"}
 OF_SOME = {"resnet_d", "selective_kernels"}  # in encoders, or at sizes, other than the base's
 ELSEWHERE = {
     "skip_bad_images", "data_service",  # test_unreadable, test_service
@@ -97,14 +111,64 @@ pytestmark = pytest.mark.usefixtures("short_encoders")
 
 
 def test_no_flag_is_forgotten():
-    tested = {*PRETRAINING, *CHEXPERT, *HEAD, *LOOP, *OF_SOME, *ELSEWHERE, *LATER} - {"seed"}
+    pretraining = [name for values in PRETRAINING.values() for name in values]
+    tested = {*pretraining, *CHEXPERT, *HEAD, *LOOP, *OF_SOME, *ELSEWHERE, *LATER} - {"seed"}
     assert tested == set(FIELDS) - {"data_dir"}  # without it nothing runs
+
+
+def each_value(flags):
+    return [(name, value) for name, values in flags.items() for value in values]
+
+
+def start(model, variables, batches_from):
+    """The weights before the first step."""
+    return {name: value.numpy() for name, value in variables.items()}
+
+
+def batches_seen(model, variables, batches_from):
+    """All batches of the run."""
+    found = enumerate(batches_from(0))
+    return {f"{i}/{name}": v.numpy() for i, batch in found for name, v in batch.items()}
+
+
+def steps_taken(batches=None):
+    """All that a checkpoint would hold after steps on batches, by default the run's own."""
+
+    def seen(model, variables, batches_from):
+        for batch in batches or batches_from(0):
+            model.step(batch)
+        return start(
+            model, variables | checkpoint.named_optimizer_variables(model.optimizer), batches_from
+        )
+
+    return seen
+
+
+def begun(look, data_dir, work_dir, mode="pretrain", **changes):
+    """What `look` sees of what the command gives to its loop, of which no step is then taken."""
+    seen = []
+
+    def train(model, variables, batches_from, **others):
+        seen.append(look(model, variables, batches_from))
+
+    given = {"data_dir": str(data_dir), "work_dir": str(work_dir), **SMALL, **changes}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trainer, "train", train)
+        RUN[mode](make_config(mode, given))
+    return seen[0]
 
 
 def pretrained(data_dir, work_dir, **changes):
     given = {"data_dir": str(data_dir), "work_dir": str(work_dir), **SMALL, **changes}
     pretrain.run(make_config("pretrain", given))
     return weights(work_dir)
+
+
+@pytest.fixture
+def one_block(monkeypatch):
+    """The smallest network, where another would show the same."""
+    row = dataclasses.replace(architectures.ENCODERS["resnet18"], blocks=(1,))
+    monkeypatch.setitem(architectures.ENCODERS, "resnet18", row)
 
 
 @pytest.fixture(scope="module")
@@ -114,14 +178,54 @@ def base(data_dir, tmp_path_factory):
     return work_dir
 
 
+@pytest.fixture(scope="module")
+def looks(data_dir, tmp_path_factory):
+    """What to look at, by name, and what is seen of the base; its steps are on its batches."""
+    own = begun(lambda *given: list(given[2](0)), data_dir, tmp_path_factory.mktemp("own") / "run")
+    found = {"start": start, "batches": batches_seen, "steps": steps_taken(own)}
+    folder = tmp_path_factory.mktemp("looks")
+    return {name: (look, begun(look, data_dir, folder / name)) for name, look in found.items()}
+
+
+def test_a_run_is_the_steps_that_its_loop_is_given(base, looks):
+    """What is looked at instead of whole runs is what a whole run does."""
+    _, stepped = looks["steps"]
+    assert not differ(weights(base), stepped)
+    for name, value in weights(base).items():
+        np.testing.assert_allclose(stepped[name], value, rtol=1e-4, atol=1e-5, err_msg=name)
+
+
 @pytest.mark.parametrize(
-    ("name", "value"), [(name, value) for name, values in PRETRAINING.items() for value in values]
+    ("seen", "name", "value"),
+    [(seen, *each) for seen in ("start", "steps") for each in each_value(PRETRAINING[seen])],
 )
-def test_pretraining(name, value, base, data_dir, tmp_path):
-    assert differ(weights(base), pretrained(data_dir, tmp_path / "run", **{name: value}))
+def test_pretraining(seen, name, value, looks, data_dir, tmp_path):
+    look, usual = looks[seen]
+    assert differ(usual, begun(look, data_dir, tmp_path / "run", **{name: value}))
 
 
-def test_settings_that_some_encoders_have():
+@pytest.mark.parametrize(("name", "value"), each_value(PRETRAINING["batches"]))
+def test_what_pretraining_sees(name, value, looks, one_block, data_dir, tmp_path):
+    _, usual = looks["batches"]
+    assert differ(usual, begun(batches_seen, data_dir, tmp_path / "run", **{name: value}))
+
+
+def test_a_step_has_its_micro_batches(one_block, data_dir, tmp_path, monkeypatch):
+    """What becomes of them, test_train_step shows."""
+    seen = []
+
+    def spy(model, strategy, micro_batches, jit_compile):
+        seen.append(micro_batches)
+        return lambda parts: seen.append([len(part["view1"]) for part in parts])
+
+    monkeypatch.setattr(trainer, "compiled_step", spy)
+    pretrained(data_dir, tmp_path / "run", micro_batch=4)
+    assert seen == [2, [4, 4], [4, 4]]
+
+
+def test_settings_that_some_encoders_have(monkeypatch):
+    row = dataclasses.replace(architectures.ENCODERS["resnet50"], blocks=(1, 1))
+    monkeypatch.setitem(architectures.ENCODERS, "resnet50", row)
     given = {"data_dir": "x", "work_dir": "y", **SMALL, "encoder": "resnet50", "image_size": 40}
     names = {
         flag: set(networks.build(make_config("pretrain", given | {flag: True})).variables())
@@ -140,7 +244,7 @@ def test_settings_that_some_encoders_have():
         make_config("pretrain", given | {"zero_init": False})
 
 
-def test_gradient_checkpointing_changes_memory_alone(base, data_dir, tmp_path, monkeypatch):
+def test_gradient_checkpointing_changes_memory_alone(base, looks, data_dir, tmp_path, monkeypatch):
     seen, original = [], recompute._recomputed
 
     def spy(segment, of_batch):
@@ -148,41 +252,43 @@ def test_gradient_checkpointing_changes_memory_alone(base, data_dir, tmp_path, m
         return original(segment, of_batch)
 
     monkeypatch.setattr(recompute, "_recomputed", spy)
-    after = pretrained(data_dir, tmp_path / "run", gradient_checkpointing="blocks")
+    look, usual = looks["steps"]
+    after = begun(look, data_dir, tmp_path / "run", gradient_checkpointing="blocks")
     assert set(seen) >= {"stage1_block1_out", "stage1", "stage4", "features"}
-    for name, value in weights(base).items():
+    for name, value in usual.items():
         np.testing.assert_allclose(after[name], value, atol=1e-5, err_msg=name)
     del seen[:]
-    given = {"data_dir": str(data_dir), "work_dir": str(tmp_path / "tuned"), "steps": 1}
-    given |= {"batch_size": 8, "init": f"run:{base}", "head_input": "stage2"}
-    finetune.run(make_config("finetune", given | {"gradient_checkpointing": "stages"}))
+    given = {"init": f"run:{base}", "head_input": "stage2", "gradient_checkpointing": "stages"}
+    begun(steps_taken(), data_dir, tmp_path / "tuned", "finetune", steps=1, **given)
     assert {"stage1", "stage2"} <= set(seen) and not {"stage1_block1_out", "stage3"} & set(seen)
 
 
 @pytest.fixture(scope="module")
 def chexpert(data_dir, tmp_path_factory):
     work_dir = tmp_path_factory.mktemp("chexpert") / "run"
-    return pretrained(data_dir, work_dir, augmentation="chexpert")
+    return begun(batches_seen, data_dir, work_dir, augmentation="chexpert")
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [(name, value) for name, values in CHEXPERT.items() for value in values]
-)
-def test_pretraining_with_chexpert_s_recipe(name, value, chexpert, data_dir, tmp_path):
-    changed = pretrained(data_dir, tmp_path / "run", augmentation="chexpert", **{name: value})
-    assert differ(chexpert, changed)
+@pytest.mark.parametrize(("name", "value"), each_value(CHEXPERT))
+def test_pretraining_with_chexpert_s_recipe(name, value, chexpert, one_block, data_dir, tmp_path):
+    given = {"augmentation": "chexpert", name: value}
+    assert differ(chexpert, begun(batches_seen, data_dir, tmp_path / "run", **given))
 
 
 @pytest.mark.parametrize("mode", ["pretrain", "finetune"])
-def test_views_may_be_made_on_the_device(mode, base, data_dir, tmp_path):
+def test_views_may_be_made_on_the_device(mode, one_block, data_dir, tmp_path):
     """Another order of sums gives other bits, not other views."""
-    ends, module = [], {"pretrain": pretrain, "finetune": finetune}[mode]
-    for place in ("host", "device"):
-        given = {"data_dir": str(data_dir), "work_dir": str(tmp_path / place), "augment_on": place}
-        given |= SMALL if mode == "pretrain" else {"init": f"run:{base}", "batch_size": 8}
-        module.run(make_config(mode, given | {"image_size": 32, "steps": 1}))
-        ends.append(float((tmp_path / place / "log.csv").read_text().splitlines()[1].split(",")[1]))
-    assert ends[0] == pytest.approx(ends[1], rel=1e-4)
+
+    def first_views(model, variables, batches_from):
+        batch = next(iter(batches_from(0)))
+        return model.views(batch), [name for name in batch if name.startswith("draws")]
+
+    (host, no_draws), (device, draws) = (
+        begun(first_views, data_dir, tmp_path / place, mode, augment_on=place)
+        for place in ("host", "device")
+    )
+    assert draws and not no_draws
+    np.testing.assert_allclose(host, device, atol=1e-4)
 
 
 def test_recipes_have_strengths_of_their_own_and_refuse_those_of_others():
@@ -196,28 +302,30 @@ def test_recipes_have_strengths_of_their_own_and_refuse_those_of_others():
             make_config("pretrain", given | {"augmentation": "chexpert", name: value})
 
 
-def test_frozen_statistics_stay(base, data_dir, tmp_path):
+def test_frozen_statistics_stay(base, looks, data_dir, tmp_path):
+    look, _ = looks["steps"]
     for statistics in ("batch", "frozen"):
         given = {"init": f"run:{base}", "bn_statistics": statistics}
-        after = pretrained(data_dir, tmp_path / statistics, **given)
+        after = begun(look, data_dir, tmp_path / statistics, **given)
         moving = {name: value for name, value in weights(base).items() if "moving" in name}
         assert moving and same(moving, {name: after[name] for name in moving}) == (
             statistics == "frozen"
         )
 
 
-def test_jit_compile_reaches_xla(base, data_dir, tmp_path, monkeypatch):
-    seen, original = [], trainer.compiled_step
+def test_jit_compile_reaches_what_compiles_the_step(one_block, data_dir, tmp_path, monkeypatch):
+    """That it does the same by XLA, test_train_step shows."""
+    seen = []
 
     def spy(model, strategy, micro_batches, jit_compile):
         seen.append(jit_compile)
-        return original(model, strategy, micro_batches, jit_compile)
+        raise RunError("seen")  # what follows would take its time
 
     monkeypatch.setattr(trainer, "compiled_step", spy)
-    after = pretrained(data_dir, tmp_path / "run", jit_compile=True)
-    assert seen == [True] and not differ(weights(base), after)
-    for name, value in weights(base).items():
-        np.testing.assert_allclose(after[name], value, rtol=1e-3, atol=1e-4, err_msg=name)
+    for jit_compile in (True, False):
+        with pytest.raises(RunError, match="seen"):
+            pretrained(data_dir, tmp_path / "run", jit_compile=jit_compile)
+    assert seen == [True, False]
 
 
 def test_a_layer_that_kerascv_has_not_leaves_nothing_behind(data_dir, tmp_path):
@@ -227,28 +335,27 @@ def test_a_layer_that_kerascv_has_not_leaves_nothing_behind(data_dir, tmp_path):
 
 
 def test_pretraining_goes_on_from_another_run(base, data_dir, tmp_path):
-    given = {"init": f"run:{base}", "learning_rate": 1e-12}
-    after = pretrained(data_dir, tmp_path / "run", **given)
-    kernels = {name: value for name, value in weights(base).items() if "kernel" in name}
-    assert kernels
-    for name, value in kernels.items():
-        np.testing.assert_allclose(after[name], value, atol=1e-6)
-
-
-def probe(data_dir, work_dir, **changes):
-    given = {"data_dir": str(data_dir), "work_dir": str(work_dir), "image_size": 32, "steps": 2}
-    finetune.run(make_config("linear_probe", given | {"batch_size": 8} | changes))
-    return weights(work_dir)
+    after = begun(start, data_dir, tmp_path / "run", init=f"run:{base}", seed=1)
+    assert after and same(after, {name: weights(base)[name] for name in after})
 
 
 @pytest.fixture(scope="module")
-def head(base, data_dir, tmp_path_factory):
+def probe(base, tmp_path_factory):
+    """The settings of a probe on the base; features that two have in common are kept."""
+    return {"init": f"run:{base}", "features_dir": str(tmp_path_factory.mktemp("features"))}
+
+
+@pytest.fixture(scope="module")
+def head(probe, data_dir, tmp_path_factory):
     work_dir = tmp_path_factory.mktemp("head") / "run"
-    probe(data_dir, work_dir, init=f"run:{base}")
+    given = {"data_dir": str(data_dir), "work_dir": str(work_dir), **SMALL, **probe}
+    finetune.run(make_config("linear_probe", given))
     return work_dir
 
 
-def test_the_cases_of_a_fraction_follow_the_label_seed_alone(data_dir, tmp_path, monkeypatch):
+def test_the_cases_of_a_fraction_follow_the_label_seed_alone(
+    one_block, data_dir, tmp_path, monkeypatch
+):
     seen = []
 
     def spy(model, paths, config):
@@ -256,37 +363,31 @@ def test_the_cases_of_a_fraction_follow_the_label_seed_alone(data_dir, tmp_path,
         raise RunError("seen")  # what follows would take its time
 
     monkeypatch.setattr(features, "extract", spy)
-    network = {name: SMALL[name] for name in ("encoder", "width")}
     for seeds in ({}, {"seed": 1}, {"label_seed": 1}):
         with pytest.raises(RunError, match="seen"):
-            probe(data_dir, tmp_path / "run", label_fraction=0.5, **network, **seeds)
+            given = {"label_fraction": 0.5, **seeds}
+            begun(start, data_dir, tmp_path / "run", "linear_probe", **given)
     assert seen[0] == seen[1] != seen[2] and len(seen[2] & seen[0]) > 0
     with pytest.raises(InputError, match="--label_seed has no effect .* --label_fraction b"):
         make_config("linear_probe", {"data_dir": "a", "work_dir": "b", "label_seed": 1})
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [(name, value) for name, values in HEAD.items() for value in values]
-)
-def test_head(name, value, base, head, data_dir, tmp_path):
-    changes = {"init": f"run:{base}", name: value}
-    if changes["init"] == "random":
-        changes |= {"encoder": "resnet18", "width": 0.125}
-    assert differ(weights(head), probe(data_dir, tmp_path / "run", **changes))
+@pytest.mark.parametrize(("name", "value"), [("seed", 0), *each_value(HEAD)])
+def test_head(name, value, probe, head, data_dir, tmp_path):
+    changes = probe | {name: value}
+    changed = begun(steps_taken(), data_dir, tmp_path / "run", "linear_probe", **changes)
+    assert differ(weights(head), changed) == (name != "seed")
 
 
-def test_finetuning_augments(base, data_dir, tmp_path):
-    losses = set()
-    for augmentation in ("full", "partial", "none"):
-        work_dir = tmp_path / augmentation
-        given = {"data_dir": str(data_dir), "work_dir": str(work_dir), "image_size": 32}
-        given |= {"steps": 2, "batch_size": 8, "init": f"run:{base}", "augmentation": augmentation}
-        finetune.run(make_config("finetune", given))
-        losses.add((work_dir / "log.csv").read_text().splitlines()[2].split(",")[1])
-    assert len(losses) == 3
+def test_finetuning_augments(one_block, data_dir, tmp_path):
+    full, partial, none = (
+        begun(batches_seen, data_dir, tmp_path / name, "finetune", augmentation=name)
+        for name in ("full", "partial", "none")
+    )
+    assert differ(full, partial) and differ(full, none) and differ(partial, none)
 
 
-def test_saving_and_logging(data_dir, tmp_path):
+def test_saving_and_logging(one_block, data_dir, tmp_path):
     given = {"steps": 7, "save_every": 2, "keep_checkpoints": 3, "log_every": 3}
     pretrained(data_dir, tmp_path / "run", **given)
     assert checkpoint.steps(tmp_path / "run") == [4, 6, 7]
@@ -294,37 +395,41 @@ def test_saving_and_logging(data_dir, tmp_path):
     assert [row.split(",")[0] for row in rows] == ["step", "3", "6"]
 
 
-@pytest.mark.parametrize("cache", ["none", "memory", "disk"])
-def test_cache_changes_where_pixels_come_from_alone(cache, base, data_dir, tmp_path, monkeypatch):
-    kept, original = [], originals.Kept
+@pytest.fixture
+def kept(monkeypatch):
+    """(images, whether on disk) of each place where pixels are kept."""
+    found, original = [], originals.Kept
 
     def spy(paths, shapes, buffer):
-        kept.append((len(shapes), isinstance(buffer, np.memmap)))
+        found.append((len(shapes), isinstance(buffer, np.memmap)))
         return original(paths, shapes, buffer)
 
     monkeypatch.setattr(originals, "Kept", spy)
+    return found
+
+
+@pytest.mark.parametrize("cache", ["none", "memory", "disk"])
+def test_cache_changes_where_pixels_come_from_alone(
+    cache, looks, one_block, data_dir, tmp_path, kept
+):
     images = len(manifest.read(data_dir).cases(["train", "unlabelled"]).paths)
-    after = pretrained(data_dir, tmp_path / "run", cache=cache)
+    _, usual = looks["batches"]
+    seen = begun(batches_seen, data_dir, tmp_path / "run", cache=cache)
     assert kept == {"none": [], "memory": [(images, False)], "disk": [(images, True)]}[cache]
-    assert same(weights(base), after)
+    assert same(usual, seen)
     assert not list((tmp_path / "run").glob("*.cache"))
 
 
-def test_cache_gib_bounds_what_is_kept(base, data_dir, tmp_path, monkeypatch):
-    kept, original = [], originals.Kept
-
-    def spy(paths, shapes, buffer):
-        kept.append(len(shapes))
-        return original(paths, shapes, buffer)
-
-    monkeypatch.setattr(originals, "Kept", spy)
-    after = pretrained(data_dir, tmp_path / "run", cache_gib=80 * 32 * 32 * 3 / 2**30)
-    assert kept == [80] and same(weights(base), after)
+def test_cache_gib_bounds_what_is_kept(looks, one_block, data_dir, tmp_path, kept):
+    _, usual = looks["batches"]
+    gib = 80 * 32 * 32 * 3 / 2**30
+    assert same(usual, begun(batches_seen, data_dir, tmp_path / "run", cache_gib=gib))
+    assert [images for images, _ in kept] == [80]
     with pytest.raises(InputError, match="--cache_gib has no effect with --cache=none"):
         pretrained(data_dir, tmp_path / "other", cache="none", cache_gib=2.0)
 
 
-def test_threads_reach_tf_data(data_dir, tmp_path, monkeypatch, base):
+def test_threads_reach_tf_data(looks, one_block, data_dir, tmp_path, monkeypatch):
     seen, original = [], batches._batches
 
     def spy(*arguments, threads, **running):
@@ -332,7 +437,8 @@ def test_threads_reach_tf_data(data_dir, tmp_path, monkeypatch, base):
         return original(*arguments, threads=threads, **running)
 
     monkeypatch.setattr(batches, "_batches", spy)
-    assert same(weights(base), pretrained(data_dir, tmp_path / "run", threads=3))
+    _, usual = looks["batches"]
+    assert same(usual, begun(batches_seen, data_dir, tmp_path / "run", threads=3))
     assert set(seen) == {3}
 
 
@@ -347,12 +453,17 @@ def evaluated(head, data_dir, tmp_path, **given):
     return copy, json.loads((copy / "metrics.json").read_text())["splits"]
 
 
-def test_evaluation(head, data_dir, tmp_path):
+def test_evaluation(head, data_dir, tmp_path, monkeypatch):
     copy, usual = evaluated(head, data_dir, tmp_path)
     _, splits = evaluated(head, data_dir, tmp_path, eval_splits=("validation", "external"))
     assert set(usual) == {"test"} and set(splits) == {"validation", "external"}
     made = predictions.read(copy / "predictions" / "test.csv")
     drawn = {json.dumps(usual["test"]["metrics"])}
+    # What follows draws again, from predictions that stay the same.
+    given = {"data_dir": str(data_dir)}
+    predicted = predict.predict_splits(for_existing_run("evaluate", str(copy), given))
+    monkeypatch.setattr(networks, "load_trained", lambda work_dir: None)
+    monkeypatch.setattr(predict, "predict_splits", lambda config, head: predicted)
     for given, settings in (
         ({"confidence": 0.5}, {"confidence": 0.5}),
         ({"bootstrap_replicates": 80}, {"replicates": 80}),
@@ -421,8 +532,8 @@ def test_a_case_is_evaluated_the_same_whatever_the_batch(head, data_dir, tmp_pat
     np.testing.assert_allclose(*made, atol=1e-5)
 
 
-def test_report(head, data_dir, tmp_path):
-    copy, _ = evaluated(head, data_dir, tmp_path)
+def test_report(tmp_path):
+    copy = head_folder(tmp_path / "head", fake(40, 3, patients=30))
     base = {"runs": (f"Ours={copy}", f"Same={copy}"), "work_dir": str(tmp_path / "page")}
     pages, intervals = {}, {}
     for changes in (
@@ -448,10 +559,11 @@ def test_report(head, data_dir, tmp_path):
     ]
 
 
-def test_export_version(head, tmp_path):
+def test_export_version(head, tmp_path, monkeypatch):
     """Without one the next; the tests of exports ask for one."""
-    from simclr_med.serving import export
+    from simclr_med.serving import export, saved_model
 
+    monkeypatch.setattr(saved_model, "write", lambda folder, trained, sample: [])
     copy = tmp_path / "head"
     shutil.copytree(head, copy)
     (copy / "export" / "7").mkdir(parents=True)
@@ -461,7 +573,7 @@ def test_export_version(head, tmp_path):
         export.run(for_existing_run("export", str(copy), {"export_version": 7}))
 
 
-def test_a_loss_that_diverges_stops_the_run(data_dir, tmp_path):
+def test_a_loss_that_diverges_stops_the_run(one_block, data_dir, tmp_path):
     changes = {"optimizer": "sgd", "learning_rate": 1e30, "warmup_fraction": 0.0, "steps": 20}
     with pytest.raises(RunError, match="the loss is"):
         pretrained(data_dir, tmp_path / "run", **changes)
