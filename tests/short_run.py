@@ -8,7 +8,8 @@ import dataclasses
 from simclr_med import run
 from simclr_med.config import architectures
 
+ROW = dataclasses.replace(architectures.ENCODERS["resnet18"], blocks=(1, 1))
+
 if __name__ == "__main__":
-    row = dataclasses.replace(architectures.ENCODERS["resnet18"], blocks=(1, 1))
-    architectures.ENCODERS["resnet18"] = row
+    architectures.ENCODERS["resnet18"] = ROW
     run.entry_point()

@@ -12,62 +12,92 @@ import kill_runs
 import numpy as np
 import pytest
 import short_run
-from kill_runs import STEPS, finish, same, start, weights
+from kill_runs import STEPS, same, start, weights
 from PIL import Image
 
 from simclr_med import files
+from simclr_med.config import architectures
 from simclr_med.config.making import make_config
 from simclr_med.config.work_folder import claimed_work_dir
 from simclr_med.encoders import checkpoint
 from simclr_med.errors import EXIT_TERMINATED, InputError, RunError, run_main
-from simclr_med.training import finetune, pretrain
+from simclr_med.training import finetune, pretrain, trainer
 
-pytestmark = pytest.mark.usefixtures("short_encoders")
 SHORT = (short_run.__file__,)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def short():
+    """The network of `short_run`, in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(architectures.ENCODERS, "resnet18", short_run.ROW)
+        yield
+
+
+def given(data_dir, work_dir, **more):
+    return {
+        "data_dir": str(data_dir), "work_dir": str(work_dir), "encoder": "resnet18",
+        "width": 0.125, "image_size": 32, "batch_size": 8, "steps": 2, **more,
+    }  # fmt: skip
+
+
+def pretrained(data_dir, work_dir, **more):
+    pretrain.run(make_config("pretrain", given(data_dir, work_dir, **more)))
+    return work_dir
+
+
+TWO = {"optimizer": "lamb", "schedule": "constant", "warmup_fraction": 0.0, "save_every": 1}
+FOUR = TWO | {"steps": 4, "save_every": 2}
+
+
 @pytest.fixture(scope="module")
-def uninterrupted(data_dir, tmp_path_factory):
-    work_dir = tmp_path_factory.mktemp("whole") / "run"
-    finish(data_dir, work_dir, SHORT)
-    return weights(work_dir)
+def of_two_steps(data_dir, tmp_path_factory):
+    return pretrained(data_dir, tmp_path_factory.mktemp("two") / "run", **TWO)
 
 
-@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL])
-def test_a_stopped_run_goes_on_as_if_nothing_had_happened(sent, data_dir, tmp_path, uninterrupted):
-    work_dir = tmp_path / "run"
-    process = start(data_dir, work_dir, SHORT)
-    while process.poll() is None and not checkpoint.steps(work_dir):
-        time.sleep(0.02)
-    os.kill(process.pid, sent)
-    _, error = process.communicate(timeout=60)
-    reached = checkpoint.steps(work_dir)[-1]
-    assert reached < STEPS
-    if sent == signal.SIGTERM:
-        assert process.returncode == EXIT_TERMINATED
-        assert f"saved step {reached}" in error
-    finish(data_dir, work_dir, SHORT)
-    assert same(uninterrupted, weights(work_dir))
+@pytest.fixture(scope="module")
+def of_four_steps(data_dir, tmp_path_factory):
+    return pretrained(data_dir, tmp_path_factory.mktemp("four") / "run", **FOUR)
 
 
-def test_a_run_that_has_ended_goes_on_as_if_it_had_been_longer(data_dir, tmp_path):
-    constant = {"schedule": "constant", "warmup_fraction": 0.0, "save_every": 2}
-    for work_dir, lengths in (("whole", (4,)), ("extended", (2, 4))):
-        for steps in lengths:
-            config = given(data_dir, tmp_path / work_dir) | constant | {"steps": steps}
-            pretrain.run(make_config("pretrain", config))
-    assert same(weights(tmp_path / "whole"), weights(tmp_path / "extended"))
-    logs = [(tmp_path / name / "log.csv").read_text() for name in ("whole", "extended")]
-    assert len(logs[1].splitlines()) == 5 and logs[0].splitlines()[0] == logs[1].splitlines()[0]
+@pytest.fixture
+def ended(of_two_steps, tmp_path):
+    """A copy of the run of two steps."""
+    return shutil.copytree(of_two_steps, tmp_path / "run")
 
 
-def test_a_run_that_has_ended_says_so_before_it_reads_an_image(data_dir, tmp_path, capsys):
+def test_a_stopped_and_a_killed_run_go_on_as_if_nothing_had_happened(data_dir, tmp_path):
+    """Stopped, then killed, in processes; ended, and compared, in this one."""
+    work_dir, reached = tmp_path / "run", 0
+    for sent in (signal.SIGTERM, signal.SIGKILL):
+        process = start(data_dir, work_dir, SHORT)
+        while process.poll() is None and max(checkpoint.steps(work_dir), default=0) <= reached:
+            time.sleep(0.02)
+        os.kill(process.pid, sent)
+        _, error = process.communicate(timeout=60)
+        reached, before = max(checkpoint.steps(work_dir)), reached
+        assert before < reached < STEPS
+        if sent == signal.SIGTERM:
+            assert process.returncode == EXIT_TERMINATED
+            assert f"saved step {reached}" in error
+    assert process.returncode == -signal.SIGKILL
+    same_flags = {"steps": STEPS, "save_every": 5, "precision": "float32"}
+    whole = pretrained(data_dir, tmp_path / "whole", **same_flags)
+    assert same(weights(whole), weights(pretrained(data_dir, work_dir, **same_flags)))
+
+
+def test_a_run_that_has_ended_goes_on_as_if_it_had_been_longer(ended, of_four_steps, data_dir):
+    pretrained(data_dir, ended, **FOUR)
+    assert same(weights(of_four_steps), weights(ended))
+    logs = [(folder / "log.csv").read_text().splitlines() for folder in (of_four_steps, ended)]
+    assert len(logs[1]) == 5 and logs[0][0] == logs[1][0]
+
+
+def test_a_run_that_has_ended_says_so_before_it_reads_an_image(ended, data_dir, tmp_path, capsys):
     folder = shutil.copytree(data_dir, tmp_path / "data")
-    config = make_config("pretrain", given(folder, tmp_path / "run"))
-    pretrain.run(config)
     for image in (folder / "images").rglob("*.*"):
         image.write_bytes(b"no image any more")
-    pretrain.run(config)
+    pretrained(folder, ended, **TWO)
     assert "run: its 2 steps were done already" in capsys.readouterr().out
 
 
@@ -80,80 +110,72 @@ def test_runs_that_are_killed_at_random_end_with_the_same_weights():
     assert done.stdout.count("its weights are equal") == 2
 
 
-def given(data_dir, work_dir):
-    return {
-        "data_dir": str(data_dir), "work_dir": str(work_dir), "encoder": "resnet18",
-        "width": 0.125, "image_size": 32, "batch_size": 8, "steps": 2,
-    }  # fmt: skip
-
-
 def test_a_corrupt_image_leaves_nothing_behind(data_dir, tmp_path):
     folder, work_dir = tmp_path / "data", tmp_path / "run"
     shutil.copytree(data_dir, folder)
     for image in (folder / "images" / "unlabelled").iterdir():
         image.write_bytes(b"\xff\xd8 no image")
     with pytest.raises(InputError, match=r"cannot decode image .*unlabelled_\d+_\d.jpg"):
-        pretrain.run(make_config("pretrain", given(folder, work_dir)))
+        pretrained(folder, work_dir)
     assert not work_dir.exists()
     work_dir.mkdir()
     (work_dir / "notes.txt").write_text("mine")
     with pytest.raises(InputError, match="holds notes.txt and is no run's"):
-        pretrain.run(make_config("pretrain", given(folder, work_dir)))
+        pretrained(folder, work_dir)
     assert (work_dir / "notes.txt").read_text() == "mine"
 
 
 @pytest.mark.parametrize(
     ("mode", "optimizer"),
-    [("pretrain", "lamb"), ("finetune", "adam"), ("linear_probe", "lamb"), ("finetune", "lars")],
+    [
+        ("finetune", "adam"),
+        ("linear_probe", "lamb"),
+        # Of LARS, test_pipeline shows it in pretraining.
+        pytest.param("finetune", "lars", marks=pytest.mark.slow),
+    ],
 )
-def test_every_kind_of_training_resumes_exactly(mode, optimizer, data_dir, tmp_path):
+def test_every_kind_of_head_resumes_exactly(mode, optimizer, data_dir, tmp_path):
     work_dir = tmp_path / "run"
-    config = make_config(
-        mode,
-        given(data_dir, work_dir) | {"optimizer": optimizer, "steps": 4, "save_every": 2},
-    )
-    module = pretrain if mode == "pretrain" else finetune
-    module.run(config)
+    flags = {"optimizer": optimizer, "steps": 4, "save_every": 2}
+    config = make_config(mode, given(data_dir, work_dir, **flags))
+    finetune.run(config)
     whole = weights(work_dir)
     shutil.rmtree(work_dir / "checkpoints" / "4")
-    module.run(config)
+    finetune.run(config)
     assert checkpoint.steps(work_dir) == [2, 4] and same(whole, weights(work_dir))
 
 
-def test_a_damaged_checkpoint_and_an_unfinished_run_are_named(data_dir, tmp_path):
-    config = make_config("pretrain", given(data_dir, tmp_path / "run"))
-    pretrain.run(config)
+def test_a_damaged_checkpoint_and_an_unfinished_run_are_named(ended, data_dir, tmp_path):
     head = {"data_dir": str(data_dir), "work_dir": str(tmp_path / "head"), "batch_size": 8}
-    head["init"] = f"run:{tmp_path / 'run'}"
-    file = tmp_path / "run" / "checkpoints" / "2" / "variables.npz"
+    head["init"] = f"run:{ended}"
+    file = ended / "checkpoints" / "2" / "variables.npz"
     file.write_bytes(file.read_bytes()[:1000])
     with pytest.raises(InputError, match="is damaged"):
         finetune.run(make_config("linear_probe", head))
-    (tmp_path / "run" / "checkpoints" / "2").rename(tmp_path / "run" / "checkpoints" / "1")
+    shutil.rmtree(ended / "checkpoints" / "2")
     with pytest.raises(InputError, match="stopped at step 1 of 2"):
         finetune.run(make_config("linear_probe", head))
     assert not (tmp_path / "head").exists()
 
 
-def test_a_damaged_newest_checkpoint_is_told_and_the_one_before_used(data_dir, tmp_path, capsys):
-    work_dir = tmp_path / "run"
-    config = make_config("pretrain", given(data_dir, work_dir) | {"save_every": 1})
-    pretrain.run(config)
-    whole = weights(work_dir)
-    newest = work_dir / "checkpoints" / "2"
+def test_a_damaged_newest_checkpoint_is_told_and_the_one_before_used(
+    ended, of_two_steps, data_dir, capsys
+):
+    newest = ended / "checkpoints" / "2"
     content = bytearray((newest / "variables.npz").read_bytes())
     content[len(content) // 2] ^= 1  # one bit
     (newest / "variables.npz").write_bytes(content)
-    pretrain.run(config)
+    pretrained(data_dir, ended, **TWO)
     told = capsys.readouterr().err
     assert "checkpoints/2 is damaged: variables.npz has another checksum" in told
     assert "goes on from step 1" in told
-    assert same(whole, weights(work_dir)) and (work_dir / "checkpoints" / "2.damaged").exists()
+    assert same(weights(of_two_steps), weights(ended))
+    assert (ended / "checkpoints" / "2.damaged").exists()
     for step in (1, 2):
-        (work_dir / "checkpoints" / str(step) / "variables.json").write_text("{")
+        (ended / "checkpoints" / str(step) / "variables.json").write_text("{")
     with pytest.raises(InputError, match=r"no checkpoint is whole.*\n.*variables.json is not what"):
-        pretrain.run(config)
-    assert checkpoint.steps(work_dir) == [1, 2]
+        pretrained(data_dir, ended, **TWO)
+    assert checkpoint.steps(ended) == [1, 2]
 
 
 @pytest.fixture
@@ -164,21 +186,18 @@ def small_disk():
     resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
 
 
-def test_a_disk_that_is_full_stops_the_run_and_leaves_the_last_checkpoint(
-    data_dir, tmp_path, small_disk
+def test_a_disk_that_is_full_stops_the_run_which_resumes_exactly(
+    of_four_steps, data_dir, tmp_path, small_disk
 ):
-    work_dir = tmp_path / "run"
-    four = given(data_dir, work_dir) | {"steps": 4, "save_every": 2}
-    pretrain.run(make_config("pretrain", four))
-    whole = weights(work_dir)
+    work_dir = shutil.copytree(of_four_steps, tmp_path / "run")
     shutil.rmtree(work_dir / "checkpoints" / "4")
     small_disk()
     with pytest.raises(RunError, match="step 4 cannot be saved in .*: File too large. Step 2 is"):
-        pretrain.run(make_config("pretrain", four))
+        pretrained(data_dir, work_dir, **FOUR)
     assert [path.name for path in (work_dir / "checkpoints").iterdir()] == ["2"]
     resource.setrlimit(resource.RLIMIT_FSIZE, resource.getrlimit(resource.RLIMIT_FSIZE)[1:] * 2)
-    pretrain.run(make_config("pretrain", four))
-    assert same(whole, weights(work_dir))
+    pretrained(data_dir, work_dir, **FOUR)
+    assert same(weights(of_four_steps), weights(work_dir))
 
 
 def test_a_folder_that_cannot_be_written_is_told(capsys):
@@ -202,15 +221,12 @@ def test_two_processes_do_not_write_one_folder(data_dir, tmp_path):
         pass
 
 
-def test_a_run_does_not_go_on_with_other_data(data_dir, tmp_path):
-    folder = tmp_path / "data"
-    shutil.copytree(data_dir, folder)
-    config = make_config("pretrain", given(folder, tmp_path / "run"))
-    pretrain.run(config)
+def test_a_run_does_not_go_on_with_other_data(ended, data_dir, tmp_path):
+    folder = shutil.copytree(data_dir, tmp_path / "data")
     rows = (folder / "manifest.csv").read_text().splitlines(keepends=True)
     (folder / "manifest.csv").write_text("".join(rows[:-1]))
     with pytest.raises(InputError, match="started on other data"):
-        pretrain.run(config)
+        pretrained(folder, ended, **TWO)
 
 
 def test_files_are_replaced_whole_or_not_at_all(tmp_path):
@@ -228,11 +244,11 @@ def test_files_are_replaced_whole_or_not_at_all(tmp_path):
         pass
 
 
-def test_views_are_drawn_with_their_originals(data_dir, tmp_path):
+def test_views_are_drawn_with_their_originals(data_dir, tmp_path, monkeypatch):
     """Pairs of two images of a case: original, view, view, original; of one: original, views."""
+    monkeypatch.setattr(trainer, "compiled_step", lambda *settings: lambda parts: None)
     for positives, cells in (("case", 8), ("augmentation", 6)):
-        config = given(data_dir, tmp_path / positives) | {"positives": positives}
-        pretrain.run(make_config("pretrain", config))
-        sheet = np.asarray(Image.open(tmp_path / positives / "views.png"))
+        work_dir = pretrained(data_dir, tmp_path / positives, positives=positives)
+        sheet = np.asarray(Image.open(work_dir / "views.png"))
         assert sheet.shape == (4 * 32, cells * 32 + 4, 3)
         assert np.unique(sheet).size > 50
