@@ -8,6 +8,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import simclr_med  # noqa: F401, isort: skip  # before TensorFlow: it turns oneDNN on
 import pytest
+import short_run
 import tensorflow as tf
 
 from simclr_med import devices
@@ -50,6 +51,14 @@ def short_encoders():
         for name, blocks in (("resnet18", (2, 1, 1, 1)), ("resnet34", (2, 1, 1, 2))):
             row = dataclasses.replace(architectures.ENCODERS[name], blocks=blocks)
             patch.setitem(architectures.ENCODERS, name, row)
+        yield
+
+
+@pytest.fixture(scope="module")
+def shortest_encoder():
+    """The ResNet-18 of `short_run`, in this process, for tests of what surrounds a network."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(architectures.ENCODERS, "resnet18", short_run.ROW)
         yield
 
 

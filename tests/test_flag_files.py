@@ -49,7 +49,7 @@ STARTS = {
 }
 QUICK = ("simclr_chexpert", "sweep_chexpert_supervised")
 
-pytestmark = pytest.mark.usefixtures("short_encoders")
+pytestmark = pytest.mark.usefixtures("shortest_encoder")
 
 
 @pytest.fixture(scope="module")

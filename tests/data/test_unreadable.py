@@ -18,7 +18,7 @@ from simclr_med.data.unreadable import StandIns, naming_unreadable
 from simclr_med.errors import InputError
 from simclr_med.training import finetune, pretrain
 
-pytestmark = pytest.mark.usefixtures("short_encoders")
+pytestmark = pytest.mark.usefixtures("shortest_encoder")
 CONTENTS = [b"", b"no image", b"\xff\xd8\xff\xe0 cut off"]
 
 

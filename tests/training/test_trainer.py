@@ -16,22 +16,14 @@ from kill_runs import STEPS, same, start, weights
 from PIL import Image
 
 from simclr_med import files
-from simclr_med.config import architectures
 from simclr_med.config.making import make_config
 from simclr_med.config.work_folder import claimed_work_dir
 from simclr_med.encoders import checkpoint
 from simclr_med.errors import EXIT_TERMINATED, InputError, RunError, run_main
 from simclr_med.training import finetune, pretrain, trainer
 
+pytestmark = pytest.mark.usefixtures("shortest_encoder")
 SHORT = (short_run.__file__,)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def short():
-    """The network of `short_run`, in this process."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(architectures.ENCODERS, "resnet18", short_run.ROW)
-        yield
 
 
 def given(data_dir, work_dir, **more):

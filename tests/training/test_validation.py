@@ -21,7 +21,7 @@ SMALL = {"encoder": "resnet18", "width": 0.125, "image_size": 32, "batch_size": 
 # So large a rate makes a probe of few cases worse and better by turns.
 BEST = {"steps": 7, "save_every": 2, "validate_every": 2, "keep": "best", "learning_rate": 3.0}
 
-pytestmark = pytest.mark.usefixtures("short_encoders")
+pytestmark = pytest.mark.usefixtures("shortest_encoder")
 
 
 def trained(mode, data_dir, work_dir, **more):

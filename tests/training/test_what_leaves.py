@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from conftest import answers_here
 from PIL import Image, PngImagePlugin
 
 from simclr_med.config.making import for_existing_run, make_config
@@ -10,10 +11,10 @@ from simclr_med.preparation.inspection import write_page
 from simclr_med.preparation.prepare import prepare
 from simclr_med.preparation.settings import Settings
 from simclr_med.run import evaluate
-from simclr_med.serving import export
+from simclr_med.serving import export, saved_model
 from simclr_med.training import finetune, pretrain
 
-pytestmark = pytest.mark.usefixtures("short_encoders")
+pytestmark = pytest.mark.usefixtures("shortest_encoder")
 SECRET = "Mueller"
 # Of a work folder these name places: they are for the run itself, and docs/data.md says so.
 KEPT_INSIDE = ("config.json", "skipped.csv", "tensorboard")
@@ -58,7 +59,9 @@ def made(tmp_path_factory):
     finetune.run(make_config("linear_probe", common | head))
     given = {"eval_splits": ("test",), "bootstrap_replicates": 50}
     evaluate(for_existing_run("evaluate", str(home / "head"), given))
-    export.run(for_existing_run("export", str(home / "head"), {}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(saved_model, "answers_alone", answers_here)
+        export.run(for_existing_run("export", str(home / "head"), {}))
     return home
 
 
@@ -70,7 +73,8 @@ def test_nothing_that_is_passed_on_names_a_person_or_a_place(made):
         assert not told(made / folder), folder
 
 
-def test_an_export_that_was_killed_is_cleared_by_the_next(made):
+def test_an_export_that_was_killed_is_cleared_by_the_next(made, monkeypatch):
+    monkeypatch.setattr(saved_model, "write", lambda folder, trained, sample: [])
     left = made / "head" / "export" / ".7.4711.tmp"
     left.mkdir()
     export.run(for_existing_run("export", str(made / "head"), {}))
