@@ -13,6 +13,7 @@ import functools
 import keras
 import tensorflow as tf
 
+from simclr_med import graphs
 from simclr_med.config.recipes import Recipe
 from simclr_med.views import augment
 
@@ -34,6 +35,7 @@ class ChangeView(keras.layers.Layer):
         self.recipe = recipe
         self._follow = _following(recipe)
         self.extra_layers = self._follow.layers if self._follow else []  # listed with the model
+        self._followed = graphs.function(self._follow_each)
 
     def call(self, crops, draws):
         """Return views, float32 `[B, S, S, 3]` in [0, 1].
@@ -43,8 +45,9 @@ class ChangeView(keras.layers.Layer):
           draws: uniform numbers `[B, m]`, see `augment.draw`.
         """
         views = augment.compiled(self.recipe)(crops, draws)
-        if not self._follow:
-            return views
+        return self._followed(views, draws) if self._follow else views
+
+    def _follow_each(self, views, draws):
         spec = tf.TensorSpec(views.shape[1:], tf.float32)
         return tf.map_fn(lambda pair: self._follow(*pair), (views, draws), fn_output_signature=spec)
 
@@ -71,7 +74,7 @@ def change_each(recipe):
         views = steps(crops, draws)
         return [follow(*pair) for pair in zip(views, tf.unstack(draws), strict=True)]
 
-    return change
+    return graphs.function(change)
 
 
 def _following(recipe):

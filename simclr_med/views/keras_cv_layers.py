@@ -126,9 +126,9 @@ class ExtraLayers:
         own = draws[-CHANGING_DRAWS["layers"] :]  # the last of a view's draws
         seed = tf.cast(own * 2**24, tf.int32)  # all bits of a uniform number
         with self._numbers.keyed(tf.random.experimental.stateless_fold_in(seed, number)):
-            layer = self.layers[number]
-            # KerasCV's `if` asks tensors. The function is new each time, as the numbers are.
-            return tf.function(layer)(view) if tf.inside_function() else layer(view)
+            # Traced, with every branch, each call draws the same wherever it is made. With
+            # AutoGraph, since KerasCV's `if` asks tensors; anew, since the numbers are others.
+            return tf.function(self.layers[number])(view)
 
 
 @functools.cache  # a batch's layer and the function of single views both want them
@@ -181,12 +181,14 @@ def _try(extra, number, name):
     image = tf.reshape(tf.linspace(0.0, 1.0, SIDE * SIDE * 3), [SIDE, SIDE, 3])
     numbers = tf.constant([[0.2, 0.1], [0.2, 0.5], [0.2, 0.9]])
 
-    def views():
-        return tf.stack([extra.one(number, image, draws) for draws in numbers])
+    def traced():
+        one = graphs.function(lambda draws: extra.one(number, image, draws))
+        return one.get_concrete_function(numbers[0])
 
     try:
-        out, again = views(), views()
-        drawing = _stateful_draws(lambda: extra.one(number, image, numbers[0]))
+        one, other = traced(), traced()
+        out, again = (tf.stack([each(draws) for draws in numbers]) for each in (one, other))
+        drawing = _stateful_draws(one)
     except Exception as error:  # a layer raises whatever it meets
         raise ValueError(f"{name}: {_reason(error)}") from None
     if out.shape != (3, SIDE, SIDE, 3) or out.dtype != tf.float32:
@@ -200,15 +202,17 @@ def _try(extra, number, name):
         )
 
 
-def _stateful_draws(function):
-    """Return the names of the ops by which `function` draws from a state, in any branch of it."""
-    graph = graphs.function(function).get_concrete_function().graph.as_graph_def()
+def _stateful_draws(traced):
+    """Return the names of the ops by which a function draws from a state, in any branch of it."""
+    graph = traced.graph.as_graph_def()
     nodes = [*graph.node, *(n for part in graph.library.function for n in part.node_def)]
     return sorted({node.op for node in nodes if STATEFUL.match(node.op)})
 
 
 def _reason(error):
-    """Return the first line of a message that is not Keras's frame around it."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    own = [line for line in lines if not line.startswith("Exception encountered")]
-    return (own or lines or [type(error).__name__])[0]
+    """Return the line that says what is wrong, less what Keras and AutoGraph put around it."""
+    *_, inner = re.sub(r"\x1b\[\d+m", "", str(error)).split("Exception encountered")
+    lines = [line.strip() for line in inner.splitlines() if line.strip()]
+    framed = inner != str(error)
+    named = re.findall(r"\w+Error: (.+)", inner)[-1:]
+    return (named or lines[framed:] or [type(error).__name__])[0]

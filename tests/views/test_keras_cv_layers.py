@@ -28,7 +28,7 @@ def images():
         '{"RandAugment": {"magnitude": 0.4}}',
         '{"GridMask": {}}',
         '{"RandomCutout": {"height_factor": 0.4, "width_factor": 0.4}}',
-        '{"RandAugment": {"augmentations_per_image": 5}, "ChannelShuffle": {}}',
+        '{"RandAugment": {"augmentations_per_image": 2}, "ChannelShuffle": {}}',
         '{"RandomShear": {"x_factor": 0.3}, "RandomHue": {"factor": 0.5}}',
         '{"RandomJpegQuality": {"factor": [20, 90]}}',
     ],
@@ -36,12 +36,12 @@ def images():
 def test_kerascvs_layers_are_functions_of_the_draws(text, images):
     recipe = Recipe.named("none", 32, layers=text)
     draws = augment.draw(tf.constant([1, 2]), 6)[1]
-    crops = 255 * images
-    views = ChangeView(recipe)(crops, draws).numpy()
-    assert (views == ChangeView(recipe)(crops, draws).numpy()).all()
-    alone = ChangeView(recipe)(crops[3:4], draws[3:4]).numpy()[0]
-    np.testing.assert_allclose(alone, views[3], atol=1e-5)
-    others = ChangeView(recipe)(crops, draws[::-1]).numpy()
+    crops, change = 255 * images, ChangeView(recipe)
+    views = change(crops, draws).numpy()
+    # By its own draws alone, wherever in a batch it is.
+    elsewhere = change(crops[::-1], draws[::-1]).numpy()[::-1]
+    np.testing.assert_allclose(elsewhere, views, atol=1e-5)
+    others = change(crops, draws[::-1]).numpy()
     for different in (others, images):
         assert np.abs(views - different).max() > 0.01
     assert views.min() >= 0 and views.max() <= 1
@@ -116,8 +116,8 @@ def test_factors_keep_their_distribution_over_the_views(factor, expected):
     follow, count = ExtraLayers([layer]), 400
     grey = tf.fill([2, 2, 3], 0.4)
     draws = augment.draw(tf.constant([1, 2]), count)[1]
-    views = [follow.one(0, grey, own).numpy() for own in draws]
-    shifts = np.array([view[0, 0, 0] - 0.4 for view in views])
+    one = graphs.function(lambda own: follow.one(0, grey, own)[0, 0, 0])
+    shifts = np.array([one(own) - 0.4 for own in draws])
     inside = (shifts > -0.4) & (shifts < 0.6)  # all but what is clipped
     assert inside.mean() > 0.99
     assert stats.kstest(shifts[inside], expected.cdf).pvalue > 1e-3
