@@ -149,7 +149,7 @@ class MeasuredModel(compat.ReplicatedModel):
         ratios = trust_ratios(compat.inner(self.optimizer), gradients, variables)
         # In `fit` a data set may end within the step: that must not count as one, and what counts
         # steps needs no data.
-        with tf.control_dependencies(gradients):
+        with tf.control_dependencies([tf.group(gradients)]):
             steps = ScaledSteps(variables, self.rate_factors)
             compat.apply_sums(self.optimizer, gradients, variables)
             steps.scale()
