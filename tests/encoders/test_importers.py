@@ -4,6 +4,7 @@ The source models are independent of what reads them: keras.applications itself,
 versions of the others (reference.py), whose weights are written in their published naming.
 """
 
+import contextlib
 import dataclasses
 import doctest
 import json
@@ -54,6 +55,41 @@ def imported(source, path, tmp_path):
 def check_features(folder, images, expected):
     features = simclr_med.load_encoder(folder)(images.astype(np.float32), training=False)
     np.testing.assert_allclose(features, expected, atol=1e-4 * max(1, np.abs(expected).max()))
+
+
+FULL = (3, 4, 6, 3)  # blocks of a network of 50 layers
+SHORT = (1, 2, 1, 1)
+
+
+def shorten(patch):
+    """Give networks of 50 layers five blocks, of every kind; those of keras.applications stay."""
+    for name in ("resnet50", "bit_resnet50"):
+        row = dataclasses.replace(architectures.ENCODERS[name], blocks=SHORT)
+        patch.setitem(architectures.ENCODERS, name, row)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short():
+    with pytest.MonkeyPatch.context() as patch:
+        shorten(patch)
+        yield
+
+
+@pytest.fixture
+def full(monkeypatch):
+    for name in ("resnet50", "bit_resnet50"):
+        row = dataclasses.replace(architectures.ENCODERS[name], blocks=FULL)
+        monkeypatch.setitem(architectures.ENCODERS, name, row)
+
+
+@contextlib.contextmanager
+def uncompiled():
+    """What a run starts from does not depend on graphs, whose tracing is most of a short run."""
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(False)
 
 
 # google-research/simclr
@@ -181,9 +217,6 @@ def write_checkpoint(prefix, arrays):
     )
 
 
-DEPTHS = {"resnet18_simclr": (2, 2, 2, 2), "resnet50": (3, 4, 6, 3)}
-
-
 @pytest.mark.parametrize(
     ("naming", "encoder", "selective", "size"),  # selective: sk_ratio > 0, in all that it changes
     [
@@ -199,12 +232,22 @@ DEPTHS = {"resnet18_simclr": (2, 2, 2, 2), "resnet50": (3, 4, 6, 3)}
     ],
 )
 def test_simclr(naming, encoder, selective, size, tmp_path):
+    check_simclr(naming, encoder, selective, size, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("naming", ["named", "objects"])
+def test_simclr_in_full(naming, full, tmp_path):
+    check_simclr(naming, "resnet50", True, 64, tmp_path)
+
+
+def check_simclr(naming, encoder, selective, size, tmp_path):
     bottleneck, small = encoder == "resnet50", size <= 32
     weights = Named() if naming == "named" else Objects(bottleneck, selective, small)
     images = np.random.default_rng(0).random([2, size, size, 3])
     expected = reference.simclr_resnet(
-        images, weights, DEPTHS[encoder], bottleneck, filters=4, resnet_d=selective,
-        selective=selective, small=small,
+        images, weights, architectures.ENCODERS[encoder].blocks, bottleneck, filters=4,
+        resnet_d=selective, selective=selective, small=small,
     )  # fmt: skip
     projections = reference.simclr_head(expected, weights, layers=3, dim=16)
     write_checkpoint(tmp_path / "model.ckpt-7", weights.arrays | weights.rest)
@@ -243,7 +286,7 @@ def save_model(folder, arrays):
 @pytest.mark.parametrize("selective", [False, True])
 def test_simclr_saved_model(selective, tmp_path):
     weights = Objects(bottleneck=selective, selective=selective, small=True)
-    depths = (3, 4, 6, 3) if selective else (2, 2, 2, 2)
+    depths = SHORT if selective else (2, 2, 2, 2)
     images = np.random.default_rng(0).random([1, 32, 32, 3])
     features = reference.simclr_resnet(
         images, weights, depths, selective, filters=4, selective=selective, small=True
@@ -324,12 +367,10 @@ class BitWeights(Drawn):
         return self.vector(name, shape, positive=name.endswith("gamma"))
 
 
-@pytest.fixture(scope="module")
-def bit_file(tmp_path_factory):
+def small_bit(folder, blocks):
     """A small BiT-M: its path, images in [0, 1], their features, and its arrays."""
-    path, weights = tmp_path_factory.mktemp("bit") / "BiT-M-R50x1.npz", BitWeights()
+    path, weights = folder / "BiT-M-R50x1.npz", BitWeights()
     images = np.random.default_rng(0).random([2, 65, 65, 3])
-    blocks = (3, 4, 6, 3)
     features = reference.bit_resnet(2 * images - 1, weights, blocks, filters=8)
     head = {"resnet/head/conv2d/kernel": np.zeros([1, 1, 256, 3], np.float32)}
     head["resnet/head/conv2d/bias"] = np.zeros([3], np.float32)
@@ -337,7 +378,21 @@ def bit_file(tmp_path_factory):
     return path, images, features, weights.arrays
 
 
+@pytest.fixture(scope="module")
+def bit_file(tmp_path_factory):
+    return small_bit(tmp_path_factory.mktemp("bit"), SHORT)
+
+
 def test_bit(bit_file, tmp_path):
+    check_bit(bit_file, tmp_path)
+
+
+@pytest.mark.slow
+def test_bit_in_full(full, tmp_path):
+    check_bit(small_bit(tmp_path, FULL), tmp_path)
+
+
+def check_bit(bit_file, tmp_path):
     path, images, features, _ = bit_file
     folder, read = imported("bit", path, tmp_path)
     assert read.left_out == ("resnet/head/conv2d/kernel", "resnet/head/conv2d/bias")
@@ -349,9 +404,9 @@ def test_bit(bit_file, tmp_path):
 
 def test_bit_files_that_do_not_fit(bit_file, tmp_path):
     path, _, _, arrays = bit_file
-    kernel = "resnet/block2/unit03/b/standardized_conv2d/kernel"
+    kernel = "resnet/block2/unit02/b/standardized_conv2d/kernel"
     cases = [
-        (change(arrays, drop=[kernel]), "stage2_block3_conv2/kernel: not in the checkpoint"),
+        (change(arrays, drop=[kernel]), "stage2_block2_conv2/kernel: not in the checkpoint"),
         (
             change(arrays, **{kernel: np.zeros([3, 3, 2, 2])}),
             r"conv2/kernel: \[3, 3, 2, 2\] in the",
@@ -605,10 +660,11 @@ def start(simclr_file, tmp_path_factory):
 
 
 def train(task, mode, data_dir, work_dir, init):
-    """Two steps at so small a rate that the weights stay what they were."""
+    """A step at so small a rate that the weights stay what they were."""
     given = {"data_dir": str(data_dir), "work_dir": str(work_dir), "init": init}
-    given |= {"steps": 2, "batch_size": 8, "learning_rate": 1e-12}
-    task.run(make_config(mode, given))
+    given |= {"steps": 1, "batch_size": 8, "learning_rate": 1e-12}
+    with uncompiled():
+        task.run(make_config(mode, given))
     return work_dir
 
 
@@ -642,7 +698,8 @@ def test_training_starts_from_imported_weights(start, run, tuned, data_dir):
 
 def probe(data_dir, work_dir, init):
     given = {"data_dir": str(data_dir), "work_dir": str(work_dir), "steps": 2, "batch_size": 8}
-    finetune.run(make_config("linear_probe", given | {"init": init}))
+    with uncompiled():
+        finetune.run(make_config("linear_probe", given | {"init": init}))
     return weights(work_dir)
 
 
@@ -743,12 +800,11 @@ def test_each_kind_of_start_is_named(run, tmp_path):
         simclr_med.load_encoder(tmp_path)
 
 
-def test_the_command_says_what_it_did(simclr_file, tmp_path):
+def test_the_command_says_what_it_did(simclr_file, tmp_path, monkeypatch, capsys):
     folder = tmp_path / "out"
     arguments = ["--source=simclr", f"--input={simclr_file[0]}", f"--output={folder}"]
-    done = command(*arguments)
-    assert done.returncode == 0, done.stderr
-    assert "resnet18_simclr, width 0.0625" in done.stdout
+    in_this_process(["tools/import_checkpoint.py", *arguments], monkeypatch)
+    assert "resnet18_simclr, width 0.0625" in capsys.readouterr().out
     assert input_contract.load(folder).size == 32
     assert checkpoint.steps(folder) == [0]
     done = command(*arguments)
@@ -760,13 +816,12 @@ def test_importing_the_package_imports_no_tensorflow():
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
-def in_this_process(line, monkeypatch):
+def in_this_process(words, monkeypatch):
     """Runs a tool's command line; importing TensorFlow again for each would take seconds."""
-    _, tool, *arguments = line.split()
-    monkeypatch.setattr(sys, "argv", [tool, *arguments])
+    monkeypatch.setattr(sys, "argv", words)
     with pytest.raises(SystemExit) as left:
-        runpy.run_path(str(ROOT / tool), run_name="__main__")
-    assert left.value.code == 0, line
+        runpy.run_path(str(ROOT / words[0]), run_name="__main__")
+    assert left.value.code == 0, words
 
 
 def test_every_command_of_the_page_on_weights(
@@ -788,6 +843,6 @@ def test_every_command_of_the_page_on_weights(
             done = shell(line, tmp_path)
             assert done.returncode == 0, done.stderr
         else:
-            in_this_process(re.sub("resnet152", "resnet18", line), monkeypatch)
+            in_this_process(re.sub("resnet152", "resnet18", line).split()[1:], monkeypatch)
     assert len(list((tmp_path / "weights").iterdir())) == 4
     assert doctest.testfile(str(page), module_relative=False).failed == 0
