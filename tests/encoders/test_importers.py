@@ -58,28 +58,25 @@ def check_features(folder, images, expected):
 
 
 FULL = (3, 4, 6, 3)  # blocks of a network of 50 layers
-SHORT = (1, 2, 1, 1)
+SHORT = (1, 2, 1, 1)  # every kind of them; networks of keras.applications stay whole
 
 
-def shorten(patch):
-    """Give networks of 50 layers five blocks, of every kind; those of keras.applications stay."""
+def with_blocks(patch, blocks):
     for name in ("resnet50", "bit_resnet50"):
-        row = dataclasses.replace(architectures.ENCODERS[name], blocks=SHORT)
+        row = dataclasses.replace(architectures.ENCODERS[name], blocks=blocks)
         patch.setitem(architectures.ENCODERS, name, row)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def short():
     with pytest.MonkeyPatch.context() as patch:
-        shorten(patch)
+        with_blocks(patch, SHORT)
         yield
 
 
 @pytest.fixture
 def full(monkeypatch):
-    for name in ("resnet50", "bit_resnet50"):
-        row = dataclasses.replace(architectures.ENCODERS[name], blocks=FULL)
-        monkeypatch.setitem(architectures.ENCODERS, name, row)
+    with_blocks(monkeypatch, FULL)
 
 
 @contextlib.contextmanager

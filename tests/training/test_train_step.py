@@ -31,13 +31,10 @@ GIVEN = {
 }  # fmt: skip
 
 
-BIT = {"encoder": "bit_resnet50"}  # normalises each example by itself
-
-
 def shorten(patch):
-    """Make encoders of few blocks: one with a projection and, of ResNets, one with a stride."""
-    for name, blocks in (("resnet18", (1, 1)), ("bit_resnet50", (1,))):
-        row = dataclasses.replace(architectures.ENCODERS[name], blocks=blocks)
+    """Make encoders of two blocks: one with a projection, one with a stride."""
+    for name in ("resnet18", "bit_resnet50"):
+        row = dataclasses.replace(architectures.ENCODERS[name], blocks=(1, 1))
         patch.setitem(architectures.ENCODERS, name, row)
 
 
@@ -140,29 +137,15 @@ def whole():
         return trained(contrastive(), pairs)
 
 
-@pytest.fixture(scope="module")
-def whole_of_bit():
-    """The same of `BIT`."""
-    with pytest.MonkeyPatch.context() as patch:
-        shorten(patch)
-        return trained(contrastive(**BIT), pairs)
-
-
 @pytest.mark.slow  # below with recomputation, in test_distribute.py by the command
 def test_two_replicas_equal_one(whole):
     assert_same(whole, trained(contrastive(), pairs, replicas=2))
 
 
-@pytest.mark.parametrize(
-    "replicas",
-    # On one replica: below, with frozen statistics.
-    [pytest.param(1, marks=pytest.mark.slow), 2],
-)
-def test_micro_batches_equal_the_whole_batch_where_each_example_is_normalised_by_itself(
-    replicas, whole_of_bit
-):
-    make = contrastive(**BIT)
-    assert_same(whole_of_bit, trained(make, pairs, replicas, micro_batch=4))
+def test_micro_batches_equal_the_whole_batch_where_each_example_is_normalised_by_itself():
+    """On two replicas; on one below, with frozen statistics."""
+    make = contrastive(encoder="bit_resnet50")
+    assert_same(trained(make, pairs), trained(make, pairs, replicas=2, micro_batch=4))
 
 
 def test_frozen_statistics_make_micro_batches_exact():
@@ -259,32 +242,29 @@ def test_cross_replica_normalization_equals_keras(first):
 
 
 @pytest.mark.parametrize(
-    ("precision", "network", "micro_batch", "replicas"),
+    ("precision", "micro_batch", "replicas"),
     [
-        ("mixed_bfloat16", {}, 0, 1),
+        ("mixed_bfloat16", 0, 1),
         # In parts below, by whole steps in the test after this.
-        pytest.param("mixed_float16", {}, 0, 1, marks=pytest.mark.slow),
-        ("mixed_float16", BIT, 4, 2),
+        pytest.param("mixed_float16", 0, 1, marks=pytest.mark.slow),
+        ("mixed_float16", 4, 2),
     ],
-    ids=["bfloat16", "float16", "float16 in parts"],
 )
-def test_precision(precision, network, micro_batch, replicas, request):
+def test_precision(precision, micro_batch, replicas, whole):
     """Half precision within the encoder; the same training, roughly; weights stay float32."""
-    make = contrastive(**network, precision=precision)
+    make = contrastive(precision=precision)
     scalars, weights = trained(make, pairs, replicas, micro_batch)
-    exact, exact_weights = request.getfixturevalue("whole_of_bit" if network else "whole")
+    exact, _ = trained(contrastive(), pairs, micro_batch=micro_batch) if micro_batch else whole
     assert all(value.dtype in (np.float32, np.int64) for value in weights.values())
     np.testing.assert_allclose(scalars[0]["loss"], exact[0]["loss"], rtol=0.05)
     assert abs(scalars[0]["loss"] / exact[0]["loss"] - 1) > 1e-5  # more than an order of sums
     # The first steps in float16 may overflow, be skipped and lower the scale.
     norms = [s["gradient_norm"] for s in scalars]
     start = {compat.path(v): v.numpy() for v in make().variables}
-    kernels = [name for name in start if "kernel" in name]
-    moved, far = (
-        max(np.abs(each[name] - start[name]).max() for name in kernels)
-        for each in (weights, exact_weights)
-    )
-    assert 0.05 * far < moved < 2 * far
+    moved = [
+        np.abs(weights[name] - value).max() for name, value in start.items() if "kernel" in name
+    ]
+    assert max(moved) > 1e-4
     assert np.isfinite(norms[-1])
     np.testing.assert_allclose(norms[-1], exact[-1]["gradient_norm"], rtol=0.5)
     assert ("loss_scale" in scalars[0]) == (precision == "mixed_float16")
