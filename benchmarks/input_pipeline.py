@@ -183,7 +183,7 @@ def rate(batches):
 def main():
     """Runs and prints the comparison."""
     parser = command_line(__doc__)
-    parser.add_argument("--images", type=int, default=256, help=f"of {SMALL}")
+    parser.add_argument("--images", type=int, default=128, help=f"of {SMALL}")
     parser.add_argument("--large", type=int, default=32, help=f"of {LARGE}; or 0")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2 * os.cpu_count())

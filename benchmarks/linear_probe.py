@@ -39,7 +39,7 @@ def main():
     parser = command_line(__doc__)
     parser.add_argument("--cases", type=int, default=1500, help="labelled, to train on")
     parser.add_argument("--steps", type=int, default=500, help="of each probe")
-    parser.add_argument("--loops", type=int, default=8, help="of 84 runs, those that are timed")
+    parser.add_argument("--loops", type=int, default=4, help="of 84 runs, those that are timed")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         return measure(options, pathlib.Path(folder))

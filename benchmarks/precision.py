@@ -55,7 +55,7 @@ def main(arguments):
     parser.add_argument("--image_size", type=int, default=64)
     parser.add_argument("--width", type=float, default=1.0)
     parser.add_argument("--batch_size", type=int, default=32, help="cases, of two views each")
-    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args(arguments[1:])
     from benchmarks.our_step import pretraining_step
 

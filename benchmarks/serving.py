@@ -200,8 +200,8 @@ def main():
     parser.add_argument("--image_size", type=int, default=224)
     parser.add_argument("--width", type=float, default=1.0)
     parser.add_argument("--images", type=int, default=32, help="of each measurement")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--few", type=int, default=4096, help="images, of the memory")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--few", type=int, default=2048, help="images, of the memory")
     options = parser.parse_args()
     import tensorflow as tf
 

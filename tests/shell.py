@@ -2,9 +2,13 @@
 
 import os
 import re
+import runpy
+import shlex
 import subprocess
 import sys
 
+import pytest
+import short_run
 from conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -17,7 +21,23 @@ def commands(text=README):
 
 
 def run(line, cwd):
-    """Return the completed process of a command that a document gives, run in the folder `cwd`."""
-    line = line.replace("python ", f"{sys.executable} ", 1).replace(" tools/", f" {ROOT}/tools/")
+    """Return the completed process of a command that a document gives, run in the folder `cwd`.
+
+    ResNet-18s are those of short_run.py.
+    """
+    line = line.replace("-m simclr_med.run", short_run.__file__).replace(
+        " tools/", f" {ROOT}/tools/"
+    )
+    line = line.replace("python ", f"{sys.executable} ", 1)
     env = os.environ | {"PYTHONPATH": str(ROOT)}
     return subprocess.run(line, shell=True, cwd=cwd, capture_output=True, text=True, env=env)
+
+
+def run_here(line, cwd, monkeypatch):
+    """Run a tool's command in this process, which has imported TensorFlow; return its exit code."""
+    _, tool, *arguments = shlex.split(line)
+    monkeypatch.chdir(cwd)
+    monkeypatch.setattr(sys, "argv", [tool, *arguments])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(ROOT / tool), run_name="__main__")
+    return ended.value.code

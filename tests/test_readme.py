@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from PIL import Image
-from shell import README, commands, run
+from shell import README, commands, run, run_here
 
 from benchmarks.prepare import write_chexpert
 from simclr_med.config.fields import FIELDS
@@ -96,19 +96,20 @@ def test_every_command_of_the_page_on_data(data_dir, tmp_path):
     assert (tmp_path / "work" / "pad" / "unmapped.csv").exists()
 
 
-def test_every_command_of_the_page_on_views(data_dir, tmp_path):
+def test_every_command_of_the_page_on_views(data_dir, tmp_path, monkeypatch, capsys):
     shutil.copytree(data_dir, tmp_path / "my_data")
     lines = commands((ROOT / "docs" / "views.md").read_text(encoding="utf-8"))
     served = [line for line in lines if "data_service.py" in line]  # test_service has them
     assert len(served) == 2 and len(lines) == 5
-    pictures = set()
-    for line in lines:
-        if line not in served:
-            done = run(f"{line} --rows=2 --views=2 --image_size=32", tmp_path)
-            assert done.returncode == 0, done.stderr
-            assert "I0000" not in done.stderr  # XLA's announcement
-            pictures.add((tmp_path / done.stdout.strip()).read_bytes())
-    assert len(pictures) == 3
+    first, *others = [f"{x} --rows=2 --views=2 --image_size=32" for x in lines if x not in served]
+    done = run(first, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "I0000" not in done.stderr  # XLA's announcement
+    written = [done.stdout.strip()]
+    for line in others:
+        assert not run_here(line, tmp_path, monkeypatch)
+        written.append(capsys.readouterr().out.strip())
+    assert len({(tmp_path / file).read_bytes() for file in written}) == 3
 
 
 def test_every_command_of_the_page_on_scale_is_a_run():
