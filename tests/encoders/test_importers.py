@@ -4,7 +4,6 @@ The source models are independent of what reads them: keras.applications itself,
 versions of the others (reference.py), whose weights are written in their published naming.
 """
 
-import contextlib
 import dataclasses
 import doctest
 import json
@@ -38,6 +37,16 @@ from simclr_med.encoders import checkpoint, importers, input_contract, networks
 from simclr_med.errors import InputError
 from simclr_med.run import evaluate
 from simclr_med.training import finetune, pretrain
+
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
+
+@pytest.fixture(scope="module")
+def uncompiled():
+    """Steps run operation by operation: what a run starts from does not depend on graphs."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 def command(*arguments):
@@ -77,16 +86,6 @@ def short():
 @pytest.fixture
 def full(monkeypatch):
     with_blocks(monkeypatch, FULL)
-
-
-@contextlib.contextmanager
-def uncompiled():
-    """What a run starts from does not depend on graphs, whose tracing is most of a short run."""
-    tf.config.run_functions_eagerly(True)
-    try:
-        yield
-    finally:
-        tf.config.run_functions_eagerly(False)
 
 
 # google-research/simclr
@@ -660,8 +659,7 @@ def train(task, mode, data_dir, work_dir, init):
     """A step at so small a rate that the weights stay what they were."""
     given = {"data_dir": str(data_dir), "work_dir": str(work_dir), "init": init}
     given |= {"steps": 1, "batch_size": 8, "learning_rate": 1e-12}
-    with uncompiled():
-        task.run(make_config(mode, given))
+    task.run(make_config(mode, given))
     return work_dir
 
 
@@ -695,8 +693,7 @@ def test_training_starts_from_imported_weights(start, run, tuned, data_dir):
 
 def probe(data_dir, work_dir, init):
     given = {"data_dir": str(data_dir), "work_dir": str(work_dir), "steps": 2, "batch_size": 8}
-    with uncompiled():
-        finetune.run(make_config("linear_probe", given | {"init": init}))
+    finetune.run(make_config("linear_probe", given | {"init": init}))
     return weights(work_dir)
 
 

@@ -14,20 +14,30 @@ import short_run
 from kill_runs import weights
 
 from simclr_med import distribute
+from simclr_med.config import architectures
 from simclr_med.config.making import make_config
 from simclr_med.config.sections.running import DistributeConfig
 from simclr_med.encoders import checkpoint
 from simclr_med.errors import EXIT_RETRY, EXIT_TERMINATED, InputError
+from simclr_med.training import pretrain
 
 STEPS = 5
+GIVEN = {
+    "steps": STEPS, "encoder": "resnet18", "width": 0.125, "image_size": 40, "batch_size": 16,
+    "temperature": 0.5, "precision": "float32",
+}  # fmt: skip
+
+
+def here(data_dir, work_dir, **more):
+    """Pretrain in this process, which has two devices and has imported TensorFlow."""
+    given = GIVEN | {"data_dir": str(data_dir), "work_dir": str(work_dir)}
+    pretrain.run(make_config("pretrain", given | more))
 
 
 def start(data_dir, work_dir, *flags, **environment):
-    command = [
-        sys.executable, short_run.__file__, "--mode=pretrain", f"--data_dir={data_dir}",
-        f"--work_dir={work_dir}", f"--steps={STEPS}", "--encoder=resnet18", "--width=0.125",
-        "--image_size=40", "--batch_size=16", "--temperature=0.5", "--precision=float32", *flags,
-    ]  # fmt: skip
+    given = GIVEN | {"data_dir": data_dir, "work_dir": work_dir}
+    command = [sys.executable, short_run.__file__, "--mode=pretrain"]
+    command += [*(f"--{name}={value}" for name, value in given.items()), *flags]
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env={**os.environ, **environment},
@@ -61,11 +71,13 @@ def losses(work_dir):
     return [float(row.split(",")[1]) for row in rows[1:]]
 
 
-def test_two_devices_and_two_machines_train_as_one(data_dir, tmp_path):
-    finished(start(data_dir, tmp_path / "one"))
+def test_two_devices_and_two_machines_train_as_one(data_dir, tmp_path, monkeypatch):
+    monkeypatch.setitem(architectures.ENCODERS, "resnet18", short_run.ROW)
+    pair = machines(data_dir, tmp_path / "machines")
+    here(data_dir, tmp_path / "one")
     expected = weights(tmp_path / "one")
-    finished(start(data_dir, tmp_path / "mirrored", "--strategy=mirrored", "--cpu_devices=2"))
-    finished(*machines(data_dir, tmp_path / "machines"))
+    here(data_dir, tmp_path / "mirrored", strategy="mirrored", cpu_devices=2)
+    finished(*pair)
     for run in ("mirrored", "machines"):
         # log.csv has six digits.
         np.testing.assert_allclose(losses(tmp_path / run), losses(tmp_path / "one"), rtol=2e-5)

@@ -264,7 +264,7 @@ def test_precision(precision, micro_batch, replicas, whole):
     moved = [
         np.abs(weights[name] - value).max() for name, value in start.items() if "kernel" in name
     ]
-    assert max(moved) > 1e-4
+    assert max(moved) > 1e-5  # skipped steps move nothing
     assert np.isfinite(norms[-1])
     np.testing.assert_allclose(norms[-1], exact[-1]["gradient_norm"], rtol=0.5)
     assert ("loss_scale" in scalars[0]) == (precision == "mixed_float16")
