@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import answers_here
 from scipy.special import expit, softmax
 
 import simclr_med
@@ -18,7 +19,7 @@ from simclr_med.encoders import heads, networks
 from simclr_med.errors import InputError
 from simclr_med.evaluation import predictions
 from simclr_med.run import evaluate
-from simclr_med.serving import export
+from simclr_med.serving import export, saved_model
 from simclr_med.serving.bulk import models
 from simclr_med.training import bags, finetune, objective, tuned_head
 from simclr_med.training.bag_model import BagModel
@@ -232,7 +233,8 @@ def test_cases_are_evaluated_and_validated_as_they_are_trained(tuned, data_dir):
     assert scores.any()  # or attention would be the mean
 
 
-def test_an_export_answers_for_cases_as_evaluation_does(tuned, data_dir):
+def test_an_export_answers_for_cases_as_evaluation_does(tuned, data_dir, monkeypatch):
+    monkeypatch.setattr(saved_model, "answers_alone", answers_here)
     export.run(for_existing_run("export", str(tuned), {}))
     served = tf.saved_model.load(str(tuned / "export" / "1")).signatures
     cases = manifest.read(data_dir).cases(["test"]).take(np.arange(6))

@@ -9,7 +9,7 @@ import flag_files
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT
+from conftest import ROOT, answers_here
 from kill_runs import weights
 
 from simclr_med.config.making import for_existing_run, make_config
@@ -17,7 +17,7 @@ from simclr_med.data import manifest
 from simclr_med.errors import DivergedError, InputError, RunError
 from simclr_med.evaluation.sweep_table import SweepTable
 from simclr_med.run import evaluate
-from simclr_med.serving import export
+from simclr_med.serving import export, saved_model
 from simclr_med.training import finetune, finetuned_runs, sweep, trainer
 
 SMALL = {"encoder": "resnet18", "width": 0.125, "image_size": 32, "batch_size": 16, "steps": 20}
@@ -112,7 +112,7 @@ def test_a_chosen_probe_is_that_of_an_ordinary_run(probes, data_dir, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["probes", "tuned"])
-def test_a_chosen_run_can_be_evaluated_and_exported(kind, request):
+def test_a_chosen_run_can_be_evaluated_and_exported(kind, request, monkeypatch):
     folder = folders(request.getfixturevalue(kind))[0]
     result = json.loads((folder / "metrics.json").read_text())["splits"]["test"]
     before, start = result["metrics"], result["start"]
@@ -121,6 +121,7 @@ def test_a_chosen_run_can_be_evaluated_and_exported(kind, request):
     after = json.loads((folder / "metrics.json").read_text())["splits"]["test"]["metrics"]
     assert before["auc"] == after["auc"]
     if kind == "probes":  # the other's folder is one that finetune.run made
+        monkeypatch.setattr(saved_model, "answers_alone", answers_here)
         export.run(for_existing_run("export", str(folder), {}))
         assert (folder / "export" / "1" / "saved_model.pb").exists()
 
