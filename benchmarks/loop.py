@@ -98,7 +98,7 @@ def main():
     parser.add_argument("--image_size", type=int, default=32)
     parser.add_argument("--width", type=float, default=0.25)
     parser.add_argument("--steps", type=int, default=50, help="of each turn")
-    parser.add_argument("--repeats", type=int, default=5, help="turns of each arm, after a first")
+    parser.add_argument("--repeats", type=int, default=3, help="turns of each arm, after a first")
     options = parser.parse_args()
     arms = Arms(options)
     times = {arm: [] for arm in ARMS}

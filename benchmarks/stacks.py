@@ -75,7 +75,7 @@ def starts(options, pythons, folder):
     one_step = ["-m", "simclr_med.run", *pretraining(options, folder, steps=1)]
     for name, arguments in {**commands, "a run of one step": one_step}.items():
         seconds, peaks = {stack: [] for stack in pythons}, {stack: [] for stack in pythons}
-        for number, stack in turns(options.rounds):
+        for number, stack in turns(options.run_rounds):
             work = [f"--work_dir={folder}/{stack}{number}"] if arguments is one_step else []
             start = time.perf_counter()
             _, peak = watched([pythons[stack], *arguments, *work], os.environ | ENVIRONMENT)
@@ -89,7 +89,7 @@ def runs(options, pythons, folder):
     """Yield the seconds an image of a whole run, and its peak in MiB where one can tell."""
     flags = pretraining(options, folder, options.steps)
     seconds, peaks = {stack: [] for stack in pythons}, {stack: [] for stack in pythons}
-    for number, stack in turns(options.rounds):
+    for number, stack in turns(options.run_rounds):
         work = f"--work_dir={folder}/{stack}{number}"
         command = ours("run", "--", *flags, work, python=pythons[stack])
         printed, peak = watched(command, os.environ | ENVIRONMENT)
@@ -187,7 +187,8 @@ def parse(arguments=None):
         parser.add_argument(flag, type=pathlib.Path, default=default, help="its environment")
     parser.add_argument("--networks", default=",".join(NETWORKS), help="NAME:SIZE:CASES,...")
     parser.add_argument("--precisions", default=",".join(PRECISIONS), help="of step")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=3, help="of step and pipeline")
+    parser.add_argument("--run_rounds", type=int, default=2, help="of start and run")
     parser.add_argument("--images", type=int, default=64, help="of pipeline")
     parser.add_argument("--batch_size", type=int, default=64, help="of run")
     parser.add_argument("--steps", type=int, default=8, help="of run, 3 or more")
