@@ -201,6 +201,7 @@ def test_a_sweep_that_was_killed_goes_on_and_ends_in_the_same_table(
         with pytest.raises(KilledError):
             swept(data_dir, tmp_path / "sweep", **TUNED)
     swept(data_dir, tmp_path / "sweep", **TUNED)
+    assert len(trained) == 7  # those in the table are not tried again
     assert (tmp_path / "sweep" / "sweep.csv").read_bytes() == (tuned / "sweep.csv").read_bytes()
     assert (tmp_path / "sweep" / "summary.csv").read_bytes() == (tuned / "summary.csv").read_bytes()
 
