@@ -15,7 +15,7 @@ from simclr_med.serving.bulk import run as bulk
 from simclr_med.training import finetune, pretrain, sweep
 
 SMALL = {"encoder": "resnet18", "width": 0.125, "image_size": 32, "steps": 2, "batch_size": 8}
-pytestmark = pytest.mark.usefixtures("short_encoders")
+pytestmark = pytest.mark.usefixtures("shortest_encoder")
 
 
 def is_a_cpu(monkeypatch, vendor, flags):

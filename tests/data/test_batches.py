@@ -73,8 +73,10 @@ def test_two_workers_shares_are_disjoint_and_complete(cases, batches):
         batches(cases, share=(0, 3))
 
 
-@pytest.mark.parametrize("name", RECIPES)
-@pytest.mark.parametrize("batches", [contrastive, labelled])
+@pytest.mark.parametrize(
+    ("batches", "name"),
+    [*((contrastive, name) for name in RECIPES), (labelled, "full"), (labelled, "partial")],
+)
 def test_the_device_makes_the_views_of_the_host(cases, batches, name):
     recipe = Recipe.named(name, 16, layers='{"GridMask": {}}' if name == "partial" else "")
     host, device = (batches(cases, recipe, steps=2, augment_on=on) for on in ("host", "device"))

@@ -23,7 +23,7 @@ from simclr_med.data.positions import Positions
 from simclr_med.errors import InputError, RunError
 from simclr_med.training import pretrain
 
-pytestmark = pytest.mark.usefixtures("short_encoders")
+pytestmark = pytest.mark.usefixtures("shortest_encoder")
 TOOL = ROOT / "tools" / "data_service.py"
 
 
@@ -69,12 +69,12 @@ def batches(cases, **running):
 
 
 def test_the_same_examples_once_each_in_the_same_order(address, cases):
-    here = batches(cases, start_step=3, steps=23)
-    there = batches(cases, start_step=3, steps=23, data_service=address)
+    here = batches(cases, start_step=9, steps=20)
+    there = batches(cases, start_step=9, steps=20, data_service=address)
     for ours, theirs in zip(here, there, strict=True):
         for name, values in ours.items():
             np.testing.assert_allclose(values, theirs[name], atol=1e-5)
-    images = np.concatenate([batch["image1"] for batch in there[7:17]])  # an epoch
+    images = np.concatenate([batch["image1"] for batch in there[1:]])  # an epoch
     assert sorted(images) == list(range(40))
 
 

@@ -116,7 +116,7 @@ def test_rare_conditions_gather_their_weights_too():
     assert records.table["label_weights"].tolist() == expected
 
 
-def test_a_head_learns_from_the_weights_where_it_is_asked_to(data_dir, tmp_path, short_encoders):
+def test_a_head_learns_from_the_weights_where_it_is_asked_to(data_dir, tmp_path, shortest_encoder):
     folder, _ = weighted(data_dir, tmp_path / "data")
     given = {"data_dir": str(folder), "encoder": "resnet18", "width": 0.125, "image_size": 32}
     given |= {"batch_size": 16, "steps": 3}

@@ -12,7 +12,7 @@ from simclr_med.config.making import for_existing_run, make_config
 from simclr_med.evaluation import predictions
 from simclr_med.training import finetune, pretrain
 
-pytestmark = pytest.mark.usefixtures("short_encoders")
+pytestmark = pytest.mark.usefixtures("shortest_encoder")
 
 
 def whole_way(data, tmp_path, positives):

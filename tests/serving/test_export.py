@@ -19,7 +19,7 @@ from simclr_med.evaluation import predictions
 from simclr_med.run import evaluate
 from simclr_med.serving import evidence, export, saved_model, signatures
 
-pytestmark = pytest.mark.usefixtures("short_encoders")
+pytestmark = pytest.mark.usefixtures("shortest_encoder")
 
 
 @pytest.fixture(scope="module")

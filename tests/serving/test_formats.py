@@ -15,7 +15,7 @@ from simclr_med.serving import evidence, export, model_card, onnx_model, sample,
 from simclr_med.serving.trained import load
 from simclr_med.training import finetune
 
-pytestmark = pytest.mark.usefixtures("short_encoders")
+pytestmark = pytest.mark.usefixtures("shortest_encoder")
 NAME = "<b>Set</b> | *one*"
 
 

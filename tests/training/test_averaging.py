@@ -22,7 +22,7 @@ SMALL = {"encoder": "resnet18", "width": 0.125, "image_size": 32, "batch_size": 
 EMA = {"weight_averaging": "ema", "ema_decay": 0.6, "steps": 4, "save_every": 1}
 EMA |= {"keep_checkpoints": 4, "validate_every": 2, "keep": "best", "choose_by": "loss"}
 
-pytestmark = pytest.mark.usefixtures("short_encoders")
+pytestmark = pytest.mark.usefixtures("shortest_encoder")
 
 
 def trained(data_dir, work_dir, **given):

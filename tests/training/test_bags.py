@@ -28,7 +28,7 @@ BAGS, TASKS, K = ("features", "probabilities", "attention"), ("multiclass", "mul
 OWNER = np.array([0, 0, 0, 1, 2, 2])  # three cases
 SMALL = {"encoder": "resnet18", "width": 0.125, "image_size": 32, "batch_size": 16}
 
-pytestmark = pytest.mark.usefixtures("short_encoders")
+pytestmark = pytest.mark.usefixtures("shortest_encoder")
 
 
 def outputs_of(bag, seed=0, images=6):

@@ -13,7 +13,7 @@ from simclr_med.data import manifest
 from simclr_med.encoders import checkpoint
 from simclr_med.training import pretrain
 
-pytestmark = pytest.mark.usefixtures("short_encoders")
+pytestmark = pytest.mark.usefixtures("shortest_encoder")
 
 STEPS = 5
 

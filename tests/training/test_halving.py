@@ -125,7 +125,7 @@ def test_without_halving_all_go_to_the_end(data_dir, tmp_path, monkeypatch):
     assert {row["status"] for row in rows if row["learning_rate"] != "1e+30"} == {"done"}
 
 
-def test_a_run_that_paused_ends_as_one_that_did_not(data_dir, tmp_path, short_encoders):
+def test_a_run_that_paused_ends_as_one_that_did_not(data_dir, tmp_path, shortest_encoder):
     given = {"data_dir": str(data_dir), "encoder": "resnet18", "width": 0.125, "image_size": 32}
     given |= {"batch_size": 16, "steps": 3, "validate_every": 3, "save_every": 3}
     for name, stops in (("whole", [None]), ("paused", [2, None])):

@@ -13,7 +13,7 @@ from simclr_med.training import features, kept_features
 
 SMALL = {"encoder": "resnet18", "width": 0.125, "image_size": 32}
 
-pytestmark = pytest.mark.usefixtures("short_encoders")
+pytestmark = pytest.mark.usefixtures("shortest_encoder")
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_the_same_is_computed_once_and_again_where_it_was_deleted_or_damaged(
 
 
 @pytest.mark.parametrize(
-    "changes", [{"seed": 1}, {"eval_crop": 0.5}, {"head_input": "stage2"}, {"image_size": 40}]
+    "changes", [{"seed": 1}, {"eval_crop": 0.5}, {"head_input": "stage1"}, {"image_size": 40}]
 )
 def test_other_weights_views_and_layers_have_features_of_their_own(
     changes, data_dir, tmp_path, computed

@@ -22,7 +22,7 @@ OFFSETS = np.array([0, 1, 4, 6, 7, 9, 12, 14, 15, 18])  # nine cases of one to t
 SCHEDULE = Schedule(BATCH, STEPS, 0.9, WarmUpCosine(1.0, 3, STEPS))
 SMALL = {"encoder": "resnet18", "width": 0.125, "image_size": 32, "batch_size": 16, "steps": 9}
 
-pytestmark = pytest.mark.usefixtures("short_encoders")
+pytestmark = pytest.mark.usefixtures("shortest_encoder")
 
 
 def examples(task):

@@ -137,7 +137,7 @@ def test_a_batch_larger_than_a_group_is_refused():
         train_probes(x, y, [Group(np.arange(5), 0, RATES, DECAYS)], "multiclass", SCHEDULE)
 
 
-def test_one_of_many_is_our_single_probe(data_dir, tmp_path, short_encoders):
+def test_one_of_many_is_our_single_probe(data_dir, tmp_path, shortest_encoder):
     given = {"data_dir": str(data_dir), "work_dir": str(tmp_path / "run"), "encoder": "resnet18"}
     given |= {"width": 0.125, "image_size": 32, "batch_size": 16, "steps": 9}
     config = make_config("linear_probe", given | {"learning_rate": 0.2, "weight_decay": 0.01})
@@ -219,7 +219,9 @@ def exact(data_dir, work_dir, **more):
     return make_config("linear_probe", given | {"weight_decay": 0.1} | more)
 
 
-def test_an_exact_probe_is_a_run_that_can_be_evaluated(data_dir, tmp_path, short_encoders, capsys):
+def test_an_exact_probe_is_a_run_that_can_be_evaluated(
+    data_dir, tmp_path, shortest_encoder, capsys
+):
     config = exact(data_dir, tmp_path / "run")
     finetune.run(config)
     there = weights(tmp_path / "run")

@@ -12,7 +12,7 @@ from simclr_med.data import manifest
 from simclr_med.encoders import networks
 from simclr_med.training import features, pretrain
 
-pytestmark = pytest.mark.usefixtures("short_encoders")
+pytestmark = pytest.mark.usefixtures("shortest_encoder")
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,7 @@ TUNED = {
     "bootstrap_replicates": 40,
 }
 
-pytestmark = pytest.mark.usefixtures("short_encoders")
+pytestmark = pytest.mark.usefixtures("shortest_encoder")
 
 
 def swept(data_dir, work_dir, **more):
