@@ -87,7 +87,7 @@ def parse(arguments=None):
         help="an environment with benchmarks/peers.txt",
     )
     parser.add_argument("--networks", default=",".join(NETWORKS), help="NAME:SIZE:CASES,...")
-    parser.add_argument("--rounds", type=int, default=3, help="of step and pipeline")
+    parser.add_argument("--rounds", type=int, default=5, help="of step and pipeline")
     parser.add_argument("--ham10000", type=pathlib.Path, default=HAM10000, help="of run")
     parser.add_argument("--batch_size", type=int, default=256, help="of run")
     parser.add_argument("--steps", type=int, default=8, help="of run, 3 or more")

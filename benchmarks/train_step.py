@@ -179,7 +179,7 @@ def main():
     parser.add_argument("--batch_size", type=int, default=4, help="cases, of two views each")
     parser.add_argument("--image_size", type=int, default=224)
     parser.add_argument("--width", type=float, default=1.0, help="of ours; for a quick trial")
-    parser.add_argument("--repeats", type=int, default=5, help="steps of each arm")
+    parser.add_argument("--repeats", type=int, default=3, help="steps of each arm")
     parser.add_argument(
         "--precisions",
         nargs="+",

@@ -33,11 +33,19 @@ def run(line, cwd):
     return subprocess.run(line, shell=True, cwd=cwd, capture_output=True, text=True, env=env)
 
 
-def run_here(line, cwd, monkeypatch):
-    """Run a tool's command in this process, which has imported TensorFlow; return its exit code."""
-    _, tool, *arguments = shlex.split(line)
-    monkeypatch.chdir(cwd)
+def run_here(words, monkeypatch):
+    """Run a tool in this process, which has imported TensorFlow; return its exit code.
+
+    Args:
+      words: of its command, from tools/ on.
+    """
+    tool, *arguments = map(str, words)
     monkeypatch.setattr(sys, "argv", [tool, *arguments])
     with pytest.raises(SystemExit) as ended:
         runpy.run_path(str(ROOT / tool), run_name="__main__")
     return ended.value.code
+
+
+def words_of(line):
+    """Return the words of a document's command, less `python`."""
+    return shlex.split(line)[1:]

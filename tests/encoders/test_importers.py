@@ -9,7 +9,6 @@ import doctest
 import json
 import pathlib
 import re
-import runpy
 import shutil
 import subprocess
 import sys
@@ -23,7 +22,7 @@ import reference
 import tensorflow as tf
 from conftest import ROOT
 from kill_runs import weights
-from shell import commands
+from shell import commands, run_here, words_of
 from shell import run as shell
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
@@ -797,7 +796,7 @@ def test_each_kind_of_start_is_named(run, tmp_path):
 def test_the_command_says_what_it_did(simclr_file, tmp_path, monkeypatch, capsys):
     folder = tmp_path / "out"
     arguments = ["--source=simclr", f"--input={simclr_file[0]}", f"--output={folder}"]
-    in_this_process(["tools/import_checkpoint.py", *arguments], monkeypatch)
+    assert not run_here(["tools/import_checkpoint.py", *arguments], monkeypatch)
     assert "resnet18_simclr, width 0.0625" in capsys.readouterr().out
     assert input_contract.load(folder).size == 32
     assert checkpoint.steps(folder) == [0]
@@ -808,14 +807,6 @@ def test_the_command_says_what_it_did(simclr_file, tmp_path, monkeypatch, capsys
 def test_importing_the_package_imports_no_tensorflow():
     code = "import sys, simclr_med; assert not {'tensorflow', 'keras'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
-
-
-def in_this_process(words, monkeypatch):
-    """Runs a tool's command line; importing TensorFlow again for each would take seconds."""
-    monkeypatch.setattr(sys, "argv", words)
-    with pytest.raises(SystemExit) as left:
-        runpy.run_path(str(ROOT / words[0]), run_name="__main__")
-    assert left.value.code == 0, words
 
 
 def test_every_command_of_the_page_on_weights(
@@ -837,6 +828,6 @@ def test_every_command_of_the_page_on_weights(
             done = shell(line, tmp_path)
             assert done.returncode == 0, done.stderr
         else:
-            in_this_process(re.sub("resnet152", "resnet18", line).split()[1:], monkeypatch)
+            assert not run_here(words_of(re.sub("resnet152", "resnet18", line)), monkeypatch), line
     assert len(list((tmp_path / "weights").iterdir())) == 4
     assert doctest.testfile(str(page), module_relative=False).failed == 0

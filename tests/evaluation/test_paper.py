@@ -2,7 +2,6 @@
 
 import dataclasses
 import subprocess
-import sys
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -10,6 +9,7 @@ import pytest
 from conftest import ROOT
 from predictions_made import fake
 from runs_made import head_folder, imported_folder, run_folder
+from shell import run_here
 
 from simclr_med.errors import InputError
 from simclr_med.evaluation import paper, predictions
@@ -182,13 +182,11 @@ def test_what_no_row_can_be_told_of_is_refused(tmp_path):
         paper.describe(read_run("a", head / "predictions" / "test.csv"))
 
 
-def tool(*arguments):
-    return subprocess.run(
-        [sys.executable, str(TOOL), *map(str, arguments)], capture_output=True, text=True
-    )
+def test_the_tool_prints_writes_and_refuses(tmp_path, monkeypatch, capsys):
+    def tool(*arguments):
+        code = run_here([TOOL, *arguments], monkeypatch)
+        return subprocess.CompletedProcess(arguments, code, *capsys.readouterr())
 
-
-def test_the_tool_prints_writes_and_refuses(tmp_path):
     head = head_folder(tmp_path / "a", fake(), mode="finetune", encoder="resnet50")
     before = run_folder(tmp_path / "s", "pretrain")
     done = tool(f"mine={head}", before, "--only=B.3")

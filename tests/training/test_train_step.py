@@ -137,15 +137,23 @@ def whole():
         return trained(contrastive(), pairs)
 
 
+@pytest.fixture(scope="module")
+def whole_of_each():
+    """The same of a network that normalises each example by itself: parts are as the whole."""
+    with pytest.MonkeyPatch.context() as patch:
+        shorten(patch)
+        return trained(contrastive(encoder="bit_resnet50"), pairs)
+
+
 @pytest.mark.slow  # below with recomputation, in test_distribute.py by the command
 def test_two_replicas_equal_one(whole):
     assert_same(whole, trained(contrastive(), pairs, replicas=2))
 
 
-def test_micro_batches_equal_the_whole_batch_where_each_example_is_normalised_by_itself():
+def test_micro_batches_equal_the_whole_batch(whole_of_each):
     """On two replicas; on one below, with frozen statistics."""
     make = contrastive(encoder="bit_resnet50")
-    assert_same(trained(make, pairs), trained(make, pairs, replicas=2, micro_batch=4))
+    assert_same(whole_of_each, trained(make, pairs, replicas=2, micro_batch=4))
 
 
 def test_frozen_statistics_make_micro_batches_exact():
@@ -250,11 +258,14 @@ def test_cross_replica_normalization_equals_keras(first):
         ("mixed_float16", 4, 2),
     ],
 )
-def test_precision(precision, micro_batch, replicas, whole):
+def test_precision(precision, micro_batch, replicas, whole, whole_of_each):
     """Half precision within the encoder; the same training, roughly; weights stay float32."""
     make = contrastive(precision=precision)
+    exact, _ = whole
+    if micro_batch:
+        make = contrastive(precision=precision, encoder="bit_resnet50")
+        exact, _ = whole_of_each
     scalars, weights = trained(make, pairs, replicas, micro_batch)
-    exact, _ = trained(contrastive(), pairs, micro_batch=micro_batch) if micro_batch else whole
     assert all(value.dtype in (np.float32, np.int64) for value in weights.values())
     np.testing.assert_allclose(scalars[0]["loss"], exact[0]["loss"], rtol=0.05)
     assert abs(scalars[0]["loss"] / exact[0]["loss"] - 1) > 1e-5  # more than an order of sums
