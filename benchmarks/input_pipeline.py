@@ -185,7 +185,7 @@ def main():
     parser = command_line(__doc__)
     parser.add_argument("--images", type=int, default=128, help=f"of {SMALL}")
     parser.add_argument("--large", type=int, default=32, help=f"of {LARGE}; or 0")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2 * os.cpu_count())
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

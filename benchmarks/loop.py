@@ -97,7 +97,7 @@ def main():
     parser.add_argument("--batch_size", type=int, default=16, help="cases, of two views each")
     parser.add_argument("--image_size", type=int, default=32)
     parser.add_argument("--width", type=float, default=0.25)
-    parser.add_argument("--steps", type=int, default=50, help="of each turn")
+    parser.add_argument("--steps", type=int, default=30, help="of each turn")
     parser.add_argument("--repeats", type=int, default=3, help="turns of each arm, after a first")
     options = parser.parse_args()
     arms = Arms(options)

@@ -43,7 +43,7 @@ BENCHMARKS = {
     "memory": ("memory",),
     "scaling": ("scaling",),
     "bootstrap": ("bootstrap",),
-    "coverage": ("coverage", "--datasets=100", "--replicates=399"),
+    "coverage": ("coverage", "--datasets=80", "--replicates=399"),
 }
 
 
