@@ -127,7 +127,7 @@ def _batches(
         raise ValueError(f"{positions.batch_size} do not divide by {share[1]} times {pieces}")
     changes = change_each(recipe)
     # A service's workers have other cores than this machine.
-    calls = threads or tf.data.AUTOTUNE if data_service else at_once(threads)
+    calls = (threads or tf.data.AUTOTUNE) if data_service else at_once(threads)
 
     def seen(position, images):
         cut, draws = crops_at(positions, recipe, position, images)

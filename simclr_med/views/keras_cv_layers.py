@@ -211,8 +211,7 @@ def _stateful_draws(traced):
 
 def _reason(error):
     """Return the line that says what is wrong, less what Keras and AutoGraph put around it."""
-    *_, inner = re.sub(r"\x1b\[\d+m", "", str(error)).split("Exception encountered")
+    *frames, inner = re.sub(r"\x1b\[\d+m", "", str(error)).split("Exception encountered")
     lines = [line.strip() for line in inner.splitlines() if line.strip()]
-    framed = inner != str(error)
     named = re.findall(r"\w+Error: (.+)", inner)[-1:]
-    return (named or lines[framed:] or [type(error).__name__])[0]
+    return (named or lines[bool(frames) :] or [type(error).__name__])[0]
