@@ -1,6 +1,5 @@
 """A small generated data set, made once, and silence on import."""
 
-import dataclasses
 import os
 import pathlib
 
@@ -49,8 +48,7 @@ def short_encoders():
     """
     with pytest.MonkeyPatch.context() as patch:
         for name, blocks in (("resnet18", (2, 1, 1, 1)), ("resnet34", (2, 1, 1, 2))):
-            row = dataclasses.replace(architectures.ENCODERS[name], blocks=blocks)
-            patch.setitem(architectures.ENCODERS, name, row)
+            patch.setitem(architectures.ENCODERS, name, short_run.with_blocks(name, blocks))
         yield
 
 

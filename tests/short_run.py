@@ -8,7 +8,13 @@ import dataclasses
 from simclr_med import run
 from simclr_med.config import architectures
 
-ROW = dataclasses.replace(architectures.ENCODERS["resnet18"], blocks=(1, 1))
+
+def with_blocks(name, blocks):
+    """Return an encoder's architecture with other numbers of blocks."""
+    return dataclasses.replace(architectures.ENCODERS[name], blocks=blocks)
+
+
+ROW = with_blocks("resnet18", (1, 1))
 
 if __name__ == "__main__":
     architectures.ENCODERS["resnet18"] = ROW

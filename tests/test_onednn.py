@@ -1,7 +1,6 @@
 """oneDNN is on wherever the package is, and the networks keep clear of its wrong gradients."""
 
 import ast
-import dataclasses
 import os
 import platform
 import subprocess
@@ -11,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 from conftest import ROOT
+from short_run import with_blocks
 
 from simclr_med import compat, onednn
 from simclr_med.config.architectures import ENCODERS
@@ -91,8 +91,8 @@ def test_the_package_turns_onednn_on_and_gradients_of_a_narrow_shortcut_stay_rig
 
 @pytest.mark.parametrize("name", ENCODERS)
 def test_no_network_strides_a_pointwise_convolution_of_few_channels(name, monkeypatch):
-    short = dataclasses.replace(ENCODERS[name], blocks=(2, 2, 2, 2))  # a stage's first has strides
-    monkeypatch.setitem(ENCODERS, name, short)
+    # A stage's first block has the strides.
+    monkeypatch.setitem(ENCODERS, name, with_blocks(name, (2, 2, 2, 2)))
     narrow = build_encoder(name, width=1 / 64, image_size=64)
     convolutions = [x for x in narrow.layers if isinstance(x, keras.layers.Conv2D)]
     pointwise = [x for x in convolutions if x.kernel_size == (1, 1)]

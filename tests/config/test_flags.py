@@ -1,6 +1,5 @@
 """Every flag changes what it says it changes."""
 
-import dataclasses
 import json
 import re
 import shutil
@@ -11,6 +10,7 @@ import pytest
 from kill_runs import differ, same, weights
 from predictions_made import fake
 from runs_made import head_folder
+from short_run import with_blocks
 
 from simclr_med import run
 from simclr_med.config import architectures
@@ -167,8 +167,7 @@ def pretrained(data_dir, work_dir, **changes):
 @pytest.fixture
 def one_block(monkeypatch):
     """The smallest network, where another would show the same."""
-    row = dataclasses.replace(architectures.ENCODERS["resnet18"], blocks=(1,))
-    monkeypatch.setitem(architectures.ENCODERS, "resnet18", row)
+    monkeypatch.setitem(architectures.ENCODERS, "resnet18", with_blocks("resnet18", (1,)))
 
 
 @pytest.fixture(scope="module")
@@ -224,8 +223,7 @@ def test_a_step_has_its_micro_batches(one_block, data_dir, tmp_path, monkeypatch
 
 
 def test_settings_that_some_encoders_have(monkeypatch):
-    row = dataclasses.replace(architectures.ENCODERS["resnet50"], blocks=(1, 1))
-    monkeypatch.setitem(architectures.ENCODERS, "resnet50", row)
+    monkeypatch.setitem(architectures.ENCODERS, "resnet50", with_blocks("resnet50", (1, 1)))
     given = {"data_dir": "x", "work_dir": "y", **SMALL, "encoder": "resnet50", "image_size": 40}
     names = {
         flag: set(networks.build(make_config("pretrain", given | {flag: True})).variables())

@@ -14,6 +14,7 @@ import pytest
 import reference
 import tensorflow as tf
 from conftest import ROOT
+from shell import run_here
 
 from simclr_med.config import architectures
 from simclr_med.encoders import checkpoint, complexity, encoder, heads, recompute
@@ -83,11 +84,8 @@ def test_the_number_in_a_name_is_that_of_its_layers():
 
 def described(monkeypatch, capsys, *arguments):
     """What tools/describe_encoder.py prints, and its exit code."""
-    tool = ROOT / "tools" / "describe_encoder.py"
-    monkeypatch.setattr(sys, "argv", [str(tool), *arguments])
-    with pytest.raises(SystemExit) as left:
-        runpy.run_path(str(tool), run_name="__main__")
-    return capsys.readouterr(), left.value.code
+    code = run_here(["tools/describe_encoder.py", *arguments], monkeypatch)
+    return capsys.readouterr(), code
 
 
 def test_describing_an_encoder(monkeypatch, capsys):

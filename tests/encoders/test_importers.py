@@ -24,6 +24,7 @@ from conftest import ROOT
 from kill_runs import weights
 from shell import commands, run_here, words_of
 from shell import run as shell
+from short_run import with_blocks
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
 import simclr_med
@@ -69,22 +70,21 @@ FULL = (3, 4, 6, 3)  # blocks of a network of 50 layers
 SHORT = (1, 2, 1, 1)  # every kind of them; networks of keras.applications stay whole
 
 
-def with_blocks(patch, blocks):
+def set_blocks(patch, blocks):
     for name in ("resnet50", "bit_resnet50"):
-        row = dataclasses.replace(architectures.ENCODERS[name], blocks=blocks)
-        patch.setitem(architectures.ENCODERS, name, row)
+        patch.setitem(architectures.ENCODERS, name, with_blocks(name, blocks))
 
 
 @pytest.fixture(scope="module", autouse=True)
 def short():
     with pytest.MonkeyPatch.context() as patch:
-        with_blocks(patch, SHORT)
+        set_blocks(patch, SHORT)
         yield
 
 
 @pytest.fixture
 def full(monkeypatch):
-    with_blocks(monkeypatch, FULL)
+    set_blocks(monkeypatch, FULL)
 
 
 # google-research/simclr

@@ -1,12 +1,12 @@
 """Steps in parts and on replicas equal those of one device at once."""
 
-import dataclasses
 import functools
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from short_run import with_blocks
 
 from simclr_med import compat, distribute
 from simclr_med.config import architectures
@@ -34,8 +34,7 @@ GIVEN = {
 def shorten(patch):
     """Make encoders of two blocks: one with a projection, one with a stride."""
     for name in ("resnet18", "bit_resnet50"):
-        row = dataclasses.replace(architectures.ENCODERS[name], blocks=(1, 1))
-        patch.setitem(architectures.ENCODERS, name, row)
+        patch.setitem(architectures.ENCODERS, name, with_blocks(name, (1, 1)))
 
 
 @pytest.fixture(autouse=True)
