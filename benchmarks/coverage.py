@@ -19,13 +19,13 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from benchmarks.verdict import at_least, at_most, command_line, conclude
 from simclr_med import progress
 from simclr_med.errors import run_main
-from simclr_med.evaluation.bootstrap import Settings, replicate
-from simclr_med.evaluation.comparing import difference_row, pairs_of
-from simclr_med.evaluation.gaps import all_gaps
-from simclr_med.evaluation.intervals import small_sample
-from simclr_med.evaluation.methods import differences, replicated
+from simclr_med.evaluation.comparisons.over_seeds import differences, replicated
+from simclr_med.evaluation.comparisons.paired import difference_row, pairs_of
+from simclr_med.evaluation.groups.group_differences import all_gaps
+from simclr_med.evaluation.intervals.bootstrap import Settings, replicate
+from simclr_med.evaluation.intervals.interval_ends import small_sample
+from simclr_med.evaluation.metrics.scoring import score
 from simclr_med.evaluation.predictions import Predictions
-from simclr_med.evaluation.scoring import score
 
 LARGE = 200_000  # cases that stand for a population
 SHARED = 0.6  # share of the noise that both models have in common

@@ -48,7 +48,7 @@ def main():
 def measure(options, folder):
     """Return the exit code of the benchmark, done in `folder`."""
     from simclr_med.config import sweeping
-    from simclr_med.config.making import make_config
+    from simclr_med.config.checked_config import make_config
     from simclr_med.training import pretrain
 
     given = {"data_dir": str(data_set(folder / "data", options.cases))}
@@ -102,7 +102,7 @@ def at_once(config):
     """Return `{trial: accuracy on validation}` of the whole grid."""
     from simclr_med.config import sweeping
     from simclr_med.data import manifest
-    from simclr_med.training.probed_runs import ProbedRuns
+    from simclr_med.training.sweep.probed_runs import ProbedRuns
 
     runs = ProbedRuns(config, manifest.read(config.data.data_dir))
     (outcomes,) = runs.tried(sweeping.grid(config))
@@ -112,14 +112,14 @@ def at_once(config):
 def one_by_one(config, trials, folder):
     """Return the same of some trials, each an ordinary run, looked at when it has ended."""
     from simclr_med.config import sweeping
-    from simclr_med.training import finetune
-    from simclr_med.training.finetuned_runs import outcome_of
+    from simclr_med.training.heads import train_head
+    from simclr_med.training.sweep.finetuned_runs import outcome_of
 
     found = {}
     for trial in trials:
         single = sweeping.config_of(config, trial, folder / trial.name)
         watch = dataclasses.replace(config.watch, validate_every=config.train.steps)
-        finetune.run(dataclasses.replace(single, watch=watch))
+        train_head.run(dataclasses.replace(single, watch=watch))
         scalars = outcome_of(folder / trial.name).scalars
         found[trial] = scalars["validation_top1_accuracy"]
     return found

@@ -29,12 +29,13 @@ import keras
 import tensorflow as tf
 
 from benchmarks.verdict import at_most, command_line, conclude, shown
-from simclr_med.config.making import make_config
+from simclr_med.config.checked_config import make_config
 from simclr_med.config.recipes import Recipe
-from simclr_med.training import pretrain, run_log, trainer
-from simclr_med.training.callbacks import RefuseDivergence
-from simclr_med.training.checkpoints import Checkpoints
-from simclr_med.training.train_step import compiled_step
+from simclr_med.training import pretrain
+from simclr_med.training.loop import run_log, trainer
+from simclr_med.training.loop.callbacks import RefuseDivergence
+from simclr_med.training.loop.checkpoints import Checkpoints
+from simclr_med.training.loop.train_step import compiled_step
 
 GOALS = (
     shown("fit / loop, processor's time"),

@@ -5,10 +5,10 @@ import numpy as np
 import tensorflow as tf
 
 from simclr_med import distribute
-from simclr_med.config.making import make_config
+from simclr_med.config.checked_config import make_config
 from simclr_med.config.recipes import Recipe
 from simclr_med.training import pretrain
-from simclr_med.training.train_step import compiled_step
+from simclr_med.training.loop.train_step import compiled_step
 
 
 def pretraining_step(**given):

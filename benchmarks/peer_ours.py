@@ -49,8 +49,8 @@ def step(options):
 def run(options):
     """Run the command of ours with `options.flags`; then print when each step ended."""
     from simclr_med import run as command
-    from simclr_med.training import trainer
-    from simclr_med.training.callbacks import StepCallback
+    from simclr_med.training.loop import trainer
+    from simclr_med.training.loop.callbacks import StepCallback
 
     ended = {}
 

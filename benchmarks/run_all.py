@@ -20,8 +20,8 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 from benchmarks import machine, table
-from simclr_med import files
 from simclr_med.errors import EXIT_FAILED, EXIT_INPUT, InputError, run_main
+from simclr_med.files import atomic
 
 FOLDER = machine.ROOT / "benchmarks"
 # Name of the result, script and flags; the goals that others wait for first.
@@ -70,7 +70,7 @@ def run(name, script, *flags, results, seconds):
             stop(process.pid)
         if not file.exists():
             return "cannot run here" if code == EXIT_INPUT else f"failed with exit code {code}"
-        files.write_text(results / f"{name}.json", file.read_text())
+        atomic.write_text(results / f"{name}.json", file.read_text())
         return f"misses a goal ({results.name}/{name}.json)" if code else ""
 
 
@@ -115,7 +115,7 @@ def main():
         why = run(name, *arguments, results=options.results, seconds=end - begin)
         print(f"== {name}: {why or 'done'}, {time.monotonic() - begin:.0f} s", flush=True)
         troubles |= {name: why} if why else {}
-    files.write_text(options.table, table.of_results(options.results, BENCHMARKS))
+    atomic.write_text(options.table, table.of_results(options.results, BENCHMARKS))
     for name, why in troubles.items():
         print(f"{name} {why}")
     print(f"table: {options.table}")

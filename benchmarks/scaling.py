@@ -49,7 +49,7 @@ def loss_row(batch, repeats):
     """Seconds of the loss and its gradient, and of its products alone."""
     import tensorflow as tf
 
-    from simclr_med.training.objective import nt_xent
+    from simclr_med.training.models.objective import nt_xent
 
     z = tf.random.stateless_normal([2 * batch, DIM], [0, batch])
     logits = tf.random.stateless_normal([2 * batch, 2 * batch], [1, batch])

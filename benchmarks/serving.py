@@ -59,9 +59,10 @@ def exported(settings, folder):
     """
     import keras
 
-    from simclr_med.config.making import make_config
-    from simclr_med.encoders import input_contract, networks
-    from simclr_med.serving import saved_model
+    from simclr_med.config.checked_config import make_config
+    from simclr_med.encoders import networks
+    from simclr_med.runs import input_contract
+    from simclr_med.serving.formats import saved_model
     from simclr_med.serving.trained import Trained
 
     config = make_config("finetune", settings | {"data_dir": "data", "work_dir": "work"})

@@ -48,8 +48,8 @@ def build_step(arm, options):
     import tensorflow as tf
 
     from simclr_med.encoders import complexity, encoder, heads
-    from simclr_med.training import optimizer
-    from simclr_med.training.contrastive import ContrastiveModel
+    from simclr_med.training.models import optimizer
+    from simclr_med.training.models.contrastive import ContrastiveModel
 
     keras.utils.set_random_seed(0)
     size, width = options.image_size, options.width

@@ -13,8 +13,8 @@ import json
 import operator
 
 from benchmarks import machine
-from simclr_med import files, paths
 from simclr_med.errors import EXIT_FAILED, InputError
+from simclr_med.files import atomic, paths
 
 HOLDS = {">=": operator.ge, "<=": operator.le}
 MISSED = "MISSED"
@@ -103,5 +103,5 @@ def conclude(options, goals, ratios, **measured):
             "ratios": ratios,
             **measured,
         }
-        files.write_text(options.json, json.dumps(result, indent=1) + "\n")
+        atomic.write_text(options.json, json.dumps(result, indent=1) + "\n")
     return EXIT_FAILED if any(row["verdict"] == MISSED for row in rows) else 0

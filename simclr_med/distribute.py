@@ -8,16 +8,17 @@ Within a replica's computation `gather`, `sum_of_replicas` and `mean_of_replicas
 replicas, their gradients too; on one replica they are the identity.
 """
 
+import contextlib
 import functools
 import hashlib
 import json
 import os
+import socket
 
 import numpy as np
 import tensorflow as tf
 
 from simclr_med import graphs, quiet
-from simclr_med.addresses import refuse_unanswered
 from simclr_med.errors import InputError
 
 
@@ -256,3 +257,21 @@ def compiled(function, strategy, jit_compile=False):
 def value_of_first_replica(strategy, values):
     """Return the first local replica's part of what a `compiled` function returned."""
     return tf.nest.map_structure(lambda v: strategy.experimental_local_results(v)[0], values)
+
+
+SECONDS = 10  # that an answer may take
+
+
+def refuse_unanswered(address, who):
+    """Raise `InputError` where nobody answers.
+
+    Args:
+      address: grpc://HOST:PORT.
+      who: is expected there, for the message.
+    """
+    host, port = address.removeprefix("grpc://").rsplit(":", 1)
+    try:
+        with contextlib.closing(socket.create_connection((host, int(port)), SECONDS)):
+            pass
+    except OSError as error:
+        raise InputError(f"no {who} answers at {address}: {error}") from None

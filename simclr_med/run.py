@@ -9,11 +9,12 @@ import sys
 
 from absl import app, flags, logging
 
-from simclr_med import devices, paths
+from simclr_med import devices
+from simclr_med.config.checked_config import for_existing_run, make_config
 from simclr_med.config.fields import FIELDS
-from simclr_med.config.making import for_existing_run, make_config
 from simclr_med.config.setting import BULK, HEADS, MODES
 from simclr_med.errors import EXIT_INPUT, InputError, run_main
+from simclr_med.files import paths
 
 FLAGS = flags.FLAGS
 DEFINE = {
@@ -93,9 +94,9 @@ def compute(config):
     if config.mode == "pretrain":
         from simclr_med.training import pretrain as module
     elif config.mode in HEADS:
-        from simclr_med.training import finetune as module
+        from simclr_med.training.heads import train_head as module
     elif config.mode == "sweep":
-        from simclr_med.training import sweep as module
+        from simclr_med.training.sweep import train_sweep as module
     elif config.mode == "evaluate":
         return evaluate(config)
     elif config.mode in BULK:
@@ -122,16 +123,16 @@ def evaluate(config):
     results = made.write(config.work_dir, config.evaluate, config.seed)
     if config.bulk.gradcam:
         from simclr_med.data import manifest
-        from simclr_med.serving import looked_at
+        from simclr_med.serving.explain import gradcam_of_errors
 
-        looked_at.write(config, manifest.read(config.data.data_dir), head, made.splits)
+        gradcam_of_errors.write(config, manifest.read(config.data.data_dir), head, made.splits)
     for split, result in results.items():
         print(summary(pathlib.Path(config.work_dir).name, split, result))
 
 
 def _report(config):
-    from simclr_med.evaluation import report, runs
-    from simclr_med.evaluation.bootstrap import settings_of
+    from simclr_med.evaluation import evaluated_runs, report
+    from simclr_med.evaluation.intervals.bootstrap import settings_of
 
     chosen = config.report
     options = report.Options(
@@ -142,7 +143,7 @@ def _report(config):
         errors_shown=chosen.errors_shown,
         margin=chosen.margin or None,
     )
-    for path in report.write_report(runs.named(chosen.runs), config.work_dir, options):
+    for path in report.write_report(evaluated_runs.named(chosen.runs), config.work_dir, options):
         print(f"report: {path}")
 
 

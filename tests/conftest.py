@@ -72,22 +72,23 @@ def data_dir(tmp_path_factory):
 
 def answers_here(folder, sample):
     """Answer as `saved_model.answers_alone`, in this process: TensorFlow is imported already."""
-    from simclr_med.serving import answering
+    from simclr_med.serving.formats import saved_model_client
 
-    return answering.answers(str(folder), sample.contents, sample.owners, sample.views)
+    return saved_model_client.answers(str(folder), sample.contents, sample.owners, sample.views)
 
 
 @pytest.fixture(scope="session")
 def exported_probe(data_dir, tmp_path_factory):
     """The work folder of a head on `data_dir`, exported as version 3."""
-    from simclr_med.config.making import for_existing_run, make_config
-    from simclr_med.serving import export, saved_model
-    from simclr_med.training import finetune
+    from simclr_med.config.checked_config import for_existing_run, make_config
+    from simclr_med.serving import export
+    from simclr_med.serving.formats import saved_model
+    from simclr_med.training.heads import train_head
 
     work_dir = tmp_path_factory.mktemp("exported") / "probe"
     given = {"encoder": "resnet18", "width": 0.125, "image_size": 32, "steps": 20, "batch_size": 16}
     given |= {"data_dir": str(data_dir), "work_dir": str(work_dir)}
-    finetune.run(make_config("linear_probe", given))
+    train_head.run(make_config("linear_probe", given))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(saved_model, "answers_alone", answers_here)
         export.run(for_existing_run("export", str(work_dir), {"export_version": 3}))

@@ -1,6 +1,6 @@
 """Mutation testing of one module: change it in one place at a time, and see whether tests fail.
 
-    python -m tests.mutants simclr_med/evaluation/metrics.py 30 0 tests/evaluation/test_metrics.py
+    python -m tests.mutants simclr_med/config/recipes.py 30 0 tests/views/test_augment.py
 
 30 of all changes, drawn by seed 0, are tried, each in a fork of a process that has imported the
 libraries and nothing of the project. No file changes: a process that a test starts has the module

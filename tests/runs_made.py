@@ -2,26 +2,26 @@
 
 import json
 
-from simclr_med import files
-from simclr_med.config.making import make_config
+from simclr_med.config.checked_config import make_config
 from simclr_med.config.storage import to_json
 from simclr_med.evaluation import predictions
+from simclr_med.files import atomic
 
 
 def run_folder(folder, mode="linear_probe", **given):
     """A work folder with a log, and its settings."""
     config = make_config(mode, {"data_dir": "d", "work_dir": folder, **given})
-    files.write_text(folder / "config.json", to_json(config))
-    files.write_text(folder / "data.sha256", "0123abcd\n")
+    atomic.write_text(folder / "config.json", to_json(config))
+    atomic.write_text(folder / "data.sha256", "0123abcd\n")
     rows = "".join(f"{step},{2 / step}\n" for step in range(1, 6))
-    files.write_text(folder / "log.csv", "step,loss\n" + rows)
+    atomic.write_text(folder / "log.csv", "step,loss\n" + rows)
     return folder
 
 
 def head_folder(folder, made, split="test", **given):
     """The work folder of an evaluated head."""
     run_folder(folder, **given)
-    files.write_text(folder / "task.json", json.dumps({"other_class": made.other_class}))
+    atomic.write_text(folder / "task.json", json.dumps({"other_class": made.other_class}))
     predictions.write(folder / "predictions" / f"{split}.csv", made)
     return folder
 
@@ -31,6 +31,6 @@ def imported_folder(folder, source, **given):
     run_folder(folder, "pretrain", **given)
     config = json.loads((folder / "config.json").read_text())
     config["mode"] = "imported"
-    files.write_text(folder / "config.json", json.dumps(config))
-    files.write_text(folder / "input.json", json.dumps({"source": source}))
+    atomic.write_text(folder / "config.json", json.dumps(config))
+    atomic.write_text(folder / "input.json", json.dumps({"source": source}))
     return folder

@@ -18,7 +18,7 @@ def five_steps():
     """Return numbers of the whole way, from drawing to the loss, by name."""
     import tensorflow as tf
 
-    from simclr_med.config.making import make_config
+    from simclr_med.config.checked_config import make_config
     from simclr_med.config.recipes import Recipe
     from simclr_med.training import pretrain
     from simclr_med.views import augment
@@ -60,7 +60,7 @@ def batches(config):
 
 def write(data_dir, out, others):
     """Write batches, weights and their shapes, and a run, and go on with the `others`' run."""
-    from simclr_med.config.making import make_config
+    from simclr_med.config.checked_config import make_config
     from simclr_med.config.recipes import Recipe
     from simclr_med.training import pretrain
 

@@ -5,14 +5,15 @@ import tensorflow as tf
 from kill_runs import differ, weights
 
 from simclr_med import devices, run
-from simclr_med.config.making import for_existing_run, make_config
+from simclr_med.config.checked_config import for_existing_run, make_config
 from simclr_med.config.sections.running import DistributeConfig
 from simclr_med.config.setting import BULK, MODES
 from simclr_med.config.storage import load_config, to_json
 from simclr_med.errors import InputError
 from simclr_med.serving import export
 from simclr_med.serving.bulk import run as bulk
-from simclr_med.training import finetune, pretrain, sweep
+from simclr_med.training import pretrain
+from simclr_med.training.heads import train_head
 
 SMALL = {"encoder": "resnet18", "width": 0.125, "image_size": 32, "steps": 2, "batch_size": 8}
 pytestmark = pytest.mark.usefixtures("shortest_encoder")
@@ -50,7 +51,7 @@ def test_tf32_is_off_in_every_mode_unless_it_is_asked_for(mode, asked, monkeypat
     def note(config):
         seen.append(tf.config.experimental.tensor_float_32_execution_enabled())
 
-    for module in (pretrain, finetune, sweep, export, bulk):
+    for module in (pretrain, train_head, run, export, bulk):
         monkeypatch.setattr(module, "run", note)
     monkeypatch.setattr(run, "evaluate", note)
     given = {"work_dir": "w", "model": "m", "images": "i"}

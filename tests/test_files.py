@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from simclr_med import files
 from simclr_med.errors import InputError
+from simclr_med.files import atomic
 
 
 def names(folder):
@@ -17,17 +17,17 @@ def names(folder):
 
 
 def test_texts_are_written_all_or_none(tmp_path):
-    files.write_texts({tmp_path / "a": "1", tmp_path / "b" / "c": "2"})
+    atomic.write_texts({tmp_path / "a": "1", tmp_path / "b" / "c": "2"})
     assert (tmp_path / "a").read_text() == "1" and (tmp_path / "b" / "c").read_text() == "2"
     (tmp_path / "folder").mkdir()
     with pytest.raises(UnicodeEncodeError):
-        files.write_texts({tmp_path / "a": "new", tmp_path / "d": "\udcff"})
+        atomic.write_texts({tmp_path / "a": "new", tmp_path / "d": "\udcff"})
     assert (tmp_path / "a").read_text() == "1" and names(tmp_path) == ["a", "b", "folder"]
 
 
 @pytest.mark.parametrize("name", ["x" * 255, "ä" * 127, "short"])
 def test_any_name_that_the_disk_takes_can_be_written(name, tmp_path):
-    files.write_text(tmp_path / name, "text")
+    atomic.write_text(tmp_path / name, "text")
     assert names(tmp_path) == [name]
 
 
@@ -49,24 +49,24 @@ def test_the_next_writer_removes_what_a_killed_one_left(tmp_path):
     killed(tmp_path, f"replacing({str(tmp_path / 'other')!r})")
     (tmp_path / ".mine.tmp").write_text("of a user")
     assert len(names(tmp_path)) == 4
-    with files.new_folder(tmp_path / "3") as folder:
+    with atomic.new_folder(tmp_path / "3") as folder:
         (folder / "whole").write_text("")
     left = [name for name in names(tmp_path) if name not in ("3", ".mine.tmp")]
     assert len(left) == 1 and left[0].startswith(".other.")  # another's
-    files.remove_unfinished(tmp_path)
+    atomic.remove_unfinished(tmp_path)
     assert names(tmp_path) == [".mine.tmp", "3"]
 
 
 def test_a_finished_folder_holds_nothing_unfinished(tmp_path):
     killed(tmp_path, f"resumable_folder({str(tmp_path / 'd')!r}, 'key')")
     killed(tmp_path, f"replacing({str(tmp_path / '.d.unfinished' / 'images' / 'a.png')!r})")
-    with files.resumable_folder(tmp_path / "d", "key") as folder:
+    with atomic.resumable_folder(tmp_path / "d", "key") as folder:
         assert (folder / "half").exists()
     assert names(tmp_path / "d") == ["half", "images"] and not names(tmp_path / "d" / "images")
 
 
 def hold(path, ready, leave):
-    with files.locked(path, "it"):
+    with atomic.locked(path, "it"):
         ready.set()
         leave.wait()
 
@@ -78,11 +78,11 @@ def test_one_process_at_a_time_and_a_lock_dies_with_its_process(tmp_path):
     other.start()
     assert ready.wait(300)
     blocked = pytest.raises(InputError, match="another process is writing it")
-    with blocked, files.locked(tmp_path / ".lock", "it"):
+    with blocked, atomic.locked(tmp_path / ".lock", "it"):
         pass
     other.kill()
     other.join()
-    with files.locked(tmp_path / ".lock", "it"):
+    with atomic.locked(tmp_path / ".lock", "it"):
         assert names(tmp_path) == [".lock"]
     assert not names(tmp_path)
 

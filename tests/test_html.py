@@ -5,7 +5,7 @@ import pathlib
 import jinja2
 import pytest
 
-from simclr_med import html
+from simclr_med.files import html
 
 
 def test_texts_are_escaped_in_the_frame_too():

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from simclr_med import paths
 from simclr_med.errors import InputError
+from simclr_med.files import paths
 
 LATIN_1 = b"\xff".decode("utf-8", "surrogateescape")
 READ = (paths.file_to_read, paths.folder_to_read, paths.to_read)

@@ -14,8 +14,8 @@ from PIL import Image
 from shell import README, commands, run, run_here, words_of
 
 from benchmarks.prepare import write_chexpert
+from simclr_med.config.checked_config import make_config
 from simclr_med.config.fields import FIELDS
-from simclr_med.config.making import make_config
 
 SMALLER = {"steps": 2, "batch_size": 16, "image_size": 32}
 COMPARISON = [

@@ -9,8 +9,8 @@ import flag_files
 import pytest
 from conftest import ROOT
 
+from simclr_med.config.checked_config import make_config
 from simclr_med.config.fields import FIELDS
-from simclr_med.config.making import make_config
 from simclr_med.config.setting import TRAINING
 from simclr_med.config.storage import from_json, to_json
 from simclr_med.errors import EXIT_FAILED, InputError

@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from simclr_med import stored
 from simclr_med.errors import InputError
+from simclr_med.files import stored
 
 KINDS = {"task": str, "number": (int, float)}
 TABLE = 'step,loss,note\n1,0.5,a\n2,nan,"b\nc"\n'

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simclr_med.errors import InputError
-from simclr_med.tables import UNKNOWN, blank_unknown, read_table, whole_numbers
-from simclr_med.text import read_text
+from simclr_med.files.tables import UNKNOWN, blank_unknown, read_table, whole_numbers
+from simclr_med.files.text import read_text
 
 ROWS = [("id", "dx"), ("007", "Nävus"), ("8", "a, b; c\td|e"), ("9", 'the "big" one')]
 

@@ -54,8 +54,9 @@ def parse():
 def main():
     """Read the command line, compare, print."""
     options = parse()
-    from simclr_med import files, paths  # late: --help needs no NumPy
-    from simclr_med.evaluation import tables, wording
+    from simclr_med.evaluation import wording
+    from simclr_med.evaluation.comparisons import comparison_tables
+    from simclr_med.files import atomic, paths  # late: --help needs no NumPy
 
     read = [*itertools.chain(*grouped(options).values(), *validation(options))]
     for flag in ("json", "latex", "forest"):
@@ -66,34 +67,34 @@ def main():
     shown = wording.main_metrics(result)
     if options.all:
         shown = list(next(iter(result["models"].values()))["metrics"])
-    written = tables.terminal_of_methods if options.runs else tables.terminal
+    written = comparison_tables.terminal_of_methods if options.runs else comparison_tables.terminal
     print(written(result, shown))
     if options.json:
-        files.write_text(options.json, json.dumps(result, indent=1, allow_nan=False))
+        atomic.write_text(options.json, json.dumps(result, indent=1, allow_nan=False))
     if options.latex:
-        files.write_text(options.latex, tables.latex(result, shown))
+        atomic.write_text(options.latex, comparison_tables.latex(result, shown))
     if options.forest:
-        files.write_text(options.forest, drawn(result, shown))
+        atomic.write_text(options.forest, drawn(result, shown))
 
 
 def compared(options):
     """Return the comparison of the models, or of the methods with `--runs`."""
-    from simclr_med.evaluation import comparing, methods
-    from simclr_med.evaluation.bootstrap import Settings
+    from simclr_med.evaluation.comparisons import over_seeds, paired
+    from simclr_med.evaluation.intervals.bootstrap import Settings
 
     settings = Settings(
         options.replicates, options.confidence, options.unit, options.interval, options.seed
     )
     groups = read_groups(options)
     if options.runs:
-        return methods.compare_methods(groups, settings, options.baseline, options.margin)
+        return over_seeds.compare_methods(groups, settings, options.baseline, options.margin)
     models = {name: only for name, (only,) in groups.items()}
-    return comparing.compare(models, settings, options.baseline, options.margin)
+    return paired.compare(models, settings, options.baseline, options.margin)
 
 
 def drawn(result, shown):
     """Return the forest plot of a comparison's differences in the metrics that are shown."""
-    from simclr_med.evaluation.report import forest, svg
+    from simclr_med.evaluation.report.drawing import forest, svg
     from simclr_med.evaluation.wording import label
 
     rows = [
@@ -111,7 +112,8 @@ def drawn(result, shown):
 
 def read_groups(options):
     """Return name -> list of `Predictions`, with thresholds where validation is given."""
-    from simclr_med.evaluation import predictions, thresholds
+    from simclr_med.evaluation import predictions
+    from simclr_med.evaluation.metrics import thresholds
 
     other, groups, chosen_by = options.other_class or None, grouped(options), validation(options)
     made = {name: [predictions.read(path, other) for path in groups[name]] for name in groups}
@@ -141,7 +143,7 @@ def grouped(options):
     """Return name -> paths: of a model's one file, or of a method's runs."""
     if not options.runs:
         return {name: [path] for name, path in named(options.models).items()}
-    from simclr_med.paths import name_and_path
+    from simclr_med.files.paths import name_and_path
 
     groups, seen = {}, set()
     for text in options.models:
@@ -164,7 +166,7 @@ def validation(options):
 
 def named(texts):
     """Return name -> path; a file without a name is called by what tells the paths apart."""
-    from simclr_med.paths import file_to_read, name_and_path
+    from simclr_med.files.paths import file_to_read, name_and_path
 
     given = [name_and_path(text) for text in texts]
     parts = [file_to_read(path).parts for _, path in given]

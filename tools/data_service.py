@@ -48,7 +48,7 @@ def main():
     """Serve until SIGTERM or SIGINT."""
     flags = parse()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from simclr_med.addresses import refuse_unanswered
+    from simclr_med.distribute import refuse_unanswered
 
     if flags.dispatcher:
         refuse_unanswered(

@@ -13,8 +13,8 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from simclr_med import paths
 from simclr_med.errors import run_main
+from simclr_med.files import paths
 
 SOURCES = {
     "simclr": "google-research/simclr, TF1 or TF2: a checkpoint's prefix or folder, a SavedModel's",

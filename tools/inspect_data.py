@@ -11,9 +11,9 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from simclr_med import paths
 from simclr_med.config.checks import check_seed
 from simclr_med.errors import InputError, run_main
+from simclr_med.files import paths
 from simclr_med.preparation.inspection import write_page
 
 

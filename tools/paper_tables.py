@@ -42,8 +42,8 @@ def parse():
 def main():
     """Read the runs, lay out, print or write."""
     options = parse()
-    from simclr_med import files, paths  # late: --help needs no pandas
     from simclr_med.evaluation import paper
+    from simclr_med.files import atomic, paths  # late: --help needs no pandas
 
     if options.output:
         paths.file_to_write(options.output, "--output")
@@ -56,7 +56,7 @@ def main():
     else:
         words = "\n\n".join(paper.in_form(part, options.format) for part in parts) + "\n"
     if options.output:
-        files.write_text(options.output, words)
+        atomic.write_text(options.output, words)
     else:
         print(words, end="")
 
@@ -65,10 +65,10 @@ def _described(texts):
     """Return the `Described` runs among folders; folders of other modes are told and left out."""
     from simclr_med.config.setting import HEADS
     from simclr_med.config.storage import load_config
-    from simclr_med.evaluation import paper, runs
+    from simclr_med.evaluation import evaluated_runs, paper
 
     heads = []
-    for name, path in runs.named(texts):
+    for name, path in evaluated_runs.named(texts):
         if not pathlib.Path(path).exists():
             raise InputError(f"{path} is not there; expected the work folder of an evaluated head")
         is_run = (pathlib.Path(path) / "config.json").exists()
@@ -79,7 +79,7 @@ def _described(texts):
             print(f"left out: {path} ({mode})", file=sys.stderr)
     if not heads:
         raise InputError(f"{', '.join(texts)}: no run of --mode=finetune or linear_probe")
-    described = [paper.describe(run) for run in runs.read_runs(heads)]
+    described = [paper.describe(run) for run in evaluated_runs.read_runs(heads)]
     for run in described:
         if "test" not in run.run.predictions:
             raise InputError(f"{run.run.path} has no predictions of the test split")

@@ -36,9 +36,10 @@ def parse():
 def main():
     """Read the command line, estimate, print."""
     options = parse()
-    from simclr_med import files, paths  # late: --help needs no NumPy
-    from simclr_med.evaluation import power, predictions
-    from simclr_med.evaluation.bootstrap import Settings
+    from simclr_med.evaluation import predictions
+    from simclr_med.evaluation.comparisons import power
+    from simclr_med.evaluation.intervals.bootstrap import Settings
+    from simclr_med.files import atomic, paths  # late: --help needs no NumPy
 
     if options.json:
         paths.refuse_replacing(
@@ -50,7 +51,7 @@ def main():
     result = power.needed(models, options.difference, settings, options.power)
     print(table(result, options))
     if options.json:
-        files.write_text(options.json, json.dumps(result, indent=1))
+        atomic.write_text(options.json, json.dumps(result, indent=1))
 
 
 def table(result, options):

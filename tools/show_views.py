@@ -16,10 +16,10 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from simclr_med import paths
+from simclr_med.config.checked_config import make_config
 from simclr_med.config.fields import FIELDS
-from simclr_med.config.making import make_config
 from simclr_med.errors import InputError, run_main
+from simclr_med.files import paths
 
 OTHERS = ("splits", "positives")
 MOST_PIXELS = 100_000_000

@@ -2,7 +2,6 @@
 
 import math
 
-from simclr_med.config import acting
 from simclr_med.config.architectures import ENCODERS, SETTINGS
 from simclr_med.config.fields import FIELDS, flat
 from simclr_med.config.setting import HEADS
@@ -56,7 +55,7 @@ def refuse_idle(config, modes, flags):
     """
     settings = flat(config) | {"mode": config.mode}
     for name in filter(FIELDS.get, flags):
-        if condition := acting.unmet(settings, name, modes):
+        if condition := unmet(settings, name, modes):
             deciding = " and ".join(f"--{n}={settings[n]}" for n in condition.deciding)
             raise InputError(
                 f"--{name} has no effect with {deciding}; it acts with {condition.expected}"
@@ -147,3 +146,34 @@ def _check_probes(config):
             "--head=linear_probe, whose runs are measured at their end; it acts with "
             "--head=finetune"
         )
+
+
+def unmet(settings, name, modes):
+    """Return the first `Condition` that keeps a setting from acting, None where it acts.
+
+    Args:
+      settings: of a run, see `fields.flat`, and its "mode".
+      name: of the setting.
+      modes: whose settings act in the run, see `setting.acting_modes`.
+    """
+    for condition in FIELDS[name][1].metadata["acts"]:
+        if set(modes) & set(condition.modes) and not condition.holds(settings):
+            return condition
+    return None
+
+
+def described(config):
+    """Return the settings that make a run what it is, name to text: those that act in its mode.
+
+    Without "init", which may be a path of this machine.
+    """
+    settings = flat(config) | {"mode": config.mode}
+    found = {"mode": config.mode, "seed": str(config.seed)}
+    for name, (_, field) in FIELDS.items():
+        meta = field.metadata
+        if name == "init" or not meta["identity"] or config.mode not in meta["modes"]:
+            continue
+        if unmet(settings, name, (config.mode,)) is None:
+            value = settings[name]
+            found[name] = ", ".join(value) if isinstance(value, tuple) else str(value)
+    return found

@@ -5,11 +5,11 @@ import json
 import os
 import pathlib
 
-from simclr_med import stored
 from simclr_med.config.checks import check_seed, check_together, check_value
 from simclr_med.config.fields import FIELDS, SECTIONS, Config, flat
 from simclr_med.config.setting import IMPORTED, MODES
 from simclr_med.errors import InputError
+from simclr_med.files import stored
 
 REMEDY = "put back a copy of it, or train the run again"
 

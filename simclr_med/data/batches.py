@@ -11,8 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from simclr_med.data.data_service import AHEAD, distributed
+from simclr_med.data.parallelism import ahead, at_once
 from simclr_med.data.positions import VIEW, key
-from simclr_med.data.threads import ahead, at_once
 from simclr_med.views import augment, crops
 from simclr_med.views.changing import change_each
 from simclr_med.views.decode import read

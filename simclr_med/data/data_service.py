@@ -11,8 +11,8 @@ import math
 
 import tensorflow as tf
 
-from simclr_med.addresses import refuse_unanswered
-from simclr_med.data.threads import ahead
+from simclr_med.data.parallelism import ahead
+from simclr_med.distribute import refuse_unanswered
 
 AHEAD = 64  # batches that workers may be at work on beyond the next
 # What may arrive before an earlier batch, which by then was lost with its worker.

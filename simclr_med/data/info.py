@@ -7,9 +7,9 @@ import pathlib
 
 import numpy as np
 
-from simclr_med import paths
 from simclr_med.config.preparation import Preparation
 from simclr_med.data.problems import DataError, Problem
+from simclr_med.files import paths
 
 TASKS = ("multiclass", "multilabel")
 COLUMNS = ("image", "case_id", "patient_id", "split")

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from simclr_med import stored
 from simclr_med.data.problems import DataError, Problem
+from simclr_med.files import stored
 from simclr_med.views import places
 
 

@@ -17,7 +17,6 @@ import pandas as pd
 from simclr_med.config.splits import MIXED
 from simclr_med.data import label_weights, locations
 from simclr_med.data.cases import Cases
-from simclr_med.data.checks import check_table
 from simclr_med.data.info import (
     NOT_MENTIONED,
     UNCERTAIN,
@@ -25,8 +24,9 @@ from simclr_med.data.info import (
     read_info,
     refuse_missing,
 )
+from simclr_med.data.manifest_checks import check_table
 from simclr_med.data.problems import DataError, Problem
-from simclr_med.tables import blank_unknown, read_table, whole_numbers
+from simclr_med.files.tables import blank_unknown, read_table, whole_numbers
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -22,8 +22,8 @@ import sys
 import numpy as np
 import tensorflow as tf
 
-from simclr_med import files, stored
 from simclr_med.errors import InputError
+from simclr_med.files import atomic, stored
 from simclr_med.views.decode import decode, read
 
 UNREADABLE = (
@@ -126,7 +126,7 @@ class StandIns:
         writer.writerow(["image", "read_instead", "reason"])
         instead = dict(zip(self.cases.paths, self.cases.paths[self.substitutes], strict=True))
         writer.writerows([path, instead[path], why] for path, why in self.reasons.items())
-        files.write_text(self.file, text.getvalue())
+        atomic.write_text(self.file, text.getvalue())
 
     def _refuse_too_many(self):
         if len(self.reasons) > self.limit:

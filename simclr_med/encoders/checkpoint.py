@@ -17,8 +17,9 @@ import zipfile
 import keras
 import numpy as np
 
-from simclr_med import compat, files
+from simclr_med import compat
 from simclr_med.errors import InputError
+from simclr_med.files import atomic
 
 LISTED = 20  # differing variables in a message
 
@@ -93,13 +94,13 @@ def save(work_dir, values, step, keep):
     """
     folder = pathlib.Path(work_dir) / "checkpoints"
     if step not in steps(work_dir):
-        with files.new_folder(folder / str(step)) as path:
+        with atomic.new_folder(folder / str(step)) as path:
             _write_npz(path / "variables.npz", values)
             content = {
-                "sha256": files.sha256(path / "variables.npz"),
+                "sha256": atomic.sha256(path / "variables.npz"),
                 "shapes": {name: list(value.shape) for name, value in values.items()},
             }
-            files.write_text(path / "variables.json", json.dumps(content, indent=1))
+            atomic.write_text(path / "variables.json", json.dumps(content, indent=1))
     for old in steps(work_dir)[:-keep]:
         shutil.rmtree(folder / str(old))
 
@@ -148,10 +149,10 @@ def set_aside_newer(work_dir, step):
     """
     folder = pathlib.Path(work_dir) / "checkpoints"
     if folder.exists():
-        files.remove_unfinished(folder)  # of a save that was killed
+        atomic.remove_unfinished(folder)  # of a save that was killed
     for newer in steps(work_dir):
         if newer > step:
-            files.remove_folder(folder / f"{newer}.damaged")
+            atomic.remove_folder(folder / f"{newer}.damaged")
             (folder / str(newer)).rename(folder / f"{newer}.damaged")
 
 
@@ -168,7 +169,7 @@ def saved_shapes(path):
     try:
         content = json.loads((path / "variables.json").read_text())
         expected, shapes = content["sha256"], dict(content["shapes"])
-        found = files.sha256(path / "variables.npz")
+        found = atomic.sha256(path / "variables.npz")
     except OSError as error:
         why = f"{pathlib.Path(error.filename).name}: {error.strerror}"
         raise DamagedError(f"{path} is damaged: {why}") from None

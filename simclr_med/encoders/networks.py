@@ -10,12 +10,12 @@ import pathlib
 
 import keras
 
-from simclr_med import files, stored
 from simclr_med.config.storage import load_config
 from simclr_med.encoders import checkpoint, heads
 from simclr_med.encoders.encoder import build_encoder
-from simclr_med.encoders.kept_step import kept_checkpoint
 from simclr_med.errors import InputError
+from simclr_med.files import atomic, stored
+from simclr_med.runs.kept_step import kept_checkpoint
 
 PARTS = ("encoder", "projection", "head", "attention")  # of `Networks` that have weights
 
@@ -155,7 +155,7 @@ class Task:
     def save(self, work_dir):
         """Write task.json."""
         text = json.dumps(dataclasses.asdict(self), indent=1, ensure_ascii=False)
-        files.write_text(pathlib.Path(work_dir) / "task.json", text)
+        atomic.write_text(pathlib.Path(work_dir) / "task.json", text)
 
     @classmethod
     def load(cls, work_dir):

@@ -3,12 +3,15 @@
 import json
 import pathlib
 
-from simclr_med import files, stored
 from simclr_med.config.splits import MIXED
 from simclr_med.config.storage import load_config
-from simclr_med.evaluation import bootstrap, predictions, starts, thresholds
+from simclr_med.evaluation import predictions
 from simclr_med.evaluation.by_image import file_of
+from simclr_med.evaluation.intervals import bootstrap
+from simclr_med.evaluation.metrics import thresholds
 from simclr_med.evaluation.wording import with_interval
+from simclr_med.files import atomic, stored
+from simclr_med.runs import lineage
 
 METRICS = "metrics.json"
 RATES = ("sensitivity", "specificity")  # of a finding, at its threshold
@@ -62,7 +65,7 @@ def write_evaluation(work_dir, splits, settings, seed, origin, learnt_from=None,
             results[split]["learnt_from"] = learnt_from[split]
         results[split]["warnings"] += notes_on(results[split])
     texts[work_dir / METRICS] = json.dumps({"splits": {**before, **results}}, indent=1)
-    files.write_texts(texts)
+    atomic.write_texts(texts)
     for split in splits:
         if (former := file_of(_file(work_dir, split))) not in texts:
             former.unlink(missing_ok=True)  # of other data: it belongs to no predictions here
@@ -72,7 +75,7 @@ def write_evaluation(work_dir, splits, settings, seed, origin, learnt_from=None,
 def _start(work_dir):
     """Return {"start": name of what the head started from}, empty where nothing says it."""
     there = (work_dir / "config.json").exists()
-    name = starts.start_of(load_config(work_dir)) if there else None
+    name = lineage.start_of(load_config(work_dir)) if there else None
     return {"start": name} if name else {}
 
 

@@ -12,11 +12,11 @@ import io
 
 import numpy as np
 
-from simclr_med import files
 from simclr_med.errors import InputError
-from simclr_med.evaluation import metrics
+from simclr_med.evaluation.metrics import functions
 from simclr_med.evaluation.predictions_table import GROUP, PROBABILITY, clean, read_table
-from simclr_med.text import as_seen, is_unknown
+from simclr_med.files import atomic
+from simclr_med.files.text import as_seen, is_unknown
 
 SEPARATOR = "|"
 DEFAULT_OTHER = "Other"
@@ -54,7 +54,7 @@ class Predictions:
     def rankings(self):
         """The `metrics.Ranking` of each class, made where first asked for."""
         columns = zip(self.truth.T, self.probabilities.T, strict=True)
-        return [metrics.rank(truth, scores) for truth, scores in columns]
+        return [functions.rank(truth, scores) for truth, scores in columns]
 
     def take(self, rows):
         """Return the same predictions for `rows` alone, in their order."""
@@ -96,7 +96,7 @@ def of_cases(cases, probabilities, task):
 
 def write(path, predictions):
     """Write `predictions` as CSV in one atomic step."""
-    files.write_text(path, to_csv(predictions))
+    atomic.write_text(path, to_csv(predictions))
 
 
 def to_csv(predictions):

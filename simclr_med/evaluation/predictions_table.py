@@ -9,7 +9,7 @@ import sys
 import numpy as np
 
 from simclr_med.errors import InputError
-from simclr_med.text import (
+from simclr_med.files.text import (
     NO_WIDTH,
     excel_separator,
     likeliest_separator,

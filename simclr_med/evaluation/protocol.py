@@ -4,8 +4,8 @@ import dataclasses
 import re
 
 from simclr_med.errors import InputError
-from simclr_med.evaluation.runs import Run
-from simclr_med.evaluation.starts import name_of, pretrains_in_domain
+from simclr_med.evaluation.evaluated_runs import Run
+from simclr_med.runs.lineage import name_of, pretrains_in_domain
 
 # What the unlabelled images of a task's runs are called in the paper, whatever set they are here.
 DOMAIN = {"multiclass": "Derm", "multilabel": "CheXpert"}

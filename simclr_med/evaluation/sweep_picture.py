@@ -5,7 +5,7 @@ import logging
 
 import numpy as np
 
-from simclr_med import files
+from simclr_med.files import atomic
 
 
 def write_grid(path, values, metric):
@@ -29,7 +29,7 @@ def write_grid(path, values, metric):
         axes.set_title(f"{metric} on validation, {100 * fraction:g} % of the labels")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
-    files.write_bytes(path, buffer.getvalue())
+    atomic.write_bytes(path, buffer.getvalue())
 
 
 def _draw(axes, values):

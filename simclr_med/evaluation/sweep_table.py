@@ -12,8 +12,8 @@ import pathlib
 
 import numpy as np
 
-from simclr_med import files, stored
 from simclr_med.errors import RunError
+from simclr_med.files import atomic, stored
 
 RUN = ("stage", "label_fraction", "learning_rate", "weight_decay", "seed", "status", "step")
 GRID, CHOSEN = "grid", "chosen"
@@ -71,7 +71,7 @@ class SweepTable:
         writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.rows.values())
-        files.write_text(self.path, text.getvalue())
+        atomic.write_text(self.path, text.getvalue())
 
     def value(self, stage, trial, name):
         """Return a number of a run, NaN where it has none."""
@@ -138,4 +138,4 @@ def write_rows(path, rows):
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    files.write_text(path, text.getvalue())
+    atomic.write_text(path, text.getvalue())

@@ -2,8 +2,8 @@
 
 import pathlib
 
+from simclr_med.files.tables import SEPARATORS, blank_unknown, read_table
 from simclr_med.preparation.source_table import FILE, ROW, UNKNOWN_FLAG, unknown_words
-from simclr_med.tables import SEPARATORS, blank_unknown, read_table
 
 # Flags of every source that reads tables.
 TABLE_FLAGS = {

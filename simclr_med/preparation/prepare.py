@@ -9,18 +9,13 @@ become classes; and the folder is written.
 
 import pathlib
 
-from simclr_med import files, paths
 from simclr_med.data.info import read_info
 from simclr_med.errors import InputError
-from simclr_med.preparation import (
-    checking,
-    folder_writer,
-    labelling,
-    leaks,
-    pools,
-    sources,
-)
-from simclr_med.preparation.renaming import rename_labels
+from simclr_med.files import atomic, paths
+from simclr_med.preparation import leaks, pools, row_checks, sources
+from simclr_med.preparation.labels import class_table
+from simclr_med.preparation.labels.renaming import rename_labels
+from simclr_med.preparation.output import folder_writer
 from simclr_med.preparation.settings import refuse_idle, refuse_impossible, split_sizes
 from simclr_med.preparation.source_table import join_spellings, tell_alike
 from simclr_med.preparation.split_assignment import assign_splits
@@ -45,7 +40,7 @@ def prepare(source_name, folder, output, settings, options, progress=None):
     folder, output = pathlib.Path(folder).absolute(), pathlib.Path(output).absolute()
     _refuse_paths(source_name, folder, output, settings)
     refuse_impossible(settings)
-    with files.locked(output.with_name(f".{output.name}.lock"), output):
+    with atomic.locked(output.with_name(f".{output.name}.lock"), output):
         paths.new_folder(output, "--output")  # another process may just have made it
         return _prepared(source_name, folder, output, settings, options, progress)
 
@@ -60,23 +55,25 @@ def _prepared(source_name, folder, output, settings, options, progress):
     target = _target(settings.map_to, records.task)
     refuse_idle(settings, records, target)
 
-    checking.refuse_nothing_left(records, records.problems, folder, output)
-    checking.refuse_without_labels(records, folder, output)
+    row_checks.refuse_nothing_left(records, records.problems, folder, output)
+    row_checks.refuse_without_labels(records, folder, output)
     pools.join_pools(records, settings.unlabelled)
-    problems = checking.keep_sound_rows(records, settings, progress)
-    checking.refuse_nothing_left(records, problems, folder, output)
-    checking.refuse_problems(problems, settings.allow_problems, folder, output)
-    with checking.something_left(records, problems, "has no label that maps", folder, output):
+    problems = row_checks.keep_sound_rows(records, settings, progress)
+    row_checks.refuse_nothing_left(records, problems, folder, output)
+    row_checks.refuse_problems(problems, settings.allow_problems, folder, output)
+    with row_checks.something_left(records, problems, "has no label that maps", folder, output):
         unmapped = rename_labels(records, settings, target)
     if len(unmapped):
-        unmapped = unmapped.assign(file=checking.without_place(unmapped["file"], folder))
-    with checking.something_left(records, problems, "is in no split", folder, output):
+        unmapped = unmapped.assign(file=row_checks.without_place(unmapped["file"], folder))
+    with row_checks.something_left(records, problems, "is in no split", folder, output):
         assign_splits(records, sizes, settings, target=target)
         leaks.remove_leaks(records, settings.on_leak)
-    with checking.something_left(records, problems, "is in no class that is kept", folder, output):
-        info, prevalence = labelling.make_classes(records, settings, target)
+    with row_checks.something_left(
+        records, problems, "is in no class that is kept", folder, output
+    ):
+        info, prevalence = class_table.make_classes(records, settings, target)
     tables = {
-        "problems.csv": checking.problem_table(problems, folder),
+        "problems.csv": row_checks.problem_table(problems, folder),
         "prevalence.csv": prevalence,
         "unmapped.csv": unmapped,
     }

@@ -5,7 +5,7 @@ import dataclasses
 from simclr_med.config.splits import LABELLED
 from simclr_med.data import splitting
 from simclr_med.errors import InputError
-from simclr_med.text import is_unknown
+from simclr_med.files.text import is_unknown
 
 CHECKS = ("none", "exists", "decode")
 SIDES = 8, 16_384  # pixels; smaller shows nothing, larger is none that is trained on

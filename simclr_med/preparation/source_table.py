@@ -17,8 +17,8 @@ import pandas as pd
 from simclr_med.data import label_weights
 from simclr_med.data.problems import Problem
 from simclr_med.errors import InputError
-from simclr_med.tables import UNKNOWN, whole_numbers
-from simclr_med.text import as_seen
+from simclr_med.files.tables import UNKNOWN, whole_numbers
+from simclr_med.files.text import as_seen
 
 SPLIT_NAMES = {
     "train": r"tr(ai)?n|training",

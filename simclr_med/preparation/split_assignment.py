@@ -6,7 +6,8 @@ import pandas as pd
 from simclr_med.config.splits import EVALUATED
 from simclr_med.data import splitting
 from simclr_med.errors import InputError
-from simclr_med.preparation import labelling, leaks
+from simclr_med.preparation import leaks
+from simclr_med.preparation.labels import class_table
 from simclr_med.preparation.settings import LABELLED
 from simclr_med.preparation.source_table import NEAR, POOL, SHA256
 
@@ -63,7 +64,7 @@ def _drawn(records, table, group, sizes, seed):
     first_of_case = ~table["case_id"].duplicated()
     rows = pd.DataFrame({"group": group, "owner": owner.to_numpy()})
     rows["weight"] = first_of_case.to_numpy(int) if records.unit == "cases" else 1
-    rows["rarity"], names = labelling.rarest(table, records)
+    rows["rarity"], names = class_table.rarest(table, records)
     groups = rows.groupby("group").agg(
         key=("owner", "min"), weight=("weight", "sum"), rarity=("rarity", "min")
     )

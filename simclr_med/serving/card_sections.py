@@ -1,9 +1,11 @@
 """What a model card says, section by section: (heading, sentences, tables, examples)."""
 
-from simclr_med.config import acting
+from simclr_med.config import checks
 from simclr_med.config.splits import SPLITS
-from simclr_med.evaluation import bootstrap, predictions, subgroups, wording
+from simclr_med.evaluation import predictions, wording
 from simclr_med.evaluation.evaluate import former_results
+from simclr_med.evaluation.groups import subgroups
+from simclr_med.evaluation.intervals import bootstrap
 from simclr_med.evaluation.text_table import Table
 
 NOT_EVALUATED = "Not evaluated: nothing is known of how right it is."
@@ -61,7 +63,7 @@ def _splits(data):
 def _settings(config):
     """Return the settings that act in the run and say what it is; folders stay out."""
     kind = config.head.init.partition(":")[0]  # a path may name people
-    rows = [*acting.described(config).items(), ("init", kind)]
+    rows = [*checks.described(config).items(), ("init", kind)]
     return Table("Settings", ("setting", "value"), rows)
 
 

@@ -6,10 +6,11 @@ run(for_existing_run("export", "work/probe", {"format": "savedmodel"}))
 import importlib
 import pathlib
 
-from simclr_med import files, graphs
+from simclr_med import graphs
 from simclr_med.errors import InputError
+from simclr_med.files import atomic
 from simclr_med.serving import model_card, sample, trained
-from simclr_med.training.bags import IN_LOGITS
+from simclr_med.training.models.bags import IN_LOGITS
 
 # --export_format to the folder in the work folder, and the module that writes one version
 FORMATS = {
@@ -36,10 +37,10 @@ def run(config):
     writer = importlib.import_module(f"simclr_med.serving.{module}")
     images = sample.draw(found, config.data.data_dir)
     folder = pathlib.Path(config.work_dir) / name
-    with files.locked(folder / ".lock", folder):
-        files.remove_unfinished(folder)
+    with atomic.locked(folder / ".lock", folder):
+        atomic.remove_unfinished(folder)
         path = _new_version(folder, config.export.export_version)
-        with files.new_folder(path) as beside:
+        with atomic.new_folder(path) as beside:
             notes = writer.write(beside, found, images)
             found.contract.save(beside)
             model_card.write(beside, found, images.data, config.work_dir)

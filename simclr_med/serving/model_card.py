@@ -7,7 +7,7 @@ import json
 import pathlib
 from typing import NamedTuple
 
-from simclr_med import files, html
+from simclr_med.files import atomic, html
 from simclr_med.serving import card_sections
 
 FILES = ("model_card.md", "model_card.html")
@@ -41,9 +41,9 @@ def write(folder, trained, data, work_dir):
     title = f"{data.info.name}: {trained.config.encoder.encoder}"
     sections = [Section(*part) for part in card_sections.of(trained, data, work_dir)]
     page = html.render("serving/model_card.html", title=title, sections=sections)
-    files.write_text(pathlib.Path(folder) / FILES[1], page)
+    atomic.write_text(pathlib.Path(folder) / FILES[1], page)
     text = _front_matter(trained, data) + _markdown(title, sections)
-    files.write_text(pathlib.Path(folder) / FILES[0], text)
+    atomic.write_text(pathlib.Path(folder) / FILES[0], text)
 
 
 def _front_matter(trained, data):

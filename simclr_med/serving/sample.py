@@ -9,7 +9,8 @@ from simclr_med.data import manifest
 from simclr_med.data.batches import evaluation_batches
 from simclr_med.data.unreadable import why_unreadable
 from simclr_med.errors import InputError
-from simclr_med.training import bags, features
+from simclr_med.training import features
+from simclr_med.training.models import bags
 from simclr_med.views.decode import content
 
 CASES, IMAGES = 16, 32  # at most; the first case is kept whole

@@ -6,8 +6,9 @@ import pathlib
 from simclr_med.config.fields import Config
 from simclr_med.config.setting import HEADS
 from simclr_med.config.storage import load_config
-from simclr_med.encoders import input_contract, networks
-from simclr_med.encoders.kept_step import last_checkpoint
+from simclr_med.encoders import networks
+from simclr_med.runs import input_contract
+from simclr_med.runs.kept_step import last_checkpoint
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

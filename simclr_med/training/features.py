@@ -6,7 +6,8 @@ from simclr_med import graphs, progress
 from simclr_med.data.batches import evaluation_batches
 from simclr_med.data.cases import label_fraction
 from simclr_med.data.unreadable import naming_unreadable
-from simclr_med.evaluation import predictions, scoring
+from simclr_med.evaluation import predictions
+from simclr_med.evaluation.metrics import scoring
 
 NEIGHBOURS, SHARPNESS = 20, 1 / 0.07  # Wu et al. 2018, section 3.4, but for fewer neighbours
 BATCH = 64  # images at a time

@@ -4,13 +4,15 @@ import dataclasses
 import pathlib
 
 from simclr_med import graphs
-from simclr_med.data import learnt_from, manifest
-from simclr_med.encoders import kept_step, networks
+from simclr_med.data import manifest
+from simclr_med.encoders import networks
 from simclr_med.errors import InputError
 from simclr_med.evaluation import by_image
 from simclr_med.evaluation.evaluate import write_evaluation
-from simclr_med.training import bags, features
+from simclr_med.runs import kept_step, training_record
+from simclr_med.training import features
 from simclr_med.training.memory import refuse_beyond_memory
+from simclr_med.training.models import bags
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,10 +83,10 @@ def predict_splits(config, head=None):
 
 
 def _learnt_from(config, split, cases):
-    record = learnt_from.load(config.work_dir)
+    record = training_record.load(config.work_dir)
     seen = record.seen(cases)
     if not config.evaluate.allow_seen:
-        learnt_from.refuse_seen(seen, cases, split, config.work_dir)
+        training_record.refuse_seen(seen, cases, split, config.work_dir)
     return {"cases": int(seen.rows.sum()), "by": seen.by, "unknown": record.unknown}
 
 

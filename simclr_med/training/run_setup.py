@@ -3,9 +3,9 @@
 import contextlib
 
 from simclr_med import compat, distribute
-from simclr_med.config.work_folder import claimed_work_dir, identity
-from simclr_med.training.optimizer import make_optimizer
-from simclr_med.training.schedule import make_schedule, scaled_learning_rate
+from simclr_med.runs.claim import claimed_work_dir, identity
+from simclr_med.training.models.optimizer import make_optimizer
+from simclr_med.training.models.schedule import make_schedule, scaled_learning_rate
 from simclr_med.views.changing import ChangeView
 
 

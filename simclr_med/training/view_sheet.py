@@ -6,10 +6,10 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from simclr_med import files
 from simclr_med.data.batches import crops_at
 from simclr_med.data.unreadable import UNREADABLE
-from simclr_med.training.callbacks import StepCallback
+from simclr_med.files import atomic
+from simclr_med.training.loop.callbacks import StepCallback
 from simclr_med.views.changing import change_each
 from simclr_med.views.decode import read
 
@@ -50,7 +50,7 @@ class ViewSheet(StepCallback):
 
 def save(path, picture):
     """Write uint8 `[H, W, 3]` as a PNG."""
-    with files.replacing(path) as beside:
+    with atomic.replacing(path) as beside:
         Image.fromarray(picture).save(beside, format="PNG")
 
 

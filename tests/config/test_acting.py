@@ -2,12 +2,12 @@
 
 import pytest
 
-from simclr_med.config import acting
-from simclr_med.config.making import make_config
+from simclr_med.config import checks
+from simclr_med.config.checked_config import make_config
 
 
 def described(mode, **given):
-    return acting.described(make_config(mode, {"data_dir": "d", "work_dir": "w"} | given))
+    return checks.described(make_config(mode, {"data_dir": "d", "work_dir": "w"} | given))
 
 
 @pytest.mark.parametrize(

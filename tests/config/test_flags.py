@@ -14,15 +14,18 @@ from short_run import with_blocks
 
 from simclr_med import run
 from simclr_med.config import architectures
+from simclr_med.config.checked_config import for_existing_run, make_config
 from simclr_med.config.fields import FIELDS
-from simclr_med.config.making import for_existing_run, make_config
 from simclr_med.data import batches, manifest, originals
 from simclr_med.encoders import checkpoint, networks, recompute
 from simclr_med.errors import InputError, RunError
-from simclr_med.evaluation import bootstrap, predictions
-from simclr_med.training import features, finetune, predict, pretrain, trainer
+from simclr_med.evaluation import predictions
+from simclr_med.evaluation.intervals import bootstrap
+from simclr_med.training import features, predict, pretrain
+from simclr_med.training.heads import train_head
+from simclr_med.training.loop import trainer
 
-RUN = {"pretrain": pretrain.run, "finetune": finetune.run, "linear_probe": finetune.run}
+RUN = {"pretrain": pretrain.run, "finetune": train_head.run, "linear_probe": train_head.run}
 SMALL = {"encoder": "resnet18", "width": 0.125, "image_size": 32, "steps": 2, "batch_size": 8}
 PRETRAINING = {  # values other than the test's base, by where a run's first steps show them
     "start": {
@@ -347,7 +350,7 @@ def probe(base, tmp_path_factory):
 def head(probe, data_dir, tmp_path_factory):
     work_dir = tmp_path_factory.mktemp("head") / "run"
     given = {"data_dir": str(data_dir), "work_dir": str(work_dir), **SMALL, **probe}
-    finetune.run(make_config("linear_probe", given))
+    train_head.run(make_config("linear_probe", given))
     return work_dir
 
 
@@ -559,7 +562,8 @@ def test_report(tmp_path):
 
 def test_export_version(head, tmp_path, monkeypatch):
     """Without one the next; the tests of exports ask for one."""
-    from simclr_med.serving import export, saved_model
+    from simclr_med.serving import export
+    from simclr_med.serving.formats import saved_model
 
     monkeypatch.setattr(saved_model, "write", lambda folder, trained, sample: [])
     copy = tmp_path / "head"

@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
+from simclr_med.config.checked_config import make_config
 from simclr_med.config.fields import FIELDS, SECTIONS
-from simclr_med.config.making import make_config
 from simclr_med.config.setting import MODES, acting_modes, default_in
 from simclr_med.errors import InputError
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from simclr_med.config.making import make_config
+from simclr_med.config.checked_config import make_config
 from simclr_med.config.storage import from_json, to_json
 from simclr_med.errors import InputError
 

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from simclr_med.config.making import make_config
+from simclr_med.config.checked_config import make_config
 from simclr_med.config.storage import load_config
-from simclr_med.config.work_folder import claimed_work_dir
 from simclr_med.errors import InputError
+from simclr_med.runs.claim import claimed_work_dir
 
 
 def claim(work_dir, steps, **others):

@@ -14,7 +14,7 @@ from conftest import ROOT
 from kill_runs import same, weights
 from PIL import Image
 
-from simclr_med.config.making import make_config
+from simclr_med.config.checked_config import make_config
 from simclr_med.config.recipes import Recipe
 from simclr_med.data import data_service
 from simclr_med.data.batches import contrastive_batches

@@ -7,15 +7,15 @@ import pandas as pd
 import pytest
 from kill_runs import differ, weights
 
-from simclr_med.config.making import make_config
+from simclr_med.config.checked_config import make_config
 from simclr_med.data import label_weights, manifest
 from simclr_med.errors import InputError
-from simclr_med.preparation import conditions, labelling
-from simclr_med.preparation.renaming import rename_labels
+from simclr_med.preparation.labels import class_table, conditions
+from simclr_med.preparation.labels.renaming import rename_labels
 from simclr_med.preparation.settings import Settings
 from simclr_med.preparation.source_table import FILE, ROW, Records
-from simclr_med.training import finetune, head_loss
-from simclr_med.training.probed_runs import ProbedRuns
+from simclr_med.training.heads import head_loss, train_head
+from simclr_med.training.sweep.probed_runs import ProbedRuns
 
 
 def weighted(data_dir, folder, change=lambda table: table):
@@ -109,7 +109,7 @@ def test_rare_conditions_gather_their_weights_too():
     records = Records(name="mine", task="multiclass", table=table, image_root=None)
     settings = Settings(top_conditions=1, other="Other")
     rename_labels(records, settings, None)
-    info, _ = labelling.make_classes(records, settings, None)
+    info, _ = class_table.make_classes(records, settings, None)
     assert info["classes"] == ["Eczema", "Other"]
     assert records.table["labels"].tolist() == ["Eczema", "Eczema", "Other", ""]
     expected = ["Eczema:0.5|Other:0.5", "Eczema:1", "Other:1", ""]
@@ -124,7 +124,7 @@ def test_a_head_learns_from_the_weights_where_it_is_asked_to(data_dir, tmp_path,
     for targets in ("primary", "weighted"):
         work_dir = tmp_path / targets
         given |= {"targets": targets, "work_dir": str(work_dir)}
-        finetune.run(make_config("linear_probe", given))
+        train_head.run(make_config("linear_probe", given))
         found.append(weights(work_dir))
     assert differ(*found)
     data = manifest.read(folder)

@@ -7,10 +7,10 @@ import shutil
 import numpy as np
 import pytest
 
-from simclr_med.config.making import make_config
-from simclr_med.data import learnt_from
+from simclr_med.config.checked_config import make_config
 from simclr_med.data.cases import Cases
 from simclr_med.errors import InputError
+from simclr_med.runs import training_record
 
 LARGE = 20_000  # bytes of a file of which a sample is taken
 
@@ -36,8 +36,8 @@ def noted(work_dir, cases, fingerprint="data", init="random"):
     given = {"data_dir": "d", "work_dir": str(work_dir), "image_size": 32}
     config = make_config("linear_probe", given)
     config = dataclasses.replace(config, head=dataclasses.replace(config.head, init=init))
-    learnt_from.note(config, cases, fingerprint)
-    return learnt_from.load(work_dir)
+    training_record.note(config, cases, fingerprint)
+    return training_record.load(work_dir)
 
 
 def test_cases_patients_and_images_are_told_again(made, tmp_path):
@@ -87,7 +87,7 @@ def test_what_others_learnt_from_is_unknown_and_said(made, tmp_path):
     head = noted(tmp_path / "head", made(("c2", "", b"two")), init=f"run:{tmp_path / 'run'}")
     assert head.unknown == record.unknown
     (tmp_path / "old").mkdir()
-    assert learnt_from.load(tmp_path / "old").unknown == ("old, a run of an earlier version",)
+    assert training_record.load(tmp_path / "old").unknown == ("old, a run of an earlier version",)
 
 
 def test_the_record_of_a_run_that_goes_on_stays(made, tmp_path):
@@ -98,12 +98,14 @@ def test_the_record_of_a_run_that_goes_on_stays(made, tmp_path):
 
 def test_the_record_tells_no_name(made, tmp_path):
     noted(tmp_path / "run", made(("case-anna", "anna", b"one")))
-    text = (tmp_path / "run" / learnt_from.LEARNT_FROM).read_text()
+    text = (tmp_path / "run" / training_record.LEARNT_FROM).read_text()
     assert "anna" not in text and str(tmp_path) not in text
     other = noted(tmp_path / "other", made(("case-anna", "anna", b"one")), "other data")
-    mine = learnt_from.load(tmp_path / "run").sources[0].hashes
-    assert all(mine[kind] for kind in learnt_from.KINDS)
-    assert all(mine[kind].isdisjoint(other.sources[0].hashes[kind]) for kind in learnt_from.KINDS)
+    mine = training_record.load(tmp_path / "run").sources[0].hashes
+    assert all(mine[kind] for kind in training_record.KINDS)
+    assert all(
+        mine[kind].isdisjoint(other.sources[0].hashes[kind]) for kind in training_record.KINDS
+    )
 
 
 def test_an_image_that_cannot_be_read_is_left_out(made, tmp_path):
@@ -117,12 +119,12 @@ def test_an_image_that_cannot_be_read_is_left_out(made, tmp_path):
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"sources": [{}], "unknown": []}', "\xff"])
 def test_a_damaged_record_is_refused_by_name(text, tmp_path):
-    (tmp_path / learnt_from.LEARNT_FROM).write_text(text, encoding="latin-1")
+    (tmp_path / training_record.LEARNT_FROM).write_text(text, encoding="latin-1")
     with pytest.raises(InputError, match="learnt_from.json is damaged: "):
-        learnt_from.load(tmp_path)
+        training_record.load(tmp_path)
 
 
 def test_the_record_is_json(made, tmp_path):
     noted(tmp_path / "run", made(("c1", "", b"one")))
-    content = json.loads((tmp_path / "run" / learnt_from.LEARNT_FROM).read_text())
+    content = json.loads((tmp_path / "run" / training_record.LEARNT_FROM).read_text())
     assert set(content) == {"sources", "unknown"}

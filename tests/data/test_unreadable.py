@@ -9,14 +9,15 @@ import tensorflow as tf
 from kill_runs import same, weights
 from PIL import Image
 
-from simclr_med.config.making import make_config
+from simclr_med.config.checked_config import make_config
 from simclr_med.config.recipes import Recipe
 from simclr_med.data.batches import contrastive_batches, evaluation_batches, labelled_batches
 from simclr_med.data.cases import Cases
 from simclr_med.data.positions import Positions
 from simclr_med.data.unreadable import StandIns, naming_unreadable
 from simclr_med.errors import InputError
-from simclr_med.training import finetune, pretrain
+from simclr_med.training import pretrain
+from simclr_med.training.heads import train_head
 
 pytestmark = pytest.mark.usefixtures("shortest_encoder")
 CONTENTS = [b"", b"no image", b"\xff\xd8\xff\xe0 cut off"]
@@ -110,7 +111,7 @@ def given(data_dir, work_dir, **more):
 @pytest.mark.parametrize("mode", ["pretrain", "finetune"])
 def test_training_goes_on_and_resumes_the_same(mode, damaged, tmp_path, capsys):
     folder, bad = damaged
-    module = {"pretrain": pretrain, "finetune": finetune}[mode]
+    module = {"pretrain": pretrain, "finetune": train_head}[mode]
     more = {"splits": ("train",), "skip_bad_images": 2, "save_every": 6}
     if mode == "pretrain":
         more["positives"] = "case"

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from simclr_med.encoders import checkpoint
 from simclr_med.errors import InputError
-from simclr_med.training.optimizer import LARS
+from simclr_med.training.models.optimizer import LARS
 
 VALUES = {
     "encoder/a/kernel": np.arange(6, dtype=np.float32).reshape(2, 3),

@@ -30,13 +30,15 @@ from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectG
 import simclr_med
 from simclr_med import compat
 from simclr_med.config import architectures
-from simclr_med.config.making import make_config
+from simclr_med.config.checked_config import make_config
 from simclr_med.config.sections.views import AugmentConfig
 from simclr_med.config.storage import load_config, to_json
-from simclr_med.encoders import checkpoint, importers, input_contract, networks
+from simclr_med.encoders import checkpoint, importers, networks
 from simclr_med.errors import InputError
 from simclr_med.run import evaluate
-from simclr_med.training import finetune, pretrain
+from simclr_med.runs import input_contract
+from simclr_med.training import pretrain
+from simclr_med.training.heads import train_head
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
 
@@ -673,7 +675,7 @@ def run(start, data_dir, tmp_path_factory):
 def tuned(start, data_dir, tmp_path_factory):
     """Fine-tuned from imported weights."""
     work_dir = tmp_path_factory.mktemp("run") / "tuned"
-    return train(finetune, "finetune", data_dir, work_dir, start[0])
+    return train(train_head, "finetune", data_dir, work_dir, start[0])
 
 
 def test_training_starts_from_imported_weights(start, run, tuned, data_dir):
@@ -692,7 +694,7 @@ def test_training_starts_from_imported_weights(start, run, tuned, data_dir):
 
 def probe(data_dir, work_dir, init):
     given = {"data_dir": str(data_dir), "work_dir": str(work_dir), "steps": 2, "batch_size": 8}
-    finetune.run(make_config("linear_probe", given | {"init": init}))
+    train_head.run(make_config("linear_probe", given | {"init": init}))
     return weights(work_dir)
 
 

@@ -14,9 +14,10 @@ from torch_drawn import IMAGES, drawn, shapes_of
 import simclr_med
 from simclr_med.config import architectures
 from simclr_med.config.sections.views import AugmentConfig
-from simclr_med.encoders import checkpoint, importers, input_contract
+from simclr_med.encoders import checkpoint, importers
 from simclr_med.encoders.torch_names import to_ours, to_torch
 from simclr_med.errors import InputError
+from simclr_med.runs import input_contract
 
 safetensors = pytest.importorskip("safetensors.numpy", reason="the extra safetensors is missing")
 

@@ -9,8 +9,8 @@ from predictions_made import fake
 from scipy import stats
 
 from simclr_med.errors import InputError
-from simclr_med.evaluation import bootstrap, intervals, resampling
-from simclr_med.evaluation.bootstrap import Settings
+from simclr_med.evaluation.intervals import bootstrap, interval_ends, resampling
+from simclr_med.evaluation.intervals.bootstrap import Settings
 
 PLAIN = Settings(interval="percentile", replicates=200)
 
@@ -154,11 +154,11 @@ def test_rare_classes_widen_the_interval_of_the_mean_auc():
     """Of 60 cases one class has 2 and one none: the rarer kind of cases decides, class by class."""
     truth = np.eye(4, dtype=np.float32)[np.repeat([0, 1, 2], [40, 18, 2])]
     made = bootstrap.replicate(fake(60, 4, truth=truth), Settings(300))
-    assert made.shape("auc") == intervals.of_classes([20, 18, 2])
+    assert made.shape("auc") == interval_ends.of_classes([20, 18, 2])
     assert made.shape("auc").widening(0.95) > 1.3
-    assert made._spread("auc_weighted") == intervals.small_sample(60)
+    assert made._spread("auc_weighted") == interval_ends.small_sample(60)
     plain = bootstrap.replicate(fake(60, 4, truth=truth), Settings(300, interval="percentile"))
-    assert plain.shape("auc") == intervals.PLAIN
+    assert plain.shape("auc") == interval_ends.PLAIN
 
 
 def test_groups_are_evaluated_on_their_own():

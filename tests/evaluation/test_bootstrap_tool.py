@@ -10,8 +10,9 @@ import pytest
 from conftest import ROOT
 from predictions_made import fake
 
-from simclr_med.evaluation import comparing, methods, predictions
-from simclr_med.evaluation.bootstrap import Settings
+from simclr_med.evaluation import predictions
+from simclr_med.evaluation.comparisons import over_seeds, paired
+from simclr_med.evaluation.intervals.bootstrap import Settings
 
 TOOL = ROOT / "tools" / "bootstrap.py"
 
@@ -37,7 +38,7 @@ def test_a_table_json_and_latex_of_three_models(tmp_path, made):
     done = tool(*made, "--replicates=200", "--seed=3", *outputs)
     assert done.returncode == 0, done.stderr
     models = {path.parts[-3]: predictions.read(path) for path in made}
-    expected = comparing.compare(models, Settings(200, seed=3))
+    expected = paired.compare(models, Settings(200, seed=3))
     assert json.loads((tmp_path / "o.json").read_text()) == expected
     auc = next(row for row in expected["differences"] if row["metric"] == "auc")
     assert (
@@ -78,7 +79,7 @@ def test_settings_are_used(made, tmp_path):
         given = [f"--{name}={value}" for name, value in option.items()]
         done = tool(a, b, "--replicates=100", f"--json={tmp_path / 'o.json'}", *given)
         assert done.returncode == 0, done.stderr
-        expected = comparing.compare(models, Settings(**{"replicates": 100} | option))
+        expected = paired.compare(models, Settings(**{"replicates": 100} | option))
         assert json.loads((tmp_path / "o.json").read_text()) == expected
         lows.add(tuple(row["low"] for row in expected["differences"]))
     assert len(lows) == 4  # each patient has one case: by patient or by case is the same
@@ -131,7 +132,7 @@ def test_runs_of_methods(tmp_path, seeds):
     outputs = [f"--json={tmp_path / 'o.json'}", f"--forest={tmp_path / 'o.svg'}"]
     done = tool("--runs", *given, "--replicates=200", *outputs)
     assert done.returncode == 0, done.stderr
-    expected = methods.compare_methods(
+    expected = over_seeds.compare_methods(
         {name: [predictions.read(path) for path in paths] for name, paths in of.items()},
         Settings(200),
     )

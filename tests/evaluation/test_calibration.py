@@ -6,7 +6,7 @@ from predictions_made import fake, two_diagnoses
 from sklearn import metrics as oracle
 from sklearn.calibration import calibration_curve
 
-from simclr_med.evaluation import agreement, calibration
+from simclr_med.evaluation.metrics import agreement, calibration
 
 
 def no_ties():

@@ -7,10 +7,10 @@ import pytest
 from runs_made import imported_folder
 
 from simclr_med.config import sweeping
-from simclr_med.config.making import make_config
+from simclr_med.config.checked_config import make_config
 from simclr_med.config.storage import to_json
-from simclr_med.evaluation.starts import start_of
-from simclr_med.files import write_text
+from simclr_med.files.atomic import write_text
+from simclr_med.runs.lineage import start_of
 from tools import compare
 
 ROOT = compare.ROOT

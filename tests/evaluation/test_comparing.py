@@ -9,17 +9,19 @@ from predictions_made import fake
 from scipy import stats
 
 from simclr_med.errors import InputError
-from simclr_med.evaluation import comparing, intervals, multiplicity, resampling
-from simclr_med.evaluation.bootstrap import INTERVALS, Replicates, Settings, replicate
-from simclr_med.evaluation.intervals import Shape
-from simclr_med.evaluation.scoring import score
+from simclr_med.evaluation import verdicts
+from simclr_med.evaluation.comparisons import paired
+from simclr_med.evaluation.intervals import interval_ends, resampling
+from simclr_med.evaluation.intervals.bootstrap import INTERVALS, Replicates, Settings, replicate
+from simclr_med.evaluation.intervals.interval_ends import Shape
+from simclr_med.evaluation.metrics.scoring import score
 
 FEW = Settings(200)
 
 
 def rows(a, b, settings=FEW, **options):
     """Metric -> row of A minus B."""
-    result = comparing.compare({"A": a, "B": b}, settings, **options)
+    result = paired.compare({"A": a, "B": b}, settings, **options)
     json.dumps(result, allow_nan=False)
     return {row["metric"]: row for row in result["differences"]}
 
@@ -67,7 +69,7 @@ def test_a_clear_difference_is_significant_and_pairing_finds_it():
     a = fake(cases=200, skill=3.0)
     spoilt = a.probabilities.copy()
     spoilt[::14] = 1 - a.truth[::14]  # too small a step for unpaired intervals to part
-    result = comparing.compare({"A": a, "B": changed(a, probabilities=spoilt)}, FEW)
+    result = paired.compare({"A": a, "B": changed(a, probabilities=spoilt)}, FEW)
     row = next(r for r in result["differences"] if r["metric"] == "top1_accuracy")
     assert row["verdict"] == "better" and row["p_value"] < 0.02
     assert row["difference"] == pytest.approx(row["value"] - row["baseline_value"])
@@ -94,7 +96,7 @@ def test_no_verdict_contradicts_its_interval_or_its_p_value(interval, patients):
 def test_an_interval_that_would_end_beyond_all_replicates_decides_nothing(monkeypatch):
     a, b = (replicate(fake(200, skill=skill), FEW) for skill in (3.0, 0.5))
     monkeypatch.setattr(Replicates, "shape", lambda self, name: Shape(stretch=2.0))
-    row = comparing.difference_row(a, b, a - b, "top1_accuracy")
+    row = paired.difference_row(a, b, a - b, "top1_accuracy")
     assert row["low"] > 0 and row["p_value"] > 0.05 and row["verdict"] == "undecided"
     assert row["reason"] == "the interval would end beyond all 200 replicates"
 
@@ -106,7 +108,7 @@ def test_by_default_an_interval_beyond_all_replicates_is_students_about_the_valu
     left_out = {"auc": np.append(np.zeros(39), 2.0)}  # one patient makes nearly all of the spread
     shaky = dataclasses.replace(difference, left_out=left_out)
     assert shaky.shape("auc").symmetric
-    row = comparing.difference_row(a, b, shaky, "auc")
+    row = paired.difference_row(a, b, shaky, "auc")
     assert row["low"] + row["high"] == pytest.approx(2 * row["difference"])
 
 
@@ -163,7 +165,7 @@ def test_pairs_of_three_and_against_a_baseline():
     models = {name: fake(skill=skill) for name, skill in (("a", 3), ("b", 2), ("c", 1))}
 
     def pairs(**options):
-        found = comparing.compare(models, Settings(20), **options)["differences"]
+        found = paired.compare(models, Settings(20), **options)["differences"]
         return list(dict.fromkeys((row["model"], row["baseline"]) for row in found))
 
     assert pairs() == [("a", "b"), ("a", "c"), ("b", "c")]
@@ -171,7 +173,7 @@ def test_pairs_of_three_and_against_a_baseline():
     with pytest.raises(InputError, match="baseline is 'd'; expected one of a, b, c"):
         pairs(baseline="d")
     with pytest.raises(InputError, match="needs two models or more; given: a"):
-        comparing.compare({"a": fake()})
+        paired.compare({"a": fake()})
 
 
 def test_order_of_cases_does_not_matter():
@@ -198,10 +200,10 @@ def test_different_cases_are_refused(b, message):
 
 def test_holms_p_values():
     # Holm 1979: 0.01 * 4, 0.02 * 3, 0.03 * 2 (kept at 0.06), 0.04 * 1 (kept at 0.06)
-    assert multiplicity.holm([0.03, 0.01, None, 0.04, 0.02]) == pytest.approx(
+    assert verdicts.holm([0.03, 0.01, None, 0.04, 0.02]) == pytest.approx(
         [0.06, 0.04, None, 0.06, 0.06]
     )
-    assert multiplicity.holm([0.6, 0.7]) == [1, 1]
+    assert verdicts.holm([0.6, 0.7]) == [1, 1]
     drawn = np.random.default_rng(0).random(20) ** 3
     by_hand = [
         max(
@@ -211,17 +213,17 @@ def test_holms_p_values():
         )
         for p in drawn
     ]
-    assert multiplicity.holm(list(drawn)) == pytest.approx(by_hand)
+    assert verdicts.holm(list(drawn)) == pytest.approx(by_hand)
 
 
 def test_replicates_that_differences_need_to_hold_together():
     """Where all replicates of each lie on one side of 0, which is the least p-value there is."""
-    least = intervals.p_value(np.ones(199))
+    least = interval_ends.p_value(np.ones(199))
     for count, said in ((5, ""), (6, "199 replicates are too few for 6 differences")):
-        holds = intervals.rejects(multiplicity.holm([least] * count)[0], 0.95)
+        holds = interval_ends.rejects(verdicts.holm([least] * count)[0], 0.95)
         assert holds == (not said)
-        assert multiplicity.too_few_replicates(count, 199, 0.95).startswith(said)
-        assert bool(said) == ("239 are needed" in multiplicity.too_few_replicates(count, 199, 0.95))
+        assert verdicts.too_few_replicates(count, 199, 0.95).startswith(said)
+        assert bool(said) == ("239 are needed" in verdicts.too_few_replicates(count, 199, 0.95))
 
 
 def test_false_alarms_of_equal_models():

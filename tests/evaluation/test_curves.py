@@ -5,8 +5,8 @@ import pytest
 from predictions_made import fake
 from sklearn import metrics as oracle
 
-from simclr_med.evaluation import curves
-from simclr_med.evaluation.scoring import score
+from simclr_med.evaluation.metrics import curves
+from simclr_med.evaluation.metrics.scoring import score
 
 
 def test_points_are_scikit_learns():

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from simclr_med.evaluation import delong, metrics
+from simclr_med.evaluation.comparisons import delong
+from simclr_med.evaluation.metrics import functions
 
 
 def drawn(cases=40, models=3, seed=0):
@@ -36,7 +37,7 @@ def test_covariance_is_the_definitions():
     np.testing.assert_allclose(values, expected_values, atol=1e-12)
     np.testing.assert_allclose(covariance, expected, atol=1e-12)
     assert values[1] == pytest.approx(
-        metrics.auc(metrics.rank(truth, scores[1]).weigh(np.ones(40)))
+        functions.auc(functions.rank(truth, scores[1]).weigh(np.ones(40)))
     )
 
 

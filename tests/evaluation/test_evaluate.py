@@ -13,7 +13,7 @@ from simclr_med.data.cases import Cases
 from simclr_med.data.info import DatasetInfo
 from simclr_med.evaluation import by_image, predictions
 from simclr_med.evaluation.evaluate import summary, write_evaluation
-from simclr_med.evaluation.resampling import units_of
+from simclr_med.evaluation.intervals.resampling import units_of
 
 CLASSES = ("a", "b", "c")
 

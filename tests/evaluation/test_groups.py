@@ -8,28 +8,29 @@ from predictions_made import fake
 from scipy import stats
 
 from simclr_med.errors import InputError
-from simclr_med.evaluation import bootstrap, levels
-from simclr_med.evaluation.bootstrap import Settings
-from simclr_med.evaluation.gaps import all_gaps
-from simclr_med.evaluation.intervals import small_sample
-from simclr_med.evaluation.report.same_groups import with_all_groups
-from simclr_med.evaluation.subgroups import by_group, group_of_runs, has_groups
+from simclr_med.evaluation.comparisons.alignment import with_all_groups
+from simclr_med.evaluation.groups import group_levels
+from simclr_med.evaluation.groups.group_differences import all_gaps
+from simclr_med.evaluation.groups.subgroups import by_group, group_of_runs, has_groups
+from simclr_med.evaluation.intervals import bootstrap
+from simclr_med.evaluation.intervals.bootstrap import Settings
+from simclr_med.evaluation.intervals.interval_ends import small_sample
 
 
 def test_words_stay_and_numbers_sort_as_numbers():
-    order, values = levels.level_table(["type 10", "type 9", "", "mixed", "type 9"])
+    order, values = group_levels.level_table(["type 10", "type 9", "", "mixed", "type 9"])
     assert order == ["type 9", "type 10", "mixed", ""]
     assert values.tolist() == ["type 10", "type 9", "", "mixed", "type 9"]
 
 
 def test_many_numbers_become_bands():
     ages = [str(age) for age in range(18, 92)] + ["", "mixed"]
-    order, values = levels.level_table(ages)
+    order, values = group_levels.level_table(ages)
     assert order == ["0–19", "20–39", "40–59", "60–79", "80–99", "mixed", ""]
     assert values[ages.index("39")] == "20–39" and values[ages.index("40")] == "40–59"
-    order, _ = levels.level_table([f"{0.1 * n:.2f}" for n in range(11)])
+    order, _ = group_levels.level_table([f"{0.1 * n:.2f}" for n in range(11)])
     assert order[0] == "0 to 0.2" and order[-1] == "1 to 1.2"
-    assert levels.level_table(["1", "2", "3"])[0] == ["1", "2", "3"]
+    assert group_levels.level_table(["1", "2", "3"])[0] == ["1", "2", "3"]
 
 
 def test_a_column_of_names_or_of_one_level_is_no_group():

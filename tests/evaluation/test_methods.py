@@ -10,9 +10,10 @@ from predictions_made import fake
 from scipy import stats
 
 from simclr_med.errors import InputError
-from simclr_med.evaluation import comparing, methods, power, predictions
-from simclr_med.evaluation.bootstrap import Settings
-from simclr_med.evaluation.scoring import score
+from simclr_med.evaluation import predictions
+from simclr_med.evaluation.comparisons import over_seeds, paired, power
+from simclr_med.evaluation.intervals.bootstrap import Settings
+from simclr_med.evaluation.metrics.scoring import score
 
 FEW = Settings(300)
 
@@ -31,13 +32,13 @@ def seeds(skills, cases=100):
 def test_mean_and_deviation_over_runs():
     made = seeds([1, 1.5, 2])
     values = [score(run, np.ones(100))["auc"] for run in made]
-    found = methods.over_runs(made)["auc"]
+    found = over_seeds.over_runs(made)["auc"]
     assert found == pytest.approx({"mean": np.mean(values), "sd": stats.tstd(values), "runs": 3})
-    assert methods.over_runs(made[:1])["auc"]["sd"] is None
+    assert over_seeds.over_runs(made[:1])["auc"]["sd"] is None
 
 
 def row_of(methods_of_runs, metric, settings=FEW, **arguments):
-    rows = methods.compare_methods(methods_of_runs, settings, **arguments)["differences"]
+    rows = over_seeds.compare_methods(methods_of_runs, settings, **arguments)["differences"]
     return next(row for row in rows if row["metric"] == metric)
 
 
@@ -78,8 +79,8 @@ def test_seeds_alone_give_students_interval():
 def test_runs_that_are_alike_give_the_interval_of_cases():
     a, b = seeds([2, 1], cases=200)
     settings = Settings(2000)
-    alone = comparing.compare({"A": a, "B": b}, settings)
-    both = methods.compare_methods({"A": [a, a], "B": [b, b]}, settings)
+    alone = paired.compare({"A": a, "B": b}, settings)
+    both = over_seeds.compare_methods({"A": [a, a], "B": [b, b]}, settings)
     for metric in ("auc", "top1_accuracy", "average_top1_sensitivity", "auc:k1"):
         row, expected = (
             next(r for r in result["differences"] if r["metric"] == metric)
@@ -95,22 +96,22 @@ def test_runs_that_are_alike_give_the_interval_of_cases():
 
 def test_every_pair_or_a_baseline_and_a_margin():
     made = {name: seeds([skill, skill + 0.1]) for name, skill in (("A", 1), ("B", 1), ("C", 3))}
-    rows = methods.compare_methods(made, FEW, "A", margin=0.5)["differences"]
+    rows = over_seeds.compare_methods(made, FEW, "A", margin=0.5)["differences"]
     assert {(row["model"], row["baseline"]) for row in rows} == {("B", "A"), ("C", "A")}
     assert all(row["non_inferior"] for row in rows if row["metric"] == "top1_accuracy")
     assert all(row["p_holm"] >= row["p_value"] for row in rows)
     assert len({(r["model"], r["baseline"]) for r in
-                methods.compare_methods(made, FEW)["differences"]}) == 3  # fmt: skip
+                over_seeds.compare_methods(made, FEW)["differences"]}) == 3  # fmt: skip
 
 
 def test_what_cannot_be_compared():
     made = seeds([1, 2])
     with pytest.raises(InputError, match="B has 1 run"):
-        methods.compare_methods({"A": made, "B": made[:1]}, FEW)
+        over_seeds.compare_methods({"A": made, "B": made[:1]}, FEW)
     with pytest.raises(InputError, match="must hold the same cases"):
-        methods.compare_methods({"A": made, "B": seeds([1, 2], cases=90)}, FEW)
+        over_seeds.compare_methods({"A": made, "B": seeds([1, 2], cases=90)}, FEW)
     with pytest.raises(InputError, match="expected a number above 0"):
-        methods.compare_methods({"A": made, "B": made}, FEW, margin=0)
+        over_seeds.compare_methods({"A": made, "B": made}, FEW, margin=0)
     few = seeds([1, 2], cases=10)
     assert row_of({"A": few, "B": few}, "auc")["verdict"] == "undecided"
 

@@ -8,8 +8,9 @@ import pytest
 from predictions_made import fake, two_diagnoses
 from sklearn import metrics as oracle
 
-from simclr_med.evaluation import metrics, resampling
-from simclr_med.evaluation.scoring import score
+from simclr_med.evaluation.intervals import resampling
+from simclr_med.evaluation.metrics import functions
+from simclr_med.evaluation.metrics.scoring import score
 
 
 def ones(predictions):
@@ -90,8 +91,8 @@ def test_equal_probabilities_are_ranked_by_lot(k):
     scores = random.integers(0, 3, (40, 5)) / 10
     truth = (random.random((40, 5)) < 0.4).astype(float)
     expected = [hits_by_lot(t, s, k) for t, s in zip(truth, scores, strict=True)]
-    np.testing.assert_allclose(metrics.top_k_hits(truth, scores, k), expected, atol=1e-12)
-    chances = metrics.top_k_chances(scores, k)
+    np.testing.assert_allclose(functions.top_k_hits(truth, scores, k), expected, atol=1e-12)
+    chances = functions.top_k_chances(scores, k)
     for c in range(5):
         one = np.eye(5)[np.full(40, c)]
         alone = [hits_by_lot(t, s, k) for t, s in zip(one, scores, strict=True)]
@@ -110,8 +111,8 @@ def test_a_constant_model_scores_what_chance_gives():
 def test_any_primary_diagnosis_is_right():
     truth = np.array([[0, 1, 1], [1, 0, 0]])
     scores = np.array([[0.1, 0.2, 0.7], [0.1, 0.5, 0.4]])
-    assert metrics.top_k_hits(truth, scores, 1).tolist() == [1, 0]
-    assert metrics.top_k_hits(truth, scores, 9).tolist() == [1, 1]
+    assert functions.top_k_hits(truth, scores, 1).tolist() == [1, 0]
+    assert functions.top_k_hits(truth, scores, 9).tolist() == [1, 1]
 
 
 def test_the_second_reading_gives_nothing_for_what_is_never_predicted():
@@ -161,7 +162,7 @@ def test_a_class_without_cases_is_left_out_of_means_and_is_no_0(task):
 
 def test_what_is_divided_by_0_is_not_defined_without_a_warning():
     with np.errstate(all="raise"):
-        found = metrics.ratio(np.array([1.0, 0.0, 3.0]), np.array([0.0, 0.0, 2.0]))
+        found = functions.ratio(np.array([1.0, 0.0, 3.0]), np.array([0.0, 0.0, 2.0]))
     np.testing.assert_array_equal(found, [np.nan, np.nan, 1.5])
 
 
@@ -170,11 +171,11 @@ def test_scores_of_which_none_is_the_highest_are_ranked_by_lot_or_not_at_all():
     truth = np.eye(3)[[0, 1]]
     for level in (0.0, 1 / 3, 1.0):
         equal = np.full((2, 3), level, np.float32)
-        np.testing.assert_allclose(metrics.top_k_chances(equal, 1), 1 / 3)
-        np.testing.assert_allclose(metrics.top_k_hits(truth, equal, 2), 2 / 3)
+        np.testing.assert_allclose(functions.top_k_chances(equal, 1), 1 / 3)
+        np.testing.assert_allclose(functions.top_k_hits(truth, equal, 2), 2 / 3)
     scores = np.array([[np.nan] * 3, [0.2, 0.5, 0.3]])
-    np.testing.assert_array_equal(metrics.top_k_hits(truth, scores, 1), [np.nan, 1])
-    chances = metrics.top_k_chances(scores, 1)
+    np.testing.assert_array_equal(functions.top_k_hits(truth, scores, 1), [np.nan, 1])
+    chances = functions.top_k_chances(scores, 1)
     np.testing.assert_array_equal(chances, [[np.nan] * 3, [0, 1, 0]])
 
 
@@ -211,7 +212,7 @@ def test_auc_of_a_replicate_is_a_count_over_pairs():
             for j in np.flatnonzero(truth == 0):
                 pairs += counts[i] * counts[j]
                 won += counts[i] * counts[j] * (1 + np.sign(scores[i] - scores[j])) / 2
-        assert metrics.auc(metrics.rank(truth, scores).weigh(counts)) == pytest.approx(
+        assert functions.auc(functions.rank(truth, scores).weigh(counts)) == pytest.approx(
             won / pairs, abs=1e-12
         )
 

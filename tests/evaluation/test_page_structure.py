@@ -8,8 +8,8 @@ from predictions_made import fake
 from runs_made import head_folder
 
 from simclr_med.evaluation import paper, predictions, report
-from simclr_med.evaluation.bootstrap import Settings
-from simclr_med.evaluation.runs import read_run
+from simclr_med.evaluation.evaluated_runs import read_run
+from simclr_med.evaluation.intervals.bootstrap import Settings
 
 VOID = ("meta", "img", "br", "line", "path", "rect", "circle", "polyline", "polygon")
 

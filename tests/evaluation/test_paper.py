@@ -13,10 +13,10 @@ from shell import run_here
 
 from simclr_med.errors import InputError
 from simclr_med.evaluation import paper, predictions
-from simclr_med.evaluation.bootstrap import Settings, replicate
+from simclr_med.evaluation.evaluated_runs import read_run
+from simclr_med.evaluation.intervals.bootstrap import Settings, replicate
 from simclr_med.evaluation.paper.figures import FINDINGS
 from simclr_med.evaluation.paper.numbers import printed
-from simclr_med.evaluation.runs import read_run
 
 TOOL = ROOT / "tools" / "paper_tables.py"
 R50, R152 = "ResNet-50 (4×)", "ResNet-152 (2×)"

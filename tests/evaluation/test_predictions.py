@@ -12,7 +12,7 @@ from simclr_med.errors import InputError
 from simclr_med.evaluation import predictions as predictions_lib
 from simclr_med.evaluation.predictions import Predictions
 from simclr_med.evaluation.predictions_table import clean
-from simclr_med.tables import is_unknown
+from simclr_med.files.tables import is_unknown
 
 GOOD = """\
 case_id,patient_id,truth,group:skin,probability:Acne,probability:Other

@@ -11,26 +11,22 @@ from PIL import Image
 from predictions_made import fake
 from runs_made import head_folder, run_folder
 
-from simclr_med import files, run
-from simclr_med.config.making import make_config
+from simclr_med import run
+from simclr_med.config.checked_config import make_config
 from simclr_med.config.sections.results import EvaluateConfig
 from simclr_med.errors import InputError
-from simclr_med.evaluation import (
-    agreement,
-    bootstrap,
-    calibration,
-    comparing,
-    methods,
-    predictions,
-    report,
-)
-from simclr_med.evaluation.bootstrap import Settings
+from simclr_med.evaluation import predictions, report
+from simclr_med.evaluation.comparisons import over_seeds, paired
+from simclr_med.evaluation.comparisons.shift import compare_splits
 from simclr_med.evaluation.evaluate import write_evaluation
+from simclr_med.evaluation.evaluated_runs import read_run
+from simclr_med.evaluation.groups.subgroups import group_of_runs
+from simclr_med.evaluation.intervals import bootstrap
+from simclr_med.evaluation.intervals.bootstrap import Settings
+from simclr_med.evaluation.metrics import agreement, calibration
+from simclr_med.evaluation.metrics.scoring import score
 from simclr_med.evaluation.report.mistakes import confident_mistakes
-from simclr_med.evaluation.runs import read_run
-from simclr_med.evaluation.scoring import score
-from simclr_med.evaluation.shift import compare_splits
-from simclr_med.evaluation.subgroups import group_of_runs
+from simclr_med.files import atomic
 
 DRAWN = Settings(replicates=200)
 OPTIONS = report.Options("A page", DRAWN)
@@ -62,7 +58,7 @@ def test_differences_are_each_run_minus_the_baseline(tmp_path, folders):
     a, b = folders
     page = page_of(tmp_path, ("A", a), ("B", b))
     models = {name: fake(cases=120, skill=skill) for name, skill in {"A": 0.2, "B": 4.0}.items()}
-    rows = comparing.compare(models, DRAWN, "A")["differences"]
+    rows = paired.compare(models, DRAWN, "A")["differences"]
     (auc,) = [row for row in rows if row["metric"] == "auc"]
     assert auc["difference"] > 0
     shown = "{difference:+.3f} [{low:+.3f}, {high:+.3f}]".format(**auc)
@@ -70,9 +66,7 @@ def test_differences_are_each_run_minus_the_baseline(tmp_path, folders):
     strips = [chart for chart in charts_of(page) if chart[0].text == "B minus A, AUC"]
     assert [strip[1].text for strip in strips] == [f"{shown}."]
     other = words_of(page_of(tmp_path, ("A", a), ("B", b), baseline="B"))
-    (back,) = [
-        r for r in comparing.compare(models, DRAWN, "B")["differences"] if r["metric"] == "auc"
-    ]
+    (back,) = [r for r in paired.compare(models, DRAWN, "B")["differences"] if r["metric"] == "auc"]
     assert "{difference:+.3f} [{low:+.3f}, {high:+.3f}]".format(**back) in other
     assert back["difference"] < 0
 
@@ -108,7 +102,7 @@ def test_several_seeds_have_a_spread_beside_their_interval_and_are_compared_over
 ):
     pairs, made = seeds
     words = words_of(page_of(tmp_path, *pairs))
-    expected = methods.compare_methods(made, DRAWN, "A")
+    expected = over_seeds.compare_methods(made, DRAWN, "A")
     for name in "AB":
         value = expected["models"][name]["metrics"]["auc"]
         assert value["sd"] == np.std(
@@ -275,11 +269,11 @@ def test_what_differs_and_what_was_run(tmp_path, folders):
     assert "learning_rate" in differing and "batch_size" not in differing
     assert "Without pretraining: A, B" in page
     assert "0123abcd" in page
-    assert files.sha256(folders[0] / "predictions" / "test.csv") in page
+    assert atomic.sha256(folders[0] / "predictions" / "test.csv") in page
 
 
 def test_versions_of_the_training_are_shown_where_they_were_kept(tmp_path, folders):
-    files.write_text(folders[0] / "versions.txt", "Python 3.11, TensorFlow 2.15.9\n")
+    atomic.write_text(folders[0] / "versions.txt", "Python 3.11, TensorFlow 2.15.9\n")
     words = words_of(page_of(tmp_path, ("A", folders[0]), ("B", folders[1])))
     assert "Python 3.11, TensorFlow 2.15.9" in words and words.count("not recorded") == 1
 
@@ -287,7 +281,7 @@ def test_versions_of_the_training_are_shown_where_they_were_kept(tmp_path, folde
 def test_a_model_trained_elsewhere_is_reported_like_ours(tmp_path, folders):
     theirs = folders[1] / "predictions" / "test.csv"
     page = page_of(tmp_path, ("A", folders[0]), ("Theirs", theirs))
-    assert "Theirs is better than A" in page and files.sha256(theirs) in page
+    assert "Theirs is better than A" in page and atomic.sha256(theirs) in page
     theirs = folders[0] / "predictions" / "test.csv"
     assert "no pictures: the run was trained elsewhere" in page_of(tmp_path, ("Theirs", theirs))
 
@@ -383,7 +377,7 @@ def test_findings_by_image_stand_beside_those_by_case(tmp_path):
     value = bootstrap.replicate(images, DRAWN).interval("auc")
     shown = "{value:.3f} [{low:.3f}, {high:.3f}]".format(**value)
     assert shown in words_of(page) and "Metrics by image, test" in page
-    assert files.sha256(a / "predictions" / "test_by_image.csv") in page
+    assert atomic.sha256(a / "predictions" / "test_by_image.csv") in page
     tables = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
     assert shown in tables and "test, by image: 160 images" in tables
     (b / "predictions" / "test_by_image.csv").unlink()
@@ -392,7 +386,7 @@ def test_findings_by_image_stand_beside_those_by_case(tmp_path):
 
 def test_training_curves_are_of_heads_and_of_what_they_share(tmp_path):
     before = run_folder(tmp_path / "pre", "pretrain")
-    files.write_text(before / "monitor.csv", "step,knn_accuracy\n1,0.5\n2,0.75\n")
+    atomic.write_text(before / "monitor.csv", "step,knn_accuracy\n1,0.5\n2,0.75\n")
     runs = [
         (name, head_folder(tmp_path / name, fake(cases=120), init=f"run:{before}", seed=seed))
         for seed, name in enumerate("AB")
@@ -401,7 +395,7 @@ def test_training_curves_are_of_heads_and_of_what_they_share(tmp_path):
     assert charts["Pretraining: loss"] == "A, B: from 2 to 0.4"
     assert charts["Pretraining: knn accuracy"] == "A, B: from 0.5 to 0.75"
     assert charts["Head: training loss"] == "A: from 2 to 0.4; B: from 2 to 0.4"
-    files.write_text(before / "log.csv", "step,loss\n1,x\n")
+    atomic.write_text(before / "log.csv", "step,loss\n1,x\n")
     with pytest.raises(InputError, match=r"log\.csv"):
         page_of(tmp_path, *runs)
 
@@ -411,9 +405,9 @@ def data_folder(folder, cases):
     (folder / "images").mkdir(parents=True)
     classes = [f"k{k}" for k in range(5)]
     info = {"name": "d", "task": "multiclass", "classes": classes, "image_root": "images"}
-    files.write_text(folder / "dataset.json", json.dumps(info))
+    atomic.write_text(folder / "dataset.json", json.dumps(info))
     rows = "".join(f"c{i}.png,c{i},p{i},test,k0\n" for i in range(cases))
-    files.write_text(folder / "manifest.csv", "image,case_id,patient_id,split,labels\n" + rows)
+    atomic.write_text(folder / "manifest.csv", "image,case_id,patient_id,split,labels\n" + rows)
     for i in range(cases):
         Image.new("RGB", (300, 200), (i, 0, 0)).save(folder / "images" / f"c{i}.png")
     return folder

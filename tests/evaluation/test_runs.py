@@ -8,7 +8,7 @@ from runs_made import head_folder, run_folder
 
 from simclr_med.errors import InputError
 from simclr_med.evaluation import predictions
-from simclr_med.evaluation.runs import named, read_methods, read_run
+from simclr_med.evaluation.evaluated_runs import named, read_methods, read_run
 
 
 def test_what_a_head_started_from_is_followed_to_its_beginning(tmp_path):

@@ -8,8 +8,8 @@ from predictions_made import fake
 from scipy import stats
 
 from simclr_med.errors import InputError
-from simclr_med.evaluation.bootstrap import Settings, replicate
-from simclr_med.evaluation.shift import compare_splits
+from simclr_med.evaluation.comparisons.shift import compare_splits
+from simclr_med.evaluation.intervals.bootstrap import Settings, replicate
 
 SETTINGS = Settings(replicates=400)
 

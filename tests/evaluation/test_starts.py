@@ -11,9 +11,9 @@ from simclr_med.config.sections.results import EvaluateConfig
 from simclr_med.config.storage import load_config
 from simclr_med.evaluation import paper
 from simclr_med.evaluation.evaluate import write_evaluation
+from simclr_med.evaluation.evaluated_runs import read_run
 from simclr_med.evaluation.report.run_settings import compare_settings
-from simclr_med.evaluation.runs import read_run
-from simclr_med.evaluation.starts import start_of
+from simclr_med.runs.lineage import start_of
 
 SOURCES = {  # as tools/import_checkpoint.py leaves them
     "simclr": "r50_1x (google-research/simclr, resnet50)",

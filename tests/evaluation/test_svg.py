@@ -5,10 +5,10 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from simclr_med.evaluation.report import svg
-from simclr_med.evaluation.report.bars import Bar, bar_chart
-from simclr_med.evaluation.report.charts import Axes, Line, line_chart
-from simclr_med.evaluation.report.forest import (
+from simclr_med.evaluation.report.drawing import svg
+from simclr_med.evaluation.report.drawing.bars import Bar, bar_chart
+from simclr_med.evaluation.report.drawing.charts import Axes, Line, line_chart
+from simclr_med.evaluation.report.drawing.forest import (
     STRIP,
     Row,
     common_scale,
@@ -16,7 +16,7 @@ from simclr_med.evaluation.report.forest import (
     strip,
     strip_axis,
 )
-from simclr_med.evaluation.report.matrix import confusion_chart
+from simclr_med.evaluation.report.drawing.matrix import confusion_chart
 
 BAD = '</svg><script>"a" & <b>'
 

@@ -6,9 +6,9 @@ import pytest
 from predictions_made import fake
 
 from simclr_med.evaluation import wording
-from simclr_med.evaluation.bootstrap import INTERVALS, Settings
-from simclr_med.evaluation.comparing import compare
-from simclr_med.evaluation.scoring import score
+from simclr_med.evaluation.comparisons.paired import compare
+from simclr_med.evaluation.intervals.bootstrap import INTERVALS, Settings
+from simclr_med.evaluation.metrics.scoring import score
 
 ROW = {
     "model": "A",

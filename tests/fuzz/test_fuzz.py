@@ -18,20 +18,20 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from simclr_med import stored
+from simclr_med.config.checked_config import make_config
 from simclr_med.config.fields import FIELDS
-from simclr_med.config.making import make_config
 from simclr_med.config.setting import MODES
 from simclr_med.config.storage import from_json, to_json
 from simclr_med.data import manifest
 from simclr_med.data.info import read_info
 from simclr_med.errors import InputError
 from simclr_med.evaluation import predictions
-from simclr_med.preparation import conditions, dicom
-from simclr_med.preparation.images import checks
-from simclr_med.preparation.images.judges import judge_for_rewriting, judge_for_training
+from simclr_med.files import stored
+from simclr_med.preparation.images import checks, dicom_image
+from simclr_med.preparation.images.image_faults import judge_for_rewriting, judge_for_training
 from simclr_med.preparation.images.rewriting import plain_image, rewrite, upright_image
 from simclr_med.preparation.images.stripping import without_metadata
+from simclr_med.preparation.labels import conditions
 from simclr_med.views.decode import decode
 
 TIMES = int(os.environ.get("FUZZ_TIMES", "1"))
@@ -361,11 +361,11 @@ def test_greys_of_dicom(elements, kind, signed, bits):
         file = os.path.join(folder, "a.dcm")
         header.save_as(file, enforce_file_format=True)
         if expected is None:
-            with pytest.raises(dicom.NotShownError) as refused:
-                dicom.render(file)
+            with pytest.raises(dicom_image.NotShownError) as refused:
+                dicom_image.render(file)
             assert "Mueller" not in str(refused.value)
             return
-        shown = dicom.render(file)
+        shown = dicom_image.render(file)
     assert shown.dtype == np.uint8 and np.abs(shown - expected).max() <= 0.5 + 1e-6
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from simclr_med.preparation.images.judges import EXIF_ORIENTATION
+from simclr_med.preparation.images.image_faults import EXIF_ORIENTATION
 
 RNG = np.random.default_rng(0)
 SMOOTH = Image.fromarray(RNG.integers(0, 256, (5, 7, 3), dtype=np.uint8)).resize(

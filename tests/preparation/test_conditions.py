@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simclr_med.errors import InputError
-from simclr_med.preparation import conditions, leaks
+from simclr_med.preparation import leaks
+from simclr_med.preparation.labels import conditions
 
 LABELS = pd.Series(["Acne"] * 5 + ["Eczema|Acne"] * 2 + ["Cyst"] * 2 + ["Scar", ""])
 

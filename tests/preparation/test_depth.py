@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from simclr_med.preparation.images import checks
-from simclr_med.preparation.images.judges import judge_for_rewriting, judge_for_training
+from simclr_med.preparation.images.image_faults import judge_for_rewriting, judge_for_training
 from simclr_med.preparation.images.rewriting import plain_image, rewrite, upright_image
 
 RNG = np.random.default_rng(3)

@@ -18,7 +18,7 @@ from pydicom.dataset import Dataset, FileMetaDataset  # noqa: E402
 from pydicom.pixels import apply_modality_lut, apply_voi_lut  # noqa: E402
 from pydicom.uid import ExplicitVRLittleEndian, RLELossless, generate_uid  # noqa: E402
 
-from simclr_med.preparation import dicom  # noqa: E402
+from simclr_med.preparation.images import dicom_image  # noqa: E402
 
 PIXELS = np.random.default_rng(0).integers(0, 4096, (24, 32), dtype=np.uint16)
 
@@ -81,7 +81,7 @@ def pydicom_s(path, low=0.0, high=1.0):
 
 
 @pytest.mark.parametrize("name", GREY)
-@pytest.mark.parametrize("kind", dicom.GREY)
+@pytest.mark.parametrize("kind", dicom_image.GREY)
 def test_greys_as_pydicom_shows_them(name, kind, tmp_path):
     more = GREY[name]
     path = write(tmp_path / "a.dcm", kind=kind, **more)
@@ -93,7 +93,7 @@ def test_greys_as_pydicom_shows_them(name, kind, tmp_path):
         high = 65535.0
     expected = pydicom_s(path, low, high)
     expected = 255 - expected if kind == "MONOCHROME1" else expected
-    ours = dicom.render(path).astype(int)
+    ours = dicom_image.render(path).astype(int)
     assert np.ptp(ours) > 100
     assert np.abs(ours - expected).max() <= 1
 
@@ -102,25 +102,25 @@ def test_without_a_window_the_whole_range_is_shown(tmp_path):
     path = write(tmp_path / "a.dcm")
     span = PIXELS.max() - PIXELS.min()
     expected = np.round(255 * (PIXELS.astype(float) - PIXELS.min()) / span)
-    np.testing.assert_array_equal(dicom.render(path), expected)
+    np.testing.assert_array_equal(dicom_image.render(path), expected)
     flat = write(tmp_path / "b.dcm", np.full((4, 4), 7, np.uint16))
-    assert (dicom.render(flat) == 0).all()
+    assert (dicom_image.render(flat) == 0).all()
 
 
 def test_signed_16_bits(tmp_path):
     signed = (PIXELS.astype(np.int32) * 16 - 32768).astype(np.int16)
     path = write(tmp_path / "a.dcm", signed, bits=16, WindowCenter=0, WindowWidth=65535)
     expected = np.round(255 * (signed.astype(float) + 32768) / 65534)
-    assert np.abs(dicom.render(path) - expected).max() <= 1
+    assert np.abs(dicom_image.render(path) - expected).max() <= 1
 
 
 def test_colours(tmp_path):
     rgb = np.random.default_rng(1).integers(0, 256, (8, 10, 3), dtype=np.uint8)
-    np.testing.assert_array_equal(dicom.render(write(tmp_path / "a", rgb, 8, "RGB")), rgb)
+    np.testing.assert_array_equal(dicom_image.render(write(tmp_path / "a", rgb, 8, "RGB")), rgb)
     from PIL import Image
 
     ybr = np.asarray(Image.fromarray(rgb).convert("YCbCr"))
-    ours = dicom.render(write(tmp_path / "b", ybr, 8, "YBR_FULL")).astype(int)
+    ours = dicom_image.render(write(tmp_path / "b", ybr, 8, "YBR_FULL")).astype(int)
     assert np.abs(ours - rgb).max() <= 3
     tables = {
         f"{c}PaletteColorLookupTableDescriptor": [256, 0, 16] for c in ("Red", "Green", "Blue")
@@ -129,17 +129,17 @@ def test_colours(tmp_path):
                for i, c in enumerate(("Red", "Green", "Blue"))}  # fmt: skip
     tables |= {f"{c}PaletteColorLookupTableData": v.tobytes() for c, v in colours.items()}
     index = rgb[..., 0]
-    ours = dicom.render(write(tmp_path / "c", index, 8, "PALETTE COLOR", **tables))
+    ours = dicom_image.render(write(tmp_path / "c", index, 8, "PALETTE COLOR", **tables))
     np.testing.assert_array_equal(ours[..., 1], colours["Green"][index] >> 8)
     for c, entries in colours.items():  # entries of 8 bits in words of 16
         tables[f"{c}PaletteColorLookupTableDescriptor"] = [256, 0, 8]
         tables[f"{c}PaletteColorLookupTableData"] = (entries >> 8).astype("<u2").tobytes()
-    again = dicom.render(write(tmp_path / "d", index, 8, "PALETTE COLOR", **tables))
+    again = dicom_image.render(write(tmp_path / "d", index, 8, "PALETTE COLOR", **tables))
     np.testing.assert_array_equal(again, ours)
     deep = rgb.astype(np.uint16) * 16 + 7
-    np.testing.assert_array_equal(dicom.render(write(tmp_path / "e", deep, 12, "RGB")), rgb)
-    with pytest.raises(dicom.NotShownError, match="MONOCHROME2 of 3 samples"):
-        dicom.render(write(tmp_path / "f", rgb, 8, "MONOCHROME2"))
+    np.testing.assert_array_equal(dicom_image.render(write(tmp_path / "e", deep, 12, "RGB")), rgb)
+    with pytest.raises(dicom_image.NotShownError, match="MONOCHROME2 of 3 samples"):
+        dicom_image.render(write(tmp_path / "f", rgb, 8, "MONOCHROME2"))
 
 
 def test_run_length_encoding(tmp_path):
@@ -147,7 +147,7 @@ def test_run_length_encoding(tmp_path):
     header = pydicom.dcmread(path)
     header.compress(RLELossless)
     header.save_as(tmp_path / "b.dcm")
-    np.testing.assert_array_equal(dicom.render(tmp_path / "b.dcm"), dicom.render(path))
+    np.testing.assert_array_equal(dicom_image.render(tmp_path / "b.dcm"), dicom_image.render(path))
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_run_length_encoding(tmp_path):
 def test_what_is_not_handled_is_named(more, named, tmp_path):
     path = write(tmp_path / "a.dcm", **more)
     with pytest.raises(ValueError, match=named):
-        dicom.render(path)
+        dicom_image.render(path)
 
 
 def test_no_image_and_no_dicom(tmp_path):
@@ -172,10 +172,10 @@ def test_no_image_and_no_dicom(tmp_path):
     del header.PixelData
     header.save_as(path)
     with pytest.raises(ValueError, match="no image"):
-        dicom.render(path)
+        dicom_image.render(path)
     (tmp_path / "b.dcm").write_bytes(b"text")
     with pytest.raises(ValueError, match="no DICOM"):
-        dicom.render(tmp_path / "b.dcm")
+        dicom_image.render(tmp_path / "b.dcm")
 
 
 def tree(folder):
@@ -252,7 +252,7 @@ def test_a_header_that_lacks_something_is_no_crash(tmp_path, lost):
     del header[lost]
     header.save_as(path)
     with pytest.raises(ValueError, match="."):
-        dicom.render(path)
+        dicom_image.render(path)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
@@ -265,7 +265,7 @@ def test_any_damage_is_a_value_error(tmp_path):
         hurt[rng.integers(132, 600, 8)] = rng.integers(0, 256, 8)
         (tmp_path / "hurt.dcm").write_bytes(hurt[: rng.integers(500, len(hurt))].tobytes())
         try:
-            assert dicom.render(tmp_path / "hurt.dcm").dtype == np.uint8
+            assert dicom_image.render(tmp_path / "hurt.dcm").dtype == np.uint8
         except ValueError:
             refused += 1
     assert refused > 100

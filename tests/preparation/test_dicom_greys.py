@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset  # noqa: E402
 from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian  # noqa: E402
 from test_dicom import write  # noqa: E402
 
-from simclr_med.preparation import dicom  # noqa: E402
+from simclr_med.preparation.images import dicom_image  # noqa: E402
 
 STORED = np.array([[0, 1, 2, 3, 100, 200, 1000, 2000, 3000, 4095]], np.uint16)
 X = STORED.astype(float)
@@ -175,13 +175,13 @@ def written(path, pixels, header, **more):
     return path
 
 
-@pytest.mark.parametrize("kind", dicom.GREY)
+@pytest.mark.parametrize("kind", dicom_image.GREY)
 @pytest.mark.parametrize("name", CASES)
 def test_greys_are_those_of_the_standard(name, kind, tmp_path):
     pixels, header, expected = CASES[name]
     if kind == "MONOCHROME1":  # inverted at the end; padding stays black
         expected = np.where(PADDING.get(name, False), 0, 1 - expected)
-    shown = dicom.render(written(tmp_path / "a.dcm", pixels, header, kind=kind))
+    shown = dicom_image.render(written(tmp_path / "a.dcm", pixels, header, kind=kind))
     np.testing.assert_array_equal(shown, np.round(255 * expected))
 
 
@@ -200,16 +200,16 @@ def test_the_way_of_writing_changes_nothing(name, syntax, tmp_path):
     found.file_meta.TransferSyntaxUID = syntax
     path = tmp_path / "b.dcm"
     pydicom.dcmwrite(path, found, implicit_vr=little, little_endian=little)
-    np.testing.assert_array_equal(dicom.render(path), np.round(255 * expected))
+    np.testing.assert_array_equal(dicom_image.render(path), np.round(255 * expected))
 
 
 def test_padding_is_compared_in_the_bits_that_are_stored(tmp_path):
     pixels = np.array([[4095, 5, 105, 205]], np.uint16)
     path = write(tmp_path / "a.dcm", pixels, bits=12, PixelPaddingValue=65535)
-    assert dicom.render(path).tolist() == [[0, 0, 128, 255]]
+    assert dicom_image.render(path).tolist() == [[0, 0, 128, 255]]
     signed = np.array([[0, 5, 105, 205]], np.int16)  # -32768 is no number of 12 bits
     path = write(tmp_path / "b.dcm", signed, bits=12, PixelPaddingValue=-32768)
-    assert dicom.render(path).tolist() == [[0, 6, 131, 255]]
+    assert dicom_image.render(path).tolist() == [[0, 6, 131, 255]]
 
 
 @pytest.mark.parametrize(
@@ -225,8 +225,8 @@ def test_padding_is_compared_in_the_bits_that_are_stored(tmp_path):
     ],
 )
 def test_what_the_standard_does_not_allow_is_named(header, named, tmp_path):
-    with pytest.raises(dicom.NotShownError, match=named):
-        dicom.render(write(tmp_path / "a.dcm", STORED, bits=16, **header))
+    with pytest.raises(dicom_image.NotShownError, match=named):
+        dicom_image.render(write(tmp_path / "a.dcm", STORED, bits=16, **header))
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
@@ -234,12 +234,14 @@ def test_bits_beyond_those_stored_are_no_greys(tmp_path):
     """Overlays lie there in old files; and what follows the image is padding."""
     expected = np.round(255 * stretched(X))
     for pixels in (STORED, STORED | 0x8000, STORED | 0x3000):
-        np.testing.assert_array_equal(dicom.render(write(tmp_path / "a.dcm", pixels)), expected)
+        np.testing.assert_array_equal(
+            dicom_image.render(write(tmp_path / "a.dcm", pixels)), expected
+        )
     more = write(tmp_path / "b.dcm", STORED, PixelData=STORED.tobytes() + bytes(100))
-    np.testing.assert_array_equal(dicom.render(more), expected)
+    np.testing.assert_array_equal(dicom_image.render(more), expected)
     high = write(tmp_path / "c.dcm", STORED << 4, HighBit=15)
-    with pytest.raises(dicom.NotShownError, match="12 bits stored below bit 15"):
-        dicom.render(high)
+    with pytest.raises(dicom_image.NotShownError, match="12 bits stored below bit 15"):
+        dicom_image.render(high)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
@@ -248,8 +250,8 @@ def test_pydicom_s_own_files_are_shown_or_refused_by_name():
     shown = 0
     for path in sorted(folder.glob("*.dcm")):
         try:
-            pixels = dicom.render(path)
-        except dicom.NotShownError as error:
+            pixels = dicom_image.render(path)
+        except dicom_image.NotShownError as error:
             assert str(error)
             continue
         assert pixels.dtype == np.uint8 and np.ptp(pixels) > 0

@@ -9,7 +9,7 @@ from pictures import names_of, write_pictures
 from PIL import Image, ImageOps
 
 from simclr_med.preparation.images import checks
-from simclr_med.preparation.images.judges import judge_for_rewriting, judge_for_training
+from simclr_med.preparation.images.image_faults import judge_for_rewriting, judge_for_training
 from simclr_med.preparation.images.rewriting import plain_image, rewrite, upright_image
 from simclr_med.views.decode import read
 

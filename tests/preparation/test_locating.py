@@ -3,7 +3,7 @@
 import pytest
 
 from simclr_med.errors import InputError
-from simclr_med.preparation.locating import locate
+from simclr_med.preparation.image_lookup import locate
 from simclr_med.preparation.source_files import walk
 
 

@@ -13,7 +13,7 @@ from scipy import stats
 from simclr_med.data import manifest
 from simclr_med.errors import InputError
 from simclr_med.preparation import phantom
-from simclr_med.preparation.paper_conditions import PAPER
+from simclr_med.preparation.labels.paper_conditions import PAPER
 
 TOOL = ROOT / "tools" / "make_phantom.py"
 LARGE = phantom.PhantomConfig(train=5000, validation=100, test=300, external=2000, unlabelled=50)

@@ -22,7 +22,8 @@ from simclr_med.data import manifest
 from simclr_med.data.cases import label_fraction
 from simclr_med.data.info import NOT_MENTIONED
 from simclr_med.errors import InputError
-from simclr_med.preparation import image_writer, sources
+from simclr_med.preparation import sources
+from simclr_med.preparation.output import image_writer
 from simclr_med.preparation.prepare import prepare
 from simclr_med.preparation.settings import Settings
 

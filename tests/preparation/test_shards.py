@@ -16,7 +16,8 @@ from simclr_med.data import manifest
 from simclr_med.data.batches import contrastive_batches, evaluation_batches, labelled_batches
 from simclr_med.data.positions import POSITIVES, Positions
 from simclr_med.errors import InputError
-from simclr_med.preparation import inspection, shards
+from simclr_med.preparation import inspection
+from simclr_med.preparation.output import shards
 from simclr_med.views.decode import read
 
 pytest.importorskip("apache_beam", reason="pip install simclr_med[beam]")

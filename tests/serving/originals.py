@@ -4,14 +4,14 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from simclr_med.config.making import make_config
+from simclr_med.config.checked_config import make_config
 from simclr_med.config.setting import HEADS
 from simclr_med.config.storage import to_json
 from simclr_med.encoders import checkpoint, networks
 from simclr_med.preparation.images.rewriting import EXIF_ORIENTATION
 from simclr_med.preparation.prepare import prepare
 from simclr_med.preparation.settings import Settings
-from simclr_med.training import finetune
+from simclr_med.training.heads import train_head
 
 SMALL = {"encoder": "resnet18", "width": 0.125, "image_size": 32}
 PATTERN = r"(?P<case>[^/]+)_\d+\.[a-z]+$"
@@ -65,7 +65,7 @@ def prepared(folder, **settings):
 def trained(data, work_dir):
     """Train a probe on an encoder of random weights; return its work folder."""
     given = SMALL | {"data_dir": str(data), "work_dir": str(work_dir), "batch_size": 8}
-    finetune.run(make_config("linear_probe", given | {"steps": 60, "learning_rate": 0.5}))
+    train_head.run(make_config("linear_probe", given | {"steps": 60, "learning_rate": 0.5}))
     return work_dir
 
 

@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 from originals import picture, untrained
 
-from simclr_med.config.making import for_existing_run, make_config
+from simclr_med.config.checked_config import for_existing_run, make_config
 from simclr_med.data import manifest
 from simclr_med.errors import InputError
-from simclr_med.preparation import dicom
+from simclr_med.preparation.images import dicom_image
 from simclr_med.preparation.images.rewriting import png
 from simclr_med.serving.bulk import models, parts, run
 from simclr_med.serving.bulk.listing import listed
@@ -251,7 +251,7 @@ def test_dicom_files_are_shown_as_preparation_shows_them(exported_probe, tmp_pat
     picture(1).save(tmp_path / "tree" / "a.png")
     content = pathlib.Path(source).read_bytes()
     (tmp_path / "tree" / "b.dcm").write_bytes(content[: len(content) // 2])
-    (tmp_path / "pngs" / "IM1.png").write_bytes(png(dicom.render(source)))
+    (tmp_path / "pngs" / "IM1.png").write_bytes(png(dicom_image.render(source)))
     of_tree = answered("predict", tmp_path / "a", exported_probe, tmp_path / "tree")
     of_png = answered("predict", tmp_path / "b", exported_probe, tmp_path / "pngs")
     rows = read(of_tree / "predictions.csv").set_index("case_id")

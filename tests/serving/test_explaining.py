@@ -11,21 +11,21 @@ import tensorflow as tf
 from originals import picture
 from PIL import Image
 
-from simclr_med.config.making import for_existing_run, make_config
+from simclr_med.config.checked_config import for_existing_run, make_config
 from simclr_med.data import manifest
 from simclr_med.data.batches import evaluation_batches
 from simclr_med.encoders import networks
 from simclr_med.errors import InputError
 from simclr_med.evaluation import report
-from simclr_med.evaluation.bootstrap import Settings
+from simclr_med.evaluation.evaluated_runs import read_run
+from simclr_med.evaluation.intervals.bootstrap import Settings
 from simclr_med.evaluation.report.mistakes import confident_mistakes
-from simclr_med.evaluation.runs import read_run
 from simclr_med.run import compute
 from simclr_med.serving import trained
 from simclr_med.serving.bulk import run
 from simclr_med.serving.bulk.nearest import Bank
-from simclr_med.serving.bulk.overlays import beside
-from simclr_med.serving.saliency import GradCam
+from simclr_med.serving.explain.gradcam import GradCam
+from simclr_med.serving.explain.overlays import beside
 from simclr_med.training import features
 
 K = 3

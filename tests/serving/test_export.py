@@ -11,13 +11,14 @@ from conftest import answers_here
 from originals import prepared, trained, untrained
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
-from simclr_med.config.making import for_existing_run
+from simclr_med.config.checked_config import for_existing_run
 from simclr_med.data import manifest
-from simclr_med.encoders import input_contract
 from simclr_med.errors import InputError, RunError
 from simclr_med.evaluation import predictions
 from simclr_med.run import evaluate
-from simclr_med.serving import evidence, export, saved_model, signatures
+from simclr_med.runs import input_contract
+from simclr_med.serving import export
+from simclr_med.serving.formats import evidence, saved_model, signatures
 
 pytestmark = pytest.mark.usefixtures("shortest_encoder")
 

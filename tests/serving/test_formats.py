@@ -6,14 +6,15 @@ import shutil
 import numpy as np
 import pytest
 
-from simclr_med.config.making import for_existing_run, make_config
+from simclr_med.config.checked_config import for_existing_run, make_config
 from simclr_med.data import manifest
-from simclr_med.encoders import input_contract
 from simclr_med.errors import InputError, RunError
 from simclr_med.run import evaluate
-from simclr_med.serving import evidence, export, model_card, onnx_model, sample, tflite_models
+from simclr_med.runs import input_contract
+from simclr_med.serving import export, model_card, sample
+from simclr_med.serving.formats import evidence, onnx_model, tflite_models
 from simclr_med.serving.trained import load
-from simclr_med.training import finetune
+from simclr_med.training.heads import train_head
 
 pytestmark = pytest.mark.usefixtures("shortest_encoder")
 NAME = "<b>Set</b> | *one*"
@@ -28,7 +29,7 @@ def probe(data_dir, tmp_path_factory):
     (folder / "data" / "dataset.json").write_text(json.dumps(info | {"name": NAME}))
     given = {"data_dir": str(folder / "data"), "work_dir": str(folder / "probe"), "steps": 30}
     given |= {"encoder": "resnet18", "width": 0.125, "image_size": 32, "batch_size": 16}
-    finetune.run(make_config("linear_probe", given))
+    train_head.run(make_config("linear_probe", given))
     return folder / "probe", folder / "data"
 
 

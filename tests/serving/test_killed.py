@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from simclr_med.config.making import make_config
+from simclr_med.config.checked_config import make_config
 from simclr_med.data import manifest
 from simclr_med.serving.bulk import parts, run
 

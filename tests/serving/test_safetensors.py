@@ -8,11 +8,12 @@ import pytest
 from conftest import ROOT
 from originals import untrained
 
-from simclr_med.config.making import for_existing_run, make_config
+from simclr_med.config.checked_config import for_existing_run, make_config
 from simclr_med.encoders import importers
 from simclr_med.errors import InputError
-from simclr_med.serving import evidence, export
-from simclr_med.training import finetune
+from simclr_med.serving import export
+from simclr_med.serving.formats import evidence
+from simclr_med.training.heads import train_head
 
 sys.path.insert(0, str(ROOT / "tests" / "encoders"))
 from torch_drawn import drawn, shapes_of  # noqa: E402
@@ -42,7 +43,7 @@ def test_a_probe_on_imported_weights_goes_back_bit_by_bit_with_its_head(
 ):
     given = {"data_dir": str(data_dir), "work_dir": str(tmp_path / "probe"), "image_size": 40}
     given |= {"init": f"imported:{imported[1]}", "steps": 20, "batch_size": 16}
-    finetune.run(make_config("linear_probe", given))
+    train_head.run(make_config("linear_probe", given))
     folder, arrays = exported(tmp_path / "probe", data_dir)
     for name, array in imported[0].items():
         if not name.endswith("num_batches_tracked"):

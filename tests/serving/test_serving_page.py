@@ -12,7 +12,7 @@ import pytest
 from conftest import ROOT
 from originals import picture
 
-from simclr_med.config.making import make_config
+from simclr_med.config.checked_config import make_config
 from simclr_med.serving.bulk import run
 
 pytest.importorskip("starlette", reason="the extra serving is missing")

@@ -11,12 +11,13 @@ import pytest
 from kill_runs import same, weights
 
 from simclr_med import compat, distribute
-from simclr_med.config.making import for_existing_run, make_config
+from simclr_med.config.checked_config import for_existing_run, make_config
 from simclr_med.config.sections.running import DistributeConfig
 from simclr_med.config.sections.training import TrainConfig
 from simclr_med.encoders import checkpoint, networks
 from simclr_med.run import evaluate
-from simclr_med.training import averaging, finetune
+from simclr_med.training.heads import train_head
+from simclr_med.training.loop import averaging
 
 SMALL = {"encoder": "resnet18", "width": 0.125, "image_size": 32, "batch_size": 16}
 EMA = {"weight_averaging": "ema", "ema_decay": 0.6, "steps": 4, "save_every": 1}
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("shortest_encoder")
 
 def trained(data_dir, work_dir, **given):
     given = {"data_dir": str(data_dir), "work_dir": str(work_dir), **SMALL, **given}
-    finetune.run(make_config("finetune", given))
+    train_head.run(make_config("finetune", given))
     return work_dir
 
 

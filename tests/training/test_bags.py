@@ -10,7 +10,7 @@ from conftest import answers_here
 from scipy.special import expit, softmax
 
 import simclr_med
-from simclr_med.config.making import for_existing_run, make_config
+from simclr_med.config.checked_config import for_existing_run, make_config
 from simclr_med.config.recipes import Recipe
 from simclr_med.data import manifest
 from simclr_med.data.batches import bag_batches, labelled_batches
@@ -19,10 +19,12 @@ from simclr_med.encoders import heads, networks
 from simclr_med.errors import InputError
 from simclr_med.evaluation import predictions
 from simclr_med.run import evaluate
-from simclr_med.serving import export, saved_model
+from simclr_med.serving import export
 from simclr_med.serving.bulk import models
-from simclr_med.training import bags, finetune, objective, tuned_head
-from simclr_med.training.bag_model import BagModel
+from simclr_med.serving.formats import saved_model
+from simclr_med.training.heads import train_head, tuned_head
+from simclr_med.training.models import bags, objective
+from simclr_med.training.models.bag_model import BagModel
 
 BAGS, TASKS, K = ("features", "probabilities", "attention"), ("multiclass", "multilabel"), 3
 OWNER = np.array([0, 0, 0, 1, 2, 2])  # three cases
@@ -213,7 +215,7 @@ def tuned(data_dir, tmp_path_factory):
     work_dir = tmp_path_factory.mktemp("bags") / "run"
     given = {"data_dir": str(data_dir), "work_dir": str(work_dir), **SMALL, "steps": 3}
     given |= {"bag": "attention", "bag_images": 2, "validate_every": 3, "learning_rate": 1.0}
-    finetune.run(make_config("finetune", given | {"augment_on": "device", "head_init": "normal"}))
+    train_head.run(make_config("finetune", given | {"augment_on": "device", "head_init": "normal"}))
     splits = {"eval_splits": ("validation", "test"), "bootstrap_replicates": 40}
     evaluate(for_existing_run("evaluate", str(work_dir), splits))
     return work_dir

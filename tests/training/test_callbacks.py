@@ -16,7 +16,7 @@ from simclr_med import compat, distribute
 from simclr_med.config.sections.running import DistributeConfig
 from simclr_med.encoders import checkpoint
 from simclr_med.errors import InputError, RunError
-from simclr_med.training import callbacks, checkpoints
+from simclr_med.training.loop import callbacks, checkpoints
 
 STEPS = 7
 

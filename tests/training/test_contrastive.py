@@ -16,7 +16,7 @@ from simclr_med import distribute
 from simclr_med.config.recipes import Recipe
 from simclr_med.config.sections.running import DistributeConfig
 from simclr_med.encoders import bit, heads
-from simclr_med.training import contrastive
+from simclr_med.training.models import contrastive
 from simclr_med.views import augment
 from simclr_med.views.changing import ChangeView
 

@@ -15,7 +15,7 @@ from kill_runs import weights
 
 from simclr_med import distribute
 from simclr_med.config import architectures
-from simclr_med.config.making import make_config
+from simclr_med.config.checked_config import make_config
 from simclr_med.config.sections.running import DistributeConfig
 from simclr_med.encoders import checkpoint
 from simclr_med.errors import EXIT_RETRY, EXIT_TERMINATED, InputError

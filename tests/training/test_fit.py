@@ -7,7 +7,7 @@ from conftest import ROOT
 from kill_runs import same, weights
 
 import simclr_med
-from simclr_med.config.making import make_config
+from simclr_med.config.checked_config import make_config
 from simclr_med.config.recipes import Recipe
 from simclr_med.data import manifest
 from simclr_med.encoders import checkpoint

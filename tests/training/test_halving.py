@@ -8,12 +8,13 @@ import pytest
 from kill_runs import same, weights
 
 from simclr_med.config import sweeping
-from simclr_med.config.making import make_config
-from simclr_med.config.work_folder import claimed_work_dir
+from simclr_med.config.checked_config import make_config
 from simclr_med.encoders import checkpoint
 from simclr_med.errors import DivergedError, InputError
 from simclr_med.evaluation.sweep_table import SweepTable
-from simclr_med.training import finetune, finetuned_runs, sweep
+from simclr_med.runs.claim import claimed_work_dir
+from simclr_med.training.heads import train_head
+from simclr_med.training.sweep import finetuned_runs, train_sweep
 
 RATES = ("0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "0.8", "1e30")
 GIVEN = {"head": "finetune", "learning_rates": RATES, "weight_decays": ("0",), "halving": 2}
@@ -73,12 +74,12 @@ class Trainer:
 def tried(data_dir, work_dir, monkeypatch, kill_at=None, **more):
     """Sweep the grid with a `Trainer`; return it, and the table's rows."""
     trainer = Trainer(kill_at)
-    monkeypatch.setattr(finetuned_runs.finetune, "run", trainer)
+    monkeypatch.setattr(finetuned_runs.train_head, "run", trainer)
     config = config_of(data_dir, work_dir, **more)
-    data = sweep.manifest.read(config.data.data_dir)
+    data = train_sweep.manifest.read(config.data.data_dir)
     with claimed_work_dir(config, "sweep"):
         runs = finetuned_runs.FinetunedRuns(config, data)
-        sweep._try_grid(config, runs, SweepTable(config.work_dir))
+        train_sweep._try_grid(config, runs, SweepTable(config.work_dir))
     with open(work_dir / "sweep.csv", newline="") as file:
         return trainer, list(csv.DictReader(file))
 
@@ -131,7 +132,7 @@ def test_a_run_that_paused_ends_as_one_that_did_not(data_dir, tmp_path, shortest
     for name, stops in (("whole", [None]), ("paused", [2, None])):
         config = make_config("finetune", given | {"work_dir": str(tmp_path / name)})
         for until in stops:
-            finetune.run(config, until)
+            train_head.run(config, until)
             if until:
                 assert checkpoint.steps(tmp_path / name) == [2]
                 outcome = finetuned_runs.outcome_of(tmp_path / name, until)

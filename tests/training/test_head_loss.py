@@ -9,9 +9,10 @@ import tensorflow as tf
 from sklearn.utils.class_weight import compute_class_weight
 
 import simclr_med
-from simclr_med.config.making import make_config
+from simclr_med.config.checked_config import make_config
 from simclr_med.errors import InputError
-from simclr_med.training import head_loss, objective
+from simclr_med.training.heads import head_loss
+from simclr_med.training.models import objective
 
 N, K = 40, 3
 

@@ -6,10 +6,11 @@ import shutil
 import numpy as np
 import pytest
 
-from simclr_med.config.making import make_config
+from simclr_med.config.checked_config import make_config
 from simclr_med.data import manifest
 from simclr_med.encoders import networks
-from simclr_med.training import features, kept_features
+from simclr_med.training import features
+from simclr_med.training.heads import feature_cache
 
 SMALL = {"encoder": "resnet18", "width": 0.125, "image_size": 32}
 
@@ -47,7 +48,7 @@ def settings(data_dir, tmp_path, **more):
 def extracted(data_dir, tmp_path, split="validation", **more):
     config = settings(data_dir, tmp_path, **more)
     nets = networks.build(config, 3)
-    return kept_features.extract(nets.inputs, manifest.read(data_dir).cases([split]).paths, config)
+    return feature_cache.extract(nets.inputs, manifest.read(data_dir).cases([split]).paths, config)
 
 
 def files_in(tmp_path):

@@ -6,7 +6,7 @@ import math
 import pytest
 
 from simclr_med import devices
-from simclr_med.config.making import make_config
+from simclr_med.config.checked_config import make_config
 from simclr_med.encoders import complexity
 from simclr_med.errors import InputError
 from simclr_med.training import memory, pretrain

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from simclr_med.encoders import heads
 from simclr_med.encoders.encoder import build_encoder
-from simclr_med.training import objective, schedule
+from simclr_med.training.models import objective, schedule
 
 
 @pytest.mark.parametrize("temperature", [0.1, 0.5, 1.0])

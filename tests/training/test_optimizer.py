@@ -9,10 +9,10 @@ import reference
 import tensorflow as tf
 
 from simclr_med import compat, distribute
-from simclr_med.config.making import make_config
+from simclr_med.config.checked_config import make_config
 from simclr_med.encoders import heads
 from simclr_med.encoders.encoder import build_encoder
-from simclr_med.training import objective, optimizer, schedule
+from simclr_med.training.models import objective, optimizer, schedule
 
 
 def test_lars_equals_the_oracle_for_a_hundred_steps():

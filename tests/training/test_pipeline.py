@@ -16,14 +16,16 @@ from kill_runs import weights
 
 from simclr_med import run
 from simclr_med.config import architectures
-from simclr_med.config.making import for_existing_run, make_config
+from simclr_med.config.checked_config import for_existing_run, make_config
 from simclr_med.data import manifest
 from simclr_med.encoders import networks, recompute
 from simclr_med.encoders.encoder import build_encoder
 from simclr_med.errors import InputError
 from simclr_med.evaluation import predictions
-from simclr_med.serving import export, saved_model
-from simclr_med.training import finetune, pretrain
+from simclr_med.serving import export
+from simclr_med.serving.formats import saved_model
+from simclr_med.training import pretrain
+from simclr_med.training.heads import train_head
 
 pytestmark = pytest.mark.usefixtures("shortest_encoder")
 SMALL = {"encoder": "resnet18", "width": 0.125, "image_size": 32}
@@ -85,7 +87,7 @@ def evaluated(mode, data_dir, work_dir, pretrained):
     """Train a head and evaluate it; return the predictions of test."""
     given = {"data_dir": str(data_dir), "work_dir": str(work_dir), "init": f"run:{pretrained}"}
     given |= {"image_size": 32, "steps": 3, "batch_size": 16, "label_fraction": 0.5}
-    finetune.run(make_config(mode, given))
+    train_head.run(make_config(mode, given))
     before = {n: v for n, v in weights(pretrained).items() if "encoder" in n}
     after = weights(work_dir)
     same = all(np.array_equal(before[name], after[name]) for name in before)
@@ -144,7 +146,7 @@ def test_multilabel_head(data_dir, tmp_path):
     table.to_csv(folder / "manifest.csv", index=False)
     work_dir = tmp_path / "head"
     given = {"data_dir": str(folder), "work_dir": str(work_dir), **SMALL}
-    finetune.run(make_config("linear_probe", given | {"steps": 3, "batch_size": 16}))
+    train_head.run(make_config("linear_probe", given | {"steps": 3, "batch_size": 16}))
     config = make_config("evaluate", {"data_dir": str(folder), "work_dir": str(work_dir)})
     run.evaluate(config)
     result = json.loads((work_dir / "metrics.json").read_text())["splits"]["test"]

@@ -6,16 +6,18 @@ import pytest
 from kill_runs import weights
 from scipy.special import expit, softmax
 
-from simclr_med.config.making import for_existing_run, make_config
+from simclr_med.config.checked_config import for_existing_run, make_config
 from simclr_med.data import manifest
 from simclr_med.encoders import heads, networks
 from simclr_med.errors import InputError
 from simclr_med.evaluation import predictions
 from simclr_med.run import evaluate
-from simclr_med.training import exact_probe, features, finetune, probe_units, sweep
-from simclr_med.training.epochs import batch_rows
-from simclr_med.training.probes import Group, Schedule, train_probes
-from simclr_med.training.schedule import WarmUpCosine
+from simclr_med.training import features
+from simclr_med.training.heads import exact_probe, probe_units, train_head
+from simclr_med.training.heads.batched_probes import Group, Schedule, train_probes
+from simclr_med.training.heads.probe_units import batch_rows
+from simclr_med.training.models.schedule import WarmUpCosine
+from simclr_med.training.sweep import train_sweep
 
 D, K, BATCH, STEPS, RATES, DECAY = 5, 3, 4, 12, (0.3, 0.03), 0.01
 OFFSETS = np.array([0, 1, 4, 6, 7, 9, 12, 14, 15, 18])  # nine cases of one to three images
@@ -122,11 +124,11 @@ def seen(given, data_dir):
 def test_a_sweep_s_chosen_probe_of_bags_is_that_of_an_ordinary_run(bag, given, tmp_path):
     few = {"learning_rates": ("0.1",), "weight_decays": ("0.01",), "label_fractions": ("0.5",)}
     own = {"bag": bag, "work_dir": str(tmp_path / "a"), "seeds": 1, "bootstrap_replicates": 40}
-    sweep.run(make_config("sweep", given | own | few))
+    train_sweep.run(make_config("sweep", given | own | few))
     (folder,) = (tmp_path / "a" / "chosen").iterdir()
     own = {"bag": bag, "work_dir": str(tmp_path / "b"), "label_fraction": 0.5}
     own |= {"learning_rate": 0.1, "weight_decay": 0.01, "validate_every": 9}
-    finetune.run(make_config("linear_probe", given | own))
+    train_head.run(make_config("linear_probe", given | own))
     together, alone = weights(folder), weights(tmp_path / "b")
     for name, value in together.items():
         np.testing.assert_allclose(value, alone[name], atol=1e-4, rtol=1e-4, err_msg=name)
@@ -139,7 +141,7 @@ def test_a_sweep_s_chosen_probe_of_bags_is_that_of_an_ordinary_run(bag, given, t
 def test_an_exact_probe_of_bags_is_solved_on_their_means(given, seen, tmp_path):
     own = {"solver": "lbfgs", "weight_decay": 0.1, "steps": 300, "bag": "features"}
     shared = {name: value for name, value in given.items() if name != "batch_size"}
-    finetune.run(make_config("linear_probe", shared | own | {"work_dir": str(tmp_path / "a")}))
+    train_head.run(make_config("linear_probe", shared | own | {"work_dir": str(tmp_path / "a")}))
     cases, found = seen
     rows, _ = probe_units.rows_of(found, cases.offsets, "features")
     mean, variance = heads.moments(rows)
@@ -153,7 +155,7 @@ def test_attention_on_frozen_features_is_evaluated_and_validated_as_it_is_traine
 ):
     own = {"bag": "attention", "learning_rate": 1.0, "validate_every": 9}
     config = make_config("linear_probe", given | own | {"work_dir": str(tmp_path / "a")})
-    finetune.run(config)
+    train_head.run(config)
     splits = {"eval_splits": ("validation",), "bootstrap_replicates": 40}
     evaluate(for_existing_run("evaluate", str(tmp_path / "a"), splits))
     made = predictions.read(tmp_path / "a" / "predictions" / "validation.csv")
@@ -194,6 +196,6 @@ def test_a_batch_is_of_cases(given, seen, tmp_path):
     assert len(cases) < 70 < len(found)
     for mode in ("linear_probe", "sweep"):
         config = make_config(mode, given | size | {"bag": "probabilities"})
-        run = finetune.run if mode == "linear_probe" else sweep.run
+        run = train_head.run if mode == "linear_probe" else train_sweep.run
         with pytest.raises(InputError, match="--batch_size=70 exceeds the 60 labelled cases"):
             run(config)

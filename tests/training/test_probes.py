@@ -8,16 +8,18 @@ import tensorflow as tf
 from kill_runs import weights
 from sklearn.linear_model import LogisticRegression
 
-from simclr_med.config.making import for_existing_run, make_config
+from simclr_med.config.checked_config import for_existing_run, make_config
 from simclr_med.data import manifest
 from simclr_med.encoders import heads, networks
 from simclr_med.errors import InputError
 from simclr_med.run import evaluate
-from simclr_med.training import exact_probe, features, finetune, head_loss, objective
-from simclr_med.training.epochs import batch_rows
-from simclr_med.training.optimizer import make_optimizer
-from simclr_med.training.probes import Group, Schedule, train_probes
-from simclr_med.training.schedule import WarmUpCosine
+from simclr_med.training import features
+from simclr_med.training.heads import exact_probe, head_loss, train_head
+from simclr_med.training.heads.batched_probes import Group, Schedule, train_probes
+from simclr_med.training.heads.probe_units import batch_rows
+from simclr_med.training.models import objective
+from simclr_med.training.models.optimizer import make_optimizer
+from simclr_med.training.models.schedule import WarmUpCosine
 
 M, D, K, BATCH, STEPS = 60, 7, 3, 8, 23
 RATES, DECAYS = (0.3, 0.03, 0.3), (0.0, 0.1, 0.1)
@@ -141,7 +143,7 @@ def test_one_of_many_is_our_single_probe(data_dir, tmp_path, shortest_encoder):
     given = {"data_dir": str(data_dir), "work_dir": str(tmp_path / "run"), "encoder": "resnet18"}
     given |= {"width": 0.125, "image_size": 32, "batch_size": 16, "steps": 9}
     config = make_config("linear_probe", given | {"learning_rate": 0.2, "weight_decay": 0.01})
-    finetune.run(config)
+    train_head.run(config)
     single = weights(tmp_path / "run")
     cases = manifest.read(data_dir).cases(["train"]).each_image_alone()
     seen = features.extract(networks.build(config, K).inputs, cases.paths, config)
@@ -223,13 +225,13 @@ def test_an_exact_probe_is_a_run_that_can_be_evaluated(
     data_dir, tmp_path, shortest_encoder, capsys
 ):
     config = exact(data_dir, tmp_path / "run")
-    finetune.run(config)
+    train_head.run(config)
     there = weights(tmp_path / "run")
     cases = manifest.read(data_dir).cases(["train"]).each_image_alone()
     seen = features.extract(networks.build(config, K).inputs, cases.paths, config)
     kernel, _ = exact_probe.solve(standardised(seen), cases.targets, 0.1, "multiclass", 300)
     np.testing.assert_allclose(there["head/logits/kernel"], kernel, atol=1e-3)
-    finetune.run(config)
+    train_head.run(config)
     assert "run: its 300 steps were done already" in capsys.readouterr().out
     evaluate(for_existing_run("evaluate", str(tmp_path / "run"), {"bootstrap_replicates": 40}))
     assert (tmp_path / "run" / "predictions" / "test.csv").exists()

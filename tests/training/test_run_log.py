@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from sklearn.neighbors import KNeighborsClassifier
 
-from simclr_med.config.making import make_config
+from simclr_med.config.checked_config import make_config
 from simclr_med.data import manifest
 from simclr_med.encoders import networks
 from simclr_med.training import features, pretrain

@@ -8,7 +8,7 @@ import tensorflow as tf
 import simclr_med
 from simclr_med import distribute
 from simclr_med.config.sections.running import DistributeConfig
-from simclr_med.training import objective
+from simclr_med.training.models import objective
 
 N, K, D, BATCH = 14, 3, 5, 4  # the last batch has 2
 

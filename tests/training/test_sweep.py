@@ -12,13 +12,16 @@ import pytest
 from conftest import ROOT, answers_here
 from kill_runs import weights
 
-from simclr_med.config.making import for_existing_run, make_config
+from simclr_med.config.checked_config import for_existing_run, make_config
 from simclr_med.data import manifest
 from simclr_med.errors import DivergedError, InputError, RunError
 from simclr_med.evaluation.sweep_table import SweepTable
 from simclr_med.run import evaluate
-from simclr_med.serving import export, saved_model
-from simclr_med.training import finetune, finetuned_runs, sweep, trainer
+from simclr_med.serving import export
+from simclr_med.serving.formats import saved_model
+from simclr_med.training.heads import train_head
+from simclr_med.training.loop import trainer
+from simclr_med.training.sweep import finetuned_runs, train_sweep
 
 SMALL = {"encoder": "resnet18", "width": 0.125, "image_size": 32, "batch_size": 16, "steps": 20}
 PROBES = {
@@ -43,7 +46,7 @@ pytestmark = pytest.mark.usefixtures("shortest_encoder")
 
 def swept(data_dir, work_dir, **more):
     given = {"data_dir": str(data_dir), "work_dir": str(work_dir), **SMALL}
-    sweep.run(make_config("sweep", given | more))
+    train_sweep.run(make_config("sweep", given | more))
     return work_dir
 
 
@@ -104,7 +107,7 @@ def test_a_chosen_probe_is_that_of_an_ordinary_run(probes, data_dir, tmp_path):
     stored = json.loads((folder / "config.json").read_text())
     given = {"data_dir": str(data_dir), "work_dir": str(tmp_path / "run"), **SMALL, "seed": 1}
     given |= {name: stored["optimizer"][name] for name in ("learning_rate", "weight_decay")}
-    finetune.run(make_config("linear_probe", given | {"label_fraction": 0.5}))
+    train_head.run(make_config("linear_probe", given | {"label_fraction": 0.5}))
     alone, together = weights(tmp_path / "run"), weights(folder)
     assert set(together) == {name for name in alone if not name.startswith("optimizer/")}
     for name, value in together.items():
@@ -196,7 +199,7 @@ def test_a_sweep_that_was_killed_goes_on_and_ends_in_the_same_table(
             shutil.copytree(tuned / "chosen" / folder.name, folder)
             (folder / "metrics.json").unlink()
 
-    monkeypatch.setattr(finetuned_runs.finetune, "run", killed)
+    monkeypatch.setattr(finetuned_runs.train_head, "run", killed)
     for _ in range(2):
         with pytest.raises(KilledError):
             swept(data_dir, tmp_path / "sweep", **TUNED)
@@ -209,7 +212,7 @@ def test_a_sweep_that_was_killed_goes_on_and_ends_in_the_same_table(
 def test_a_sweep_that_is_done_trains_nothing(probes, data_dir, monkeypatch):
     before = (probes / "sweep.csv").read_bytes()
     monkeypatch.setattr(trainer, "train", None)
-    monkeypatch.setattr("simclr_med.training.probed_runs.train_probes", None)
+    monkeypatch.setattr("simclr_med.training.sweep.train_sweep.probed_runs.train_probes", None)
     swept(data_dir, probes, **PROBES)
     assert (probes / "sweep.csv").read_bytes() == before
     with pytest.raises(InputError, match="--learning_rates: there .*, now"):
@@ -259,8 +262,8 @@ def test_a_fraction_smaller_than_a_batch_is_refused_before_anything_is_trained(d
 def test_the_first_of_equal_settings_is_taken(tmp_path):
     table = SweepTable(tmp_path)
     config = make_config("sweep", {"data_dir": "a", "work_dir": "b"})
-    trials = sweep.sweeping.grid(config)
-    done = {t: sweep.Outcome("done", 1, {"validation_loss": 0.5}) for t in trials}
+    trials = train_sweep.sweeping.grid(config)
+    done = {t: train_sweep.Outcome("done", 1, {"validation_loss": 0.5}) for t in trials}
     table.add("grid", done)
     assert len(trials) == 28 and SweepTable(tmp_path).best(trials, "loss") == trials[0]
 
@@ -273,7 +276,7 @@ def test_the_files_of_flags_are_sweeps_with_the_paper_s_grid(file):
     begins = {"data_dir": "a", "work_dir": "b", "init": "random"}  # its weights are not here
     config = make_config("sweep", given | begins)
     assert config.train.steps == 30000 and config.train.batch_size == 256
-    grid = sweep.sweeping.grid(config)
+    grid = train_sweep.sweeping.grid(config)
     rates = sorted({np.log10(trial.learning_rate) for trial in grid})
     np.testing.assert_allclose(rates, np.linspace(-3.5, -0.5, 7), atol=0.001)
     assert sorted({trial.weight_decay for trial in grid}) == [0, 1e-5, 1e-4, 1e-3]

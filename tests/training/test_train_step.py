@@ -10,16 +10,16 @@ from short_run import with_blocks
 
 from simclr_med import compat, distribute
 from simclr_med.config import architectures
-from simclr_med.config.making import make_config
+from simclr_med.config.checked_config import make_config
 from simclr_med.config.recipes import Recipe
 from simclr_med.data.positions import VIEW, key
 from simclr_med.encoders import networks, normalization
 from simclr_med.errors import InputError
 from simclr_med.training import pretrain
-from simclr_med.training.contrastive import ContrastiveModel
+from simclr_med.training.loop.train_step import compiled_step
+from simclr_med.training.models.contrastive import ContrastiveModel
+from simclr_med.training.models.supervised import SupervisedModel
 from simclr_med.training.run_setup import configured_optimizer
-from simclr_med.training.supervised import SupervisedModel
-from simclr_med.training.train_step import compiled_step
 from simclr_med.views import augment
 from simclr_med.views.changing import ChangeView
 

@@ -15,12 +15,14 @@ import short_run
 from kill_runs import STEPS, same, start, weights
 from PIL import Image
 
-from simclr_med import files
-from simclr_med.config.making import make_config
-from simclr_med.config.work_folder import claimed_work_dir
+from simclr_med.config.checked_config import make_config
 from simclr_med.encoders import checkpoint
 from simclr_med.errors import EXIT_TERMINATED, InputError, RunError, run_main
-from simclr_med.training import finetune, pretrain, trainer
+from simclr_med.files import atomic
+from simclr_med.runs.claim import claimed_work_dir
+from simclr_med.training import pretrain
+from simclr_med.training.heads import train_head
+from simclr_med.training.loop import trainer
 
 pytestmark = pytest.mark.usefixtures("shortest_encoder")
 SHORT = (short_run.__file__,)
@@ -130,10 +132,10 @@ def test_every_kind_of_head_resumes_exactly(mode, optimizer, data_dir, tmp_path)
     work_dir = tmp_path / "run"
     flags = {"optimizer": optimizer, "steps": 4, "save_every": 2}
     config = make_config(mode, given(data_dir, work_dir, **flags))
-    finetune.run(config)
+    train_head.run(config)
     whole = weights(work_dir)
     shutil.rmtree(work_dir / "checkpoints" / "4")
-    finetune.run(config)
+    train_head.run(config)
     assert checkpoint.steps(work_dir) == [2, 4] and same(whole, weights(work_dir))
 
 
@@ -143,10 +145,10 @@ def test_a_damaged_checkpoint_and_an_unfinished_run_are_named(ended, data_dir, t
     file = ended / "checkpoints" / "2" / "variables.npz"
     file.write_bytes(file.read_bytes()[:1000])
     with pytest.raises(InputError, match="is damaged"):
-        finetune.run(make_config("linear_probe", head))
+        train_head.run(make_config("linear_probe", head))
     shutil.rmtree(ended / "checkpoints" / "2")
     with pytest.raises(InputError, match="stopped at step 1 of 2"):
-        finetune.run(make_config("linear_probe", head))
+        train_head.run(make_config("linear_probe", head))
     assert not (tmp_path / "head").exists()
 
 
@@ -223,16 +225,16 @@ def test_a_run_does_not_go_on_with_other_data(ended, data_dir, tmp_path):
 
 def test_files_are_replaced_whole_or_not_at_all(tmp_path):
     file = tmp_path / "a" / "text"
-    files.write_text(file, "old")
-    with pytest.raises(ZeroDivisionError), files.replacing(file) as beside:
+    atomic.write_text(file, "old")
+    with pytest.raises(ZeroDivisionError), atomic.replacing(file) as beside:
         beside.write_text("half")
         raise ZeroDivisionError
     assert file.read_text() == "old" and len(list(file.parent.iterdir())) == 1
-    with pytest.raises(ZeroDivisionError), files.new_folder(tmp_path / "b") as folder:
+    with pytest.raises(ZeroDivisionError), atomic.new_folder(tmp_path / "b") as folder:
         (folder / "text").write_text("half")
         raise ZeroDivisionError
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
-    with pytest.raises(FileExistsError), files.new_folder(tmp_path / "a"):
+    with pytest.raises(FileExistsError), atomic.new_folder(tmp_path / "a"):
         pass
 
 

@@ -7,10 +7,10 @@ import tensorflow as tf
 
 import simclr_med
 from simclr_med import compat, distribute
-from simclr_med.config.making import make_config
+from simclr_med.config.checked_config import make_config
 from simclr_med.config.sections.running import DistributeConfig
 from simclr_med.encoders import networks
-from simclr_med.training.rate_factors import ScaledSteps, rate_factors
+from simclr_med.training.models.rate_factors import ScaledSteps, rate_factors
 from simclr_med.training.run_setup import configured_optimizer
 
 SMALL = {"encoder": "resnet18", "width": 0.125, "image_size": 32, "batch_size": 8}

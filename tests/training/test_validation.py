@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from kill_runs import same, weights
 
-from simclr_med.config.making import for_existing_run, make_config
+from simclr_med.config.checked_config import for_existing_run, make_config
 from simclr_med.data import manifest
 from simclr_med.encoders import checkpoint, heads
-from simclr_med.encoders.kept_step import kept_checkpoint, kept_step
 from simclr_med.errors import InputError
 from simclr_med.run import evaluate
-from simclr_med.training import finetune
-from simclr_med.training.validation import ValidationSplit
+from simclr_med.runs.kept_step import kept_checkpoint, kept_step
+from simclr_med.training.heads import train_head
+from simclr_med.training.loop.validation import ValidationSplit
 
 SMALL = {"encoder": "resnet18", "width": 0.125, "image_size": 32, "batch_size": 16}
 # So large a rate makes a probe of few cases worse and better by turns.
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("shortest_encoder")
 
 def trained(mode, data_dir, work_dir, **more):
     given = {"data_dir": str(data_dir), "work_dir": str(work_dir), **SMALL}
-    finetune.run(make_config(mode, given | more))
+    train_head.run(make_config(mode, given | more))
     return work_dir
 
 

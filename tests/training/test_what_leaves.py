@@ -5,14 +5,16 @@ import pytest
 from conftest import answers_here
 from PIL import Image, PngImagePlugin
 
-from simclr_med.config.making import for_existing_run, make_config
+from simclr_med.config.checked_config import for_existing_run, make_config
 from simclr_med.errors import InputError
 from simclr_med.preparation.inspection import write_page
 from simclr_med.preparation.prepare import prepare
 from simclr_med.preparation.settings import Settings
 from simclr_med.run import evaluate
-from simclr_med.serving import export, saved_model
-from simclr_med.training import finetune, pretrain
+from simclr_med.serving import export
+from simclr_med.serving.formats import saved_model
+from simclr_med.training import pretrain
+from simclr_med.training.heads import train_head
 
 pytestmark = pytest.mark.usefixtures("shortest_encoder")
 SECRET = "Mueller"
@@ -56,7 +58,7 @@ def made(tmp_path_factory):
     encoder = {"work_dir": str(home / "pretrained"), "encoder": "resnet18", "width": 0.125}
     pretrain.run(make_config("pretrain", common | encoder))
     head = {"work_dir": str(home / "head"), "init": f"run:{home / 'pretrained'}"}
-    finetune.run(make_config("linear_probe", common | head))
+    train_head.run(make_config("linear_probe", common | head))
     given = {"eval_splits": ("test",), "bootstrap_replicates": 50}
     evaluate(for_existing_run("evaluate", str(home / "head"), given))
     with pytest.MonkeyPatch.context() as patch:

@@ -9,7 +9,7 @@ from simclr_med import compat
 from simclr_med.config.recipes import Recipe
 from simclr_med.encoders import heads
 from simclr_med.encoders.encoder import build_encoder
-from simclr_med.training.contrastive import ContrastiveModel
+from simclr_med.training.models.contrastive import ContrastiveModel
 from simclr_med.views import augment
 from simclr_med.views.changing import ChangeView, change_each
 

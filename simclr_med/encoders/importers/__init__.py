@@ -12,15 +12,16 @@ import importlib
 
 import numpy as np
 
-from simclr_med import files
 from simclr_med.config.fields import Config
 from simclr_med.config.sections.networks import EncoderConfig, ProjectionConfig
 from simclr_med.config.sections.training import TrainConfig
 from simclr_med.config.sections.views import AugmentConfig
 from simclr_med.config.setting import IMPORTED
 from simclr_med.config.storage import to_json
-from simclr_med.encoders import checkpoint, input_contract, networks
+from simclr_med.encoders import checkpoint, networks
 from simclr_med.errors import InputError
+from simclr_med.files import atomic
+from simclr_med.runs import input_contract
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,8 +77,8 @@ def write(imported, folder):
     for name, variable in variables.items():
         variable.assign(imported.weights[name].astype(np.float32))
     try:
-        with files.new_folder(folder) as path:
-            files.write_text(path / "config.json", to_json(config))
+        with atomic.new_folder(folder) as path:
+            atomic.write_text(path / "config.json", to_json(config))
             input_contract.make(config, imported.source, imported.interpolation).save(path)
             checkpoint.save(path, variables, step=0, keep=1)
     except FileExistsError:

@@ -3,9 +3,10 @@
 import pathlib
 
 from simclr_med.config.storage import load_config
-from simclr_med.encoders import checkpoint, input_contract, networks
+from simclr_med.encoders import checkpoint, networks
 from simclr_med.encoders.importers import Imported
-from simclr_med.encoders.kept_step import kept_checkpoint
+from simclr_med.runs import input_contract
+from simclr_med.runs.kept_step import kept_checkpoint
 
 
 def read(path):

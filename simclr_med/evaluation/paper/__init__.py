@@ -7,12 +7,12 @@ numbers.csv holds every number that the appendix prints, 305 of tables B.1 to B.
 B.9 are printed as curves and bars alone.
 """
 
-from simclr_med import html
 from simclr_med.evaluation.paper.figures import lay_figures
 from simclr_med.evaluation.paper.layout import lay_tables
 from simclr_med.evaluation.protocol import describe
-from simclr_med.evaluation.report.svg import STYLE
+from simclr_med.evaluation.report.drawing.svg import STYLE
 from simclr_med.evaluation.text_table import FORMS
+from simclr_med.files import html
 
 __all__ = ["describe", "in_form", "lay_figures", "lay_tables", "page"]
 

@@ -5,7 +5,7 @@ import functools
 
 import numpy as np
 
-from simclr_med.evaluation.scoring import score
+from simclr_med.evaluation.metrics.scoring import score
 
 NOT_RUN = "not run"
 

@@ -6,14 +6,14 @@ as the paper's.
 
 import numpy as np
 
-from simclr_med.evaluation.bootstrap import Settings
-from simclr_med.evaluation.levels import is_plain
+from simclr_med.evaluation.groups.group_levels import is_plain
+from simclr_med.evaluation.groups.subgroups import by_group
+from simclr_med.evaluation.intervals.bootstrap import Settings
 from simclr_med.evaluation.paper.cells import Cell, mean_cell
 from simclr_med.evaluation.paper.layout import Laid, short
 from simclr_med.evaluation.paper.numbers import Printed, printed
-from simclr_med.evaluation.report.bars import Bar, bar_chart
-from simclr_med.evaluation.report.charts import Axes, Line, line_chart
-from simclr_med.evaluation.subgroups import by_group
+from simclr_med.evaluation.report.drawing.bars import Bar, bar_chart
+from simclr_med.evaluation.report.drawing.charts import Axes, Line, line_chart
 from simclr_med.evaluation.wording import with_interval
 
 FRACTIONS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from simclr_med.evaluation import bootstrap
+from simclr_med.evaluation.intervals import bootstrap
 from simclr_med.evaluation.paper.cells import Cell, mean_cell, scores
 from simclr_med.evaluation.paper.numbers import printed
 from simclr_med.evaluation.text_table import Table

@@ -7,12 +7,13 @@ the mean too, errors of the first run.
 
 import dataclasses
 
-from simclr_med.evaluation import bootstrap, comparing, multiplicity, verdicts, wording
-from simclr_med.evaluation import methods as seeds
-from simclr_med.evaluation.alignment import aligned
-from simclr_med.evaluation.report.forest import Row
-from simclr_med.evaluation.report.same_groups import with_all_groups
-from simclr_med.evaluation.subgroups import group_of_runs, has_groups
+from simclr_med.evaluation import verdicts, wording
+from simclr_med.evaluation.comparisons import over_seeds as seeds
+from simclr_med.evaluation.comparisons import paired
+from simclr_med.evaluation.comparisons.alignment import aligned, with_all_groups
+from simclr_med.evaluation.groups.subgroups import group_of_runs, has_groups
+from simclr_med.evaluation.intervals import bootstrap
+from simclr_med.evaluation.report.drawing.forest import Row
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,7 +151,7 @@ class Comparison:
     def too_few_replicates(self):
         """Why the differences cannot hold together (Holm), "" where they can."""
         settings = self.settings
-        return multiplicity.too_few_replicates(
+        return verdicts.too_few_replicates(
             len(self.differences), settings.replicates, settings.confidence
         )
 
@@ -199,7 +200,7 @@ def compare_runs(split, by_method, baseline, settings, margin=None):
 def _scored_runs(all_runs, names, baseline, settings, margin):
     """Return what is said of each method, the rows of all differences, and what of each run."""
     if len(names) > 1:
-        found = comparing.compare(all_runs, settings, baseline, margin)
+        found = paired.compare(all_runs, settings, baseline, margin)
         return found["models"], found["differences"], found["models"]
     name, made = next(iter(all_runs.items()))
     results = {name: bootstrap.summary(bootstrap.replicate(made, settings, name))}
@@ -216,7 +217,7 @@ def _scored_methods(all_runs, names, baseline, settings, margin):
         for method, runs in names.items()
         for name, run in zip(runs, made[method].runs, strict=True)
     }
-    pairs = comparing.pairs_of(list(names), baseline) if len(names) > 1 else []
+    pairs = paired.pairs_of(list(names), baseline) if len(names) > 1 else []
     return results, seeds.differences(made, pairs, margin), of_runs
 
 

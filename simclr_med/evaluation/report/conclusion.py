@@ -1,7 +1,7 @@
 """The page's answer in three sentences, and what they rest on."""
 
 from simclr_med.evaluation import verdicts
-from simclr_med.evaluation.levels import shown
+from simclr_med.evaluation.groups.group_levels import shown
 from simclr_med.evaluation.wording import with_interval
 
 

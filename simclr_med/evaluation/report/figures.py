@@ -7,12 +7,12 @@ import functools
 
 import numpy as np
 
-from simclr_med.evaluation import calibration, curves
-from simclr_med.evaluation.bootstrap import FEW_CASES
-from simclr_med.evaluation.levels import shown
-from simclr_med.evaluation.report.bars import Bar, bar_chart
-from simclr_med.evaluation.report.charts import Axes, Line, line_chart
-from simclr_med.evaluation.report.matrix import confusion_chart
+from simclr_med.evaluation.groups.group_levels import shown
+from simclr_med.evaluation.intervals.bootstrap import FEW_CASES
+from simclr_med.evaluation.metrics import calibration, curves
+from simclr_med.evaluation.report.drawing.bars import Bar, bar_chart
+from simclr_med.evaluation.report.drawing.charts import Axes, Line, line_chart
+from simclr_med.evaluation.report.drawing.matrix import confusion_chart
 
 MOST_CLASSES = 40  # of a confusion matrix that can be read
 _RATES = Axes("1 − specificity", "sensitivity", (0, 1), (0, 1))

@@ -4,7 +4,7 @@ import numpy as np
 
 from simclr_med.errors import InputError
 from simclr_med.evaluation.protocol import describe
-from simclr_med.evaluation.report.charts import Axes, Line, line_chart
+from simclr_med.evaluation.report.drawing.charts import Axes, Line, line_chart
 
 BANDS = {
     "seeds": "Bands: one standard deviation over runs of several seeds, on the same test cases.",

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simclr_med import stored
 from simclr_med.data import manifest
 from simclr_med.data.thumbnails import thumbnail
 from simclr_med.errors import InputError
+from simclr_med.files import stored
 
 IMAGES_A_CASE = 3
 LOOKED = "gradcam"  # folder of a work folder: a table and a folder of pictures for each split

@@ -3,16 +3,17 @@
 import dataclasses
 import pathlib
 
-from simclr_med import files, html, versions
+from simclr_med import versions
 from simclr_med.config.splits import SPLITS
 from simclr_med.errors import InputError
-from simclr_med.evaluation import thresholds
-from simclr_med.evaluation.bootstrap import Settings
-from simclr_med.evaluation.report import provenance
+from simclr_med.evaluation.comparisons.shift import compare_splits
+from simclr_med.evaluation.evaluated_runs import read_methods
+from simclr_med.evaluation.intervals.bootstrap import Settings
+from simclr_med.evaluation.metrics import thresholds
 from simclr_med.evaluation.report.comparison import compare_runs
 from simclr_med.evaluation.report.conclusion import conclusion
+from simclr_med.evaluation.report.drawing.svg import STYLE
 from simclr_med.evaluation.report.label_efficiency import label_charts
-from simclr_med.evaluation.report.pictures import view_pictures
 from simclr_med.evaluation.report.report_tables import (
     BOTH,
     BY_IMAGE,
@@ -21,12 +22,10 @@ from simclr_med.evaluation.report.report_tables import (
     gap_sentence,
     tables_of,
 )
-from simclr_med.evaluation.report.run_settings import compare_settings
+from simclr_med.evaluation.report.run_settings import compare_settings, origins, view_pictures
 from simclr_med.evaluation.report.sections import make_section
-from simclr_med.evaluation.report.svg import STYLE
 from simclr_med.evaluation.report.training import training_charts
-from simclr_med.evaluation.runs import read_methods
-from simclr_med.evaluation.shift import compare_splits
+from simclr_med.files import atomic, html
 
 FORMATS = {"html": ".html", "markdown": ".md", "latex": ".tex"}
 
@@ -72,7 +71,7 @@ def write_report(runs, folder, options):
         texts["html"] = _page(found, sections, options)
     folder = pathlib.Path(folder)
     written = {folder / f"report{FORMATS[form]}": texts[form] for form in options.formats}
-    files.write_texts(written)
+    atomic.write_texts(written)
     return list(written)
 
 
@@ -153,7 +152,7 @@ def _page(runs, sections, options):
         training=training_charts(runs),
         pictures=view_pictures(runs),
         settings=compare_settings(runs),
-        origins=provenance.origins(runs),
+        origins=origins(runs),
         versions=versions.installed(),
     )
 

@@ -1,7 +1,7 @@
 """The report's tables in other forms than its page: Markdown, LaTeX."""
 
-from simclr_med.evaluation.levels import shown
-from simclr_med.evaluation.report.forest import interval_text
+from simclr_med.evaluation.groups.group_levels import shown
+from simclr_med.evaluation.report.drawing.forest import interval_text
 from simclr_med.evaluation.text_table import Table
 from simclr_med.evaluation.wording import with_interval
 

@@ -2,9 +2,11 @@
 
 import dataclasses
 import pathlib
+from typing import NamedTuple
 
-from simclr_med.config import acting
-from simclr_med.evaluation.starts import start_of
+from simclr_med.config import checks
+from simclr_med.files import atomic, stored
+from simclr_med.runs.lineage import start_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,4 +58,68 @@ def _of_run(run):
 def _described(config):
     kind, colon, path = config.head.init.partition(":")
     # A whole path would say more of the machine than of the run.
-    return acting.described(config) | {"init": f"{kind}{colon}{pathlib.Path(path).name}"}
+    return checks.described(config) | {"init": f"{kind}{colon}{pathlib.Path(path).name}"}
+
+
+class Picture(NamedTuple):
+    """A PNG with what it shows."""
+
+    caption: str
+    png: bytes
+
+
+def view_pictures(runs):
+    """Return a `Picture` for each views.png among `Run`s and their pretraining.
+
+    Runs may share a pretraining: its views are shown once.
+    """
+    captions = {}
+    for run in runs:
+        if run.pretraining is not None:
+            path = run.pretraining.folder / "views.png"
+            captions.setdefault(path, f"{run.name}: the first pairs of its pretraining")
+    for run in runs:
+        if run.config is not None:
+            path = run.path / "views.png"
+            captions[path] = f"{run.name}: the first examples of its fine-tuning"
+    return [
+        Picture(f"{caption}; the original, its views, a second original.", path.read_bytes())
+        for path, caption in captions.items()
+        if path.exists()
+    ]
+
+
+class Origin(NamedTuple):
+    """Where one run's numbers are from.
+
+    Attributes:
+      name: of the run.
+      seed: of its training, None where it was trained elsewhere.
+      data: SHA-256 of the data set that it was trained on, "" where unknown.
+      predictions: split to the SHA-256 of its CSV file.
+      versions: of what it was trained with, as one line, "" where unknown.
+    """
+
+    name: str
+    seed: int | None
+    data: str
+    predictions: dict
+    versions: str
+
+
+def origins(runs):
+    """Return the `Origin` of each `Run`."""
+    return [
+        Origin(
+            run.name,
+            None if run.config is None else run.config.seed,
+            _text_of(run.path / "data.sha256"),
+            {split: atomic.sha256(file) for split, file in run.files.items()},
+            _text_of(run.path / "versions.txt"),
+        )
+        for run in runs
+    ]
+
+
+def _text_of(file):
+    return stored.read_text(file, "put back a copy of it").strip() if file.is_file() else ""

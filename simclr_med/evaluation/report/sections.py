@@ -2,8 +2,9 @@
 
 import dataclasses
 
-from simclr_med.evaluation.report import figures, forest
+from simclr_med.evaluation.report import figures
 from simclr_med.evaluation.report.comparison import Comparison, groups_of
+from simclr_med.evaluation.report.drawing import forest
 from simclr_med.evaluation.report.mistakes import confident_mistakes
 
 

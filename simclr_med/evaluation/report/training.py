@@ -5,8 +5,8 @@ import math
 
 import numpy as np
 
-from simclr_med import stored
-from simclr_med.evaluation.report.charts import Axes, Line, line_chart
+from simclr_med.evaluation.report.drawing.charts import Axes, Line, line_chart
+from simclr_med.files import stored
 
 POINTS = 150  # drawn of a curve: each the mean of its stretch
 PAIRS = (

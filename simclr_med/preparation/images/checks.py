@@ -17,7 +17,7 @@ import pathlib
 import pandas as pd
 from PIL import Image
 
-from simclr_med import files
+from simclr_med.files import atomic
 
 COLUMNS = ("width", "height", "sha256", "perceptual", "problem", "note")
 UNKNOWN = (0, 0, "", b"", "", "")
@@ -38,7 +38,7 @@ def files_there(root, names):
     sizes = [_size(path) for path in paths]
     same = collections.Counter(sizes)
     rows = [
-        (0, 0, files.sha256(path) if size and same[size] > 1 else "", b"", _absent(size), "")
+        (0, 0, atomic.sha256(path) if size and same[size] > 1 else "", b"", _absent(size), "")
         for path, size in zip(paths, sizes, strict=True)
     ]
     return pd.DataFrame(rows, columns=COLUMNS)

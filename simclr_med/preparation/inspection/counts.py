@@ -6,7 +6,7 @@ import pandas as pd
 
 from simclr_med.config.splits import MIXED, SPLITS
 from simclr_med.data import manifest
-from simclr_med.preparation.conditions import by_name
+from simclr_med.preparation.labels.conditions import by_name
 
 BARS_SHOWN = 30
 

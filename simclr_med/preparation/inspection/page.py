@@ -5,13 +5,13 @@ import pathlib
 import numpy as np
 import pandas as pd
 
-from simclr_med import files, html, stored
 from simclr_med.data import manifest
 from simclr_med.errors import InputError
-from simclr_med.preparation import shards
+from simclr_med.files import atomic, html, stored
 from simclr_med.preparation.inspection import counts, labels
 from simclr_med.preparation.inspection.measured import measure, size_summary
 from simclr_med.preparation.inspection.pictures import picture_rows
+from simclr_med.preparation.output import shards
 
 PROBLEMS_SHOWN = 200
 MOST_CASES = 1000  # shown of each class: a page holds their pictures
@@ -57,7 +57,7 @@ def write_page(folder, output, *, thumbnails=6, seed=0):
         problems_shown=PROBLEMS_SHOWN,
     )
     output = pathlib.Path(output)
-    files.write_text(output, page)
+    atomic.write_text(output, page)
     return output
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from simclr_med.config.splits import SPLITS
 from simclr_med.errors import InputError
-from simclr_med.preparation.paper_conditions import PAPER
+from simclr_med.preparation.labels.paper_conditions import PAPER
 
 OTHER = "Other"  # many conditions: each case takes each factor from a class drawn for it
 CONDITIONS = (*PAPER, OTHER)

@@ -9,8 +9,8 @@ import pathlib
 
 from PIL import Image
 
-from simclr_med import files, paths
 from simclr_med.errors import InputError, RunError
+from simclr_med.files import atomic, paths
 from simclr_med.preparation.phantom.camera import render, view_of
 from simclr_med.preparation.phantom.cases import (
     CONDITIONS,
@@ -42,7 +42,7 @@ def generate(folder, config, progress=None, workers=0):
     cases = [case for split in SPLITS for case in cases_of(config, split)]
     done, total = 0, sum(case.images for case in cases)
     try:
-        with files.new_folder(folder) as new:
+        with atomic.new_folder(folder) as new:
             for split in SPLITS:
                 (new / "images" / split).mkdir(parents=True)
             (new / "dataset.json").write_text(json.dumps(_description(config), indent=1) + "\n")

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from simclr_med.preparation.paper_conditions import PAPER
+from simclr_med.preparation.labels.paper_conditions import PAPER
 from simclr_med.preparation.phantom.cases import CONDITIONS, OTHER, Purpose
 
 # What a class's lesion is like on average. red: blood. brown: melanin, below 0 a loss. white:

@@ -6,12 +6,12 @@ import sys
 import pandas as pd
 
 from simclr_med.errors import InputError
+from simclr_med.files.tables import whole_numbers
+from simclr_med.files.text import read_text
 from simclr_med.preparation.csv_table import TABLE_FLAGS, read_csv
-from simclr_med.preparation.locating import locate, parts_of, without_suffix
+from simclr_med.preparation.image_lookup import locate, parts_of, without_suffix
 from simclr_med.preparation.source_files import find_file
 from simclr_med.preparation.source_table import FILE, ROW, Records, drop_rows, say_lost
-from simclr_med.tables import whole_numbers
-from simclr_med.text import read_text
 
 TITLE = "NIH ChestX-ray14 (Wang et al. 2017)"
 LOOKS_FOR = "Data_Entry_2017.csv or Data_Entry_2017_v2020.csv beside folders of the images"

@@ -5,11 +5,11 @@ import sys
 import pandas as pd
 
 from simclr_med.errors import InputError
+from simclr_med.files.tables import whole_numbers
 from simclr_med.preparation.csv_table import TABLE_FLAGS, read_csv
-from simclr_med.preparation.locating import locate, parts_of, without_suffix
+from simclr_med.preparation.image_lookup import locate, parts_of, without_suffix
 from simclr_med.preparation.source_files import find_file
 from simclr_med.preparation.source_table import FILE, ROW, Records, drop_rows, listed_names
-from simclr_med.tables import whole_numbers
 
 TITLE = "CheXpert (Irvin et al. 2019)"
 LOOKS_FOR = "train.csv (and valid.csv) beside train/patient*/study*/view*.jpg"

@@ -6,8 +6,9 @@ import pathlib
 import pandas as pd
 
 from simclr_med.errors import InputError
+from simclr_med.files.tables import is_unknown, whole_numbers
 from simclr_med.preparation.csv_table import TABLE_FLAGS, read_csv
-from simclr_med.preparation.locating import locate
+from simclr_med.preparation.image_lookup import locate
 from simclr_med.preparation.source_table import (
     FILE,
     ROW,
@@ -18,7 +19,6 @@ from simclr_med.preparation.source_table import (
     split_name,
     unknown_words,
 )
-from simclr_med.tables import is_unknown, whole_numbers
 
 TITLE = "A table of one's own"
 LOOKS_FOR = "a CSV file, or a folder that holds just one, with a row an image"

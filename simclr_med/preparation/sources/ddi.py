@@ -4,11 +4,11 @@ import sys
 
 import pandas as pd
 
+from simclr_med.files.tables import whole_numbers
 from simclr_med.preparation.csv_table import TABLE_FLAGS, read_csv
-from simclr_med.preparation.locating import locate
+from simclr_med.preparation.image_lookup import locate
 from simclr_med.preparation.source_files import find_file
 from simclr_med.preparation.source_table import FILE, ROW, Records, case_names, drop_rows
-from simclr_med.tables import whole_numbers
 
 TITLE = "DDI, Diverse Dermatology Images (Daneshjou et al. 2022)"
 LOOKS_FOR = "ddi_metadata.csv beside the images that its column DDI_file names"

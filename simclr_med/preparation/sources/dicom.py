@@ -10,7 +10,8 @@ import pandas as pd
 
 from simclr_med.data.problems import Problem
 from simclr_med.errors import InputError
-from simclr_med.preparation import dicom
+from simclr_med.files.tables import blank_unknown
+from simclr_med.preparation.images import dicom_image
 from simclr_med.preparation.source_files import not_found, walk
 from simclr_med.preparation.source_table import (
     FILE,
@@ -20,7 +21,6 @@ from simclr_med.preparation.source_table import (
     listed_names,
     unknown_words,
 )
-from simclr_med.tables import blank_unknown
 
 TITLE = "A tree of DICOM files"
 LOOKS_FOR = "DICOM files (.dcm, .dicom or without a suffix), single images"
@@ -68,7 +68,7 @@ def read(folder, options):
         groups=("view", "modality"),
         notes=[ids.note, *tree.notes()],
         problems=tree.problems,
-        render=lambda name: dicom.render(tree.place[name]),
+        render=lambda name: dicom_image.render(tree.place[name]),
     )
 
 
@@ -116,18 +116,20 @@ class _Tree:
         self.folder, self.ids, self.wanted = folder, ids, wanted
         self.rows, self.place, self.problems = [], {}, []
         self.other = self.unwanted = self.burned_in = 0
-        dicom.library()
+        dicom_image.library()
         tree = walk(folder)
         for inside in tree.broken:
             self._refuse("file", folder / inside, "is a link that leads nowhere, or back")
         for path in sorted(folder / inside for inside in tree.files):
-            if path.suffix.lower() not in SUFFIXES or not dicom.is_dicom(path):
+            if path.suffix.lower() not in SUFFIXES or not dicom_image.is_dicom(path):
                 self.other += 1
                 continue
             try:
-                header = dicom.read_header(path, stop_before_pixels=True, specific_tags=list(TAGS))
+                header = dicom_image.read_header(
+                    path, stop_before_pixels=True, specific_tags=list(TAGS)
+                )
                 values = [str(header.get(tag) or "") for tag in TAGS]
-            except dicom.NotShownError as error:
+            except dicom_image.NotShownError as error:
                 self._refuse("file", path, str(error))
             except Exception as error:  # a value's own, which quotes it
                 self._refuse("file", path, f"has a damaged header ({type(error).__name__})")

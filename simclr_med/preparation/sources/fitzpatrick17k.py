@@ -4,11 +4,11 @@ import sys
 
 import pandas as pd
 
+from simclr_med.files.tables import whole_numbers
 from simclr_med.preparation.csv_table import TABLE_FLAGS, read_csv
-from simclr_med.preparation.locating import jpegs, locate
+from simclr_med.preparation.image_lookup import jpegs, locate
 from simclr_med.preparation.source_files import find_file
 from simclr_med.preparation.source_table import FILE, ROW, Records
-from simclr_med.tables import whole_numbers
 
 TITLE = "Fitzpatrick17k (Groh et al. 2021)"
 LOOKS_FOR = "fitzpatrick17k.csv beside a folder of <md5hash>.jpg"

@@ -9,6 +9,7 @@ import pandas as pd
 
 from simclr_med.data.problems import Problem
 from simclr_med.errors import InputError
+from simclr_med.files.tables import is_unknown
 from simclr_med.preparation.source_files import Tree, not_found, walk
 from simclr_med.preparation.source_table import (
     FILE,
@@ -18,7 +19,6 @@ from simclr_med.preparation.source_table import (
     split_name,
     unknown_words,
 )
-from simclr_med.tables import is_unknown
 
 TITLE = "A folder of images of one's own"
 LOOKS_FOR = "images in CLASS/, in SPLIT/CLASS/, or directly in the folder (without labels)"

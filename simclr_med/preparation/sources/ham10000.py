@@ -4,11 +4,11 @@ import sys
 
 import pandas as pd
 
+from simclr_med.files.tables import whole_numbers
 from simclr_med.preparation.csv_table import TABLE_FLAGS, read_csv
-from simclr_med.preparation.locating import jpegs, locate
+from simclr_med.preparation.image_lookup import jpegs, locate
 from simclr_med.preparation.source_files import find_file
 from simclr_med.preparation.source_table import FILE, ROW, Records, case_names
-from simclr_med.tables import whole_numbers
 
 TITLE = "HAM10000 (Tschandl et al. 2018)"
 LOOKS_FOR = "HAM10000_metadata.csv beside folders of <image_id>.jpg"

@@ -4,11 +4,11 @@ import sys
 
 import pandas as pd
 
+from simclr_med.files.tables import whole_numbers
 from simclr_med.preparation.csv_table import TABLE_FLAGS, read_csv
-from simclr_med.preparation.locating import locate
+from simclr_med.preparation.image_lookup import locate
 from simclr_med.preparation.source_files import find_file
 from simclr_med.preparation.source_table import FILE, ROW, Records, case_names
-from simclr_med.tables import whole_numbers
 
 TITLE = "PAD-UFES-20 (Pacheco et al. 2020)"
 LOOKS_FOR = "metadata.csv beside folders of the images that its column img_id names"

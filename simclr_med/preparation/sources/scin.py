@@ -9,11 +9,11 @@ import pandas as pd
 
 from simclr_med.data import label_weights
 from simclr_med.data.problems import DataError, Problem
+from simclr_med.files.tables import whole_numbers
 from simclr_med.preparation.csv_table import TABLE_FLAGS, read_csv
-from simclr_med.preparation.locating import locate
+from simclr_med.preparation.image_lookup import locate
 from simclr_med.preparation.source_files import find_file
 from simclr_med.preparation.source_table import FILE, ROW, Records, say_lost
-from simclr_med.tables import whole_numbers
 
 TITLE = "SCIN, the Skin Condition Image Network (Ward et al. 2024)"
 LOOKS_FOR = "scin_cases.csv and scin_labels.csv beside images/"

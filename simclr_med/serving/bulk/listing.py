@@ -10,13 +10,13 @@ import os
 
 import numpy as np
 
-from simclr_med import paths
 from simclr_med.errors import InputError
-from simclr_med.preparation import dicom
-from simclr_med.preparation.locating import locate
+from simclr_med.files import paths
+from simclr_med.files.tables import blank_unknown, read_table
+from simclr_med.files.text import as_seen
+from simclr_med.preparation.image_lookup import locate
+from simclr_med.preparation.images import dicom_image
 from simclr_med.preparation.source_files import IMAGE_SUFFIXES, walk
-from simclr_med.tables import blank_unknown, read_table
-from simclr_med.text import as_seen
 
 TABLES = (".csv", ".csv.gz", ".tsv")
 
@@ -68,7 +68,7 @@ def listed(path):
     path = paths.to_read(path, "--images")
     found = _of_folder(path) if path.is_dir() else _of_table(path)
     if found.is_dicom.any():
-        dicom.library()  # asked for before the work
+        dicom_image.library()  # asked for before the work
     if not len(found):
         raise InputError(f"--images={path}: holds no image: {', '.join(IMAGE_SUFFIXES)} or DICOM")
     return found
@@ -79,7 +79,7 @@ def _of_folder(folder):
     tree = walk(folder)
     images = set(tree.images())
     for inside in tree.files:
-        is_dicom = inside not in images and dicom.is_dicom(folder / inside)
+        is_dicom = inside not in images and dicom_image.is_dicom(folder / inside)
         if is_dicom or inside in images:
             names.append(inside)
             dicoms.append(is_dicom)
@@ -104,7 +104,7 @@ def _of_table(file):
     rows["case_id"] = rows["case_id"].where(~alone, rows["image"])
     _refuse_rows(file, rows)
     places = _places(file.parent.absolute(), rows["image"].tolist(), notes)
-    dicoms = [bool(place) and dicom.is_dicom(place) for place in places]
+    dicoms = [bool(place) and dicom_image.is_dicom(place) for place in places]
     names, cases, patients = (rows[n].tolist() for n in ("image", "case_id", "patient_id"))
     return _listing(names, places, dicoms, cases, patients, notes)
 
@@ -160,9 +160,9 @@ def reason(place):
 
     if not place:
         return "no such file"
-    if dicom.is_dicom(place):
+    if dicom_image.is_dicom(place):
         try:
-            dicom.render(place)
-        except dicom.NotShownError as error:
+            dicom_image.render(place)
+        except dicom_image.NotShownError as error:
             return str(error)
     return why_unreadable(place) or "cannot be decoded"

@@ -12,16 +12,18 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from simclr_med import files, graphs, paths
+from simclr_med import graphs
 from simclr_med.errors import InputError
-from simclr_med.preparation import dicom
+from simclr_med.files import atomic, paths
+from simclr_med.preparation.images import dicom_image
 from simclr_med.preparation.images.rewriting import png
 from simclr_med.serving import trained
 from simclr_med.serving.bulk.in_order import in_order
-from simclr_med.serving.reading import AT_ONCE, UNREADABLE, looking
+from simclr_med.serving.formats.encoded_images import AT_ONCE, UNREADABLE, looking
 from simclr_med.serving.rest.exported import FILE, loaded, newest
-from simclr_med.training import features, objective
-from simclr_med.training.bags import IN_LOGITS
+from simclr_med.training import features
+from simclr_med.training.models import objective
+from simclr_med.training.models.bags import IN_LOGITS
 
 PROBABILITIES, FEATURES = "probabilities", "features"
 BOTH = "probabilities, then what the head reads"
@@ -135,8 +137,8 @@ class OfExport:
             self.classes = tuple(labels.read_text(encoding="utf-8").splitlines())
         digest = hashlib.sha256(output.encode())
         for file in sorted((folder / "variables").iterdir()):
-            digest.update(files.sha256(file).encode())
-        digest.update(files.sha256(folder / FILE).encode())
+            digest.update(atomic.sha256(file).encode())
+        digest.update(atomic.sha256(folder / FILE).encode())
         self.fingerprint = digest.hexdigest()
 
     def answers(self, listing, first, batch_size, threads):
@@ -178,7 +180,9 @@ def _elements(listing, first):
         return tf.cond(is_dicom, lambda: rendered(place), lambda: tf.io.read_file(place))
 
     def rendered(place):
-        found = tf.numpy_function(lambda name: png(dicom.render(name.decode())), [place], tf.string)
+        found = tf.numpy_function(
+            lambda name: png(dicom_image.render(name.decode())), [place], tf.string
+        )
         return tf.ensure_shape(found, [])
 
     return tf.data.Dataset.from_tensor_slices((places, is_dicom)), content

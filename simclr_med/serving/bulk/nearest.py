@@ -15,7 +15,7 @@ import numpy as np
 from simclr_med.data import manifest
 from simclr_med.data.cases import Cases
 from simclr_med.errors import InputError
-from simclr_med.serving.bulk.tables import csv_writer
+from simclr_med.files import atomic
 from simclr_med.training import features
 
 ROWS = 256  # images at a time
@@ -94,7 +94,7 @@ class Bank:
           count: of cases.
         """
         header = ("image", "rank", "similar_case", "similarity", "labels")
-        with csv_writer(path) as writer:
+        with atomic.csv_writer(path) as writer:
             writer.writerow(header)
             for start, values, errors in parts:
                 readable = np.flatnonzero(errors == "")

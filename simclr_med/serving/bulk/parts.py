@@ -11,7 +11,8 @@ import zipfile
 
 import numpy as np
 
-from simclr_med import files, progress
+from simclr_med import progress
+from simclr_med.files import atomic
 
 IMAGES = 1024  # of a part, about
 
@@ -58,7 +59,7 @@ def _file(folder, start):
 
 def _write(folder, start, kept):
     values, errors = (np.concatenate(parts) for parts in zip(*kept, strict=True))
-    with files.replacing(_file(folder, start)) as beside, open(beside, "wb") as opened:
+    with atomic.replacing(_file(folder, start)) as beside, open(beside, "wb") as opened:
         np.savez(opened, values=values, errors=errors)
 
 

@@ -7,11 +7,13 @@ import hashlib
 import json
 import pathlib
 
-from simclr_med import files, graphs, paths, versions
+from simclr_med import graphs, versions
 from simclr_med.errors import InputError
-from simclr_med.serving.bulk import models, nearest, overlays, parts, tables
+from simclr_med.files import atomic, paths
+from simclr_med.serving.bulk import models, nearest, parts, tables
 from simclr_med.serving.bulk.listing import listed, reason
-from simclr_med.serving.reading import UNREADABLE
+from simclr_med.serving.explain import overlays
+from simclr_med.serving.formats.encoded_images import UNREADABLE
 
 PARTS = "parts"
 EXPLAINING = ("nearest", "gradcam")  # flags
@@ -38,11 +40,11 @@ def run(config):
     listing = listed(images)
     explaining = tuple(f"--{name}" for name in EXPLAINING if getattr(config.bulk, name))
     model = models.load(config.bulk.model, _output(config), explaining)
-    with files.locked(folder.with_name(f".{folder.name}.lock"), folder):
+    with atomic.locked(folder.with_name(f".{folder.name}.lock"), folder):
         paths.new_folder(folder, "--work_dir")  # another process may just have made it
-        with files.resumable_folder(folder, _key(config, model, listing)) as beside:
+        with atomic.resumable_folder(folder, _key(config, model, listing)) as beside:
             done = _answer(config, model, listing, beside)
-            files.remove_folder(beside / PARTS)
+            atomic.remove_folder(beside / PARTS)
     for sentence in done:
         print(sentence)
     print(f"{config.mode}: {folder}")
@@ -73,7 +75,7 @@ def _answer(config, model, listing, folder):
     skipped = tables.write_skipped(folder / "skipped.csv", listing, parts.each(kept), _why)
     if skipped == len(listing):
         first = (folder / "skipped.csv").read_text(encoding="utf-8").splitlines()[1]
-        files.remove_folder(folder)
+        atomic.remove_folder(folder)
         raise InputError(f"none of the {skipped} images can be read, as {first}")
     read = len(listing) - skipped
     said = [f"{read} of {len(listing)} images"]
@@ -105,7 +107,7 @@ def _answer(config, model, listing, folder):
         "skipped": skipped,
         "versions": versions.installed(),
     }
-    files.write_text(folder / "origin.json", json.dumps(origin, indent=1))
+    atomic.write_text(folder / "origin.json", json.dumps(origin, indent=1))
     return said
 
 

@@ -3,16 +3,15 @@
 Everything is written part by part: no more is in memory than one of them.
 """
 
-import contextlib
 import csv
 import itertools
 import zipfile
 
 import numpy as np
 
-from simclr_med import files
 from simclr_med.errors import InputError
 from simclr_med.evaluation.predictions_table import PROBABILITY
+from simclr_med.files import atomic
 
 NAMES = ("image", "case_id", "patient_id")
 
@@ -31,7 +30,7 @@ def write_predictions(path, listing, parts, classes):
       How many cases have a row.
     """
     count = 0
-    with csv_writer(path) as writer:
+    with atomic.csv_writer(path) as writer:
         writer.writerow(["case_id", "patient_id", *(PROBABILITY + name for name in classes)])
         cases = itertools.groupby(_readable(parts), lambda row: listing.case_ids[row[0]])
         for case, rows in cases:
@@ -66,7 +65,7 @@ def write_skipped(path, listing, parts, reason):
         for i in np.flatnonzero(errors != "")
     ]
     if rows:
-        with csv_writer(path) as writer:
+        with atomic.csv_writer(path) as writer:
             writer.writerows([("image", "reason"), *rows])
     return len(rows)
 
@@ -84,7 +83,7 @@ def write_features(path, listing, parts, count, form):
         (start + np.flatnonzero(errors == ""), values[errors == ""])
         for start, values, errors in parts
     )
-    with files.replacing(path) as beside:
+    with atomic.replacing(path) as beside:
         FORMS[form](beside, listing, rows, count)
 
 
@@ -148,10 +147,3 @@ FORMS = {"npz": _as_npz, "csv": _as_csv, "parquet": _as_parquet}
 
 def _names(listing, index):
     return listing.images[index], listing.case_ids[index], listing.patient_ids[index]
-
-
-@contextlib.contextmanager
-def csv_writer(path):
-    """Yield a CSV writer of a file that is there when the block ends well."""
-    with files.replacing(path) as beside, open(beside, "w", newline="", encoding="utf-8") as opened:
-        yield csv.writer(opened, lineterminator="\n")

@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from simclr_med import html
+from simclr_med.files import html
 from simclr_med.serving.rest import messages
 from simclr_med.serving.rest.batching import Batcher
 from simclr_med.serving.rest.counters import Counters

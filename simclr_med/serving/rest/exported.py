@@ -11,8 +11,8 @@ import tensorflow as tf
 from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
-from simclr_med import paths
 from simclr_med.errors import InputError
+from simclr_med.files import paths
 from simclr_med.serving.rest.limits import Refused
 
 FILE = "saved_model.pb"

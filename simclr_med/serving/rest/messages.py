@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from simclr_med.serving.answering import ENCODED, example
+from simclr_med.serving.formats.saved_model_client import ENCODED, example
 from simclr_med.serving.rest.limits import Refused
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP")  # whose headers say how large an image is

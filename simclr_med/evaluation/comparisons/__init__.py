@@ -1,0 +1,1 @@
+"""Models on the same cases: differences with intervals, tests and verdicts."""

@@ -1,0 +1,1 @@
+"""Metrics by group of cases, and the differences between groups."""

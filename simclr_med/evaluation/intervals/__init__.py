@@ -1,0 +1,1 @@
+"""Bootstrap replicates of metrics, and the intervals that they give."""

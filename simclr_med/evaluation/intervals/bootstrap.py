@@ -1,0 +1,266 @@
+"""Bootstrap replicates of every metric, and the interval that they give.
+
+    result = evaluate(predictions, Settings(replicates=1000))
+    result["metrics"]["auc"]  # {"value": 0.91, "low": 0.88, "high": 0.93}
+
+A replicate is a vector of weights, how often each case was drawn: R replicates of N cases are
+`[R, N]`. docs/statistics.md says which interval each metric has by default, and what it covers.
+`comparing.compare` sets models beside each other.
+"""
+
+import concurrent.futures
+import dataclasses
+import os
+
+import numpy as np
+
+from simclr_med import progress
+from simclr_med.evaluation.intervals import condition_draws, interval_ends, resampling
+from simclr_med.evaluation.intervals.settings import INTERVALS, UNITS, Settings, settings_of
+from simclr_med.evaluation.metrics import agreement, calibration, conditions
+from simclr_med.evaluation.metrics.scoring import bounded, score, sensitivity_readings
+from simclr_med.evaluation.verdicts import FEW_CASES, class_counts, too_few, units_that_decide
+
+__all__ = [
+    "INTERVALS",
+    "UNITS",
+    "Replicates",
+    "Settings",
+    "evaluate",
+    "replicate",
+    "settings_of",
+    "summary",
+]
+MEANS_OF_CLASSES = ("auc", "average_precision")  # of equal weight, however rare a class is
+_BLOCK = 1 << 18  # weights held at once by a thread: stays in its cache, changes no result
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Replicates:
+    """One model's metrics, of the sample and of its replicates.
+
+    Attributes:
+      predictions: what was scored.
+      settings: `Settings`.
+      units: `resampling.Units` that were drawn.
+      values: name -> number, NaN where not defined.
+      samples: name -> `[R]`.
+      left_out: name -> `[J]`, with units left out; {} where no interval needs them.
+      paired: whether they are differences of two models.
+    """
+
+    predictions: object
+    settings: Settings
+    units: resampling.Units
+    values: dict
+    samples: dict
+    left_out: dict
+    paired: bool = False
+
+    def __sub__(self, other):
+        """Return the paired difference: of values, and replicate by replicate."""
+        return dataclasses.replace(
+            self,
+            values={name: value - other.values[name] for name, value in self.values.items()},
+            samples={name: drawn - other.samples[name] for name, drawn in self.samples.items()},
+            left_out={name: part - other.left_out[name] for name, part in self.left_out.items()},
+            paired=True,
+        )
+
+    def defined(self, name):
+        """Return the replicates in which a metric is defined."""
+        return self.samples[name][~np.isnan(self.samples[name])]
+
+    def shape(self, name):
+        """Return the `intervals.Shape` of a metric's interval; see docs/statistics.md."""
+        shape = self._spread(name)
+        if self.settings.interval != "auto" or len(self.defined(name)) < 2:
+            return shape
+        if not self.paired:
+            if name == "auc" and not self.units.repeated:
+                return shape  # has no bias; replicates that lose a rare class only seem to show one
+            bias = interval_ends.median_bias(self.values[name], self.defined(name))
+            return dataclasses.replace(shape, bias=bias)
+        ranks = name.partition(":")[0] in MEANS_OF_CLASSES and name not in MEANS_OF_CLASSES
+        within = shape.within(len(self.defined(name)), self.settings.confidence)
+        symmetric = (ranks and not self.units.repeated) or not within
+        return dataclasses.replace(shape, symmetric=symmetric)
+
+    def _spread(self, name):
+        """Return the `Shape` of a metric but for what moves or mirrors it."""
+        kind, units = self.settings.interval, self.units
+        if kind in ("percentile", "stratified") or len(self.defined(name)) < 2:
+            return interval_ends.PLAIN
+        if kind == "auto" and self._within_conditions(name):
+            pairs = conditions.pairs_of(self.predictions)
+            return interval_ends.Shape(df=condition_draws.spread_df(pairs, units.index))
+        if kind == "auto" and name in MEANS_OF_CLASSES and not units.repeated:
+            return interval_ends.of_classes(self._units_by_class(name))
+        few = units_that_decide(self.predictions, units, name)
+        if kind == "auto" and not units.repeated:
+            return interval_ends.small_sample(few) if few > 1 else interval_ends.PLAIN
+        left_out = self.left_out[name][~np.isnan(self.left_out[name])]
+        if kind == "bca":
+            return interval_ends.bca(self.values[name], self.defined(name), left_out)
+        if units.count > resampling.GROUPS:  # enough of them; and groups show no single one
+            return interval_ends.small_sample(few) if few > 1 else interval_ends.PLAIN
+        return interval_ends.of_clusters(
+            self.defined(name), left_out, min(units.effective, few) - 1
+        )
+
+    def interval(self, name):
+        """Return {"value", "low", "high"} of a metric; None for what is not defined."""
+        samples, value = self.defined(name), self.values[name]
+        low = high = None
+        if len(samples) and not np.isnan(value):
+            shape = self.shape(name)
+            low, high = interval_ends.interval(samples, self.settings.confidence, shape, value)
+            if not self.paired:  # few cases of a condition spread beyond what a share can be
+                low, high = bounded(name, low, high)
+        return {"value": None if np.isnan(value) else float(value), "low": low, "high": high}
+
+    def _units_by_class(self, name):
+        """Return how many units each class's value of a mean rests on, where it is defined."""
+        of_class = [f"{name}:{label}" for label in self.predictions.classes]
+        return [
+            units_that_decide(self.predictions, self.units, each)
+            for each in of_class
+            if not np.isnan(self.values[each])
+        ]
+
+    def _within_conditions(self, name):
+        return self.predictions.task == "multiclass" and "sensitivity" in name
+
+
+def replicate(predictions, settings, label="bootstrap"):
+    """Return the `Replicates` of `predictions`; blocks of them are scored by a thread a core.
+
+    Args:
+      predictions: `Predictions` of one case or more.
+      settings: `Settings`.
+      label: says on stderr what is done, where it takes long.
+    """
+    units = resampling.units_of(predictions, settings.unit)
+    cases = len(predictions.case_ids)
+    values = {name: float(value) for name, value in score(predictions, np.ones(cases)).items()}
+
+    def scored(part):
+        if settings.interval == "stratified":
+            weights = resampling.draw_within(units, _strata(predictions), settings.seed, part)
+        else:
+            weights = resampling.draw(units, settings.seed, part)
+        return score(predictions, weights)
+
+    samples = _in_blocks(scored, settings.replicates, cases, label)
+    if settings.interval in ("auto", "stratified") and predictions.task == "multiclass":
+        samples |= _within_conditions(predictions, units, settings)
+    left_out = {}
+    if settings.interval == "bca" or (settings.interval == "auto" and units.repeated):
+        weights = resampling.leave_out(units, settings.seed)
+        left_out = _in_blocks(
+            lambda part: score(predictions, weights[part]), len(weights), cases, label
+        )
+    return Replicates(predictions, settings, units, values, samples, left_out)
+
+
+def evaluate(predictions, settings=None):
+    """Return every metric with its interval, over all cases and by group.
+
+    Cases of a group are resampled within the group.
+
+    Returns:
+      What json.dump can write, None for a value that is not defined: {"task", "classes", "cases",
+      "units": {"unit", "count", "cases_each"}, "metrics": {name: {"value", "low", "high"}},
+      "absent": conditions without cases, "few": {class: its cases} below 10, "calibration": see
+      `calibration.reliability`, "confusion": `[K][K]` (multiclass), "groups": {group: {level:
+      the same without groups}}, "warnings": sentences, "bootstrap": the settings}.
+    """
+    settings = settings or Settings()
+    groups = {
+        group: {
+            str(level): summary(
+                replicate(predictions.take(np.flatnonzero(levels == level)), settings)
+            )
+            for level in np.unique(levels)
+        }
+        for group, levels in predictions.groups.items()
+    }
+    return {
+        "task": predictions.task,
+        "classes": list(predictions.classes),
+        **summary(replicate(predictions, settings)),
+        "groups": groups,
+        "bootstrap": dataclasses.asdict(settings),
+    }
+
+
+def summary(replicates):
+    """Return what `evaluate` says of one set of cases, from its `Replicates`."""
+    predictions, units = replicates.predictions, replicates.units
+    counts = class_counts(predictions)
+    named = [name for name in predictions.classes if name != predictions.other_class]
+    result = {
+        "cases": len(predictions.case_ids),
+        "units": {
+            "unit": units.name,
+            "count": units.count,
+            "cases_each": len(units.index) / max(1, units.count),
+        },
+        "metrics": {name: replicates.interval(name) for name in replicates.values},
+        "absent": [name for name in named if counts[name] == 0],
+        "few": {name: n for name, n in counts.items() if 0 < n < FEW_CASES},
+        "calibration": calibration.reliability(predictions),
+        "warnings": warnings(replicates),
+    }
+    if predictions.task == "multiclass":
+        result["confusion"] = agreement.confusion(predictions).tolist()
+    return result
+
+
+def warnings(replicates):
+    """Return sentences on what limits the intervals: units asked for, too few of them."""
+    settings, units = replicates.settings, replicates.units
+    said = []
+    each = resampling.repetition(replicates.predictions)
+    if settings.unit == "case" and each > 1:
+        said.append(
+            f"patients have {each:.2f} cases each: intervals by case are too narrow; "
+            "unit=patient draws them together"
+        )
+    return said + [reason for reason in [too_few(settings, units)] if reason]
+
+
+def _strata(predictions):
+    """Return the first class of each case, for findings the first that is present."""
+    present = predictions.truth == 1
+    return np.where(present.any(1), present.argmax(1), -1)
+
+
+def _within_conditions(predictions, units, settings):
+    """Return replicates of the sensitivities, drawn within conditions: name -> `[R]`."""
+    pairs = conditions.pairs_of(predictions)
+    if not len(pairs.case):
+        return {}
+    random = np.random.default_rng([settings.seed, 2**32 + 1])
+    draws = condition_draws.draw(pairs, units.index, settings.replicates, random)
+    samples = {}
+    for name, (hits, counted) in sensitivity_readings(predictions, pairs).items():
+        samples[f"average_{name}"] = condition_draws.average(pairs, hits, counted, draws)
+        each = conditions.sensitivities(pairs, hits, counted, draws.weights)
+        for column, k in enumerate(pairs.present):
+            samples[f"{name}:{predictions.classes[k]}"] = each[:, column]
+    return samples
+
+
+def _in_blocks(scored, count, cases, label):
+    """Return name -> `[count]` of what `scored` answers for blocks of numbers, put together."""
+    size = max(1, _BLOCK // max(1, cases))
+    parts = [range(start, min(count, start + size)) for start in range(0, count, size)]
+    with concurrent.futures.ThreadPoolExecutor(_cores()) as pool:
+        done = progress.followed(pool.map(scored, parts), label, "block", len(parts))
+        blocks = list(done)
+    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+
+
+def _cores():
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

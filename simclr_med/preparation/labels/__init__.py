@@ -1,0 +1,1 @@
+"""Labels: conditions, their classes, their renaming by a mapping."""

@@ -1,0 +1,1 @@
+"""A data set folder as it is written: images, shards, manifest, card."""

@@ -1,0 +1,124 @@
+"""A run's claim to its work folder: one run a folder, one process at a time."""
+
+import contextlib
+import dataclasses
+import pathlib
+import shutil
+
+from simclr_med import versions
+from simclr_med.config.fields import FIELDS, flat
+from simclr_med.config.setting import LISTS, acting_modes
+from simclr_med.config.storage import load_config, to_json
+from simclr_med.errors import InputError, RunError
+from simclr_med.files import atomic, stored
+
+LEARNT_FROM = "learnt_from.json"  # of a run or of imported weights, see runs/training_record.py
+_WORTH_KEEPING = ("checkpoints", "settings", "sweep.csv")
+
+
+@contextlib.contextmanager
+def claimed_work_dir(config, data_fingerprint):
+    """Hold a new work folder, or one that holds the same run, while that run is written.
+
+    What fails before the first checkpoint, or run of a sweep, leaves no folder.
+
+    Args:
+      config: a `Config`; written as config.json.
+      data_fingerprint: of the data set; written as data.sha256.
+
+    Raises:
+      InputError: lists each setting that differs from the run that the folder holds (more steps
+        are none where the schedule permits them); or another process is writing it.
+    """
+    folder = pathlib.Path(config.work_dir)
+    new = not (folder / "config.json").exists()
+    if new:
+        _begin(folder, config, data_fingerprint)
+    else:
+        _refuse_another_run(config, data_fingerprint)
+    claimed = False
+    try:
+        with atomic.locked(folder / ".lock", folder):
+            claimed = True
+            atomic.remove_unfinished(folder)
+            if not new:
+                _note_more_steps(config)
+            yield
+    except (InputError, RunError):
+        if claimed and new and not any((folder / name).exists() for name in _WORTH_KEEPING):
+            shutil.rmtree(folder)
+        raise
+
+
+def identity(config):
+    """Return (name, value) of all settings in which two runs of a mode differ, if they do."""
+    pairs = [("mode", config.mode), ("seed", config.seed)]
+    modes = set(acting_modes(config.mode, config.sweep.head))
+    for name, value in flat(config).items():
+        field = FIELDS[name][1]
+        swept = config.mode == "sweep" and name in LISTS
+        if field.metadata["identity"] and modes & set(field.metadata["modes"]) and not swept:
+            pairs.append((name, value))
+    return pairs
+
+
+def _begin(folder, config, data_fingerprint):
+    there = [path.name for path in folder.iterdir()] if folder.exists() else []
+    there = [name for name in there if name != "data.sha256" and not name.startswith(".")]
+    if there:
+        raise InputError(f"--work_dir={folder} holds {there[0]} and is no run's: give a new folder")
+    atomic.write_text(folder / "data.sha256", data_fingerprint + "\n")
+    atomic.write_text(folder / "versions.txt", versions.installed() + "\n")
+    atomic.write_text(folder / "config.json", to_json(config))
+
+
+def _refuse_another_run(config, data_fingerprint):
+    there = load_config(config.work_dir)
+    old = dict(identity(dataclasses.replace(there, mode=config.mode))) | {"mode": there.mode}
+    differing = {name: new for name, new in identity(config) if old[name] != new}
+    if [*differing] == ["steps"] and config.train.steps > there.train.steps:
+        _refuse_more_steps(config, there)
+    elif differing:
+        listed = "\n  ".join(f"--{n}: there {old[n]}, now {new}" for n, new in differing.items())
+        raise InputError(
+            f"{config.work_dir} holds another run; give another --work_dir, or the same "
+            f"settings to go on:\n  {listed}"
+        )
+    file = pathlib.Path(config.work_dir) / "data.sha256"
+    if stored.read_text(file, "give another --work_dir").strip() != data_fingerprint:
+        raise InputError(
+            f"{config.work_dir} was started on other data: dataset.json or manifest.csv in "
+            f"{config.data.data_dir} has changed since; give another --work_dir"
+        )
+
+
+def _refuse_more_steps(config, there):
+    """Refuse to train the run `there` for more steps where its learning rate would not go on."""
+    folder, more = pathlib.Path(config.work_dir), f"--steps={config.train.steps}"
+    if config.optimizer.schedule != "constant":
+        raise InputError(
+            f"{more}: {folder} holds a run of {there.train.steps} steps, at whose end its learning "
+            f"rate has decayed to 0. Begin another there where it ends, with --init=run:{folder} "
+            "and a new --work_dir; runs with --schedule=constant can be given more steps"
+        )
+    saved = (path.name for path in folder.glob("checkpoints/*"))
+    done = max((int(name) for name in saved if name.isdigit()), default=0)
+    warmup = config.optimizer.warmup_steps(config.train.steps)
+    if done < warmup:
+        raise InputError(
+            f"{more}: the warm-up would be of {warmup} steps, and {folder} has done {done} with a "
+            f"shorter one; expected at most --steps={int(done / config.optimizer.warmup_fraction)}"
+        )
+    if (folder / "metrics.json").exists():
+        raise InputError(
+            f"{more}: {folder} has been evaluated after {there.train.steps} steps; move its "
+            "metrics.json and predictions away first, which would be of another model"
+        )
+
+
+def _note_more_steps(config):
+    there = load_config(config.work_dir)
+    if there.train.steps != config.train.steps:
+        train = dataclasses.replace(there.train, steps=config.train.steps)
+        text = to_json(dataclasses.replace(there, train=train))
+        atomic.write_text(pathlib.Path(config.work_dir) / "config.json", text)

@@ -1,0 +1,1 @@
+"""Grad-CAM: the image regions that a prediction rests on."""

@@ -1,0 +1,82 @@
+"""Where a head looked in the cases that it is most confidently wrong about, for the report.
+
+    head = networks.load_trained("work/probe")
+    write(config, manifest.read(config.data.data_dir), head, {"test": predictions})
+
+gradcam/SPLIT.csv names each picture's case, class and probability, and gradcam/SPLIT/NUMBER.png is
+the image beside what spoke for that class.
+"""
+
+import csv
+import io
+import pathlib
+import shutil
+
+import numpy as np
+
+from simclr_med.data.batches import evaluation_batches
+from simclr_med.evaluation.report import mistakes
+from simclr_med.files import atomic
+from simclr_med.preparation.images.rewriting import png
+from simclr_med.serving.explain.gradcam import GradCam
+from simclr_med.serving.explain.overlays import beside
+
+HEADER = ("case_id", "class", "probability", "picture")
+
+
+def write(config, data, head, splits):
+    """Write gradcam/ of each split into the work folder, in the place of former ones.
+
+    Args:
+      config: of an evaluation, a `Config`; `config.bulk.gradcam` cases of each split are shown.
+      data: the `Manifest` of its data set.
+      head: of `networks.load_trained`.
+      splits: name of a split to its `Predictions`.
+    """
+    trained, task, nets = head
+    explain = GradCam(trained, task, nets)
+    for split, made in splits.items():
+        shown = _images(made, data.cases([split]), config.bulk.gradcam)
+        folder = pathlib.Path(config.work_dir) / mistakes.LOOKED / split
+        table = folder.with_suffix(".csv")
+        table.unlink(missing_ok=True)  # first: pictures that no table names are none
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for number, picture in enumerate(_pictures(explain, trained, shown)):
+            atomic.write_bytes(folder / f"{number:06}.png", png(picture))
+        atomic.write_text(table, _table(shown))
+
+
+def _pictures(explain, config, shown):
+    """Yield what is drawn of each image, uint8 `[S, 2 S, 3]`."""
+    views = evaluation_batches(
+        [path for path, *_ in shown],
+        batch_size=mistakes.IMAGES_A_CASE,
+        size=config.augment.image_size,
+        proportion=config.augment.eval_crop,
+        threads=config.data.threads,
+    )
+    classes = iter([k for _, k, _ in shown])
+    for batch in views:
+        of_batch = [next(classes) for _ in range(len(batch))]
+        maps, _ = explain(batch, np.array(of_batch, np.int32))
+        yield from map(beside, batch.numpy(), maps.numpy())
+
+
+def _images(made, cases, count):
+    """Return path, class and `mistakes.identity` of each image that is shown."""
+    rows, classes, sure = mistakes.most_sure(made, count)
+    paths = mistakes.images_of(cases, made.case_ids[rows])
+    return [
+        (path, k, mistakes.identity(str(made.case_ids[row]), made.classes[k], probability))
+        for row, k, probability in zip(rows, classes, sure, strict=True)
+        for path in paths[str(made.case_ids[row])][: mistakes.IMAGES_A_CASE]
+    ]
+
+
+def _table(shown):
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(HEADER)
+    writer.writerows((*identity, number) for number, (_, _, identity) in enumerate(shown))
+    return text.getvalue()

@@ -1,0 +1,1 @@
+"""Export formats: SavedModel, ONNX, TFLite, safetensors, and the check of each."""

@@ -1,0 +1,69 @@
+"""Whether an export says what evaluation says: compared, refused or written beside it."""
+
+import hashlib
+import json
+
+import numpy as np
+
+from simclr_med import versions
+from simclr_med.errors import RunError
+from simclr_med.files import atomic
+
+FILE = "evidence.json"
+TOLERANCE = 1e-5  # of probabilities, and of features as a share of the largest
+
+
+def largest_difference(found, expected):
+    """Return the largest difference of two arrays, a float, infinite where shapes differ.
+
+    Args:
+      found, expected: numbers; where `expected` exceeds 1, relative to its largest.
+    """
+    found, expected = np.asarray(found, np.float64), np.asarray(expected, np.float64)
+    if found.shape != expected.shape:
+        return np.inf
+    scale = max(1.0, np.abs(expected).max(initial=0))
+    difference = np.abs(found - expected).max(initial=0) / scale
+    return float(difference) if np.isfinite(difference) else np.inf
+
+
+def refuse_differences(differences, tolerance=TOLERANCE):
+    """Raise where an export differs from evaluation.
+
+    Args:
+      differences: name of an output to its `largest_difference`.
+      tolerance: the largest that passes.
+
+    Raises:
+      RunError: names the outputs.
+    """
+    failed = {name: value for name, value in differences.items() if not value <= tolerance}
+    if failed:
+        listed = "\n  ".join(f"{name}: {value:.3g}" for name, value in failed.items())
+        raise RunError(
+            "the exported model does not say what evaluation says; nothing was exported. Largest "
+            f"differences, of which {tolerance:g} would pass:\n  {listed}"
+        )
+
+
+def write(folder, sample, differences, **more):
+    """Write evidence.json into an export's folder.
+
+    Images are named by their checksums: their files may have the names of patients.
+
+    Args:
+      folder: of the export.
+      sample: the `Sample` that it was checked with.
+      differences: see `refuse_differences`.
+      more: what else was found, for JSON.
+    """
+    content = {
+        "data_sha256": sample.data.fingerprint,
+        "images": [hashlib.sha256(content).hexdigest() for content in sample.contents],
+        "cases": int(sample.owners[-1]) + 1,
+        "tolerance": TOLERANCE,
+        "largest_difference": differences,
+        "versions": versions.installed(),
+        **more,
+    }
+    atomic.write_text(folder / FILE, json.dumps(content, indent=1))

@@ -1,0 +1,101 @@
+"""A run's encoder and head for PyTorch: a .safetensors file under torchvision's and timm's names.
+
+model = torchvision.models.resnet50(num_classes=2)
+model.load_state_dict(safetensors.torch.load_file("model.safetensors"))
+"""
+
+import numpy as np
+
+from simclr_med.config.architectures import has_small_stem
+from simclr_med.encoders import checkpoint, importers, networks
+from simclr_med.encoders.importers import safetensors_file as reader
+from simclr_med.encoders.torch_names import to_torch
+from simclr_med.errors import InputError
+from simclr_med.files import atomic
+from simclr_med.serving.formats import evidence
+from simclr_med.training import features
+from simclr_med.training.models import objective
+
+FILE = "model.safetensors"
+OURS = "_torchvision"  # what the rows with torchvision's arithmetic end with
+
+
+def write(folder, trained, sample):
+    """Write model.safetensors into a new folder, read it back, and say what was left out.
+
+    Args:
+      folder: a path, which is there and empty.
+      trained: a `Trained`, of an encoder with torchvision's arithmetic.
+      sample: a `Sample` of real images.
+
+    Returns:
+      Sentences on what a user should know.
+
+    Raises:
+      InputError: the encoder is another, or safetensors is not installed.
+      RunError: what is read back has not the encoder's features.
+    """
+    _refuse_other_arithmetic(trained.config)
+    named = checkpoint.named_variables(trained.nets.encoder, "encoder")
+    arrays = to_torch(checkpoint.values_of(named))
+    head, notes = _head(trained)
+    metadata = {"format": "pt", "architecture": trained.config.encoder.encoder.removesuffix(OURS)}
+    atomic.write_bytes(folder / FILE, _saved(arrays | head, metadata))
+    differences = {"features": _difference_read_back(folder, sample)}
+    if head:
+        logits = sample.features @ head["fc.weight"].T + head["fc.bias"]
+        found = objective.probabilities(logits, trained.task.task).numpy()
+        differences["probabilities"] = evidence.largest_difference(found, sample.probabilities)
+    evidence.refuse_differences(differences)
+    evidence.write(folder, sample, differences)
+    return notes
+
+
+def _refuse_other_arithmetic(config):
+    name, size = config.encoder.encoder, config.augment.image_size
+    if not name.endswith(OURS):
+        raise InputError(
+            f"--export_format=safetensors: {name} pads or strides otherwise than torchvision's and "
+            f"timm's ResNets; an encoder whose name ends in {OURS} is theirs"
+        )
+    if has_small_stem(name, size):
+        raise InputError(
+            f"--export_format=safetensors: at --image_size={size} the stem is that of small "
+            "images, which torchvision's and timm's ResNets have not"
+        )
+
+
+def _head(trained):
+    """Return fc.weight and fc.bias, float32, where the head reads features; and notes."""
+    if trained.task is None:
+        return {}, ["there is no head: give timm num_classes=0, or load_state_dict strict=False"]
+    read = trained.config.head.head_input
+    if read != "encoder":
+        return {}, [f"the head reads {read}, for which there is no place: it is left out"]
+    logits = trained.nets.head.get_layer("logits")
+    kernel, bias = (np.asarray(weight, np.float64) for weight in logits.get_weights())
+    for layer in trained.nets.head.layers:
+        if layer.name == "normalization":  # folded: (x - mean) / deviation
+            mean, deviation = (np.ravel(v) for v in (layer.mean, np.sqrt(layer.variance)))
+            deviation = np.maximum(deviation.astype(np.float64), 1e-7)  # as Keras has it
+            kernel = kernel / deviation[:, None]
+            bias = bias - mean.astype(np.float64) @ kernel
+    head = {"fc.weight": np.ascontiguousarray(kernel.T), "fc.bias": bias}
+    return {name: array.astype(np.float32) for name, array in head.items()}, []
+
+
+def _saved(arrays, metadata):
+    try:
+        from safetensors.numpy import save
+    except ImportError:
+        raise InputError(reader.MISSING) from None
+    return save(arrays, metadata)
+
+
+def _difference_read_back(folder, sample):
+    """Return the `largest_difference` of the features that an import of the file gives."""
+    importers.write(importers.load("torchvision").read(folder / FILE), folder / ".read_back")
+    encoder = networks.load_encoder(folder / ".read_back")
+    atomic.remove_folder(folder / ".read_back")
+    found = features.inference(encoder)(sample.views).numpy()
+    return evidence.largest_difference(found, sample.features)

@@ -1,0 +1,117 @@
+"""A SavedModel for TensorFlow Serving, checked in a process that has not our package.
+
+write("work/probe/export/.1.tmp", trained, sample)
+"""
+
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+import tensorflow as tf
+
+from simclr_med.errors import RunError
+from simclr_med.serving.formats import evidence, saved_model_client, signatures, warm_up
+
+CLASSIFY = "tensorflow/serving/classify"
+LABELS = "labels.txt"
+
+
+def write(folder, trained, sample):
+    """Write the SavedModel of a `Trained` into a new folder, with its warm-up and evidence.
+
+    Args:
+      folder: a path, which is there and empty.
+      trained: a `Trained`.
+      sample: a `Sample` of real images.
+
+    Returns:
+      Sentences on what a user should know.
+
+    Raises:
+      RunError: what was written does not say what evaluation says.
+    """
+    save(folder, trained)
+    notes = warm_up.write(folder, trained)
+    differences = compared(answers_alone(folder, sample), sample)
+    evidence.refuse_differences(differences)
+    evidence.write(folder, sample, differences)
+    return notes
+
+
+def save(folder, trained):
+    """Write the SavedModel alone, unchecked, into a folder that is there and empty.
+
+    Raises:
+      RunError: it cannot be written.
+    """
+    with tempfile.TemporaryDirectory() as beside:
+        labels = pathlib.Path(beside) / LABELS
+        classes = trained.task.classes if trained.task else ()
+        labels.write_text("".join(f"{name}\n" for name in classes), encoding="utf-8")
+        server = signatures.server(trained, str(labels))
+        try:
+            tf.saved_model.save(server, str(folder), signatures=server.signatures())
+        except tf.errors.OpError as error:  # a disk that is full
+            raise RunError(f"{folder} cannot be written: {error.message}") from None
+    if trained.task:
+        # TensorFlow 2 calls all signatures Predict's; Serving's Classify asks for its own.
+        of_serving = tf.compat.v1.saved_model.signature_def_utils.MethodNameUpdater(str(folder))
+        of_serving.replace_method_name("classify", CLASSIFY)
+        of_serving.save()
+
+
+def answers_alone(folder, sample):
+    """Return what the SavedModel says of a `Sample` in a fresh process, see `answering.answers`.
+
+    Raises:
+      RunError: that process failed.
+    """
+    with tempfile.TemporaryDirectory() as elsewhere:
+        requests, answered = (str(pathlib.Path(elsewhere, name)) for name in ("in.npz", "out.npz"))
+        images = {f"image/{i}": np.frombuffer(c, np.uint8) for i, c in enumerate(sample.contents)}
+        np.savez(requests, views=sample.views, cases=sample.owners, **images)
+        # -I: no folder of ours, nor what PYTHONPATH names. oneDNN as TensorFlow has it by itself.
+        env = {k: v for k, v in os.environ.items() if k != "TF_ENABLE_ONEDNN_OPTS"}
+        script = [
+            sys.executable,
+            "-I",
+            saved_model_client.__file__,
+            str(pathlib.Path(folder).absolute()),
+        ]
+        done = subprocess.run(
+            [*script, requests, answered], cwd=elsewhere, env=env, capture_output=True, text=True
+        )
+        if done.returncode:
+            raise RunError(f"the exported model cannot be loaded and asked:\n{done.stderr[-2000:]}")
+        with np.load(answered) as found:
+            return dict(found)
+
+
+def compared(found, sample):
+    """Return each output's largest difference from a `Sample`, whole, of one image, and of none.
+
+    Args:
+      found: of `answers_alone`.
+      sample: a `Sample`.
+    """
+    expected = {"features/features": sample.features}
+    if sample.probabilities is None:
+        expected["serving_default/features"] = expected["images/features"] = sample.features
+    else:
+        for name in ("serving_default/probabilities", "images/probabilities", "classify/scores"):
+            expected[name] = sample.probabilities
+        expected["cases/probabilities"] = sample.by_case
+    differences = {}
+    for name, values in expected.items():
+        differences[name] = evidence.largest_difference(found[name], values)
+        first = sample.probabilities if name == "cases/probabilities" else values
+        signature, output = name.split("/")
+        for count in (1, 0):
+            some = found[f"{signature}/{count}/{output}"]
+            differences[f"{name}, batch of {count}"] = evidence.largest_difference(
+                some, first[:count]
+            )
+    return differences

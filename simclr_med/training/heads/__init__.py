@@ -1,0 +1,1 @@
+"""Heads on an encoder: linear probes, alone or many at once, and fine-tuning."""
