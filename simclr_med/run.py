@@ -28,9 +28,9 @@ DEFINE = {
 
 def define_flags():
     """Define one flag a field; unset means the mode's default, which the help states."""
-    flags.DEFINE_enum("mode", None, MODES, "what to do")
-    flags.DEFINE_string("work_dir", None, "folder of the run: everything is written there")
-    flags.DEFINE_integer("seed", None, "of all that is random (default 0)")
+    flags.DEFINE_enum("mode", None, MODES, "Task to run")
+    flags.DEFINE_string("work_dir", None, "Work folder of the run: everything is written there")
+    flags.DEFINE_integer("seed", None, "Seed of all random numbers (default 0)")
     for name, (section, field) in FIELDS.items():
         DEFINE[field.type](name, None, _help(field), module_name=f"simclr_med {section}")
     # --helpshort shows the flags and the words of the main module, which for the console command

@@ -28,61 +28,64 @@ class DataConfig:
 
     data_dir: str = setting(
         "",
-        "data set folder",
+        "Data set folder: dataset.json and manifest.csv",
         ("a folder", bool),
         modes=(*TRAINING, "evaluate", "export"),
         identity=False,  # data.sha256 tells whether it is the same
     )
     splits: tuple = setting(
         (),
-        "splits to train on; pretraining takes train and, where there is one, unlabelled",
+        "Splits to train on; empty in pretraining means train and, where there is one, unlabelled",
         any_of(SPLITS),
         by_mode=for_heads(("train",)),
     )
     label_fraction: float = setting(
         1.0,
-        "share of the labelled cases: stratified, and the smaller within the larger",
+        "Share of the labelled cases to train on, above 0 up to 1; stratified by label, "
+        "and a smaller share lies within a larger one",
         FRACTION,
         modes=HEADS,
     )
     label_seed: int = setting(
         0,
-        "which cases --label_fraction takes, whatever --seed is",
+        "Seed of the draw of --label_fraction; independent of --seed",
         between(0, 2**32 - 1),
         modes=HEADS,
         acts=(CUT,),
     )
     features_dir: str = setting(
         "",
-        "folder that keeps a probe's features, and may be deleted; several runs may share one; by "
-        "default features/ of the work folder",
+        "Folder that keeps a linear probe's features between runs; may be shared and "
+        "deleted; empty means features/ in the work folder",
         modes=("linear_probe",),
         identity=False,
     )
     features_gib: float = setting(
         2.0,
-        "GiB that they may take, beyond which the oldest go; 0 keeps none",
+        "Largest size of --features_dir in GiB; the oldest features are deleted first; 0 "
+        "keeps none",
         NOT_NEGATIVE,
         modes=("linear_probe",),
         identity=False,
     )
     positives: str = setting(
         "augmentation",
-        "a positive pair is two views of an image (augmentation: SimCLR) or of two images of a "
-        "case (case: MICLe)",
+        "Positive pairs: two views of one image (augmentation: SimCLR) or of two images "
+        "of one case (case: MICLe)",
         ("augmentation", "case"),
         modes=("pretrain",),
     )
     threads: int = setting(
         0,
-        "images that are read at a time; 0 for two a core",
+        "Images read at the same time; 0 means two per processor core",
         between(0, 1024),
         modes=(*TRAINING, *BULK),
         identity=False,
     )
     data_service: str = setting(
         "",
-        "address of a tf.data service whose workers make the batches",
+        "Address of a tf.data service whose workers prepare the batches: "
+        "grpc://HOST:PORT; empty prepares them here",
         ("grpc://HOST:PORT", lambda value: not value or re.fullmatch(SERVICE, value)),
         modes=AUGMENTING,
         identity=False,
@@ -90,8 +93,8 @@ class DataConfig:
     )
     cache: str = setting(
         "memory",
-        "where decoded images are kept, since a run sees each many times: memory, disk (the work "
-        "folder) or none; the same views come of it",
+        "Place of decoded images between epochs: memory, disk (in the work folder) or "
+        "none; the views are the same",
         ("none", "memory", "disk"),
         modes=AUGMENTING,
         identity=False,
@@ -99,8 +102,8 @@ class DataConfig:
     )
     cache_gib: float = setting(
         0.125,
-        "GiB that they may take, at most half of the memory; the first images that fit are kept, "
-        "none where under a quarter of them would",
+        "Largest size of --cache in GiB, at most half of the memory; the first images "
+        "that fit are kept, none if fewer than a quarter fit",
         up_to(10**6),
         modes=AUGMENTING,
         identity=False,
@@ -108,7 +111,8 @@ class DataConfig:
     )
     skip_bad_images: int = setting(
         0,
-        "unreadable images that others may stand in for, listed in skipped.csv; one more is fatal",
+        "Number of unreadable images that are replaced by others and listed in "
+        "skipped.csv; one more stops the run",
         between(0, 10**9),
         modes=AUGMENTING,
         identity=False,

@@ -24,69 +24,72 @@ class HeadConfig:
 
     init: str = setting(
         "random",
-        "start from: random; run:PATH, a work folder; imported:PATH, of tools/import_checkpoint.py",
+        "Initial weights: random; run:PATH, a work folder; imported:PATH, a folder of "
+        "tools/import_checkpoint.py",
         INIT,
     )
     head_input: str = setting(
         "encoder",
-        "layer that the head reads",
+        "Layer whose output the head reads",
         ("encoder", *(f"stage{i}" for i in range(1, 4)), *(f"projection{i}" for i in range(1, 4))),
         modes=HEADS,
     )
     head_init: str = setting(
         "zeros",
-        "what the head's kernel starts at: zeros, or normal, drawn with deviation 0.01 (SimCLR's)",
+        "Initial kernel of the head: zeros, or normal with a standard deviation of 0.01 (SimCLR's)",
         ("zeros", "normal"),
         modes=("finetune",),
     )
     bag: str = setting(
         "none",
-        "how a case's images are trained on and answered for: none, each by itself, and their "
-        "probabilities averaged; or together, by the mean of features, of probabilities, or of "
-        "features weighted by attention",
+        "Combination of a case's images: none trains on each image alone and averages "
+        "probabilities; features, probabilities and attention combine them in the loss "
+        "too",
         ("none", "features", "probabilities", "attention"),
         modes=HEADS,
     )
     bag_images: int = setting(
         4,
-        "images of a case in a step, at most; others in turn where it has more. A probe's step has "
-        "all",
+        "Largest number of a case's images in one step of fine-tuning; further images "
+        "take turns; a linear probe uses all",
         between(1, 256),
         modes=("finetune",),
         acts=(when("bag", "features", "probabilities", "attention"),),
     )
     targets: str = setting(
         "primary",
-        "what a case's diagnosis is to the loss: its primary ones alike, or weighted, as the "
-        "manifest's column label_weights spreads it",
+        "Targets of the loss: primary weighs a case's primary diagnoses alike; weighted "
+        "follows the manifest's column label_weights",
         ("primary", "weighted"),
         modes=HEADS,
     )
     label_smoothing: float = setting(
         0.0,
-        "share of each target that is spread over all classes, or over present and absent",
+        "Share of each target that is spread over all classes (or over present and "
+        "absent), from 0 to below 1",
         SHARE,
         modes=HEADS,
         acts=(BY_STEPS,),
     )
     class_weights: str = setting(
         "none",
-        "what each class, or a finding's presence and absence, counts in the loss: none, the same; "
-        "balanced, the inverse of its share of the labels learnt from; sqrt, the root of that",
+        "Weights of classes in the loss: none; balanced, the inverse of each class's "
+        "share of the labels; sqrt, its square root",
         ("none", "balanced", "sqrt"),
         modes=HEADS,
     )
     focal_gamma: float = setting(
         0.0,
-        "of the focal loss of findings (Lin et al. 2017); 0 for plain cross-entropy",
+        "Exponent of the focal loss for findings (Lin et al. 2017), from 0 to 10; 0 means "
+        "plain cross-entropy",
         between(0, 10),
         modes=HEADS,
         acts=(BY_STEPS,),
     )
     solver: str = setting(
         "sgd",
-        "how a probe is trained: sgd, or lbfgs, the exact solution with --weight_decay above 0, "
-        "in at most --steps iterations",
+        "Solver of a linear probe: sgd, or lbfgs, the exact solution, which needs "
+        "--weight_decay above 0 and takes at most --steps iterations",
         ("sgd", "lbfgs"),
         modes=("linear_probe",),
     )
@@ -96,36 +99,39 @@ class HeadConfig:
 class SweepConfig:
     """The grid of a sweep, and what is made of the setting that it chooses."""
 
-    head: str = setting("linear_probe", "what each run of a sweep is", HEADS, modes=SWEEP)
+    head: str = setting("linear_probe", "Kind of head that a sweep trains", HEADS, modes=SWEEP)
     learning_rates: tuple = setting(
         ("0.000316", "0.001", "0.00316", "0.01", "0.0316", "0.1", "0.316"),
-        "of the grid; by default the paper's, 10^-3.5 to 10^-0.5",
+        "Learning rates of the grid; the default is the paper's, 10^-3.5 to 10^-0.5",
         each_number(*POSITIVE),
         modes=SWEEP,
     )
     weight_decays: tuple = setting(
         ("0", "0.00001", "0.0001", "0.001"),
-        "of the grid; by default the paper's",
+        "Weight decays of the grid; the default is the paper's",
         each_number(*NOT_NEGATIVE),
         modes=SWEEP,
     )
     label_fractions: tuple = setting(
         ("1",),
-        "shares of the labelled cases, each with a choice of its own",
+        "Shares of the labelled cases; settings are chosen for each share separately",
         each_number(*FRACTION),
         modes=SWEEP,
     )
     halving: int = setting(
         0,
-        "the best one in so many of a fraction's settings go on to so many times the steps, and so "
-        "on (successive halving, Jamieson and Talwalkar 2016); 0 for all to the end, as in the "
-        "paper",
+        "Successive halving factor (Jamieson and Talwalkar 2016): each round keeps the "
+        "best 1/N settings and trains them N times longer; 0 trains all settings to the "
+        "end, as in the paper",
         ("0, or from 2 to 64", lambda value: value == 0 or 2 <= value <= 64),
         modes=SWEEP,
         acts=(when("head", "finetune"),),
     )
     seeds: int = setting(
-        5, "runs of the chosen setting, of --seed and on", between(1, 1000), modes=SWEEP
+        5,
+        "Number of runs of the chosen settings, with the seeds --seed, --seed + 1, ...",
+        between(1, 1000),
+        modes=SWEEP,
     )
 
 

@@ -12,31 +12,39 @@ EVALUATE, REPORT = ("evaluate", "sweep"), ("evaluate", "sweep", "report")
 class EvaluateConfig:
     """Splits to predict, and the bootstrap."""
 
-    eval_splits: tuple = setting(("test",), "labelled splits", some_of(LABELLED), modes=EVALUATE)
+    eval_splits: tuple = setting(
+        ("test",), "Labelled splits to evaluate", some_of(LABELLED), modes=EVALUATE
+    )
     allow_seen: bool = setting(
         False,
-        "evaluate cases, patients and images that were trained on as well; the results say so",
+        "Evaluate cases, patients and images that the head was trained on as well; the "
+        "results are marked",
         modes=EVALUATE,
     )
     eval_batch: int = setting(
-        64, "images at a time", between(1, MOST_CASES), modes=(*EVALUATE, *BULK)
+        64,
+        "Images per batch in evaluation and prediction",
+        between(1, MOST_CASES),
+        modes=(*EVALUATE, *BULK),
     )
-    bootstrap_replicates: int = setting(1000, "replicates", between(40, 10**6), modes=REPORT)
+    bootstrap_replicates: int = setting(
+        1000, "Number of bootstrap replicates", between(40, 10**6), modes=REPORT
+    )
     confidence: float = setting(
         0.95,
-        "of the intervals",
+        "Confidence level of the intervals",
         ("from 0.5 to below 1, such as 0.95", lambda value: 0.5 <= value < 1),
         modes=REPORT,
     )
     bootstrap_unit: str = setting(
         "auto",
-        "what is resampled; auto: patients where one has several cases",
+        "Unit that the bootstrap resamples; auto takes patients where one has several cases",
         ("auto", "case", "patient"),
         modes=REPORT,
     )
     bootstrap_interval: str = setting(
         "auto",
-        "kind of interval, see docs/statistics.md",
+        "Kind of bootstrap interval, see docs/statistics.md",
         ("auto", "percentile", "bca", "stratified"),
         modes=REPORT,
     )
@@ -48,32 +56,36 @@ class ReportConfig:
 
     runs: tuple = setting(
         (),
-        "work folders or files of predictions, PATH or NAME=PATH; of one NAME: seeds of a method",
+        "Work folders or prediction files to compare: PATH or NAME=PATH; several paths of "
+        "one NAME are seeds of one method",
         ("work folders", bool),
         ("report",),
     )
-    title: str = setting("Comparison of runs", "heading", ("words", bool), ("report",))
+    title: str = setting(
+        "Comparison of runs", "Heading of the report", ("words", bool), ("report",)
+    )
     baseline: str = setting(
         "",
-        "name of the run or method that the others are compared with; the first by default",
+        "Name of the run or method that the others are compared with; empty takes the first",
         None,
         ("report",),
     )
     format: tuple = setting(
         ("html", "markdown"),
-        "what is written: html, the page; markdown and latex, its tables",
+        "Files to write: html, the page; markdown and latex, its tables",
         some_of(("html", "markdown", "latex")),
         ("report",),
     )
     margin: float = setting(
         0.0,
-        "what a run may lose against the baseline and still count as non-inferior; 0 for none",
+        "Non-inferiority margin: the loss against the baseline that is still acceptable, "
+        "up to 1; 0 tests none",
         UP_TO_ONE,
         ("report",),
     )
     errors_shown: int = setting(
         8,
-        "most confident errors of each run on the page, with pictures; 0 for none",
+        "Number of most confident errors of each run on the page, with pictures; 0 shows none",
         between(0, 1000),
         ("report",),
     )
@@ -85,12 +97,17 @@ class ExportConfig:
 
     export_format: str = setting(
         "savedmodel",
-        "what is written: savedmodel (TensorFlow Serving), onnx, tflite, or safetensors "
-        "(torchvision's names)",
+        "Format of the export: savedmodel (TensorFlow Serving), onnx, tflite, or "
+        "safetensors (torchvision's names)",
         ("savedmodel", "onnx", "tflite", "safetensors"),
         ("export",),
     )
-    export_version: int = setting(0, "number; 0 takes the next", between(0, 2**63 - 1), ("export",))
+    export_version: int = setting(
+        0,
+        "Version number of the export; 0 takes the next free number",
+        between(0, 2**63 - 1),
+        ("export",),
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,30 +116,30 @@ class BulkConfig:
 
     model: str = setting(
         "",
-        "what answers: the work folder of a run, imported weights, or an export",
+        "Model that predicts: the work folder of a run, imported weights, or an export",
         ("a folder", bool),
         BULK,
     )
     images: str = setting(
         "",
-        "what is asked about: a folder of images or DICOM files, or a CSV with a column image, "
-        "and perhaps case_id and patient_id",
+        "Images to predict: a folder of images or DICOM files, or a CSV file with the "
+        "column image and, if known, case_id and patient_id",
         ("a folder or a CSV", bool),
         BULK,
     )
     features_format: str = setting(
-        "npz", "how features are written", ("npz", "csv", "parquet"), ("embed",)
+        "npz", "File format of the features", ("npz", "csv", "parquet"), ("embed",)
     )
     nearest: int = setting(
         0,
-        "training cases that resemble each image most, into nearest.csv",
+        "Number of most similar training cases listed in nearest.csv for each image; 0 lists none",
         between(0, 1000),
         ("predict",),
     )
     gradcam: int = setting(
         0,
-        "how many images gradcam/ shows with where the head looked: the first; of evaluation how "
-        "many cases of each split, those that the head is most confidently wrong about",
+        "Number of Grad-CAM pictures: of predict the first N images, of evaluate the N "
+        "most confident errors of each split; 0 draws none",
         between(0, 10**6),
         ("predict", "evaluate"),
     )

@@ -28,27 +28,28 @@ class DistributeConfig:
 
     strategy: str = setting(
         "one",
-        "one device, mirrored (the GPUs of this machine), multi_worker (several machines, named in "
-        "TF_CONFIG) or tpu",
+        "Devices: one; mirrored, all GPUs of this machine; multi_worker, the machines "
+        "named in TF_CONFIG; tpu",
         ("one", "mirrored", "multi_worker", "tpu"),
         modes=AUGMENTING,
         identity=False,
     )
-    use_tpu: bool = setting(False, "the same as --strategy=tpu", modes=AUGMENTING, identity=False)
+    use_tpu: bool = setting(False, "Same as --strategy=tpu", modes=AUGMENTING, identity=False)
     tpu: str = setting(
         "",
-        "name or grpc:// address of the TPU; local on a TPU VM",
+        "Name or grpc:// address of the TPU; local on a TPU VM",
         modes=AUGMENTING,
         identity=False,
         acts=(ON_TPU,),
     )
-    tpu_zone: str = setting("", "zone of the TPU", modes=AUGMENTING, identity=False, acts=(ON_TPU,))
+    tpu_zone: str = setting("", "Zone of the TPU", modes=AUGMENTING, identity=False, acts=(ON_TPU,))
     gcp_project: str = setting(
-        "", "project of the TPU", modes=AUGMENTING, identity=False, acts=(ON_TPU,)
+        "", "Google Cloud project of the TPU", modes=AUGMENTING, identity=False, acts=(ON_TPU,)
     )
     cpu_devices: int = setting(
         1,
-        "parts that the CPU is split into, to try mirrored without GPUs",
+        "Number of virtual devices that the CPU is split into, to try --strategy=mirrored "
+        "without GPUs",
         between(1, 256),
         modes=AUGMENTING,
         identity=False,
@@ -56,8 +57,8 @@ class DistributeConfig:
     )
     tf32: bool = setting(
         False,
-        "let NVIDIA GPUs (Ampere and later) multiply float32 with 10 bits of mantissa: faster, and "
-        "other numbers",
+        "Let NVIDIA GPUs (Ampere and later) multiply float32 in TF32, with 10 bits of "
+        "mantissa: faster, slightly different numbers",
         modes=(*TRAINING, "evaluate", "export", *BULK),
     )
 
@@ -68,7 +69,8 @@ class WatchConfig:
 
     monitor: str = setting(
         "none",
-        "what is measured on the validation split: none, or knn, nearest neighbours in train",
+        "Measure of the encoder on the validation split during pretraining: none, or knn, "
+        "a nearest-neighbour classifier on train",
         ("none", "knn"),
         modes=("pretrain",),
         identity=False,
@@ -76,7 +78,7 @@ class WatchConfig:
     )
     monitor_every: int = setting(
         1000,
-        "steps between two of the monitor's",
+        "Steps between two measurements of --monitor",
         between(1, MOST_STEPS),
         modes=("pretrain",),
         identity=False,
@@ -84,22 +86,23 @@ class WatchConfig:
     )
     validate_every: int = setting(
         0,
-        "steps between two looks at the validation split, into log.csv, and one at the last step; "
-        "0 for none",
+        "Steps between two validations of a head, written to log.csv, with one more after "
+        "the last step; 0 validates never",
         between(0, MOST_STEPS),
         modes=HEADS,
         acts=(BY_STEPS,),
     )
     keep: str = setting(
         "last",
-        "the step whose weights are evaluated and exported: last, or best on validation",
+        "Weights that evaluation and export use: those of the last step, or of the best "
+        "step on validation",
         ("last", "best"),
         modes=HEADS,
         acts=(VALIDATED,),
     )
     choose_by: str = setting(
         "auc",
-        "what is best on validation",
+        "Validation metric that defines the best step, or the best settings of a sweep",
         (
             "auc",
             "loss",
@@ -113,14 +116,14 @@ class WatchConfig:
     )
     patience: int = setting(
         0,
-        "looks at validation without a better one that end the training; 0 for all its steps",
+        "Number of validations without improvement after which training stops; 0 never stops early",
         between(0, MOST_STEPS),
         modes=HEADS,
         acts=(when("keep", "best"),),
     )
     profile_steps: str = setting(
         "",
-        "FIRST,LAST: steps whose profile is written for TensorBoard",
+        "First and last step to profile for TensorBoard, as FIRST,LAST; empty profiles none",
         ("FIRST,LAST, two steps in order", lambda value: not value or _in_order(value)),
         modes=AUGMENTING,
         identity=False,
