@@ -40,15 +40,15 @@ __version__ = "0.1.0"
 # What a Keras user needs, and where it is: TensorFlow takes seconds, importing this does not.
 _FROM = {
     "load_encoder": "encoders.networks",
-    "ContrastiveModel": "training.contrastive",
-    "SupervisedModel": "training.supervised",
-    "LARS": "training.optimizer",
-    "WarmUpCosine": "training.schedule",
-    "Checkpoints": "training.checkpoints",
-    "Monitor": "training.run_log",
-    "RefuseDivergence": "training.callbacks",
-    "RunLog": "training.run_log",
-    "StopOnSigterm": "training.callbacks",
+    "ContrastiveModel": "training.models.contrastive",
+    "SupervisedModel": "training.models.supervised",
+    "LARS": "training.models.optimizer",
+    "WarmUpCosine": "training.models.schedule",
+    "Checkpoints": "training.loop.checkpoints",
+    "Monitor": "training.loop.run_log",
+    "RefuseDivergence": "training.loop.callbacks",
+    "RunLog": "training.loop.run_log",
+    "StopOnSigterm": "training.loop.callbacks",
     "ViewSheet": "training.view_sheet",
 }
 

@@ -51,7 +51,7 @@ def test_tf32_is_off_in_every_mode_unless_it_is_asked_for(mode, asked, monkeypat
     def note(config):
         seen.append(tf.config.experimental.tensor_float_32_execution_enabled())
 
-    for module in (pretrain, train_head, run, export, bulk):
+    for module in (pretrain, train_head, train_sweep, export, bulk):
         monkeypatch.setattr(module, "run", note)
     monkeypatch.setattr(run, "evaluate", note)
     given = {"work_dir": "w", "model": "m", "images": "i"}

@@ -34,8 +34,8 @@ def test_any_name_that_the_disk_takes_can_be_written(name, tmp_path):
 def killed(path, how):
     """A process that was killed while it wrote `path`."""
     code = (
-        "import os, pathlib, signal, sys\nfrom simclr_med import files\n"
-        f"with files.{how} as beside:\n"
+        "import os, pathlib, signal, sys\nfrom simclr_med.files import atomic\n"
+        f"with atomic.{how} as beside:\n"
         "    beside = pathlib.Path(beside)\n"
         "    (beside / 'half' if beside.is_dir() else beside).write_text('half')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"

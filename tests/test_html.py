@@ -19,7 +19,7 @@ def test_a_value_that_no_page_was_given_is_an_error():
 
 
 def test_every_template_is_well_formed():
-    root = pathlib.Path(html.__file__).parent
+    root = pathlib.Path(html.__file__).parents[1]
     templates = [path.relative_to(root).as_posix() for path in root.rglob("*.html")]
     assert len(templates) >= 3
     for name in templates:

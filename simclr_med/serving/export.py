@@ -17,7 +17,7 @@ FORMATS = {
     "savedmodel": ("export", "saved_model"),
     "onnx": ("onnx", "onnx_model"),
     "tflite": ("tflite", "tflite_models"),
-    "safetensors": ("safetensors", "safetensors_file"),
+    "safetensors": ("safetensors", "safetensors_model"),
 }
 
 
@@ -34,7 +34,7 @@ def run(config):
     found = trained.load(config.work_dir)
     _refuse_bags(config.export.export_format, found.config)
     name, module = FORMATS[config.export.export_format]
-    writer = importlib.import_module(f"simclr_med.serving.{module}")
+    writer = importlib.import_module(f"simclr_med.serving.formats.{module}")
     images = sample.draw(found, config.data.data_dir)
     folder = pathlib.Path(config.work_dir) / name
     with atomic.locked(folder / ".lock", folder):

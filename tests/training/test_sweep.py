@@ -212,7 +212,7 @@ def test_a_sweep_that_was_killed_goes_on_and_ends_in_the_same_table(
 def test_a_sweep_that_is_done_trains_nothing(probes, data_dir, monkeypatch):
     before = (probes / "sweep.csv").read_bytes()
     monkeypatch.setattr(trainer, "train", None)
-    monkeypatch.setattr("simclr_med.training.sweep.train_sweep.probed_runs.train_probes", None)
+    monkeypatch.setattr("simclr_med.training.sweep.probed_runs.train_probes", None)
     swept(data_dir, probes, **PROBES)
     assert (probes / "sweep.csv").read_bytes() == before
     with pytest.raises(InputError, match="--learning_rates: there .*, now"):
