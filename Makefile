@@ -25,7 +25,7 @@ fuzz: $(READY)-test
 	@FUZZ_TIMES=20 $(RUN) -m pytest -n 2 --dist worksteal --timeout=3600 tests/fuzz $(TEST_FLAGS)
 
 lint: $(READY)-test
-	@$(VENV)/bin/ruff check -q . && $(VENV)/bin/ruff format -q --check .
+	@$(VENV)/bin/ruff check -q . && $(VENV)/bin/ruff format -q --check . && $(VENV)/bin/mypy
 
 benchmarks: $(READY)
 	@$(RUN) benchmarks/run_all.py $(BENCHMARK_FLAGS)
