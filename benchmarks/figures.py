@@ -6,7 +6,7 @@ A document marks a figure by the result's name, the keys that lead to it, and a 
 
     <!--= memory; arms > small > mib; .0f -->800<!--/-->
 
-`make benchmarks` writes them anew, and tests/test_benchmarks.py holds documents and results together.
+`make benchmarks` writes them anew; tests/test_benchmarks.py compares documents with results.
 """
 
 import functools

@@ -4,8 +4,8 @@
     make benchmarks BENCHMARK_FLAGS=--only=input_pipeline,peers_run
 
 benchmarks/results/ keeps the last result of each, and the table is made of what lies there: a
-benchmark that was not run, was not done in time, or failed keeps its last rows; figures in documents
-follow (figures.py). Other work on the machine spoils the ratios.
+benchmark that was not run, was not done in time, or failed keeps its last rows. Figures in
+documents follow (figures.py). Other work on the machine spoils the ratios.
 """
 
 import argparse
