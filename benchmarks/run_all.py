@@ -75,7 +75,7 @@ def run(name, script, *flags, results, seconds):
 
 
 def stop(session):
-    """End what is left of a benchmark's processes."""
+    """End a benchmark's remaining processes."""
     try:
         os.killpg(session, signal.SIGKILL)
     except ProcessLookupError:
@@ -95,7 +95,7 @@ def chosen(names):
 
 
 def main():
-    """Run what is chosen, write the table, and say what went wrong."""
+    """Run the chosen benchmarks, write the table, and print the failures."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,4 +1,4 @@
-"""An exported head beside the Keras model that it was made of, and what HTTP adds.
+"""An exported head beside the Keras model that it was made of, and the cost of HTTP.
 
     python benchmarks/serving.py --json=serving.json
 

@@ -134,7 +134,7 @@ def pretraining(options, folder, steps):
 
 
 def goal(part, name, unit):
-    """Return the `Goal` of what a part measured."""
+    """Return the `Goal` of a part's ratio."""
     if unit == MIB:
         what = f"{name}: peak memory / {CARD}"
         return at_most(what, MEMORY) if part == "run" else shown(what)
@@ -219,7 +219,7 @@ def main():
 
 
 def show(name, unit, values, found):
-    """Print a line of what was measured."""
+    """Print a line of the measurement."""
     card, current = (statistics.median(values[stack]) for stack in (CARD, CURRENT))
     print(f"{name:42} {card:9.4g} {current:9.4g} {unit:4} {found:.2f}", flush=True)
 

@@ -1,4 +1,4 @@
-"""What a benchmark hands back: ratios, the goals they are held to, a JSON file and an exit code.
+"""A benchmark's result: ratios, their goals, a JSON file and an exit code.
 
 A benchmark declares each goal once and ends with `conclude`:
 
@@ -63,7 +63,7 @@ def shown(ratio, note=""):
 
 
 def command_line(description):
-    """Return a parser with what every benchmark takes."""
+    """Return a parser with the options of every benchmark."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,4 +1,4 @@
-"""Makes a data set folder from what people have on disk: public sets, a table, a folder, DICOM.
+"""Makes a data set folder from a public set, a table, a folder of images or DICOM files.
 
     python tools/prepare_data.py --source=pad_ufes --input=PAD-UFES-20 --output=my_data
 
@@ -61,8 +61,10 @@ def build_parser(source):
     parser.add_argument(
         "--source", required=True, type=sources.current_name, choices=sources.names()
     )
-    parser.add_argument("--input", required=True, type=pathlib.Path, help="what the source reads")
-    parser.add_argument("--output", required=True, type=pathlib.Path, help="the new folder")
+    parser.add_argument(
+        "--input", required=True, type=pathlib.Path, help="Folder or file that the source reads"
+    )
+    parser.add_argument("--output", required=True, type=pathlib.Path, help="New data set folder")
     for name, text in HELP.items():
         kind = {"type": _count} if name in WHOLE else {}
         default = getattr(Settings, name)

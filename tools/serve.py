@@ -70,7 +70,7 @@ def main():
 
 
 def named(version):
-    """Return what a model is called whose version's folder that is: its run, or its own folder."""
+    """Return the name of the model in a version's folder: its run's name, or its own folder's."""
     folder = version.absolute().parent
     return folder.parent.name if folder.name == "export" else folder.name
 
