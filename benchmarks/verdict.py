@@ -22,7 +22,7 @@ MISSED = "MISSED"
 
 @dataclasses.dataclass(frozen=True)
 class Goal:
-    """A ratio by name, and what it is held to.
+    """A ratio by name, and its limit.
 
     Attributes:
       ratio: its name among the ratios of `conclude`.
