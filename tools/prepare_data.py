@@ -20,7 +20,7 @@ from simclr_med.data.info import NOT_MENTIONED
 from simclr_med.errors import run_main
 from simclr_med.preparation import sources
 from simclr_med.preparation.prepare import prepare
-from simclr_med.preparation.settings import Settings
+from simclr_med.preparation.settings import CHECKS, Settings
 
 HELP = {
     "splits": "shares or numbers, train=0.7,validation=0.1,test=0.2; or a name the source knows",
@@ -42,7 +42,7 @@ HELP = {
     "shards": "write so many TFRecord shards through Apache Beam; 0: files",
 }
 CHOICES = {
-    "check_images": ("none", "exists", "decode"),
+    "check_images": CHECKS,
     "on_leak": ("refuse", "drop"),
     "not_mentioned": tuple(NOT_MENTIONED),
 }

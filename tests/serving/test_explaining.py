@@ -21,6 +21,7 @@ from simclr_med.evaluation.evaluated_runs import read_run
 from simclr_med.evaluation.intervals.bootstrap import Settings
 from simclr_med.evaluation.report.mistakes import confident_mistakes
 from simclr_med.run import compute
+from simclr_med.runs.task import Task
 from simclr_med.serving import trained
 from simclr_med.serving.bulk import run
 from simclr_med.serving.bulk.nearest import Bank
@@ -95,7 +96,7 @@ def test_of_random_weights_the_map_is_another(exported_probe, views):
 def test_other_layers_that_a_head_reads(views, read):
     given = {"encoder": "resnet18", "width": 0.125, "image_size": 32, "head_input": read}
     config = make_config("linear_probe", given | {"data_dir": "d", "work_dir": "w"})
-    task = networks.Task("multiclass", tuple("abc"), None)
+    task = Task("multiclass", tuple("abc"), None)
     maps, _ = GradCam(config, task, networks.build(config, K))(views, np.zeros(K, np.int32))
     assert maps.shape == (K, 32, 32) and np.isfinite(maps).all()
 

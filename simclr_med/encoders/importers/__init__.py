@@ -21,7 +21,7 @@ from simclr_med.config.storage import to_json
 from simclr_med.encoders import checkpoint, networks
 from simclr_med.errors import InputError
 from simclr_med.files import atomic
-from simclr_med.runs import input_contract
+from simclr_med.runs import input_contract, layout
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +78,7 @@ def write(imported, folder):
         variable.assign(imported.weights[name].astype(np.float32))
     try:
         with atomic.new_folder(folder) as path:
-            atomic.write_text(path / "config.json", to_json(config))
+            atomic.write_text(path / layout.CONFIG, to_json(config))
             input_contract.make(config, imported.source, imported.interpolation).save(path)
             checkpoint.save(path, variables, step=0, keep=1)
     except FileExistsError:

@@ -5,7 +5,7 @@ import pathlib
 from simclr_med.config.storage import load_config
 from simclr_med.encoders import checkpoint, networks
 from simclr_med.encoders.importers import Imported
-from simclr_med.runs import input_contract
+from simclr_med.runs import input_contract, layout
 from simclr_med.runs.kept_step import kept_checkpoint
 
 
@@ -19,7 +19,7 @@ def read(path):
     # Runs of earlier versions have no contract of their own.
     own = (
         input_contract.load(path)
-        if (path / input_contract.FILE).exists()
+        if (path / layout.INPUT).exists()
         else input_contract.of_run(config)
     )
     return Imported(

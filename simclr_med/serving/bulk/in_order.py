@@ -1,6 +1,7 @@
 """Elements of which some fail, read side by side and answered in order.
 
-for views, errors in in_order(elements, function, (blank, UNREADABLE), batch_size=64, at_once=8):
+otherwise = (blank, CANNOT_BE_DECODED)
+for views, errors in in_order(elements, function, otherwise, batch_size=64, at_once=8):
     ...
 """
 

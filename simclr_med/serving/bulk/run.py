@@ -13,7 +13,7 @@ from simclr_med.files import atomic, paths
 from simclr_med.serving.bulk import models, nearest, parts, tables
 from simclr_med.serving.bulk.listing import listed, reason
 from simclr_med.serving.explain import overlays
-from simclr_med.serving.formats.encoded_images import UNREADABLE
+from simclr_med.serving.formats.encoded_images import CANNOT_BE_DECODED
 
 PARTS = "parts"
 EXPLAINING = ("nearest", "gradcam")  # flags
@@ -112,4 +112,4 @@ def _answer(config, model, listing, folder):
 
 
 def _why(place, said):
-    return reason(place) if said == UNREADABLE else said
+    return reason(place) if said == CANNOT_BE_DECODED else said

@@ -18,6 +18,7 @@ from simclr_med.data.batches import evaluation_batches
 from simclr_med.evaluation.report import mistakes
 from simclr_med.files import atomic
 from simclr_med.preparation.images.rewriting import png
+from simclr_med.runs import layout
 from simclr_med.serving.explain.gradcam import GradCam
 from simclr_med.serving.explain.overlays import beside
 
@@ -37,7 +38,7 @@ def write(config, data, head, splits):
     explain = GradCam(trained, task, nets)
     for split, made in splits.items():
         shown = _images(made, data.cases([split]), config.bulk.gradcam)
-        folder = pathlib.Path(config.work_dir) / mistakes.LOOKED / split
+        folder = pathlib.Path(config.work_dir) / layout.GRADCAM / split
         table = folder.with_suffix(".csv")
         table.unlink(missing_ok=True)  # first: pictures that no table names are none
         shutil.rmtree(folder, ignore_errors=True)
