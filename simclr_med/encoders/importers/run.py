@@ -1,4 +1,4 @@
-"""Another run of ours, whatever its head: encoder and projection head, without the rest."""
+"""A run of ours: its encoder and projection head, without its classifier."""
 
 import pathlib
 
@@ -9,7 +9,7 @@ from simclr_med.runs import input_contract, layout
 from simclr_med.runs.kept_step import kept_checkpoint
 
 
-def read(path):
+def read(path: pathlib.Path) -> Imported:
     """Return the `Imported` of the work folder of a run that has ended."""
     config = load_config(path)
     nets = networks.build(config)
