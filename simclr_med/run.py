@@ -125,7 +125,8 @@ def evaluate(config):
         from simclr_med.data import manifest
         from simclr_med.serving.explain import gradcam_of_errors
 
-        gradcam_of_errors.write(config, manifest.read(config.data.data_dir), head, made.splits)
+        data = manifest.read(config.data.data_dir)
+        gradcam_of_errors.write(config.work_dir, data, head, made.splits, config.bulk.gradcam)
     for split, result in results.items():
         print(summary(pathlib.Path(config.work_dir).name, split, result))
 

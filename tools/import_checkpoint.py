@@ -34,9 +34,7 @@ def main():
         epilog="sources:\n" + "\n".join(f"  {name:12}{text}" for name, text in SOURCES.items()),
     )
     parser.add_argument("--source", required=True, choices=SOURCES)
-    parser.add_argument(
-        "--input", required=True, type=pathlib.Path, help="their file or folder"
-    )
+    parser.add_argument("--input", required=True, type=pathlib.Path, help="their file or folder")
     parser.add_argument("--output", required=True, type=pathlib.Path, help="the new folder")
     flags = parser.parse_args()
     paths.new_folder(flags.output, "--output")

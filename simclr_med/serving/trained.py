@@ -1,4 +1,4 @@
-"""What is exported: the networks of a run that has ended, and what they expect of images."""
+"""Networks of a run that has ended, with their task and input contract."""
 
 import dataclasses
 import pathlib
@@ -19,7 +19,7 @@ class Trained:
     Attributes:
       config: its `Config`.
       nets: its `Networks`.
-      contract: the `Contract` of what it is served.
+      contract: the `Contract` of the images that it is served.
       task: the `Task` of its head; None of a run of pretraining, or imported weights, which have
         features alone.
     """
@@ -30,7 +30,7 @@ class Trained:
     task: Task | None
 
 
-def load(work_dir):
+def load(work_dir: str | pathlib.Path) -> Trained:
     """Return the `Trained` of a work folder, or of a folder of imported weights.
 
     Raises:

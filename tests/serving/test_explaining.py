@@ -21,12 +21,10 @@ from simclr_med.evaluation.evaluated_runs import read_run
 from simclr_med.evaluation.intervals.bootstrap import Settings
 from simclr_med.evaluation.report.mistakes import confident_mistakes
 from simclr_med.run import compute
-from simclr_med.runs.task import Task
 from simclr_med.serving import trained
 from simclr_med.serving.bulk import run
 from simclr_med.serving.bulk.nearest import Bank
-from simclr_med.serving.explain.gradcam import GradCam
-from simclr_med.serving.explain.overlays import beside
+from simclr_med.serving.explain.gradcam import GradCam, beside
 from simclr_med.training import features
 
 K = 3
@@ -39,7 +37,7 @@ def head(exported_probe):
 
 def explaining(found):
     """Return the `GradCam` of a `Trained`."""
-    return GradCam(found.config, found.task, found.nets)
+    return GradCam(found.task.task, found.nets, found.config.head.head_input)
 
 
 @pytest.fixture(scope="module")
@@ -96,8 +94,8 @@ def test_of_random_weights_the_map_is_another(exported_probe, views):
 def test_other_layers_that_a_head_reads(views, read):
     given = {"encoder": "resnet18", "width": 0.125, "image_size": 32, "head_input": read}
     config = make_config("linear_probe", given | {"data_dir": "d", "work_dir": "w"})
-    task = Task("multiclass", tuple("abc"), None)
-    maps, _ = GradCam(config, task, networks.build(config, K))(views, np.zeros(K, np.int32))
+    explain = GradCam("multiclass", networks.build(config, K), read)
+    maps, _ = explain(views, np.zeros(K, np.int32))
     assert maps.shape == (K, 32, 32) and np.isfinite(maps).all()
 
 
