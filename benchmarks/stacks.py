@@ -158,7 +158,7 @@ def interpreters(options):
     pythons, versions = {}, {}
     for stack, folder in ((CARD, options.card), (CURRENT, options.current)):
         pythons[stack] = str(folder / "bin" / "python")
-        ask = [pythons[stack], "-c", "from simclr_med import versions as v; print(v.installed())"]
+        ask = [pythons[stack], "-c", "from simclr_med import packages; print(packages.versions())"]
         try:
             done = subprocess.run(
                 ask, env=os.environ | ENVIRONMENT, capture_output=True, text=True, check=True

@@ -5,7 +5,7 @@ import dataclasses
 import pathlib
 import shutil
 
-from simclr_med import versions
+from simclr_med import packages
 from simclr_med.config.fields import FIELDS, flat
 from simclr_med.config.setting import LISTS, acting_modes
 from simclr_med.config.storage import load_config, to_json
@@ -68,7 +68,7 @@ def _begin(folder, config, data_fingerprint):
     if there:
         raise InputError(f"--work_dir={folder} holds {there[0]} and is no run's: give a new folder")
     atomic.write_text(folder / layout.DATA, data_fingerprint + "\n")
-    atomic.write_text(folder / layout.VERSIONS, versions.installed() + "\n")
+    atomic.write_text(folder / layout.VERSIONS, packages.versions() + "\n")
     atomic.write_text(folder / layout.CONFIG, to_json(config))
 
 
