@@ -1,7 +1,7 @@
 """Where a head looked in the cases that it is most confidently wrong about, for the report.
 
     head = networks.load_trained("work/probe")
-    write(config, manifest.read(config.data.data_dir), head, {"test": predictions})
+    write("work/probe", 9, manifest.read("my_data"), head, {"test": predictions})
 
 gradcam/SPLIT.csv names each picture's case, class and probability, and gradcam/SPLIT/NUMBER.png is
 the image beside what spoke for that class.
@@ -25,11 +25,12 @@ from simclr_med.serving.explain.overlays import beside
 HEADER = ("case_id", "class", "probability", "picture")
 
 
-def write(config, data, head, splits):
+def write(work_dir, count, data, head, splits):
     """Write gradcam/ of each split into the work folder, in the place of former ones.
 
     Args:
-      config: of an evaluation, a `Config`; `config.bulk.gradcam` cases of each split are shown.
+      work_dir: of the head's run.
+      count: of cases that are shown of each split.
       data: the `Manifest` of its data set.
       head: of `networks.load_trained`.
       splits: name of a split to its `Predictions`.
@@ -37,8 +38,8 @@ def write(config, data, head, splits):
     trained, task, nets = head
     explain = GradCam(trained, task, nets)
     for split, made in splits.items():
-        shown = _images(made, data.cases([split]), config.bulk.gradcam)
-        folder = pathlib.Path(config.work_dir) / layout.GRADCAM / split
+        shown = _images(made, data.cases([split]), count)
+        folder = pathlib.Path(work_dir) / layout.GRADCAM / split
         table = folder.with_suffix(".csv")
         table.unlink(missing_ok=True)  # first: pictures that no table names are none
         shutil.rmtree(folder, ignore_errors=True)
