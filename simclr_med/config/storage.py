@@ -50,7 +50,7 @@ def from_json(text, work_dir, source=FILE):
 
 
 def _check(config):
-    """Refuse what flags would be refused for, and types that they cannot give."""
+    """Refuse values that flags would be refused for, and types that they cannot give."""
     if config.mode not in (*MODES, IMPORTED):
         raise InputError(f"mode {config.mode!r}; expected one of {', '.join(MODES)}")
     check_seed(config.seed)
