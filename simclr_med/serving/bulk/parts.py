@@ -7,12 +7,11 @@
 Batches begin where they would without the kill: of one batch size the same bits come out.
 """
 
-import zipfile
-
 import numpy as np
 
 from simclr_med import progress
-from simclr_med.files import atomic
+from simclr_med.errors import InputError
+from simclr_med.files import array_files, atomic
 
 IMAGES = 1024  # of a part, about
 
@@ -66,7 +65,7 @@ def _write(folder, start, kept):
 def _read(folder, start):
     """Return (values, errors) of a part; None where it is not there, or not whole."""
     try:
-        with np.load(_file(folder, start), allow_pickle=False) as found:
-            return found["values"], found["errors"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        found = array_files.read_npz(_file(folder, start), array_files.NUMBERS + "U")
+        return found["values"], found["errors"]
+    except (InputError, KeyError):
         return None
