@@ -89,11 +89,11 @@ def test_a_header_that_promises_too_much_is_refused_without_memory(kind, content
 
 def bomb(file, size=2**30):
     """An .npz of some MiB's zeros, said to be `size`."""
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        with archive.open("x.npy", "w") as member:
-            member.write(npy("|u1", (size,)))
-            for _ in range(size // 2**24):
-                member.write(bytes(2**24))
+    packed = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED)
+    with packed as archive, archive.open("x.npy", "w") as member:
+        member.write(npy("|u1", (size,)))
+        for _ in range(size // 2**24):
+            member.write(bytes(2**24))
 
 
 def test_a_zip_that_unpacks_to_a_thousand_times_its_size_is_refused(tmp_path):

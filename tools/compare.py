@@ -224,7 +224,7 @@ def sweep(options, work, arm):
 
 
 def report(options, work, sweeps, fraction):
-    """Report on the chosen runs of `sweeps`, arm to folder, at a label fraction; return its page."""
+    """Report on the chosen runs of `sweeps`, arm to folder, at one share; return its page."""
     percent = f"{100 * float(fraction):g}"
     runs = [
         f"{arm}={run}"
