@@ -206,7 +206,8 @@ def read_table(file, columns, remedy):
 def read_log(file, columns, remedy):
     """Return the rows of a CSV file that grows, without an unfinished last line.
 
-    Arguments and errors are those of `read_table`. A kill leaves such a line, and so does a run that is still going on.
+    Arguments and errors are those of `read_table`. A kill leaves such a line, and so does a run
+    that is still going on.
     """
     text = read_text(file, remedy)
     return _rows(file, text[: text.rfind("\n") + 1], columns, remedy)
