@@ -20,7 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 from simclr_med.config.checks import check_seed, check_value
 from simclr_med.config.fields import FIELDS
-from simclr_med.errors import InputError
+from simclr_med.errors import InputError, run_main
 from simclr_med.runs import layout
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -224,7 +224,7 @@ def sweep(options, work, arm):
 
 
 def report(options, work, sweeps, fraction):
-    """Report on the chosen runs of `sweeps`, arm to folder, at one share; return its page."""
+    """Report on the chosen runs of `sweeps`, arm to folder, of a fraction; return the path."""
     percent = f"{100 * float(fraction):g}"
     runs = [
         f"{arm}={run}"
@@ -261,4 +261,4 @@ def main(options):
 
 
 if __name__ == "__main__":
-    main(parse())
+    sys.exit(run_main(lambda: main(parse())))

@@ -10,7 +10,7 @@ import numpy as np
 from simclr_med.config.preparation import Preparation
 from simclr_med.config.splits import TASKS
 from simclr_med.data.problems import DataError, Problem
-from simclr_med.files import paths
+from simclr_med.files import paths, stored
 
 COLUMNS = ("image", "case_id", "patient_id", "split")
 UNCERTAIN = {"ones": 1.0, "zeros": 0.0, "ignore": np.nan}
@@ -130,17 +130,19 @@ def _check_keys(content):
 def _check_kinds(content):
     for key in ("classes", "groups"):
         value = content.get(key, [])
-        if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        if stored.problem(value, [str]):
             yield key, value, "is not a list of names"
     try:
         Preparation.read(content.get("preparation", {}))
     except ValueError as error:
         yield "preparation", content["preparation"], str(error)
-    kinds = {"image_root": str, "shards": str, "not_mentioned": str, "uncertain": dict}
-    for key, kind in kinds.items():
-        if not isinstance(content.get(key, kind()), kind):
-            expected = "a text" if kind is str else "an object of finding: policy"
-            yield key, content[key], f"is not {expected}"
+    for key in ("name", "image_root", "shards", "not_mentioned", "licence", "source"):
+        if not stored.fits(content.get(key, ""), str):
+            yield key, content[key], "is not a text"
+    if stored.problem(content.get("other_class"), stored.optional(str)):
+        yield "other_class", content["other_class"], "is not a text"
+    if stored.problem(content.get("uncertain", {}), stored.Each(str)):
+        yield "uncertain", content["uncertain"], "is not an object of finding: policy"
 
 
 def _check_names(info):
