@@ -202,9 +202,9 @@ def test_the_greyscale_is_kerascv_s(images):
 def test_the_rotation_is_kerascv_s_with_black_corners(images):
     degrees, draws = 30.0, tf.constant([[0.0], [0.2], [0.5], [0.8], [0.99]])
     stock = keras_cv.layers.RandomRotation(degrees / 360, fill_mode="constant", fill_value=0.0)
-    angles = {"angles": (2 * draws[:, 0] - 1) * degrees / 180 * np.pi}
+    angles = (2 * draws[:, 0] - 1) * degrees / 180 * np.pi
     ours = layers.RandomRotation(degrees).augment_images(images, {"place": draws})
-    expected = stock.augment_images(images, angles["angles"])
+    expected = stock.augment_images(images, {"angles": angles})
     np.testing.assert_allclose(ours, expected, atol=1e-4)
 
 
