@@ -3,13 +3,12 @@
 python -m simclr_med.run --mode=pretrain --data_dir=my_data --work_dir=work/simclr
 """
 
-import os
 import pathlib
 import sys
 
 from absl import app, flags, logging
 
-from simclr_med import devices
+from simclr_med import devices, quiet
 from simclr_med.config.checked_config import for_existing_run, make_config
 from simclr_med.config.fields import FIELDS
 from simclr_med.config.setting import BULK, HEADS, MODES
@@ -150,7 +149,7 @@ def _report(config):
 def _quiet():
     # TensorFlow's notes on CPU features and drivers say nothing that a user can act on; errors
     # still show.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    quiet.import_tensorflow()
     import tensorflow as tf
 
     tf.get_logger().setLevel("ERROR")

@@ -6,13 +6,13 @@ The architecture is read from the shapes. docs/weights.md has each source's form
 """
 
 import argparse
-import os
 import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+import tools.require_python  # noqa: F401, isort: skip
 
+from simclr_med import quiet
 from simclr_med.errors import run_main
 from simclr_med.files import paths
 
@@ -39,6 +39,7 @@ def main():
     flags = parser.parse_args()
     paths.new_folder(flags.output, "--output")
 
+    quiet.import_tensorflow()
     from simclr_med.encoders import importers
 
     imported = importers.load(flags.source).read(flags.input)
