@@ -23,7 +23,7 @@ MISNAMED = (
 
 
 class InputError(ValueError):
-    """A wrong flag, file or value. Its message says where, what, and what was expected."""
+    """A wrong flag, file or value. Its message names the place, the value and the expectation."""
 
 
 class RunError(RuntimeError):

@@ -120,13 +120,18 @@ def evaluate(config):
     made = predict_splits(config, head)
     print(f"{pathlib.Path(config.work_dir).name}: weights of {made.weights}")
     results = made.write(config.work_dir, config.evaluate, config.seed)
-    if config.bulk.gradcam:
+    _draw_gradcam(config.bulk.gradcam, config.work_dir, config.data.data_dir, head, made.splits)
+    for split, result in results.items():
+        print(summary(pathlib.Path(config.work_dir).name, split, result))
+
+
+def _draw_gradcam(count, work_dir, data_dir, head, splits):
+    """Write gradcam/ of `count` errors of each split, see `gradcam_of_errors.write`; 0 for none."""
+    if count:
         from simclr_med.data import manifest
         from simclr_med.serving.explain import gradcam_of_errors
 
-        gradcam_of_errors.write(config, manifest.read(config.data.data_dir), head, made.splits)
-    for split, result in results.items():
-        print(summary(pathlib.Path(config.work_dir).name, split, result))
+        gradcam_of_errors.write(work_dir, manifest.read(data_dir), head, splits, count)
 
 
 def _report(config):

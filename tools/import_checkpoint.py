@@ -1,4 +1,4 @@
-"""Makes of weights that others have trained a folder for --init=imported:FOLDER and load_encoder.
+"""Import weights that others have trained into a folder for --init=imported:FOLDER, load_encoder.
 
     python tools/import_checkpoint.py --source=bit --input=BiT-M-R101x3.npz --output=weights/bit
 
@@ -34,16 +34,25 @@ def main():
         epilog="sources:\n" + "\n".join(f"  {name:12}{text}" for name, text in SOURCES.items()),
     )
     parser.add_argument("--source", required=True, choices=SOURCES)
-    parser.add_argument("--input", required=True, type=pathlib.Path, help="what is imported")
+    parser.add_argument("--input", required=True, type=pathlib.Path, help="their file or folder")
     parser.add_argument("--output", required=True, type=pathlib.Path, help="the new folder")
+    parser.add_argument(
+        "--check",
+        type=pathlib.Path,
+        help="an .npz of images and of their features in the weights' own framework: compared",
+    )
     flags = parser.parse_args()
     paths.new_folder(flags.output, "--output")
 
+    if flags.check is not None:
+        paths.file_to_read(flags.check, "--check")
+
     quiet.import_tensorflow()
     from simclr_med.encoders import importers
+    from simclr_med.encoders.importers import arithmetic
 
     imported = importers.load(flags.source).read(flags.input)
-    importers.write(imported, flags.output)
+    difference = importers.write(imported, flags.output, flags.check)
     values = sum(array.size for array in imported.weights.values())
     print(
         f"{imported.source}: {imported.encoder.encoder}, width {imported.encoder.width:g}, "
@@ -52,6 +61,9 @@ def main():
     if imported.left_out:
         listed = ", ".join(imported.left_out[:4]) + (", ..." if len(imported.left_out) > 4 else "")
         print(f"left out, {len(imported.left_out)} variables: {listed}")
+    print(f"assumed: {arithmetic.describe(imported.encoder, imported.image_size)}")
+    if difference is not None:
+        print(f"checked: features differ by at most {difference:.1e} of the largest one")
     print(f"written: {flags.output}; start from it with --init=imported:{flags.output}")
 
 

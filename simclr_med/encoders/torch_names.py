@@ -1,4 +1,4 @@
-"""Torchvision's names of a ResNet's weights, which timm and MONAI share, and ours.
+"""Torchvision's, timm's and MONAI's names of a ResNet's weights, and ours.
 
     arrays = to_torch({"encoder/stem_conv/kernel": kernel})  # {"conv1.weight": ...}
     weights = to_ours(arrays)
@@ -7,10 +7,11 @@ PyTorch's kernels are [out, in, height, width], ours [height, width, in, out].
 """
 
 import re
+from collections.abc import Iterable
 
 import numpy as np
 
-COUNT = "num_batches_tracked"  # that PyTorch's normalisation keeps, and nothing reads
+COUNT = "num_batches_tracked"  # PyTorch's normalisation keeps it, and nothing reads it
 NORM = {
     "gamma": "weight",
     "beta": "bias",
@@ -27,7 +28,7 @@ THEIRS = re.compile(
 )
 
 
-def to_torch(weights):
+def to_torch(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the arrays of an encoder under torchvision's names, contiguous.
 
     Args:
@@ -43,8 +44,8 @@ def to_torch(weights):
     return arrays
 
 
-def to_ours(arrays):
-    """Return the arrays of a file under our names, contiguous, without what counts batches.
+def to_ours(arrays: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Return the arrays of a file under our names, contiguous, without counts of batches.
 
     Args:
       arrays: torchvision's name to array.
@@ -52,17 +53,27 @@ def to_ours(arrays):
     Returns:
       The weights, and the names that torchvision's ResNets do not have.
     """
-    weights, unknown = {}, []
-    for name, array in arrays.items():
+    names, unknown = our_names(arrays)
+    weights = {}
+    for theirs, ours in names.items():
+        array = arrays[theirs]
+        if ours.endswith("/kernel") and array.ndim == 4:
+            array = array.transpose(2, 3, 1, 0)
+        weights[ours] = np.ascontiguousarray(array)
+    return weights, unknown
+
+
+def our_names(names: Iterable[str]) -> tuple[dict[str, str], list[str]]:
+    """Return our name by torchvision's, and the names that its ResNets do not have."""
+    known, unknown = {}, []
+    for name in names:
         found = THEIRS.fullmatch(name)
         ours = found and _ours(found)
         if ours is None:
             unknown.append(name)
         elif ours:
-            if ours.endswith("/kernel") and array.ndim == 4:
-                array = array.transpose(2, 3, 1, 0)
-            weights[ours] = np.ascontiguousarray(array)
-    return weights, unknown
+            known[name] = ours
+    return known, unknown
 
 
 def _theirs(name):

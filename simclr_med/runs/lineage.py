@@ -1,4 +1,4 @@
-"""What a training starts from: the trainings and imports before it, and their name in results.
+"""Lineage of a run: the trainings and imports that it started from, and their name in results.
 
     start_of(load_config("work/probe"))  # "SimCLR ImageNet→in-domain"
 
@@ -14,13 +14,14 @@
 
 import dataclasses
 import itertools
+import os
 import pathlib
 
 from simclr_med.config.fields import Config
 from simclr_med.config.setting import IMPORTED
-from simclr_med.config.storage import load_config
+from simclr_med.config.storage import REMEDY, load_config
 from simclr_med.errors import InputError
-from simclr_med.files import stored
+from simclr_med.runs import input_contract, layout
 
 RANDOM = "Random Initialization"
 _PROJECTS = {  # in what an import says of its source, to what the weights are
@@ -42,26 +43,36 @@ class Stage:
 
 
 def stages_before(config):
-    """Return the `Stage`s that a `Config` starts from, the nearest first, and what is lost.
+    """Return the `Stage`s that a `Config` starts from, the nearest first, and the one that is lost.
 
     Returns:
       A tuple of stages, and the path of the first that is no longer there, "" where all are.
 
     Raises:
-      InputError: the config.json of one is damaged.
+      InputError: the config.json of one is damaged, or leads back to a run before it.
     """
-    stages = []
+    stages, seen = [], {_resolved(config.work_dir)}
     while config.mode != IMPORTED and config.head.init != "random":
         folder = pathlib.Path(config.head.init.partition(":")[2])
-        if not (folder / "config.json").exists():
+        if not layout.holds_run(folder):
             return tuple(stages), str(folder)
+        if (resolved := _resolved(folder)) in seen:
+            raise InputError(
+                f"{pathlib.Path(config.work_dir) / layout.CONFIG} is damaged: its init leads back "
+                f"to {folder}, which started from it; {REMEDY}"
+            )
+        seen.add(resolved)
         config = load_config(folder)
         stages.append(Stage(folder, config))
     return tuple(stages), ""
 
 
+def _resolved(folder):
+    return os.path.realpath(folder)
+
+
 def start_of(config):
-    """Return the name of what a `Config` starts from, None where that is gone or broken."""
+    """Return the name of the start of a `Config`, None where that is gone or broken."""
     try:
         stages, lost = stages_before(config)
         return None if lost else name_of(stages)
@@ -90,21 +101,19 @@ def pretrains_in_domain(stage):
 
 
 def _method(stage):
-    """Return what a stage did to an encoder on data other than ImageNet, or ""."""
+    """Return the method of a stage that trained an encoder on data other than ImageNet, or ""."""
     if pretrains_in_domain(stage):
         return {"augmentation": "SimCLR", "case": "MICLe"}[stage.config.data.positives]
     return "supervised" if stage.config.mode == "finetune" else ""  # a probe leaves it as it was
 
 
 def _imagenet(first):
-    """Return what the first stage was on ImageNet, or where else its weights are from, or ""."""
+    """Return the method of the first stage on ImageNet, or the source of its weights, or ""."""
     if first.config.mode == "pretrain":
         return "SimCLR ImageNet" if _on_imagenet(first) else ""
     if first.config.mode != IMPORTED:
         return ""
-    source = stored.read_json(
-        first.folder / "input.json", {"source": str}, "import the weights again"
-    )["source"]
+    source = input_contract.load(first.folder).source
     known = (name for project, name in _PROJECTS.items() if project in source)
     return next(known, source.rpartition("(")[2].rstrip(")"))  # a file's name may name people
 

@@ -1,4 +1,4 @@
-"""A trained head for other processes: SavedModels.
+"""Exports of trained networks, predictions for new images, a REST server, and Grad-CAM.
 
 May import: training, and what training may.
 

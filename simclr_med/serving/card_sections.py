@@ -1,12 +1,15 @@
-"""What a model card says, section by section: (heading, sentences, tables, examples)."""
+"""Sections of a model card: (heading, sentences, tables, examples)."""
 
 from simclr_med.config import checks
 from simclr_med.config.splits import SPLITS
+from simclr_med.data.manifest import Manifest
 from simclr_med.evaluation import predictions, wording
 from simclr_med.evaluation.evaluate import former_results
 from simclr_med.evaluation.groups import subgroups
 from simclr_med.evaluation.intervals import bootstrap
 from simclr_med.evaluation.text_table import Table
+from simclr_med.runs import layout
+from simclr_med.serving.trained import Trained
 
 NOT_EVALUATED = "Not evaluated: nothing is known of how right it is."
 REST = """curl -d '{"instances": [{"b64": "..."}]}' localhost:8501/v1/models/NAME:predict"""
@@ -16,7 +19,7 @@ request.inputs["images"].CopyFrom(tf.make_tensor_proto([open("a.jpg", "rb").read
 answer = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(request)"""
 
 
-def of(trained, data, work_dir):
+def sections_of(trained: Trained, data: Manifest, work_dir: str) -> list[tuple]:
     """Return the sections of a card, see `model_card.Section`.
 
     Args:
@@ -61,7 +64,7 @@ def _splits(data):
 
 
 def _settings(config):
-    """Return the settings that act in the run and say what it is; folders stay out."""
+    """Return the settings that act in the run; folders stay out."""
     kind = config.head.init.partition(":")[0]  # a path may name people
     rows = [*checks.described(config).items(), ("init", kind)]
     return Table("Settings", ("setting", "value"), rows)
@@ -86,7 +89,7 @@ def _metrics(work_dir):
 
 
 def _by_group(work_dir, split, result):
-    made = predictions.read(f"{work_dir}/predictions/{split}.csv")
+    made = predictions.read(layout.predictions(work_dir, split))
     metric = wording.main_metrics(result)[0]
     for group, levels in made.groups.items():
         if subgroups.has_groups(levels):

@@ -7,12 +7,13 @@ import importlib
 import pathlib
 
 from simclr_med import graphs
+from simclr_med.config.fields import Config
 from simclr_med.errors import InputError
 from simclr_med.files import atomic
 from simclr_med.serving import model_card, sample, trained
-from simclr_med.training.models.bags import IN_LOGITS
+from simclr_med.serving.formats.writer import Writer
 
-# --export_format to the folder in the work folder, and the module that writes one version
+# --export_format to the folder in the work folder, and the `Writer` in formats/
 FORMATS = {
     "savedmodel": ("export", "saved_model"),
     "onnx": ("onnx", "onnx_model"),
@@ -22,19 +23,19 @@ FORMATS = {
 
 
 @graphs.as_written
-def run(config):
-    """Write `config.work_dir`'s export/<version>/, or another format's, and print where.
+def run(config: Config) -> None:
+    """Write `config.work_dir`'s export/<version>/, or another format's, and print its place.
 
     Raises:
       InputError: the run has not been trained to the end, has that version already, its data are
         not there, or the format is not for it; or another process is exporting.
-      RunError: the export does not say what evaluation says, or cannot be written; nothing is left
-        of it then.
+      RunError: the export does not give evaluation's numbers, or cannot be written; nothing is
+        left of it then.
     """
     found = trained.load(config.work_dir)
-    _refuse_bags(config.export.export_format, found.config)
     name, module = FORMATS[config.export.export_format]
-    writer = importlib.import_module(f"simclr_med.serving.formats.{module}")
+    writer: Writer = importlib.import_module(f"simclr_med.serving.formats.{module}")
+    writer.refuse(found)
     images = sample.draw(found, config.data.data_dir)
     folder = pathlib.Path(config.work_dir) / name
     with atomic.locked(folder / ".lock", folder):
@@ -47,15 +48,6 @@ def run(config):
     for note in notes:
         print(f"note: {note}")
     print(f"exported to {path}")
-
-
-def _refuse_bags(name, config):
-    """Refuse a format without answers for cases where these are not the mean of the images'."""
-    if name != "savedmodel" and config.head.bag in IN_LOGITS:
-        raise InputError(
-            f"--export_format={name} answers for images alone; {config.work_dir} was trained with "
-            f"--bag={config.head.bag}, whose cases a savedmodel answers for"
-        )
 
 
 def _new_version(folder, version):

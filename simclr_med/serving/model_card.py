@@ -7,8 +7,10 @@ import json
 import pathlib
 from typing import NamedTuple
 
+from simclr_med.data.manifest import Manifest
 from simclr_med.files import atomic, html
 from simclr_med.serving import card_sections
+from simclr_med.serving.trained import Trained
 
 FILES = ("model_card.md", "model_card.html")
 
@@ -29,17 +31,17 @@ class Section(NamedTuple):
     examples: tuple = ()
 
 
-def write(folder, trained, data, work_dir):
+def write(folder: pathlib.Path, trained: Trained, data: Manifest, work_dir: str) -> None:
     """Write model_card.md and model_card.html into an export's folder.
 
     Args:
       folder: of the export.
       trained: a `Trained`.
-      data: the `Manifest` of what it was checked with.
+      data: the `Manifest` of the images that it was checked with.
       work_dir: of the run, whose metrics.json is read where it has been evaluated.
     """
     title = f"{data.info.name}: {trained.config.encoder.encoder}"
-    sections = [Section(*part) for part in card_sections.of(trained, data, work_dir)]
+    sections = [Section(*part) for part in card_sections.sections_of(trained, data, work_dir)]
     page = html.render("serving/model_card.html", title=title, sections=sections)
     atomic.write_text(pathlib.Path(folder) / FILES[1], page)
     text = _front_matter(trained, data) + _markdown(title, sections)
@@ -47,7 +49,7 @@ def write(folder, trained, data, work_dir):
 
 
 def _front_matter(trained, data):
-    """Return what a model hub reads: YAML, whose values are written as JSON, which is YAML too."""
+    """Return the YAML that a model hub reads; values are written as JSON, which is YAML too."""
     task = "image-classification" if trained.task else "image-feature-extraction"
     fields = {
         "library_name": "tf-keras",
@@ -74,7 +76,7 @@ def _markdown(title, sections):
 
 
 def _plain(text):
-    """Return a text that Markdown shows as it is: names come from other people's files."""
+    """Escape a text for Markdown: names come from other people's files."""
     for mark in "\\`*_[]<>#|":
         text = text.replace(mark, f"\\{mark}")
     return " ".join(text.split())

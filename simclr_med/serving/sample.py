@@ -1,4 +1,4 @@
-"""Real images of a data set, and what evaluation says of them: each export's check."""
+"""Real images of a data set with evaluation's answers: the check of each export."""
 
 import dataclasses
 
@@ -9,6 +9,7 @@ from simclr_med.data import manifest
 from simclr_med.data.batches import evaluation_batches
 from simclr_med.data.unreadable import why_unreadable
 from simclr_med.errors import InputError
+from simclr_med.serving.trained import Trained
 from simclr_med.training import features
 from simclr_med.training.models import bags
 from simclr_med.views.decode import content
@@ -18,10 +19,10 @@ CASES, IMAGES = 16, 32  # at most; the first case is kept whole
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Sample:
-    """M images of C cases, and what evaluation says of them.
+    """M images of C cases with evaluation's answers.
 
     Attributes:
-      data: the `Manifest` that they are of.
+      data: the `Manifest` of their data set.
       contents: their files' bytes, a list of M.
       owners: number of each image's case, int64 `[M]`, ascending from 0.
       views: float32 `[M, S, S, 3]` in [0, 1].
@@ -39,7 +40,7 @@ class Sample:
     by_case: np.ndarray | None
 
 
-def draw(trained, data_dir):
+def draw(trained: Trained, data_dir: str) -> Sample:
     """Return a `Sample` of the cases that the run learnt from, evenly spaced.
 
     The test split stays unseen. Images that cannot be decoded are left out, as in training.
@@ -52,7 +53,7 @@ def draw(trained, data_dir):
       InputError: it is no data set folder, or none of its images can be read.
     """
     data = manifest.read(data_dir)
-    cases = _some(data.cases(_splits(trained.config, data)), data_dir)
+    cases = _some(data.cases(_splits(trained.config.data.splits, data)), data_dir)
     found = features.extract(trained.nets.encoder, cases.paths, trained.config)
     by_image = by_case = None
     if trained.task:
@@ -80,10 +81,10 @@ def draw(trained, data_dir):
     )
 
 
-def _splits(config, data):
+def _splits(learnt_from, data):
     """Return the splits that the run learnt from, or all that this data set has of others."""
     there = set(data.table["split"])
-    wanted = [split for split in config.data.splits or data.pretraining_splits() if split in there]
+    wanted = [split for split in learnt_from or data.pretraining_splits() if split in there]
     return wanted or sorted(there - {"test"}) or sorted(there)
 
 

@@ -24,8 +24,7 @@ from simclr_med.run import compute
 from simclr_med.serving import trained
 from simclr_med.serving.bulk import run
 from simclr_med.serving.bulk.nearest import Bank
-from simclr_med.serving.explain.gradcam import GradCam
-from simclr_med.serving.explain.overlays import beside
+from simclr_med.serving.explain.gradcam import GradCam, beside
 from simclr_med.training import features
 
 K = 3
@@ -38,7 +37,7 @@ def head(exported_probe):
 
 def explaining(found):
     """Return the `GradCam` of a `Trained`."""
-    return GradCam(found.config, found.task, found.nets)
+    return GradCam(found.task.task, found.nets, found.config.head.head_input)
 
 
 @pytest.fixture(scope="module")
@@ -95,8 +94,8 @@ def test_of_random_weights_the_map_is_another(exported_probe, views):
 def test_other_layers_that_a_head_reads(views, read):
     given = {"encoder": "resnet18", "width": 0.125, "image_size": 32, "head_input": read}
     config = make_config("linear_probe", given | {"data_dir": "d", "work_dir": "w"})
-    task = networks.Task("multiclass", tuple("abc"), None)
-    maps, _ = GradCam(config, task, networks.build(config, K))(views, np.zeros(K, np.int32))
+    explain = GradCam("multiclass", networks.build(config, K), read)
+    maps, _ = explain(views, np.zeros(K, np.int32))
     assert maps.shape == (K, 32, 32) and np.isfinite(maps).all()
 
 
@@ -142,7 +141,7 @@ def test_cases_of_many_images_hide_no_other():
 def test_a_missing_extra_is_named_before_the_work(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn", None)
     given = {"model": "m", "images": "i", "work_dir": str(tmp_path / "a"), "nearest": 1}
-    with pytest.raises(InputError, match=r"--nearest needs .*pip install simclr_med\[nearest\]"):
+    with pytest.raises(InputError, match=r"(?s)--nearest needs .*pip install .*\[nearest\]"):
         run.run(make_config("predict", given))
     assert not list(tmp_path.iterdir())
 

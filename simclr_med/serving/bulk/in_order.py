@@ -1,15 +1,21 @@
-"""Elements of which some fail, read side by side and answered in order.
+"""Parallel reading in order, for elements of which some fail.
 
-for views, errors in in_order(elements, function, (blank, UNREADABLE), batch_size=64, at_once=8):
+otherwise = (blank, CANNOT_BE_DECODED)
+for views, errors in in_order(elements, function, otherwise, batch_size=64, at_once=8):
     ...
 """
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
+import tensorflow as tf
 
 from simclr_med.data.parallelism import ahead
 
 
-def in_order(elements, function, otherwise, batch_size, at_once):
+def in_order(
+    elements: tf.data.Dataset, function: Callable, otherwise: tuple, batch_size: int, at_once: int
+) -> Iterator[list[np.ndarray]]:
     """Yield batches, NumPy arrays `[b, ...]` of each value of `function`, in the elements' order.
 
     tf.data leaves out what fails, and the gap in the numbers says where it stood. A batch has
@@ -18,7 +24,7 @@ def in_order(elements, function, otherwise, batch_size, at_once):
     Args:
       elements: a `tf.data.Dataset` of tuples, of known length.
       function: of an element's parts, of TensorFlow's ops; returns a tuple.
-      otherwise: arrays, what stands in the place of an element that fails.
+      otherwise: arrays that stand in the place of an element that fails.
       batch_size: of what did not fail.
       at_once: elements that are read at a time.
     """

@@ -1,4 +1,4 @@
-"""Which images are asked about: those of a folder, DICOM files too, or of a CSV.
+"""Images to predict: those of a folder, DICOM files too, or of a CSV.
 
 listing = listed("new_images")
 listing.places[listing.images == "a.png"]
@@ -7,6 +7,7 @@ listing.places[listing.images == "a.png"]
 import dataclasses
 import hashlib
 import os
+import pathlib
 
 import numpy as np
 
@@ -26,11 +27,11 @@ class Listing:
     """M images; those of one case stand together.
 
     Attributes:
-      images: what each is called, str `[M]`.
+      images: name of each, str `[M]`.
       places: its file, str `[M]`; "" where there is none.
       is_dicom: bool `[M]`.
       case_ids, patient_ids: str `[M]`; without a CSV that says so each image is its own case.
-      notes: sentences on what was assumed or passed over.
+      notes: sentences on assumptions, and on files that were passed over.
     """
 
     images: np.ndarray
@@ -44,7 +45,7 @@ class Listing:
         return len(self.images)
 
     @property
-    def fingerprint(self):
+    def fingerprint(self) -> str:
         """SHA-256 of all names, and of each file's size and time of change."""
         digest = hashlib.sha256()
         for row in zip(self.images, self.places, self.case_ids, self.patient_ids, strict=True):
@@ -54,12 +55,12 @@ class Listing:
         return digest.hexdigest()
 
 
-def listed(path):
+def listed(path: str | pathlib.Path) -> Listing:
     """Return the `Listing` of a folder, looked through to its depth, or of a CSV.
 
     Args:
       path: a folder of images or DICOM files; or a CSV with a column image, of paths relative to
-        the CSV's folder (see `locating.locate`), and perhaps case_id and patient_id.
+        the CSV's folder (see `image_lookup.locate`), and perhaps case_id and patient_id.
 
     Raises:
       InputError: it is neither, names no image, a file whose name is not UTF-8, an image of a case
@@ -127,7 +128,7 @@ def _refuse_rows(file, rows):
 def _places(folder, names, notes):
     """Return the file of each name as text, sought by its end where it is not there as it stands.
 
-    Args: as of `locating.locate`.
+    Args: as of `image_lookup.locate`.
     """
     places = [_regular(folder / name) for name in names]
     if all(places):
@@ -153,8 +154,8 @@ def _listing(images, places, dicoms, cases, patients, notes):
     return Listing(columns[0], columns[1], dicoms, *columns[2:], tuple(notes))
 
 
-def reason(place):
-    """Return why the image of a file cannot be read, in words."""
+def reason(place: str) -> str:
+    """Return the reason why the image of a file cannot be read, in words."""
     # TensorFlow is imported by then.
     from simclr_med.data.unreadable import why_unreadable
 

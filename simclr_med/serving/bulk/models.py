@@ -1,4 +1,4 @@
-"""What is asked about images: a run's networks, or an exported SavedModel.
+"""Models for new images: a run's networks, or an exported SavedModel.
 
 model = load("work/probe", "probabilities")
 for values, errors in model.answers(listing, first=0, batch_size=64, threads=0):
@@ -8,6 +8,7 @@ for values, errors in model.answers(listing, first=0, batch_size=64, threads=0):
 import hashlib
 import os
 import pathlib
+from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -17,9 +18,12 @@ from simclr_med.errors import InputError
 from simclr_med.files import atomic, paths
 from simclr_med.preparation.images import dicom_image
 from simclr_med.preparation.images.rewriting import png
+from simclr_med.runs import layout
+from simclr_med.runs.input_contract import Contract
 from simclr_med.serving import trained
 from simclr_med.serving.bulk.in_order import in_order
-from simclr_med.serving.formats.encoded_images import AT_ONCE, UNREADABLE, looking
+from simclr_med.serving.bulk.listing import Listing
+from simclr_med.serving.formats.encoded_images import AT_ONCE, CANNOT_BE_DECODED, view_or_error
 from simclr_med.serving.rest.exported import FILE, loaded, newest
 from simclr_med.training import features
 from simclr_med.training.models import objective
@@ -27,11 +31,13 @@ from simclr_med.training.models.bags import IN_LOGITS
 
 PROBABILITIES, FEATURES = "probabilities", "features"
 BOTH = "probabilities, then what the head reads"
-_UNREADABLE, _NOTHING = (np.array(text, object) for text in (UNREADABLE.encode(), b""))
+_NOT_DECODED, _NOTHING = (np.array(text, object) for text in (CANNOT_BE_DECODED.encode(), b""))
 
 
-def load(folder, output, of_run_alone=()):
-    """Return what gives an output of images.
+def load(
+    folder: str | pathlib.Path, output: str, of_run_alone: tuple[str, ...] = ()
+) -> "OfRun | OfExport":
+    """Return the model in a folder: an `OfRun` or an `OfExport`.
 
     Args:
       folder: of a run that has ended, of imported weights, of an export or of one of its versions.
@@ -42,7 +48,7 @@ def load(folder, output, of_run_alone=()):
       InputError: it is none of these, is damaged, or has no such output.
     """
     folder = paths.folder_to_read(folder, "--model")
-    if (folder / "config.json").exists():
+    if layout.holds_run(folder):
         return OfRun(folder, output)
     if (folder / FILE).exists() or any(folder.glob(f"*/{FILE}")):
         if of_run_alone:
@@ -64,10 +70,10 @@ class OfRun:
 
     Attributes:
       classes: K names, of probabilities.
-      fingerprint: SHA-256 of its weights and of what it expects of images.
+      fingerprint: SHA-256 of its weights and of its input contract.
     """
 
-    def __init__(self, folder, output):
+    def __init__(self, folder: pathlib.Path, output: str):
         self.trained = found = trained.load(folder)
         if output != FEATURES and found.task is None:
             raise _without_head(folder)
@@ -93,7 +99,7 @@ class OfRun:
 
         return infer
 
-    def answers(self, listing, first, batch_size, threads):
+    def answers(self, listing: Listing, first: int, batch_size: int, threads: int) -> Iterator:
         """Yield (values `[b, n]`, errors `[b]` texts, "" where there is none) batch by batch.
 
         Args:
@@ -105,25 +111,29 @@ class OfRun:
         for views, errors in self.views(listing, first, batch_size, threads):
             yield self.infer(views).numpy(), errors.astype(str)
 
-    def views(self, listing, first, batch_size, threads):
+    def views(self, listing: Listing, first: int, batch_size: int, threads: int) -> Iterator:
         """Yield `views_of` the run's contract; arguments as of `answers`."""
         return views_of(self.trained.contract, listing, first, batch_size, threads)
 
 
-def views_of(contract, listing, first, batch_size, threads):
-    """Yield (views `[b, S, S, 3]`, errors `[b]`) of what a `Contract` expects, see `in_order`.
+def views_of(
+    contract: Contract, listing: Listing, first: int, batch_size: int, threads: int
+) -> Iterator:
+    """Yield (views `[b, S, S, 3]`, errors `[b]`) as a `Contract` describes them, see `in_order`.
 
     Other arguments as of `OfRun.answers`.
     """
     elements, content = _elements(listing, first)
-    otherwise = (np.zeros([contract.size, contract.size, 3], np.float32), _UNREADABLE)
-    return in_order(elements, looking(contract, content), otherwise, batch_size, _at_once(threads))
+    otherwise = (np.zeros([contract.size, contract.size, 3], np.float32), _NOT_DECODED)
+    return in_order(
+        elements, view_or_error(contract, content), otherwise, batch_size, _at_once(threads)
+    )
 
 
 class OfExport:
     """An exported SavedModel, asked with files; arguments and attributes as of `OfRun`."""
 
-    def __init__(self, folder, output):
+    def __init__(self, folder: pathlib.Path, output: str):
         self.module = loaded(folder)
         name = "serving_default" if output == PROBABILITIES else "features"
         self.infer, self.output = self.module.signatures[name], output
@@ -141,7 +151,7 @@ class OfExport:
         digest.update(atomic.sha256(folder / FILE).encode())
         self.fingerprint = digest.hexdigest()
 
-    def answers(self, listing, first, batch_size, threads):
+    def answers(self, listing: Listing, first: int, batch_size: int, threads: int) -> Iterator:
         """Yield as `OfRun.answers` does."""
         elements, content = _elements(listing, first)
         reading = in_order(
@@ -151,7 +161,7 @@ class OfExport:
             found = self.infer(images=tf.constant(batch, tf.string))
             errors = found["error"].numpy().astype(str)
             # What could not be read came as nothing.
-            errors = np.where(batch == b"", UNREADABLE, errors)
+            errors = np.where(batch == b"", CANNOT_BE_DECODED, errors)
             yield found[self.output].numpy(), errors
 
 

@@ -1,4 +1,4 @@
-"""The training cases that resemble an image most, by the cosine of what the head reads.
+"""Nearest training cases of an image, by the cosine of the features that the head reads.
 
     bank = Bank.of(model.trained)
     bank.write("nearest.csv", listing, parts, 5)
@@ -9,13 +9,17 @@ similar image.
 
 import dataclasses
 import functools
+import pathlib
+from collections.abc import Iterable
 
 import numpy as np
 
+from simclr_med import packages
 from simclr_med.data import manifest
 from simclr_med.data.cases import Cases
-from simclr_med.errors import InputError
 from simclr_med.files import atomic
+from simclr_med.serving.bulk.listing import Listing
+from simclr_med.serving.trained import Trained
 from simclr_med.training import features
 
 ROWS = 256  # images at a time
@@ -30,7 +34,7 @@ def library():
     try:
         from sklearn import neighbors
     except ImportError:
-        raise InputError("--nearest needs scikit-learn: pip install simclr_med[nearest]") from None
+        raise packages.missing("nearest", "--nearest needs scikit-learn") from None
     return neighbors
 
 
@@ -49,8 +53,8 @@ class Bank:
     features: np.ndarray
 
     @classmethod
-    def of(cls, trained):
-        """Return the cases of the splits that a head was trained on, by what it reads of them.
+    def of(cls, trained: Trained) -> "Bank":
+        """Return the cases of the splits that a head was trained on, with the features it reads.
 
         Args:
           trained: a `Trained` with a head.
@@ -68,12 +72,12 @@ class Bank:
         """Return scikit-learn's index of the images."""
         return library().NearestNeighbors(algorithm="brute", metric="cosine").fit(self.features)
 
-    def nearest(self, queries, count):
+    def nearest(self, queries: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Return numbers of the most similar cases and their cosines, `[Q, count]` each.
 
         Args:
           queries: features `[Q, D]`, Q at least 1.
-          count: how many; of fewer cases, all.
+          count: number of cases; all where there are fewer.
         """
         sizes = np.diff(self.cases.offsets)
         count = min(count, len(sizes))
@@ -84,7 +88,7 @@ class Bank:
         first = np.stack([_first_places(row)[:count] for row in owners])
         return tuple(np.take_along_axis(x, first, axis=1) for x in (owners, 1 - distances))
 
-    def write(self, path, listing, parts, count):
+    def write(self, path: pathlib.Path, listing: Listing, parts: Iterable, count: int) -> None:
         """Write a row for each image and each of its `count` most similar cases.
 
         Args:
@@ -114,5 +118,5 @@ class Bank:
 
 
 def _first_places(row):
-    """Return where each value of a row first stands, ascending."""
+    """Return the place at which each value of a row first stands, ascending."""
     return np.sort(np.unique(row, return_index=True)[1])

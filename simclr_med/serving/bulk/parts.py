@@ -1,4 +1,4 @@
-"""What is answered so far, in files of some batches each, so that a killed run goes on.
+"""Answers so far, in files of some batches each, so that a killed run goes on.
 
     complete(folder, model, listing, batch_size=64, threads=0, label="predict")
     for start, values, errors in each(folder):
@@ -7,18 +7,30 @@
 Batches begin where they would without the kill: of one batch size the same bits come out.
 """
 
-import zipfile
+import pathlib
+from collections.abc import Iterator
 
 import numpy as np
 
 from simclr_med import progress
-from simclr_med.files import atomic
+from simclr_med.errors import InputError
+from simclr_med.files import array_files, atomic
+from simclr_med.serving.bulk.listing import Listing
+from simclr_med.serving.bulk.models import OfExport, OfRun
 
 IMAGES = 1024  # of a part, about
 
 
-def complete(folder, model, listing, *, batch_size, threads, label):
-    """Answer what is not answered yet, part by part.
+def complete(
+    folder: pathlib.Path,
+    model: OfRun | OfExport,
+    listing: Listing,
+    *,
+    batch_size: int,
+    threads: int,
+    label: str,
+) -> None:
+    """Answer the images that have no answer yet, part by part.
 
     Args:
       folder: of the parts, a path.
@@ -26,7 +38,7 @@ def complete(folder, model, listing, *, batch_size, threads, label):
       listing: a `Listing`.
       batch_size: images at a time.
       threads: see `models.OfRun.answers`.
-      label: says on stderr what is done.
+      label: name of the work, for the progress line on stderr.
     """
     size = batch_size * max(1, IMAGES // batch_size)
     starts = range(0, len(listing), size)
@@ -47,7 +59,7 @@ def complete(folder, model, listing, *, batch_size, threads, label):
                 kept, begin = [], now
 
 
-def each(folder):
+def each(folder: pathlib.Path) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
     """Yield (number of the first image, values `[n, D]`, errors `[n]`) of each part, in order."""
     for file in sorted(folder.glob("*.npz")):
         yield int(file.stem), *_read(folder, int(file.stem))
@@ -66,7 +78,7 @@ def _write(folder, start, kept):
 def _read(folder, start):
     """Return (values, errors) of a part; None where it is not there, or not whole."""
     try:
-        with np.load(_file(folder, start), allow_pickle=False) as found:
-            return found["values"], found["errors"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        found = array_files.read_npz(_file(folder, start), array_files.NUMBERS + "U")
+        return found["values"], found["errors"]
+    except (InputError, KeyError):
         return None

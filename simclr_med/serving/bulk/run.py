@@ -7,20 +7,21 @@ import hashlib
 import json
 import pathlib
 
-from simclr_med import graphs, versions
+from simclr_med import graphs, packages
+from simclr_med.config.fields import Config
 from simclr_med.errors import InputError
 from simclr_med.files import atomic, paths
 from simclr_med.serving.bulk import models, nearest, parts, tables
 from simclr_med.serving.bulk.listing import listed, reason
-from simclr_med.serving.explain import overlays
-from simclr_med.serving.formats.encoded_images import UNREADABLE
+from simclr_med.serving.explain import gradcam_of_images
+from simclr_med.serving.formats.encoded_images import CANNOT_BE_DECODED
 
 PARTS = "parts"
 EXPLAINING = ("nearest", "gradcam")  # flags
 
 
 @graphs.as_written
-def run(config):
+def run(config: Config) -> None:
     """Write predictions.csv or features.FORMAT into `config.work_dir`, and skipped.csv.
 
     Killed, the same command goes on; a folder appears when it is whole.
@@ -39,7 +40,9 @@ def run(config):
         nearest.library()  # asked for before the work
     listing = listed(images)
     explaining = tuple(f"--{name}" for name in EXPLAINING if getattr(config.bulk, name))
-    model = models.load(config.bulk.model, _output(config), explaining)
+    model = models.load(
+        config.bulk.model, _output(config.mode, with_read=bool(config.bulk.nearest)), explaining
+    )
     with atomic.locked(folder.with_name(f".{folder.name}.lock"), folder):
         paths.new_folder(folder, "--work_dir")  # another process may just have made it
         with atomic.resumable_folder(folder, _key(config, model, listing)) as beside:
@@ -50,22 +53,22 @@ def run(config):
     print(f"{config.mode}: {folder}")
 
 
-def _output(config):
-    if config.mode == "embed":
+def _output(mode, *, with_read):
+    if mode == "embed":
         return models.FEATURES
-    return models.BOTH if config.bulk.nearest else models.PROBABILITIES
+    return models.BOTH if with_read else models.PROBABILITIES
 
 
 def _key(config, model, listing):
-    """Return a text that differs where what is answered so far is of something else."""
+    """Return a text that differs where the answers so far are of another model, image or flag."""
     said = [config.mode, config.evaluate.eval_batch, config.bulk.features_format]
     said += [config.bulk.nearest, config.bulk.gradcam]
-    said += [model.fingerprint, listing.fingerprint, versions.installed()]
+    said += [model.fingerprint, listing.fingerprint, packages.versions()]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
 def _answer(config, model, listing, folder):
-    """Write all that belongs into `folder`; return sentences on it."""
+    """Write the answers into `folder`; return sentences on them."""
     kept, asked = folder / PARTS, config.bulk
     bank = nearest.Bank.of(model.trained) if asked.nearest else None  # what is missing is told now
     parts.complete(
@@ -88,10 +91,8 @@ def _answer(config, model, listing, folder):
             read_by_head = ((i, v[:, len(model.classes) :], e) for i, v, e in parts.each(kept))
             bank.write(folder / "nearest.csv", listing, read_by_head, asked.nearest)
         if asked.gradcam:
-            overlays.write(
-                folder, model, listing, asked.gradcam, config.evaluate.eval_batch,
-                config.data.threads,
-            )  # fmt: skip
+            views = model.views(listing, 0, config.evaluate.eval_batch, config.data.threads)
+            gradcam_of_images.write(folder, model.trained, listing.images, views, asked.gradcam)
     else:
         form = asked.features_format
         tables.write_features(folder / f"features.{form}", listing, parts.each(kept), read, form)
@@ -105,11 +106,11 @@ def _answer(config, model, listing, folder):
         "images_sha256": listing.fingerprint,
         "images": read,
         "skipped": skipped,
-        "versions": versions.installed(),
+        "versions": packages.versions(),
     }
     atomic.write_text(folder / "origin.json", json.dumps(origin, indent=1))
     return said
 
 
 def _why(place, said):
-    return reason(place) if said == UNREADABLE else said
+    return reason(place) if said == CANNOT_BE_DECODED else said

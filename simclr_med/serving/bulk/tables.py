@@ -1,22 +1,27 @@
-"""What comes out: predictions by case, features by image, and what could not be read.
+"""Output tables: predictions by case, features by image, and images that could not be read.
 
 Everything is written part by part: no more is in memory than one of them.
 """
 
 import csv
 import itertools
+import pathlib
 import zipfile
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from simclr_med.errors import InputError
+from simclr_med import packages
 from simclr_med.evaluation.predictions_table import PROBABILITY
 from simclr_med.files import atomic
+from simclr_med.serving.bulk.listing import Listing
 
 NAMES = ("image", "case_id", "patient_id")
 
 
-def write_predictions(path, listing, parts, classes):
+def write_predictions(
+    path: pathlib.Path, listing: Listing, parts: Iterable, classes: tuple[str, ...]
+) -> int:
     """Write one row a case, the mean over its readable images: predictions.csv without truth.
 
     Args:
@@ -27,7 +32,7 @@ def write_predictions(path, listing, parts, classes):
       classes: K names.
 
     Returns:
-      How many cases have a row.
+      The number of cases.
     """
     count = 0
     with atomic.csv_writer(path) as writer:
@@ -48,16 +53,18 @@ def _readable(parts):
             yield start + i, values[i]
 
 
-def write_skipped(path, listing, parts, reason):
+def write_skipped(
+    path: pathlib.Path, listing: Listing, parts: Iterable, reason: Callable[[str, str], str]
+) -> int:
     """Write the images that could not be read, and why, where there are any.
 
     Args:
       path: the file.
       listing, parts: as of `write_predictions`.
-      reason: a function of a file's path and of what the part says of it, to words.
+      reason: a function of a file's path and of its error in the part, to words.
 
     Returns:
-      How many there are.
+      The number of them.
     """
     rows = [
         (listing.images[start + i], reason(listing.places[start + i], errors[i]))
@@ -70,13 +77,15 @@ def write_skipped(path, listing, parts, reason):
     return len(rows)
 
 
-def write_features(path, listing, parts, count, form):
+def write_features(
+    path: pathlib.Path, listing: Listing, parts: Iterable, count: int, form: str
+) -> None:
     """Write one row an image that could be read: its names and features.
 
     Args:
       path: the file.
       listing, parts: as of `write_predictions`, with features `[n, D]`.
-      count: of the images that could be read.
+      count: number of the images that could be read.
       form: "npz", "csv" or "parquet".
     """
     rows = (
@@ -87,15 +96,13 @@ def write_features(path, listing, parts, count, form):
         FORMS[form](beside, listing, rows, count)
 
 
-def refuse_missing_extra(form):
-    """Raise `InputError` where a form needs what is not installed."""
+def refuse_missing_extra(form: str) -> None:
+    """Raise `InputError` where the package that a form needs is not installed."""
     if form == "parquet":
         try:
             import pyarrow  # noqa: F401
         except ImportError:
-            raise InputError(
-                "--features_format=parquet needs pyarrow: pip install simclr_med[parquet]"
-            ) from None
+            raise packages.missing("parquet", "--features_format=parquet needs pyarrow") from None
 
 
 def _as_csv(path, listing, rows, count):

@@ -1,30 +1,33 @@
-"""Where a head looked: Grad-CAM (Selvaraju et al. 2017).
+"""Grad-CAM: the regions of an image that moved a class's score (Selvaraju et al. 2017).
 
-explain = GradCam(*networks.load_trained("work/probe"))
+explain = GradCam("multiclass", nets, config.head.head_input)
 maps, probabilities = explain(views, classes)  # [B, S, S] in [0, 1], [B, K]
 """
 
 import keras
+import matplotlib
+import numpy as np
 import tensorflow as tf
 
 from simclr_med import graphs
+from simclr_med.encoders.networks import Networks
 from simclr_med.training.models import objective
 
 
 class GradCam:
-    """Maps of what spoke for a class, of the last feature map before its average over positions.
+    """Grad-CAM of the last feature map before its average over positions.
 
-    Of a head that reads stage1 to stage3 it is that stage's; else the encoder's last.
+    A head that reads stage1 to stage3 has that stage's; others have the encoder's last.
 
     Args:
-      config: the `Config` of the head's run.
-      task: its `Task`.
-      nets: its `Networks`.
+      task: "multiclass" or "multilabel".
+      nets: the `Networks` of the head.
+      read: the input of the head, --head_input.
     """
 
-    def __init__(self, config, task, nets):
-        self.task, self.head = task.task, nets.head
-        inputs, read = nets.inputs, config.head.head_input
+    def __init__(self, task: str, nets: Networks, read: str):
+        self.task, self.head = task, nets.head
+        inputs = nets.inputs
         pooling = f"{read}_pooled" if read.startswith("stage") else "features"
         pooled = inputs if read.startswith("stage") else nets.encoder
         self.model = keras.Model(
@@ -33,11 +36,11 @@ class GradCam:
 
     @graphs.function(reduce_retracing=True)
     def __call__(self, views, classes):
-        """Return maps `[B, S, S]`, their highest 1 (0 where nothing spoke), and probabilities.
+        """Return maps `[B, S, S]`, their highest 1 (0 where none is positive), and probabilities.
 
         Args:
           views: float32 `[B, S, S, 3]` in [0, 1].
-          classes: int `[B]`; of each view's class is the map. -1 is the one it has most of.
+          classes: int `[B]`, the class of each view's map; -1 for its most probable class.
         """
         with tf.GradientTape() as tape:
             tape.watch(views)
@@ -53,3 +56,16 @@ class GradCam:
         maps = tf.image.resize(maps, tf.shape(views)[1:3])[..., 0]
         highest = tf.reduce_max(maps, axis=[1, 2], keepdims=True)
         return tf.math.divide_no_nan(maps, highest), objective.probabilities(logits, self.task)
+
+
+def beside(view: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Return a view and, beside it, the view under its map: uint8 `[S, 2 S, 3]`.
+
+    Args:
+      view: float `[S, S, 3]` in [0, 1].
+      seen: its map, float `[S, S]` in [0, 1].
+    """
+    heat = matplotlib.colormaps["turbo"](seen)[..., :3]
+    share = 0.6 * seen[..., None]  # regions that moved nothing stay as they are
+    both = np.concatenate([view, (1 - share) * view + share * heat], axis=1)
+    return np.round(255 * both).astype(np.uint8)

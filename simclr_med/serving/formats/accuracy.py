@@ -1,17 +1,23 @@
-"""What smaller models lose: metrics of the validation split, theirs beside evaluation's."""
+"""Validation metrics of smaller models beside evaluation's: the loss by quantisation."""
+
+from collections.abc import Callable
 
 import numpy as np
 
 from simclr_med.data.batches import evaluation_batches
+from simclr_med.data.manifest import Manifest
 from simclr_med.evaluation import predictions
 from simclr_med.evaluation.metrics import scoring
+from simclr_med.serving.trained import Trained
 from simclr_med.training.models import objective
 
 OWN = "evaluation"
 CASES = 200  # of validation, evenly spaced; a model of one image takes them one by one
 
 
-def on_validation(trained, data, models):
+def on_validation(
+    trained: Trained, data: Manifest, models: dict[str, Callable]
+) -> dict[str, dict[str, float]]:
     """Return each model's metrics, and evaluation's, on validation cases.
 
     Args:
@@ -45,8 +51,8 @@ def _metrics(cases, by_image, trained):
     return {name: float(v) for name, v in scores.items() if ":" not in name and np.isfinite(v)}
 
 
-def sentences(found):
-    """Return a sentence a model on what it loses, by what `on_validation` returned."""
+def sentences(found: dict[str, dict[str, float]]) -> list[str]:
+    """Return a sentence a model on its loss, from the metrics of `on_validation`."""
     if not found:
         return ["there is no validation split, or no head, to measure what is lost on"]
     return [

@@ -1,23 +1,26 @@
-"""Encoded images to views, inside a graph that other processes run: an answer for each image.
+"""Decoding of encoded images to views inside a served graph, with an error for each image.
 
 views, errors = read_views(encoded, contract)  # [B] strings -> [B, S, S, 3], [B] strings
 """
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from simclr_med.data.batches import evaluation_view
+from simclr_med.runs.input_contract import Contract
 from simclr_med.views.as_prepared import as_prepared, refusal
 
-UNREADABLE = "cannot be decoded"
+CANNOT_BE_DECODED = "cannot be decoded"
 AT_ONCE = 8  # images of a batch; TensorFlow's own pool has the threads
 
 
-def read_views(encoded, contract):
-    """Return the evaluation views of encoded images, and why one has none.
+def read_views(encoded: tf.Tensor, contract: Contract) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the evaluation views of encoded images, and the error of each that has none.
 
     Args:
       encoded: files' bytes, strings `[B]`; B may be 0.
-      contract: a `Contract`: size, crop, and what preparation did.
+      contract: a `Contract`: size, crop, and preparation of the files.
 
     Returns:
       Views, float32 `[B, S, S, 3]` in [0, 1], black where there is an error, and errors, strings
@@ -30,21 +33,21 @@ def read_views(encoded, contract):
     return batches.take(1).get_single_element()
 
 
-def each_view(elements, contract):
+def each_view(elements: tf.data.Dataset, contract: Contract) -> tf.data.Dataset:
     """Return a data set of (view, error) of each file's bytes, in order; see `read_views`."""
-    look, blank = looking(contract), tf.zeros([contract.size, contract.size, 3])
+    look, blank = view_or_error(contract), tf.zeros([contract.size, contract.size, 3])
 
     def one(encoded):
         # An op that fails fails its whole graph, but of a data set its element alone.
         found = _element(encoded).map(look).ignore_errors()
-        return found.concatenate(_element((blank, UNREADABLE))).take(1)
+        return found.concatenate(_element((blank, CANNOT_BE_DECODED))).take(1)
 
     return elements.interleave(
         one, cycle_length=AT_ONCE, num_parallel_calls=AT_ONCE, deterministic=True
     )
 
 
-def looking(contract, content=tf.identity):
+def view_or_error(contract: Contract, content: Callable = tf.identity) -> Callable:
     """Return the function of an element to its (view, error); it fails where there is no view.
 
     Args:

@@ -1,19 +1,22 @@
-"""Whether an export says what evaluation says: compared, refused or written beside it."""
+"""Evidence that an export gives evaluation's numbers: compared, refused, or written beside it."""
 
 import hashlib
 import json
+import pathlib
 
 import numpy as np
+import numpy.typing
 
-from simclr_med import versions
+from simclr_med import packages
 from simclr_med.errors import RunError
 from simclr_med.files import atomic
+from simclr_med.serving.sample import Sample
 
 FILE = "evidence.json"
 TOLERANCE = 1e-5  # of probabilities, and of features as a share of the largest
 
 
-def largest_difference(found, expected):
+def largest_difference(found: np.typing.ArrayLike, expected: np.typing.ArrayLike) -> float:
     """Return the largest difference of two arrays, a float, infinite where shapes differ.
 
     Args:
@@ -27,7 +30,7 @@ def largest_difference(found, expected):
     return float(difference) if np.isfinite(difference) else np.inf
 
 
-def refuse_differences(differences, tolerance=TOLERANCE):
+def refuse_differences(differences: dict[str, float], tolerance: float = TOLERANCE) -> None:
     """Raise where an export differs from evaluation.
 
     Args:
@@ -46,7 +49,9 @@ def refuse_differences(differences, tolerance=TOLERANCE):
         )
 
 
-def write(folder, sample, differences, **more):
+def write(
+    folder: pathlib.Path, sample: Sample, differences: dict[str, float], **more: object
+) -> None:
     """Write evidence.json into an export's folder.
 
     Images are named by their checksums: their files may have the names of patients.
@@ -55,7 +60,7 @@ def write(folder, sample, differences, **more):
       folder: of the export.
       sample: the `Sample` that it was checked with.
       differences: see `refuse_differences`.
-      more: what else was found, for JSON.
+      more: further findings, for JSON.
     """
     content = {
         "data_sha256": sample.data.fingerprint,
@@ -63,7 +68,7 @@ def write(folder, sample, differences, **more):
         "cases": int(sample.owners[-1]) + 1,
         "tolerance": TOLERANCE,
         "largest_difference": differences,
-        "versions": versions.installed(),
+        "versions": packages.versions(),
         **more,
     }
     atomic.write_text(folder / FILE, json.dumps(content, indent=1))

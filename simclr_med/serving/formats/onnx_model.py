@@ -1,18 +1,28 @@
 """An ONNX model of images to probabilities and features, checked in ONNX Runtime.
 
-Its input is what evaluation sees, float32 `[B, S, S, 3]` in [0, 1]: ONNX has no operators that
+Its input is evaluation's views, float32 `[B, S, S, 3]` in [0, 1]: ONNX has no operators that
 decode and turn files as preparation did. input.json beside it says how such images are made.
 """
 
-from simclr_med.errors import InputError
+import pathlib
+
+from simclr_med import packages
 from simclr_med.serving.formats import evidence
-from simclr_med.serving.formats.views_server import ViewsServer
+from simclr_med.serving.formats.views_server import ViewsServer, refuse_bags
+from simclr_med.serving.sample import Sample
+from simclr_med.serving.trained import Trained
 
 FILE = "model.onnx"
 OPERATORS = 17  # the version of ONNX's operator set
 
 
-def write(folder, trained, sample):
+def refuse(trained: Trained) -> None:
+    """Raise `InputError` where a package is missing, or a case's answer is made of its bag."""
+    refuse_bags("onnx", trained)
+    _converter()
+
+
+def write(folder: pathlib.Path, trained: Trained, sample: Sample) -> list[str]:
     """Write model.onnx into a new folder, with the evidence of its check.
 
     Args:
@@ -21,11 +31,11 @@ def write(folder, trained, sample):
       sample: a `Sample` of real images.
 
     Returns:
-      Sentences on what a user should know.
+      Sentences for the user.
 
     Raises:
       InputError: tf2onnx or ONNX Runtime is not installed.
-      RunError: what was written does not say what evaluation says.
+      RunError: the model does not give evaluation's numbers.
     """
     tf2onnx, runtime = _converter()
     server = ViewsServer(trained)
@@ -53,7 +63,5 @@ def _converter():
         import onnxruntime
         import tf2onnx
     except ImportError as error:
-        raise InputError(
-            f"--export_format=onnx needs {error.name}: pip install simclr_med[onnx]"
-        ) from None
+        raise packages.missing("onnx", f"--export_format=onnx needs {error.name}") from None
     return tf2onnx, onnxruntime

@@ -1,18 +1,23 @@
-"""A run's encoder and head for PyTorch: a .safetensors file under torchvision's and timm's names.
+"""Encoder and head for PyTorch: a .safetensors file under torchvision's and timm's names.
 
 model = torchvision.models.resnet50(num_classes=2)
 model.load_state_dict(safetensors.torch.load_file("model.safetensors"))
 """
 
+import pathlib
+
 import numpy as np
 
+from simclr_med import packages
 from simclr_med.config.architectures import has_small_stem
 from simclr_med.encoders import checkpoint, importers, networks
-from simclr_med.encoders.importers import safetensors_file as reader
 from simclr_med.encoders.torch_names import to_torch
 from simclr_med.errors import InputError
 from simclr_med.files import atomic
 from simclr_med.serving.formats import evidence
+from simclr_med.serving.formats.views_server import refuse_bags
+from simclr_med.serving.sample import Sample
+from simclr_med.serving.trained import Trained
 from simclr_med.training import features
 from simclr_med.training.models import objective
 
@@ -20,8 +25,15 @@ FILE = "model.safetensors"
 OURS = "_torchvision"  # what the rows with torchvision's arithmetic end with
 
 
-def write(folder, trained, sample):
-    """Write model.safetensors into a new folder, read it back, and say what was left out.
+def refuse(trained: Trained) -> None:
+    """Raise `InputError` where torchvision's networks are others, or the extra is missing."""
+    refuse_bags("safetensors", trained)
+    _refuse_other_arithmetic(trained.config.encoder.encoder, trained.config.augment.image_size)
+    _library()
+
+
+def write(folder: pathlib.Path, trained: Trained, sample: Sample) -> list[str]:
+    """Write model.safetensors into a new folder, and read it back.
 
     Args:
       folder: a path, which is there and empty.
@@ -29,18 +41,16 @@ def write(folder, trained, sample):
       sample: a `Sample` of real images.
 
     Returns:
-      Sentences on what a user should know.
+      Sentences for the user: what was left out.
 
     Raises:
-      InputError: the encoder is another, or safetensors is not installed.
-      RunError: what is read back has not the encoder's features.
+      RunError: the file read back does not give the encoder's features.
     """
-    _refuse_other_arithmetic(trained.config)
     named = checkpoint.named_variables(trained.nets.encoder, "encoder")
     arrays = to_torch(checkpoint.values_of(named))
     head, notes = _head(trained)
     metadata = {"format": "pt", "architecture": trained.config.encoder.encoder.removesuffix(OURS)}
-    atomic.write_bytes(folder / FILE, _saved(arrays | head, metadata))
+    atomic.write_bytes(folder / FILE, _library().save(arrays | head, metadata))
     differences = {"features": _difference_read_back(folder, sample)}
     if head:
         logits = sample.features @ head["fc.weight"].T + head["fc.bias"]
@@ -51,8 +61,7 @@ def write(folder, trained, sample):
     return notes
 
 
-def _refuse_other_arithmetic(config):
-    name, size = config.encoder.encoder, config.augment.image_size
+def _refuse_other_arithmetic(name, size):
     if not name.endswith(OURS):
         raise InputError(
             f"--export_format=safetensors: {name} pads or strides otherwise than torchvision's and "
@@ -84,12 +93,14 @@ def _head(trained):
     return {name: array.astype(np.float32) for name, array in head.items()}, []
 
 
-def _saved(arrays, metadata):
+def _library():
     try:
-        from safetensors.numpy import save
+        import safetensors.numpy
     except ImportError:
-        raise InputError(reader.MISSING) from None
-    return save(arrays, metadata)
+        raise packages.missing(
+            "safetensors", "--export_format=safetensors needs safetensors"
+        ) from None
+    return safetensors.numpy
 
 
 def _difference_read_back(folder, sample):

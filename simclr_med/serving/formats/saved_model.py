@@ -1,4 +1,4 @@
-"""A SavedModel for TensorFlow Serving, checked in a process that has not our package.
+"""SavedModel for TensorFlow Serving, checked in a process without this package.
 
 write("work/probe/export/.1.tmp", trained, sample)
 """
@@ -14,12 +14,18 @@ import tensorflow as tf
 
 from simclr_med.errors import RunError
 from simclr_med.serving.formats import evidence, saved_model_client, signatures, warm_up
+from simclr_med.serving.sample import Sample
+from simclr_med.serving.trained import Trained
 
 CLASSIFY = "tensorflow/serving/classify"
 LABELS = "labels.txt"
 
 
-def write(folder, trained, sample):
+def refuse(trained: Trained) -> None:
+    """Refuse nothing: a SavedModel holds every network, and answers for cases."""
+
+
+def write(folder: pathlib.Path, trained: Trained, sample: Sample) -> list[str]:
     """Write the SavedModel of a `Trained` into a new folder, with its warm-up and evidence.
 
     Args:
@@ -28,10 +34,10 @@ def write(folder, trained, sample):
       sample: a `Sample` of real images.
 
     Returns:
-      Sentences on what a user should know.
+      Sentences for the user.
 
     Raises:
-      RunError: what was written does not say what evaluation says.
+      RunError: the model does not give evaluation's numbers.
     """
     save(folder, trained)
     notes = warm_up.write(folder, trained)
@@ -41,7 +47,7 @@ def write(folder, trained, sample):
     return notes
 
 
-def save(folder, trained):
+def save(folder: pathlib.Path, trained: Trained) -> None:
     """Write the SavedModel alone, unchecked, into a folder that is there and empty.
 
     Raises:
@@ -63,8 +69,10 @@ def save(folder, trained):
         of_serving.save()
 
 
-def answers_alone(folder, sample):
-    """Return what the SavedModel says of a `Sample` in a fresh process, see `answering.answers`.
+def answers_alone(folder: pathlib.Path, sample: Sample) -> dict[str, np.ndarray]:
+    """Return the answers of the SavedModel to a `Sample`, asked in a fresh process.
+
+    See `saved_model_client.answers`.
 
     Raises:
       RunError: that process failed.
@@ -90,8 +98,8 @@ def answers_alone(folder, sample):
             return dict(found)
 
 
-def compared(found, sample):
-    """Return each output's largest difference from a `Sample`, whole, of one image, and of none.
+def compared(found: dict[str, np.ndarray], sample: Sample) -> dict[str, float]:
+    """Return each output's largest difference from a `Sample`: whole, of one image, and of none.
 
     Args:
       found: of `answers_alone`.

@@ -1,4 +1,6 @@
-"""Asks a SavedModel where our package is not: `python -I answering.py FOLDER REQUESTS ANSWERS`.
+"""Client of a SavedModel in a process without this package, started as a script.
+
+python -I saved_model_client.py FOLDER REQUESTS ANSWERS
 
 The last two are .npz files. REQUESTS has "image/0", "image/1" ..., the bytes of files, "cases",
 int64 `[M]`, and "views", float32 `[M, S, S, 3]`; ANSWERS has "SIGNATURE/OUTPUT" of all M, and of
@@ -19,8 +21,10 @@ import tensorflow as tf
 ENCODED = "image/encoded"  # of tf.Examples, as TensorFlow's tools call it
 
 
-def answers(folder, images, cases, views):
-    """Return what each signature of the SavedModel in `folder` says, by name to arrays.
+def answers(
+    folder: str, images: list[bytes], cases: np.ndarray, views: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return the outputs of each signature of the SavedModel in `folder`, name to array.
 
     Args:
       folder: of the SavedModel.
@@ -48,14 +52,14 @@ def answers(folder, images, cases, views):
     return found
 
 
-def example(image):
+def example(image: bytes) -> bytes:
     """Return a serialised tf.Example of an encoded image."""
     value = tf.train.Feature(bytes_list=tf.train.BytesList(value=[image]))
     features = tf.train.Features(feature={ENCODED: value})
     return tf.train.Example(features=features).SerializeToString()
 
 
-def main(folder, requests, answered):
+def main(folder: str, requests: str, answered: str) -> None:
     """Answer the requests of a file in another."""
     with np.load(requests) as file:
         count = sum(name.startswith("image/") for name in file.files)

@@ -1,4 +1,4 @@
-"""What a SavedModel answers: signatures of encoded images, of pixels, of tf.Examples and of cases.
+"""Signatures of a SavedModel: of encoded images, of pixels, of tf.Examples and of cases.
 
 module = server(trained, labels)
 tf.saved_model.save(module, folder, signatures=module.signatures())
@@ -13,6 +13,7 @@ from simclr_med import graphs
 from simclr_med.serving.formats.encoded_images import read_views
 from simclr_med.serving.formats.saved_model_client import ENCODED
 from simclr_med.serving.formats.views_server import ViewsServer
+from simclr_med.serving.trained import Trained
 from simclr_med.training.models import objective
 from simclr_med.training.models.bags import IN_LOGITS, case_logits
 
@@ -110,8 +111,8 @@ class HeadServer(EncoderServer):
           cases: int64 `[B]`; images with one number belong together.
 
         Returns:
-          As `serve`, with C rows, and "cases", int64 `[C]`, and "images", how many of each could
-          be read. "error" names the others, by their places in the batch.
+          As `serve`, with C rows, and "cases", int64 `[C]`, and "images", the number of
+          readable images of each. "error" names the others, by their places in the batch.
         """
         views, errors = self.read_views(images)
         numbers, owner = tf.unique(cases)
@@ -133,7 +134,7 @@ class HeadServer(EncoderServer):
         Args:
           views: of images, `[B, S, S, 3]`.
           owner: number of each image's case, `[B]`.
-          used: how many images of each case can be read, `[C]`.
+          used: number of readable images of each case, `[C]`.
           readable: bool `[B]`.
         """
         bag, task = self.trained.config.head.bag, self.trained.task.task
@@ -163,7 +164,7 @@ class HeadServer(EncoderServer):
 
         Args:
           probabilities: float32.
-          answered: bool `[B]`; what is not has no name among the highest.
+          answered: bool `[B]`; the others have no names among the highest.
         """
         top, order = tf.math.top_k(probabilities, min(TOP, len(self.trained.task.classes)))
         names = tf.gather(tf.constant(self.trained.task.classes), order)
@@ -180,12 +181,12 @@ class HeadServer(EncoderServer):
 
 
 def _of_any_batch(network, images):
-    """Return what a network makes of `[B, ...]`, B 0 too, of which TensorFlow's fused ops fail."""
+    """Return a network's outputs of `[B, ...]`; TensorFlow's fused ops fail where B is 0."""
     count = tf.shape(images)[0]
     blank = tf.zeros([1, *images.shape[1:]])
     return network(tf.cond(count > 0, lambda: images, lambda: blank))[:count]
 
 
-def server(trained, labels):
+def server(trained: Trained, labels: str) -> EncoderServer:
     """Return the module of a `Trained`; `labels` is the path of a file with a class a line."""
     return HeadServer(trained, labels) if trained.task else EncoderServer(trained)

@@ -1,8 +1,10 @@
-"""TFLite (LiteRT) models of one image: float, float16 and int8, and what each loses on validation.
+"""TFLite (LiteRT) models of one image: float, float16 and int8, with their loss on validation.
 
-Their input is what evaluation sees, float32 `[1, S, S, 3]` in [0, 1]; input.json beside them says
+Their input is evaluation's view, float32 `[1, S, S, 3]` in [0, 1]; input.json beside them says
 how such images are made.
 """
+
+import pathlib
 
 import numpy as np
 import tensorflow as tf
@@ -11,16 +13,23 @@ from simclr_med import quiet
 from simclr_med.errors import RunError
 from simclr_med.files import atomic
 from simclr_med.serving.formats import accuracy, evidence
-from simclr_med.serving.formats.views_server import ViewsServer
+from simclr_med.serving.formats.views_server import ViewsServer, refuse_bags
+from simclr_med.serving.sample import Sample
+from simclr_med.serving.trained import Trained
 
 FLOAT, HALF, INT8 = "model.tflite", "model_float16.tflite", "model_int8.tflite"
 
 
-def write(folder, trained, sample):
+def refuse(trained: Trained) -> None:
+    """Raise `InputError` where a case's answer is made of its bag."""
+    refuse_bags("tflite", trained)
+
+
+def write(folder: pathlib.Path, trained: Trained, sample: Sample) -> list[str]:
     """Write the three models into a new folder, with the evidence of their check.
 
-    The float one has to say what evaluation says; what the others lose is measured and written.
-    Weights of int8 are quantised by channel, activations by what the `Sample` shows.
+    The float one has to give evaluation's numbers; the loss of the others is measured and written.
+    Weights of int8 are quantised by channel, activations by the range that the `Sample` shows.
 
     Args:
       folder: a path, which is there and empty.
@@ -28,10 +37,10 @@ def write(folder, trained, sample):
       sample: a `Sample` of real images.
 
     Returns:
-      Sentences on what each loses.
+      Sentences on the loss of each.
 
     Raises:
-      RunError: the float model does not say what evaluation says, or another gives no numbers.
+      RunError: the float model does not give evaluation's numbers, or another gives none.
     """
     server = ViewsServer(trained)
     expected = server.expected(sample)
@@ -85,7 +94,7 @@ class OneByOne:
       path: of the file.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: pathlib.Path):
         with quiet.native_errors_dropped():  # notices of what computes it, and of LiteRT's package
             self.interpreter = tf.lite.Interpreter(model_path=str(path))
             self.interpreter.allocate_tensors()

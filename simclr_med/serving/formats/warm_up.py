@@ -1,12 +1,17 @@
-"""Requests that TensorFlow Serving sends itself before it lets others in, so that none is slow."""
+"""Warm-up requests, which TensorFlow Serving sends itself before it lets clients in."""
+
+import pathlib
 
 import tensorflow as tf
+
+from simclr_med import packages
+from simclr_med.serving.trained import Trained
 
 FILE = "assets.extra/tf_serving_warmup_requests"
 BATCHES = (1, 8)
 
 
-def write(folder, trained):
+def write(folder: pathlib.Path, trained: Trained) -> list[str]:
     """Write the warm-up requests of a SavedModel, of a grey picture: no one's image leaves so.
 
     Args:
@@ -14,12 +19,15 @@ def write(folder, trained):
       trained: a `Trained`.
 
     Returns:
-      Sentences on what a user should know: that it was left out, where the extra is missing.
+      Sentences for the user: that they were left out, where the extra is missing.
     """
     try:
         from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
     except ImportError:
-        return ["no warm-up requests were written: pip install simclr_med[serving]"]
+        return [
+            "no warm-up requests were written, which need tensorflow-serving-api: "
+            + packages.command("serving")
+        ]
     size = trained.contract.size
     picture = tf.io.encode_png(tf.fill([size, size, 3], tf.constant(128, tf.uint8)))
     names = ["serving_default", "features"]

@@ -1,4 +1,4 @@
-"""The server's addresses: TensorFlow Serving's, one page for a person, and /metrics.
+"""Addresses of the server: TensorFlow Serving's, one page for a person, and /metrics.
 
 app = Service(exported, Limits()).app()
 """
@@ -19,7 +19,8 @@ from simclr_med.files import html
 from simclr_med.serving.rest import messages
 from simclr_med.serving.rest.batching import Batcher
 from simclr_med.serving.rest.counters import Counters
-from simclr_med.serving.rest.limits import Refused
+from simclr_med.serving.rest.exported import Exported
+from simclr_med.serving.rest.limits import Limits, Refused
 
 MODEL = "/v1/models/{name}"
 ASKING = {"predict": messages.predict, "classify": messages.classify}
@@ -31,14 +32,14 @@ POLICY = (
 
 
 class Service:
-    """A model and what is asked of it.
+    """Application of one model: its addresses, limits and counters.
 
     Args:
       exported: an `Exported`.
       limits: `Limits`.
     """
 
-    def __init__(self, exported, limits):
+    def __init__(self, exported: Exported, limits: Limits):
         self.exported, self.limits = exported, limits
         self.counters = Counters()
         self.batcher = Batcher(
@@ -48,8 +49,8 @@ class Service:
         self.reading = None
         self.running = 0
 
-    def app(self):
-        """Return the ASGI application; its end answers what still waits."""
+    def app(self) -> Starlette:
+        """Return the ASGI application; its end answers the requests that still wait."""
         version = MODEL + "/versions/{version}"
         routes = [Route("/", self.page), Route("/metrics", self.metrics)]
         for model in (MODEL, version):
@@ -140,7 +141,7 @@ class Service:
             self.running -= 1
 
     async def _body(self, request):
-        """Return the body, which is read no further than it may be long."""
+        """Return the body, read no further than the longest that is allowed."""
         most = self.limits.max_body_mib * 2**20
         refused = Refused(413, f"the body has more than {self.limits.max_body_mib} MiB")
         said = request.headers.get("content-length", "")

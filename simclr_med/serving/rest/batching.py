@@ -1,4 +1,4 @@
-"""Requests that wait while TensorFlow is busy are answered together, by one thread.
+"""Batching: requests that wait while TensorFlow is busy are answered together, by one thread.
 
     batcher = Batcher(exported.ask, most=64, waiting=32)
     future = batcher.submit(signature, inputs, size=3)
@@ -11,6 +11,7 @@ import collections
 import concurrent.futures
 import dataclasses
 import threading
+from collections.abc import Callable
 
 import numpy as np
 
@@ -35,14 +36,20 @@ class Batcher:
       told: called with the number of images of each batch.
     """
 
-    def __init__(self, ask, most, waiting, told=lambda images: None):
+    def __init__(
+        self,
+        ask: Callable,
+        most: int,
+        waiting: int,
+        told: Callable[[int], None] = lambda images: None,
+    ):
         self.ask, self.most, self.room, self.told = ask, most, waiting, told
         self.waiting, self.closed = collections.deque(), False
         self.changed = threading.Condition()
         self.thread = threading.Thread(target=self._run, name="tensorflow", daemon=True)
         self.thread.start()
 
-    def submit(self, signature, inputs, size):
+    def submit(self, signature: object, inputs: dict, size: int) -> concurrent.futures.Future:
         """Return the `Future` of a request's outputs.
 
         Args:
@@ -61,8 +68,8 @@ class Batcher:
             self.changed.notify()
         return request.future
 
-    def close(self):
-        """Answer what waits, and end the thread."""
+    def close(self) -> None:
+        """Answer the requests that wait, and end the thread."""
         with self.changed:
             self.closed = True
             self.changed.notify()

@@ -1,7 +1,8 @@
-"""What is counted of a server, in Prometheus' text format."""
+"""Counters of a server, in Prometheus' text format."""
 
 import contextlib
 import time
+from collections.abc import Iterator
 
 import prometheus_client
 
@@ -31,13 +32,13 @@ class Counters:
         )  # fmt: skip
 
     @contextlib.contextmanager
-    def request(self, method):
+    def request(self, method: str) -> Iterator[None]:
         """Count a request from here to the block's end."""
         begin = time.perf_counter()
         with self.running.track_inprogress():
             yield
         self.seconds.labels(method).observe(time.perf_counter() - begin)
 
-    def text(self):
+    def text(self) -> bytes:
         """Return all of them as Prometheus reads them, bytes."""
         return prometheus_client.generate_latest(self.registry)

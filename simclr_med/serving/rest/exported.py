@@ -1,4 +1,4 @@
-"""An exported SavedModel: its signatures, and asking them.
+"""Exported SavedModel: its signatures, and asking them.
 
 exported = Exported.load("work/probe/export", "probe")  # the newest version of it
 exported.ask(exported.signatures["features"], {"images": [content]})["features"]  # [1, D]
@@ -7,6 +7,7 @@ exported.ask(exported.signatures["features"], {"images": [content]})["features"]
 import dataclasses
 import pathlib
 
+import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
@@ -21,7 +22,7 @@ SUPPORTED = ("serving_default", "images", "features", "classify", "cases")
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Signature:
-    """What a signature takes and gives.
+    """Inputs and outputs of a signature.
 
     Attributes:
       name: in the SavedModel.
@@ -36,8 +37,8 @@ class Signature:
     answer: object
 
     @property
-    def joins(self):
-        """Whether requests may be answered together; of cases not, strangers' have one number."""
+    def joins(self) -> bool:
+        """True where requests may be answered together; cases of strangers share numbers."""
         return self.name != "cases"
 
 
@@ -50,7 +51,7 @@ class Exported:
       version: a number, as text.
       signatures: name to `Signature`.
       metadata: as TensorFlow Serving's /metadata has the signatures, for JSON.
-      module: what TensorFlow loaded; it owns the variables.
+      module: as TensorFlow loaded it; it owns the variables.
     """
 
     name: str
@@ -60,7 +61,7 @@ class Exported:
     module: object
 
     @classmethod
-    def load(cls, folder, name):
+    def load(cls, folder: str | pathlib.Path, name: str) -> "Exported":
         """Return the newest version in an export folder, or the one whose folder it is.
 
         Raises:
@@ -83,12 +84,12 @@ class Exported:
         metadata = {key: _definition(definitions[key]) for key in found}
         return cls(name, place.name if place.name.isdigit() else "1", found, metadata, module)
 
-    def warm_up(self):
-        """Ask about an image that is none, so that a client does not wait for what comes once."""
+    def warm_up(self) -> None:
+        """Ask about an empty image, so that no client waits for the first trace."""
         self.ask(self.signatures["serving_default"], {"images": [b""]})
 
-    def ask(self, signature, inputs):
-        """Return what a signature answers: name to an array `[B, ...]`.
+    def ask(self, signature: Signature, inputs: dict) -> dict[str, np.ndarray]:
+        """Return the outputs of a signature: name to an array `[B, ...]`.
 
         Args:
           signature: a `Signature`.
@@ -104,8 +105,8 @@ class Exported:
             raise Refused(400, error.message.splitlines()[0]) from None
 
 
-def loaded(version):
-    """Return what TensorFlow loads from the folder of a version.
+def loaded(version: pathlib.Path) -> object:
+    """Return the module that TensorFlow loads from the folder of a version.
 
     Raises:
       InputError: it cannot be loaded, or does not answer for encoded images, as an export does.
@@ -125,7 +126,7 @@ def loaded(version):
     return module
 
 
-def newest(folder):
+def newest(folder: str | pathlib.Path) -> pathlib.Path:
     """Return the folder of the newest version in an export folder, or `folder` where it is one.
 
     Raises:

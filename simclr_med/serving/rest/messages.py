@@ -1,4 +1,4 @@
-"""TensorFlow Serving's JSON: what a request's body asks, and what is answered.
+"""TensorFlow Serving's JSON: requests read, answers written.
 
 https://www.tensorflow.org/tfx/serving/api_rest has the formats: a list of instances by row, or of
 inputs by column; bytes are {"b64": text}.
@@ -15,14 +15,15 @@ import tensorflow as tf
 from PIL import Image
 
 from simclr_med.serving.formats.saved_model_client import ENCODED, example
-from simclr_med.serving.rest.limits import Refused
+from simclr_med.serving.rest.exported import Exported
+from simclr_med.serving.rest.limits import Limits, Refused
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP")  # whose headers say how large an image is
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Asked:
-    """What a request asks.
+    """Inputs of a request, and the form of its answer.
 
     Attributes:
       signature: a `Signature`.
@@ -37,8 +38,8 @@ class Asked:
     written: object
 
 
-def predict(body, exported, limits):
-    """Return what a :predict request asks.
+def predict(body: bytes, exported: Exported, limits: Limits) -> Asked:
+    """Read a :predict request.
 
     Args:
       body: bytes.
@@ -60,8 +61,8 @@ def predict(body, exported, limits):
     return _asked(signature, inputs, limits, _rows if by_row else _columns)
 
 
-def classify(body, exported, limits):
-    """Return what a :classify request asks; arguments and errors as of `predict`.
+def classify(body: bytes, exported: Exported, limits: Limits) -> Asked:
+    """Read a :classify request; arguments and errors as of `predict`.
 
     An example is {"image/encoded": {"b64": text}}.
     """
@@ -144,7 +145,7 @@ def _named(names):
 
 
 def _array(values, spec, name, limits):
-    """Return what a `tf.TensorSpec` wants of JSON: a list of bytes, or numbers `[B, ...]`."""
+    """Return JSON values as a `tf.TensorSpec` has them: a list of bytes, or numbers `[B, ...]`."""
     values = _list(values, name)
     if spec.dtype == tf.string:
         read = _image if name == "images" else _bytes
@@ -166,7 +167,7 @@ def _array(values, spec, name, limits):
 
 
 def _within(numbers, dtype):
-    """Return whether a type holds numbers; compared as Python's, which are exact."""
+    """Return True where a type holds all numbers; compared as Python's, which are exact."""
     if np.issubdtype(dtype, np.floating):
         low, high = (float(end) for end in (np.finfo(dtype).min, np.finfo(dtype).max))
     else:

@@ -1,20 +1,25 @@
-"""uvicorn around the application: an address, clients that dawdle, the end.
+"""Server process: uvicorn around the application, slow clients, shutdown.
 
 run(exported, Limits(), "127.0.0.1", 8501)
 """
 
 import signal
 import socket
+from collections.abc import Callable
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from simclr_med.errors import InputError
 from simclr_med.serving.rest.application import Service
+from simclr_med.serving.rest.exported import Exported
+from simclr_med.serving.rest.limits import Limits
 
 
-def run(exported, limits, host, port, ready=print):
-    """Serve until SIGTERM or SIGINT; what has been asked by then is answered.
+def run(
+    exported: Exported, limits: Limits, host: str, port: int, ready: Callable[[str], None] = print
+) -> None:
+    """Serve until SIGTERM or SIGINT; requests that have come by then are answered.
 
     Args:
       exported: an `Exported`.
@@ -34,7 +39,9 @@ def run(exported, limits, host, port, ready=print):
     server.run(sockets=[listening])
 
 
-def made(exported, limits, host, port):
+def made(
+    exported: Exported, limits: Limits, host: str, port: int
+) -> tuple[uvicorn.Server, socket.socket]:
     """Return the uvicorn server and the socket that it is to serve; arguments as of `run`."""
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET

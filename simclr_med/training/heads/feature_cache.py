@@ -17,7 +17,9 @@ import sys
 
 import numpy as np
 
-from simclr_med.files import atomic
+from simclr_med.errors import InputError
+from simclr_med.files import array_files, atomic
+from simclr_med.runs import layout
 from simclr_med.training import features
 from simclr_med.views.places import IN_SHARD
 
@@ -54,7 +56,7 @@ def extract(model, paths, config):
 
 def folder_of(config):
     """Return the folder of kept features: `--features_dir`, or one in the work folder."""
-    return pathlib.Path(config.data.features_dir or pathlib.Path(config.work_dir) / "features")
+    return pathlib.Path(config.data.features_dir or pathlib.Path(config.work_dir) / layout.FEATURES)
 
 
 def _key(model, paths, config):
@@ -78,9 +80,9 @@ def _key(model, paths, config):
 def _read(file, rows):
     """Return the array of `file`, None where it is not there or not what was written."""
     try:
-        found = np.load(file, allow_pickle=False)
+        found = array_files.read_npy(file)
         os.utime(file)  # the last to be used is the last to go
-    except (OSError, ValueError):
+    except (OSError, InputError):
         return None
     return found if found.dtype == np.float32 and found.shape[:1] == (rows,) else None
 
