@@ -3,14 +3,13 @@
 python -m simclr_med.run --mode=pretrain --data_dir=my_data --work_dir=work/simclr
 """
 
-import os
 import pathlib
 import sys
 
 from absl import app, flags, logging
 
 import simclr_med
-from simclr_med import devices
+from simclr_med import devices, quiet
 from simclr_med.config.checked_config import for_existing_run, make_config
 from simclr_med.config.fields import FIELDS
 from simclr_med.config.flagfiles import expanded
@@ -159,7 +158,7 @@ def _report(config):
 def _quiet():
     # TensorFlow's notes on CPU features and drivers say nothing that a user can act on; errors
     # still show.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    quiet.import_tensorflow()
     import tensorflow as tf
 
     from simclr_med import compat  # noqa: F401  # first: it refuses another backend of Keras

@@ -17,6 +17,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import tools.require_python  # noqa: F401, isort: skip
 
 from simclr_med.config.checks import check_seed, check_value
 from simclr_med.config.fields import FIELDS

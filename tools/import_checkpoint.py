@@ -6,13 +6,13 @@ The architecture is read from the shapes. docs/weights.md has each source's form
 """
 
 import argparse
-import os
 import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+import tools.require_python  # noqa: F401, isort: skip
 
+from simclr_med import quiet
 from simclr_med.errors import run_main
 from simclr_med.files import paths
 
@@ -47,6 +47,7 @@ def main():
     if flags.check is not None:
         paths.file_to_read(flags.check, "--check")
 
+    quiet.import_tensorflow()
     from simclr_med.encoders import importers
     from simclr_med.encoders.importers import arithmetic
 

@@ -23,6 +23,9 @@ from simclr_med.runs.claim import claimed_work_dir
 from simclr_med.training import pretrain
 from simclr_med.training.heads import train_head
 from simclr_med.training.loop import trainer
+from simclr_med.training.models.bag_model import BagModel
+from simclr_med.training.models.contrastive import ContrastiveModel
+from simclr_med.training.models.supervised import SupervisedModel
 
 pytestmark = pytest.mark.usefixtures("shortest_encoder")
 SHORT = (short_run.__file__,)
@@ -236,6 +239,29 @@ def test_files_are_replaced_whole_or_not_at_all(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
     with pytest.raises(FileExistsError), atomic.new_folder(tmp_path / "a"):
         pass
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind", "more"),
+    [
+        ("pretrain", ContrastiveModel, {}),
+        ("pretrain", ContrastiveModel, {"micro_batch": 4}),
+        ("finetune", SupervisedModel, {}),
+        ("finetune", SupervisedModel, {"micro_batch": 4}),
+        ("finetune", BagModel, {"bag": "attention"}),
+        ("linear_probe", SupervisedModel, {}),
+    ],
+)
+def test_the_command_trains_by_the_models_own_train_step(
+    mode, kind, more, data_dir, tmp_path, monkeypatch
+):
+    def fail(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(kind, "train_step", fail)
+    run = pretrain.run if mode == "pretrain" else train_head.run
+    with pytest.raises(ZeroDivisionError):
+        run(make_config(mode, given(data_dir, tmp_path / "run", **more)))
 
 
 def test_views_are_drawn_with_their_originals(data_dir, tmp_path, monkeypatch):

@@ -177,6 +177,7 @@ class Loop:
           The steps done.
         """
         self.model.stop_training = False
+        self.model.reset_metrics()
         with contextlib.ExitStack() as closing:
             for callback in self.callbacks:
                 callback.set_model(self.model)
