@@ -6,7 +6,7 @@ for views, errors in in_order(elements, function, (blank, UNREADABLE), batch_siz
 
 import numpy as np
 
-from simclr_med.data.parallelism import ahead
+from simclr_med.data.data_service import ahead
 
 
 def in_order(elements, function, otherwise, batch_size, at_once):
