@@ -68,7 +68,7 @@ class PhantomConfig:
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """Properties that the images of a case share; the lesion itself follows from the seed and the number."""
+    """Properties that the images of a case share; the lesion follows from seed and number."""
 
     split: str
     number: int
