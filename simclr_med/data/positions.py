@@ -1,4 +1,4 @@
-"""Which images stand at every position of a run, and the seeds of what is drawn there.
+"""Images at every position of a run, and the seeds of the numbers drawn there.
 
     positions = Positions(cases, batch_size=512, seed=0, positives="case")
     for position, images in positions.drawn(start_step=100, stop_step=200): ...
@@ -20,7 +20,7 @@ ORDER, IMAGE, VIEW = range(3)
 
 
 class Positions:
-    """Which images stand at every position of a run.
+    """Images at every position of a run.
 
     Args:
       cases: `Cases` with M images in all.
@@ -84,7 +84,7 @@ class Positions:
         return order(n, self.batch_size, self.seed, start_step, stop_step, share).map(images)
 
     def recovering(self, stand_ins, steps, ahead):
-        """A function for `trainer.train`: stands in for what is unreadable after so many steps.
+        """A function for `trainer.train`: stands in for unreadable images after so many steps.
 
         Args:
           stand_ins: `StandIns`, whose substitutes these are.
@@ -119,7 +119,7 @@ def refuse_large_batch(size, units, what):
 
 
 def order(n, batch_size, seed, start_step, stop_step, share=(0, 1)):
-    """Which of n units stand at the positions of the steps `start_step` to `stop_step`.
+    """The units, of n, at the positions of the steps `start_step` to `stop_step`.
 
     Position p is of step p // B. Each epoch is a permutation of its own, of which the first
     B (n // B) units are used. (It is drawn whole: `tf.random.experimental.index_shuffle` is far

@@ -98,7 +98,9 @@ def _train(config, preparation, cases, strategy, model, nets, monitor):
     with kept as originals, strategy.scope():
         stand_ins = StandIns(cases, config.data.skip_bad_images, config.work_dir)
         positions = positions_of(config, cases, stand_ins.substitutes, originals)
-        recover = positions.recovering(stand_ins, config.train.steps, batches_ahead(config))
+        recover = positions.recovering(
+            stand_ins, config.train.steps, batches_ahead(config.data.data_service)
+        )
         if distribute.is_chief(strategy):
             input_contract.of_run(config, preparation).save(config.work_dir)
 
