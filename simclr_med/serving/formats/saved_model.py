@@ -17,7 +17,6 @@ from simclr_med.serving.formats import evidence, saved_model_client, signatures,
 from simclr_med.serving.sample import Sample
 from simclr_med.serving.trained import Trained
 
-CLASSIFY = "tensorflow/serving/classify"
 LABELS = "labels.txt"
 
 
@@ -65,7 +64,7 @@ def save(folder: pathlib.Path, trained: Trained) -> None:
     if trained.task:
         # TensorFlow 2 calls all signatures Predict's; Serving's Classify asks for its own.
         of_serving = tf.compat.v1.saved_model.signature_def_utils.MethodNameUpdater(str(folder))
-        of_serving.replace_method_name("classify", CLASSIFY)
+        of_serving.replace_method_name("classify", saved_model_client.CLASSIFY)
         of_serving.save()
 
 

@@ -28,12 +28,14 @@ class Signature:
       name: in the SavedModel.
       inputs: name to `tf.TensorSpec`; the first dimension is the batch.
       outputs: names.
+      method: of TensorFlow Serving, for :classify or :predict.
       answer: the function of TensorFlow.
     """
 
     name: str
     inputs: dict
     outputs: tuple
+    method: str
     answer: object
 
     @property
@@ -76,6 +78,7 @@ class Exported:
                 key,
                 {n: _spec(n, info) for n, info in sorted(definitions[key].inputs.items())},
                 tuple(sorted(definitions[key].outputs)),
+                definitions[key].method_name,
                 module.signatures[key],
             )
             for key in SUPPORTED
@@ -103,6 +106,8 @@ class Exported:
             return {n: value.numpy() for n, value in signature.answer(**tensors).items()}
         except tf.errors.InvalidArgumentError as error:
             raise Refused(400, error.message.splitlines()[0]) from None
+        except UnicodeDecodeError:  # of the message itself, which quotes an input's bytes
+            raise Refused(400, f"the signature {signature.name!r} cannot read that") from None
 
 
 def loaded(version: pathlib.Path) -> object:
