@@ -1,4 +1,5 @@
 # make demo: the whole way on generated data.   make test: the suite, but for tests of minutes.
+# make extras: ONNX, Parquet and Apache Beam as well.
 # make fuzz: thousands of odd inputs, minutes; other ones each time.
 # make benchmarks: benchmarks/README.md.   make peers: what some of them compare with, 6 GB.
 # PYTHON=python3.13 chooses another Python, VENV=.venv-current a folder beside the first one;
@@ -11,7 +12,7 @@ VENV := .venv
 READY := $(VENV)/ready-$(VERSION)
 RUN := $(VENV)/bin/python
 
-.PHONY: demo ready test fuzz lint peers benchmarks locks
+.PHONY: demo ready extras test fuzz lint peers benchmarks locks
 
 demo: $(READY)
 	@$(RUN) tools/demo.py --work_dir=work/demo $(DEMO_FLAGS)
@@ -24,10 +25,15 @@ test: $(READY)-test lint
 fuzz: $(READY)-test
 	@FUZZ_TIMES=20 $(RUN) -m pytest -n 2 --dist worksteal --timeout=3600 tests/fuzz $(TEST_FLAGS)
 
-lint: $(READY)-test
-	@$(VENV)/bin/ruff check -q . && $(VENV)/bin/ruff format -q --check .
+# Every extra, at the versions that tests run with.
+extras: $(READY)
+	@$(RUN) -m pip install -qq --disable-pip-version-check -c $(LOCK:requirements%=requirements%-test).lock \
+	  -e '.[beam,dicom,nearest,onnx,parquet,safetensors,serving]'
 
-benchmarks: $(READY)
+lint: $(READY)-test
+	@$(VENV)/bin/ruff check -q . && $(VENV)/bin/ruff format -q --check . && $(VENV)/bin/mypy
+
+benchmarks: $(READY)-test
 	@$(RUN) benchmarks/run_all.py $(BENCHMARK_FLAGS)
 
 peers: .venv-peers/ready
@@ -58,9 +64,11 @@ $(READY)-test: $(READY) $(LOCK:requirements%=requirements%-test).lock
 # card's Pythons too: those lines are dropped, and conditions that always hold on them.
 CARD = awk "/^[^ \#]/ {keep = !/>= '3.12'/} /^\#/ || keep" $$lock.lock | sed -e "s/ ; python_full_version < '3.12'$$//" \
   -e "s/python_full_version < '3.12' and //" -e "s/== '3.11.\*'/>= '3.11'/" > $$lock.tmp && mv $$lock.tmp $$lock.lock
+# Extras that are small come with every installation; `make extras` adds beam, onnx and parquet.
+SMALL = --extra dicom --extra nearest --extra safetensors --extra serving
 locks:
 	@uv pip compile -q --universal --python-version 3.10 setup.cfg --extra test -o requirements-test.lock
-	@uv pip compile -q --universal --python-version 3.10 setup.cfg -c requirements-test.lock -o requirements.lock
+	@uv pip compile -q --universal --python-version 3.10 setup.cfg $(SMALL) -c requirements-test.lock -o requirements.lock
 	@for lock in requirements requirements-test; do $(CARD); done
 	@uv pip compile -q --universal --python-version 3.12 setup.cfg --extra test -o requirements-current-test.lock
-	@uv pip compile -q --universal --python-version 3.12 setup.cfg -c requirements-current-test.lock -o requirements-current.lock
+	@uv pip compile -q --universal --python-version 3.12 setup.cfg $(SMALL) -c requirements-current-test.lock -o requirements-current.lock

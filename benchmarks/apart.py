@@ -19,7 +19,7 @@ ANSWERS = "BENCHMARK_ANSWERS"  # the environment's name of the pipe that `serve`
 
 
 def measured_apart(file, *arguments):
-    """Return what a script prints last, as JSON, when it is called with `arguments`."""
+    """Return the last line that a script prints, as JSON, when it is called with `arguments`."""
     command = [sys.executable, file, *arguments]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return json.loads(done.stdout.splitlines()[-1])
@@ -96,7 +96,7 @@ class Worker:
 
 
 def serve(measure):
-    """Answer each line of the standard input with what `measure()` returns, as JSON.
+    """Answer each line of the standard input with the JSON of `measure()`.
 
     The answers have a pipe of their own: libraries print what they like.
     """
@@ -158,7 +158,7 @@ def _sample(session, peak, done):
 
 
 def session_kib(session):
-    """Return what all processes of a session hold now, in KiB.
+    """Return the memory of all processes of a session now, in KiB.
 
     It is the proportional set size: a page that forked processes share counts once.
     """

@@ -55,7 +55,7 @@ def made(kind):
 
 
 def scikit_learn(predictions, rows):
-    """Return what scikit-learn says of one replicate: name -> number."""
+    """Return scikit-learn's metrics of one replicate: name -> number."""
     from sklearn import metrics
 
     truth, probabilities = predictions.truth[rows], predictions.probabilities[rows]

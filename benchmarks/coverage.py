@@ -1,4 +1,4 @@
-"""How often default intervals cover the truth, and how often equal models are told apart.
+"""Coverage of default intervals, and false alarms between equal models, by simulation.
 
     python benchmarks/coverage.py --json=coverage.json
 
@@ -54,7 +54,7 @@ GROUPS = {
 
 @dataclasses.dataclass(frozen=True)
 class Population:
-    """Where test sets come from.
+    """A population that test sets are drawn from.
 
     Attributes:
       cases: of a test set.

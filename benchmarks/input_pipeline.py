@@ -1,4 +1,4 @@
-"""Two views of 224 pixels an image: ours against what none can do without, and against peers.
+"""Input pipeline of two views of 224 pixels: ours beside the unavoidable work and beside peers.
 
     python benchmarks/input_pipeline.py --json=input.json
 

@@ -92,7 +92,7 @@ def data_set(folder, cases):
 
 
 def timed(function, *arguments):
-    """Return the seconds that a call took, and what it returned."""
+    """Return the seconds that a call took, and its result."""
     begin = time.perf_counter()
     result = function(*arguments)
     return time.perf_counter() - begin, result

@@ -1,4 +1,4 @@
-"""What surrounds a step: our loop beside Keras's `fit`, reading late, saving beside the training.
+"""Training loop: ours beside Keras's `fit`, reading late, saving beside the training.
 
     python benchmarks/loop.py --json=loop.json
 
@@ -76,7 +76,7 @@ class Arms:
 
 
 def callbacks_of(arm, folder):
-    """Return what surrounds the steps of `arm`; it writes into `folder`."""
+    """Return the callbacks of `arm`, which write into `folder`."""
     read_every = 1 if arm == "loop, waiting" else EVERY
     made = [run_log.RunLog(folder, read_every=read_every), RefuseDivergence(read_every)]
     if arm == "fit, waiting":

@@ -1,4 +1,4 @@
-"""What a result was measured on: processor, cores, the features that decide, and the code."""
+"""The machine of a result: processor, cores, instruction sets, and the code's commit."""
 
 import os
 import pathlib
@@ -46,7 +46,7 @@ def commit():
 
 
 def _git(*arguments):
-    """What git prints, None where there is no git or no repository."""
+    """Return git's output, None where there is no git or no repository."""
     try:
         done = subprocess.run(["git", "-C", ROOT, *arguments], capture_output=True, text=True)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Micro-batches: the memory of a small batch and the gradient of a large one, and what that costs.
+"""Micro-batches: the memory of a small batch, the gradient of a large one, and their time.
 
     python benchmarks/memory.py --json=memory.json
 
@@ -50,7 +50,7 @@ def one_arm(options):
 
 
 def fits(options):
-    """Whether the plain large batch should fit into the memory that is free."""
+    """Return whether the plain large batch should fit into the free memory."""
     from simclr_med.encoders.complexity import measure
 
     cost = measure(options.encoder, options.width, options.image_size)

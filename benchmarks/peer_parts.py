@@ -1,4 +1,4 @@
-"""The parts of peers.py: what is run of either side, and the ratios that come of it.
+"""The parts of peers.py: the commands of either side, and their ratios.
 
 Each is called as part(options, environment, an empty folder) and returns goals, ratios and what
 else was measured.
@@ -115,7 +115,7 @@ def prepare(options, env, data):
 
 
 def timeline_of(printed):
-    """Return when each step ended, of what a run printed: {"steps": numbers, "times": seconds}."""
+    """Return the end of each step from a run's output: {"steps": numbers, "times": seconds}."""
     return json.loads(printed.splitlines()[-1])
 
 

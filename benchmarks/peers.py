@@ -1,4 +1,4 @@
-"""Ours beside what people would pick instead: PyTorch's step, lightly-train's run and pipeline.
+"""Ours beside its alternatives: PyTorch's step, lightly-train's run and pipeline.
 
     make peers                        # their environment, once
     python benchmarks/peers.py --json=peers.json

@@ -1,4 +1,4 @@
-"""Generated images a second, beside what Pillow needs to encode as many JPEGs of that size.
+"""Generated images a second, beside Pillow's encoding of as many JPEGs of that size.
 
 python benchmarks/phantom.py --image_size=64 --json=phantom.json
 """

@@ -4,8 +4,8 @@
     make benchmarks BENCHMARK_FLAGS=--only=input_pipeline,peers_run
 
 benchmarks/results/ keeps the last result of each, and the table is made of what lies there: a
-benchmark that was not run, was not done in time, or failed keeps its last rows. Other work on the
-machine spoils what is measured.
+benchmark that was not run, was not done in time, or failed keeps its last rows. Figures in
+documents follow (figures.py). Other work on the machine spoils the ratios.
 """
 
 import argparse
@@ -19,7 +19,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from benchmarks import machine, table
+from benchmarks import figures, machine, table
 from simclr_med.errors import EXIT_FAILED, EXIT_INPUT, InputError, run_main
 from simclr_med.files import atomic
 
@@ -75,7 +75,7 @@ def run(name, script, *flags, results, seconds):
 
 
 def stop(session):
-    """End what is left of a benchmark's processes."""
+    """End a benchmark's remaining processes."""
     try:
         os.killpg(session, signal.SIGKILL)
     except ProcessLookupError:
@@ -95,7 +95,7 @@ def chosen(names):
 
 
 def main():
-    """Run what is chosen, write the table, and say what went wrong."""
+    """Run the chosen benchmarks, write the table, and print the failures."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -116,6 +116,8 @@ def main():
         print(f"== {name}: {why or 'done'}, {time.monotonic() - begin:.0f} s", flush=True)
         troubles |= {name: why} if why else {}
     atomic.write_text(options.table, table.of_results(options.results, BENCHMARKS))
+    if options.results == FOLDER / "results":
+        figures.write()
     for name, why in troubles.items():
         print(f"{name} {why}")
     print(f"table: {options.table}")

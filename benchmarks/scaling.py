@@ -1,4 +1,4 @@
-"""What grows with the batch: the loss and its gather; and what the paper's pretrainings would take.
+"""Cost of large batches: the loss and its gather; hours of the paper's pretrainings.
 
     python benchmarks/scaling.py --json=scaling.json
 

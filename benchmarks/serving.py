@@ -1,4 +1,4 @@
-"""An exported head beside the Keras model that it was made of, and what HTTP adds.
+"""An exported head beside the Keras model that it was made of, and the cost of HTTP.
 
     python benchmarks/serving.py --json=serving.json
 
@@ -62,13 +62,14 @@ def exported(settings, folder):
     from simclr_med.config.checked_config import make_config
     from simclr_med.encoders import networks
     from simclr_med.runs import input_contract
+    from simclr_med.runs.task import Task
     from simclr_med.serving.formats import saved_model
     from simclr_med.serving.trained import Trained
 
     config = make_config("finetune", settings | {"data_dir": "data", "work_dir": "work"})
     classes = tuple(f"class {k}" for k in range(27))
     nets = networks.build(config, len(classes))
-    task = networks.Task("multiclass", classes, None)
+    task = Task("multiclass", classes, None)
     contract = input_contract.of_run(config)
     saved_model.save(folder, Trained(config, nets, contract, task))
     logits = nets.head(nets.inputs.output)

@@ -134,7 +134,7 @@ def pretraining(options, folder, steps):
 
 
 def goal(part, name, unit):
-    """Return the `Goal` of what a part measured."""
+    """Return the `Goal` of a part's ratio."""
     if unit == MIB:
         what = f"{name}: peak memory / {CARD}"
         return at_most(what, MEMORY) if part == "run" else shown(what)
@@ -158,7 +158,7 @@ def interpreters(options):
     pythons, versions = {}, {}
     for stack, folder in ((CARD, options.card), (CURRENT, options.current)):
         pythons[stack] = str(folder / "bin" / "python")
-        ask = [pythons[stack], "-c", "from simclr_med import versions as v; print(v.installed())"]
+        ask = [pythons[stack], "-c", "from simclr_med import packages; print(packages.versions())"]
         try:
             done = subprocess.run(
                 ask, env=os.environ | ENVIRONMENT, capture_output=True, text=True, check=True
@@ -219,7 +219,7 @@ def main():
 
 
 def show(name, unit, values, found):
-    """Print a line of what was measured."""
+    """Print a line of the measurement."""
     card, current = (statistics.median(values[stack]) for stack in (CARD, CURRENT))
     print(f"{name:42} {card:9.4g} {current:9.4g} {unit:4} {found:.2f}", flush=True)
 

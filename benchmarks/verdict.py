@@ -1,4 +1,4 @@
-"""What a benchmark hands back: ratios, the goals they are held to, a JSON file and an exit code.
+"""A benchmark's result: ratios, their goals, a JSON file and an exit code.
 
 A benchmark declares each goal once and ends with `conclude`:
 
@@ -22,7 +22,7 @@ MISSED = "MISSED"
 
 @dataclasses.dataclass(frozen=True)
 class Goal:
-    """A ratio by name, and what it is held to.
+    """A ratio by name, and its limit.
 
     Attributes:
       ratio: its name among the ratios of `conclude`.
@@ -63,7 +63,7 @@ def shown(ratio, note=""):
 
 
 def command_line(description):
-    """Return a parser with what every benchmark takes."""
+    """Return a parser with the options of every benchmark."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -10,7 +10,7 @@ import pathlib
 import re
 
 from simclr_med import onednn
-from simclr_med.config.storage import load_config
+from simclr_med.config.storage import holds_run, load_config
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +100,7 @@ def with_defaults(config):
     """
     if config.train.precision != "auto":
         return config
-    if (pathlib.Path(config.work_dir) / "config.json").exists():
+    if holds_run(config.work_dir):
         precision = load_config(config.work_dir).train.precision
     else:
         precision = DEFAULTS[kind_of_device(config.distribute)].precision

@@ -3,9 +3,11 @@
 import json
 
 from simclr_med.config.checked_config import make_config
-from simclr_med.config.storage import to_json
+from simclr_med.config.storage import load_config, to_json
 from simclr_med.evaluation import predictions
 from simclr_med.files import atomic
+from simclr_med.runs import input_contract
+from simclr_med.runs.task import Task
 
 
 def run_folder(folder, mode="linear_probe", **given):
@@ -21,7 +23,7 @@ def run_folder(folder, mode="linear_probe", **given):
 def head_folder(folder, made, split="test", **given):
     """The work folder of an evaluated head."""
     run_folder(folder, **given)
-    atomic.write_text(folder / "task.json", json.dumps({"other_class": made.other_class}))
+    Task(made.task, made.classes, made.other_class).save(folder)
     predictions.write(folder / "predictions" / f"{split}.csv", made)
     return folder
 
@@ -32,5 +34,5 @@ def imported_folder(folder, source, **given):
     config = json.loads((folder / "config.json").read_text())
     config["mode"] = "imported"
     atomic.write_text(folder / "config.json", json.dumps(config))
-    atomic.write_text(folder / "input.json", json.dumps({"source": source}))
+    input_contract.make(load_config(folder), source, "bicubic").save(folder)
     return folder

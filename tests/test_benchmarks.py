@@ -9,7 +9,7 @@ import sys
 import pytest
 from conftest import ROOT
 
-from benchmarks import apart, machine, peer_parts, run_all, serving, table
+from benchmarks import apart, figures, machine, peer_parts, run_all, serving, table
 from benchmarks.verdict import at_least, at_most, conclude, shown
 from simclr_med.errors import InputError
 
@@ -151,6 +151,21 @@ def test_the_table_is_of_all_scripts_that_measure():
 def test_every_benchmark_says_in_a_sentence_what_it_measures():
     for script, *_ in run_all.BENCHMARKS.values():
         assert table.title(script).endswith("."), script
+
+
+def test_figures_in_documents_are_those_of_the_results():
+    texts = {path: path.read_text(encoding="utf-8") for path in figures.documents()}
+    assert sum(len(figures.FIGURE.findall(text)) for text in texts.values()) > 50
+    for path, text in texts.items():
+        assert figures.filled(text) == text, f"{path}: run python benchmarks/figures.py"
+
+
+def test_a_stale_figure_is_written_anew_and_an_unknown_one_is_an_error(tmp_path):
+    (tmp_path / "memory.json").write_text('{"arms": [{"mib": 812.4}]}')
+    text = "takes <!--= memory; arms > 0 > mib; .0f -->7<!--/--> MiB"
+    assert "-->812<!--/--> MiB" in figures.filled(text, tmp_path)
+    with pytest.raises(KeyError):
+        figures.filled(text.replace("mib", "gib"), tmp_path)
 
 
 def run_all_command(tmp_path, monkeypatch, *flags):

@@ -14,6 +14,7 @@ from simclr_med.serving import export
 from simclr_med.serving.bulk import run as bulk
 from simclr_med.training import pretrain
 from simclr_med.training.heads import train_head
+from simclr_med.training.sweep import train_sweep
 
 SMALL = {"encoder": "resnet18", "width": 0.125, "image_size": 32, "steps": 2, "batch_size": 8}
 pytestmark = pytest.mark.usefixtures("shortest_encoder")

@@ -18,7 +18,8 @@ def test_tests_run_what_is_run(stack):
     running, testing = pins(f"requirements{stack}.lock"), pins(f"requirements{stack}-test.lock")
     assert running and running.items() <= testing.items()
     names = {name for name, _ in testing} - {name for name, _ in running}
-    assert {"pytest", "apache-beam", "scikit-learn", "ruff"} <= names
+    assert {"pytest", "apache-beam", "onnx", "ruff"} <= names
+    assert {"pydicom", "safetensors", "scikit-learn", "uvicorn"} <= {name for name, _ in running}
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_every_command_of_the_page_on_data(data_dir, tmp_path, monkeypatch):
     assert len(lines) == 9
     for line in lines:
         if "--source=dicom" in line:
-            pydicom = pytest.importorskip("pydicom", reason="pip install simclr_med[dicom]")
+            pydicom = pytest.importorskip("pydicom", reason="make extras installs dicom")
             shutil.copy(pydicom.data.get_testdata_file("CT_small.dcm"), tmp_path / "a.dcm")
             (tmp_path / "archive").mkdir()
             (tmp_path / "a.dcm").rename(tmp_path / "archive" / "a.dcm")

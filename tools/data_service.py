@@ -31,9 +31,13 @@ def parse():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--role", choices=["dispatcher", "worker"], required=True)
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
-    parser.add_argument("--host", default="localhost", help="this machine, as others reach it")
-    parser.add_argument("--dispatcher", help="of a worker: its address, grpc://HOST:PORT")
+    parser.add_argument("--port", type=int, default=0, help="Port; 0 takes a free one")
+    parser.add_argument(
+        "--host", default="localhost", help="Name or address by which other machines reach this one"
+    )
+    parser.add_argument(
+        "--dispatcher", help="Of a worker: the dispatcher's address, grpc://HOST:PORT"
+    )
     flags = parser.parse_args()
     if (flags.role == "worker") != bool(flags.dispatcher):
         parser.error("--dispatcher belongs to --role=worker, which needs it")

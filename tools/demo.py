@@ -24,7 +24,11 @@ def main():
     """Run the demo."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work_dir", default="work/demo")
-    parser.add_argument("--short", action="store_true", help="a minute, to see that it works")
+    parser.add_argument(
+        "--short",
+        action="store_true",
+        help="Run a demo of one minute, as a check of the installation",
+    )
     options = parser.parse_args()
     size = "short" if options.short else "full"
     work = pathlib.Path(options.work_dir)

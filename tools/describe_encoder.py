@@ -4,9 +4,9 @@
     python tools/describe_encoder.py --encoder=resnet152 --width=2 --image_size=448 --teraflops=100
 
 Without --encoder: a table of all, and of the widths that are published. Everything is counted in
-the network's own graph. Memory is that of weights, gradients, momenta and kept activations; what
-the kernels work with comes on top. --teraflops is what a step achieves on a machine, 10^12
-operations a second, as benchmarks/train_step.py measures it.
+the network's own graph. Memory is that of weights, gradients, momenta and kept activations; the
+kernels' working memory comes on top. --teraflops is the speed of a training step, 10^12 operations
+a second; benchmarks/train_step.py measures it.
 """
 
 import argparse
@@ -36,21 +36,26 @@ GIB = 2**30
 
 
 def parse():
-    """The command line."""
+    """Return the parsed command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--encoder", choices=ENCODERS, help="one, instead of the table")
+    add("--encoder", choices=ENCODERS, help="one encoder, instead of the table of all")
     add("--width", type=float, default=1.0)
     add("--resnet_d", action="store_true")
     add("--selective_kernels", action="store_true")
     add("--image_size", type=int, default=224, help="pixels (default: 224)")
     add("--batch_size", type=int, default=64, help="cases a step (default: 64)")
-    add("--views", type=int, default=2, help="images a case: 2 in pretraining (default), 1 else")
+    add(
+        "--views",
+        type=int,
+        default=2,
+        help="images a case: 2 (default) in pretraining, else 1",
+    )
     add("--precision", choices=["float32", "mixed_bfloat16"], default="float32")
     add("--gradient_checkpointing", choices=["none", "stages", "blocks"], default="none")
-    add("--teraflops", type=float, help="achieved on the machine: tells the steps a day")
+    add("--teraflops", type=float, help="speed of a step in TFLOP/s: adds the steps a day")
     return parser.parse_args()
 
 
@@ -65,7 +70,7 @@ def refuse_unsound(flags):
 
 
 def chosen(flags):
-    """(name, width, settings) of what is described."""
+    """Return (name, width, settings) of each encoder to describe."""
     if flags.encoder is None:
         return [(name, 1, {}) for name in ENCODERS] + WIDER
     settings = {name: True for name in SK if getattr(flags, name)}

@@ -1,4 +1,4 @@
-"""Draws the packages and what they import, as Mermaid, into docs/architecture.md.
+"""Draws the packages and their imports, as Mermaid, into docs/architecture.md.
 
     python tools/draw_packages.py
 

@@ -1,4 +1,4 @@
-"""Makes of weights that others have trained a folder for --init=imported:FOLDER and load_encoder.
+"""Import weights that others have trained into a folder for --init=imported:FOLDER, load_encoder.
 
     python tools/import_checkpoint.py --source=bit --input=BiT-M-R101x3.npz --output=weights/bit
 
@@ -34,7 +34,7 @@ def main():
         epilog="sources:\n" + "\n".join(f"  {name:12}{text}" for name, text in SOURCES.items()),
     )
     parser.add_argument("--source", required=True, choices=SOURCES)
-    parser.add_argument("--input", required=True, type=pathlib.Path, help="what is imported")
+    parser.add_argument("--input", required=True, type=pathlib.Path, help="their file or folder")
     parser.add_argument("--output", required=True, type=pathlib.Path, help="the new folder")
     flags = parser.parse_args()
     paths.new_folder(flags.output, "--output")

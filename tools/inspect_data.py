@@ -1,4 +1,4 @@
-"""Writes a page that shows what is in a data set folder.
+"""Writes a page that shows the contents of a data set folder.
 
     python tools/inspect_data.py my_data
 
@@ -23,9 +23,13 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("--output", type=pathlib.Path, help="default: FOLDER/inspection.html")
-    parser.add_argument("--thumbnails", type=int, default=6, help="cases shown of each class")
-    parser.add_argument("--seed", type=int, default=0, help="which cases are shown")
+    parser.add_argument(
+        "--output", type=pathlib.Path, help="Page to write; by default FOLDER/inspection.html"
+    )
+    parser.add_argument(
+        "--thumbnails", type=int, default=6, help="Number of cases shown of each class"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="Seed of the choice of cases")
     flags = parser.parse_args()
     check_seed(flags.seed)
     output = flags.output or flags.folder / "inspection.html"

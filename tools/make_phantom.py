@@ -21,8 +21,8 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--output", required=True, help="folder to write")
-    parser.add_argument("--workers", type=int, default=2, help="processes")
+    parser.add_argument("--output", required=True, help="Folder to write")
+    parser.add_argument("--workers", type=int, default=2, help="Number of processes")
     for field in dataclasses.fields(phantom.PhantomConfig):
         what = "cases" if field.name in phantom.SPLITS else field.name.replace("_", " ")
         help = f"{what} (default {field.default})"

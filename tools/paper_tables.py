@@ -66,13 +66,14 @@ def _described(texts):
     from simclr_med.config.setting import HEADS
     from simclr_med.config.storage import load_config
     from simclr_med.evaluation import evaluated_runs, paper
+    from simclr_med.runs import layout
 
     heads = []
     for name, path in evaluated_runs.named(texts):
         if not pathlib.Path(path).exists():
             raise InputError(f"{path} is not there; expected the work folder of an evaluated head")
-        is_run = (pathlib.Path(path) / "config.json").exists()
-        mode = load_config(path).mode if is_run else "no mode, no config.json"
+        is_run = layout.holds_run(path)
+        mode = load_config(path).mode if is_run else f"no mode, no {layout.CONFIG}"
         if mode in (*HEADS, "sweep"):
             heads.append((name, path))
         else:

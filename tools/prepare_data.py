@@ -1,4 +1,4 @@
-"""Makes a data set folder from what people have on disk: public sets, a table, a folder, DICOM.
+"""Makes a data set folder from a public set, a table, a folder of images or DICOM files.
 
     python tools/prepare_data.py --source=pad_ufes --input=PAD-UFES-20 --output=my_data
 
@@ -20,7 +20,7 @@ from simclr_med.data.info import NOT_MENTIONED
 from simclr_med.errors import run_main
 from simclr_med.preparation import sources
 from simclr_med.preparation.prepare import prepare
-from simclr_med.preparation.settings import Settings
+from simclr_med.preparation.settings import CHECKS, Settings
 
 HELP = {
     "splits": "shares or numbers, train=0.7,validation=0.1,test=0.2; or a name the source knows",
@@ -42,7 +42,7 @@ HELP = {
     "shards": "write so many TFRecord shards through Apache Beam; 0: files",
 }
 CHOICES = {
-    "check_images": ("none", "exists", "decode"),
+    "check_images": CHECKS,
     "on_leak": ("refuse", "drop"),
     "not_mentioned": tuple(NOT_MENTIONED),
 }
@@ -61,8 +61,10 @@ def build_parser(source):
     parser.add_argument(
         "--source", required=True, type=sources.current_name, choices=sources.names()
     )
-    parser.add_argument("--input", required=True, type=pathlib.Path, help="what the source reads")
-    parser.add_argument("--output", required=True, type=pathlib.Path, help="the new folder")
+    parser.add_argument(
+        "--input", required=True, type=pathlib.Path, help="Folder or file that the source reads"
+    )
+    parser.add_argument("--output", required=True, type=pathlib.Path, help="New data set folder")
     for name, text in HELP.items():
         kind = {"type": _count} if name in WHOLE else {}
         default = getattr(Settings, name)

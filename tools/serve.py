@@ -18,7 +18,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from simclr_med import devices
+from simclr_med import devices, packages
 from simclr_med.config.sections.running import DistributeConfig
 from simclr_med.errors import InputError, run_main
 from simclr_med.serving.rest.limits import Limits
@@ -52,7 +52,7 @@ def main():
     try:
         from simclr_med.serving.rest import server
     except ImportError as error:
-        raise InputError(f"serving needs {error.name}: pip install simclr_med[serving]") from None
+        raise packages.missing("serving", f"serving needs {error.name}") from None
     from simclr_med.serving.rest.exported import Exported, newest
 
     name = flags.name or named(newest(flags.export))
@@ -70,7 +70,7 @@ def main():
 
 
 def named(version):
-    """Return what a model is called whose version's folder that is: its run, or its own folder."""
+    """Return the name of the model in a version's folder: its run's name, or its own folder's."""
     folder = version.absolute().parent
     return folder.parent.name if folder.name == "export" else folder.name
 

@@ -1,4 +1,4 @@
-"""A picture of what a recipe makes of a data set's images: originals, and views beside them.
+"""Draws a recipe's views of a data set's images, beside the originals.
 
     python tools/show_views.py --data_dir=my_data --output=views.png
     python tools/show_views.py --data_dir=my_data --output=pairs.png --positives=case --views=4

@@ -1,15 +1,19 @@
-"""What differs between Keras 2.15 and Keras 3, or has no public name: reached from here alone.
+"""Differences between Keras 2.15 and Keras 3, and private names of libraries: used here alone.
 
-keras2.py and keras3.py define the same names, each for its own Keras; common.py what both share.
+keras2.py and keras3.py define the same names, each for its own Keras; common.py has the shared.
 """
 
 import keras
 
 from simclr_med.compat.common import (
     draw_from,
+    inner,
     layers_within,
+    loss_scaling,
     onednn_is_on,
+    precision,
     random_seed,
+    unallocated_variable,
 )
 
 if keras.__version__.startswith("2."):
@@ -24,18 +28,14 @@ SlotOptimizer = _stack.SlotOptimizer
 adamw = _stack.adamw
 apply_sums = _stack.apply_sums
 build_optimizer = _stack.build_optimizer
-inner = _stack.inner
 lamb = _stack.lamb
 layer_of = _stack.layer_of
 learning_rate = _stack.learning_rate
 loss_scale = _stack.loss_scale
-loss_scaling = _stack.loss_scaling
 optimizer_variables = _stack.optimizer_variables
 path = _stack.path
-precision = _stack.precision
 scaled = _stack.scaled
 tf_variables = _stack.tf_variables
-unallocated_variable = _stack.unallocated_variable
 unscaled = _stack.unscaled
 
 __all__ = [

@@ -1,6 +1,6 @@
 """Keras 3's batch normalisation, computed by the kernel that Keras 2 has for images.
 
-Keras 3 normalises by a chain of products and sums, which takes the time of the convolutions about
+Keras 3 normalises by a chain of products and sums, which takes as long as the convolutions around
 it, and moves the variance by the biased estimate; the fused kernel's is unbiased.
 """
 

@@ -1,42 +1,23 @@
 """Keras 2.15 and TensorFlow Addons: the names that keras3.py defines for Keras 3."""
 
-import contextlib
+import functools
 import warnings
 
 import keras
 import tensorflow as tf
-from tensorflow.python.ops.resource_variable_ops import UninitializedVariable
+
+from simclr_med.compat import common
+from simclr_med.compat.common import inner, scales
 
 BatchNormalization = keras.layers.BatchNormalization
 ReplicatedModel = keras.Model
 
 
-@contextlib.contextmanager
-def precision(policy):
-    """Have layers that are built within compute in `policy`, such as "mixed_bfloat16"."""
-    before = keras.mixed_precision.global_policy()
-    keras.mixed_precision.set_global_policy(policy)
-    try:
-        yield
-    finally:
-        keras.mixed_precision.set_global_policy(before)
-
-
 # Optimizers
 
 
-class SlotOptimizer(keras.optimizers.Optimizer):
-    """A base of optimizers that step one variable at a time.
-
-    A subclass names in `SLOTS` what it keeps beside each variable, and has
-    `step(gradient, variable, learning_rate, *slots)`, which assigns to variable and slots.
-
-    Args:
-      learning_rate: a number or a `LearningRateSchedule`.
-      name: of the optimizer.
-    """
-
-    SLOTS = ()
+class SlotOptimizer(common.SteppedOptimizer):
+    """`SteppedOptimizer`, on Keras 2."""
 
     def __init__(self, learning_rate, name):
         super().__init__(name=name, jit_compile=False)
@@ -53,16 +34,18 @@ class SlotOptimizer(keras.optimizers.Optimizer):
             self._built = True
 
     def update_step(self, gradient, variable):
-        """Take one step of one variable, under Keras's name: `step`, with the variable's slots."""
+        """Take one step of one variable, under Keras's name."""
         place = self._index_dict[self._var_key(variable)]
-        rate = tf.cast(self.learning_rate, variable.dtype)
         slots = [slot[place] for slot in self._slots]
-        self.step(tf.convert_to_tensor(gradient), variable, rate, *slots)
+        self.step_in(gradient, variable, self.learning_rate, slots)
 
     def get_config(self):
         """Return the constructor's arguments."""
         rate = self._serialize_hyperparameter(self._learning_rate)
         return {"learning_rate": rate, "name": self.name}
+
+
+adamw = functools.partial(common.adamw, jit_compile=False)
 
 
 def lamb(learning_rate, beta_1, weight_decay, excluded):
@@ -82,19 +65,12 @@ def lamb(learning_rate, beta_1, weight_decay, excluded):
     )
 
 
-def adamw(learning_rate, beta_1, weight_decay, excluded):
-    """Return Keras's Adam with decoupled decay; the arguments are `lamb`'s."""
-    made = keras.optimizers.AdamW(learning_rate, weight_decay, beta_1=beta_1, jit_compile=False)
-    made.exclude_from_weight_decay(var_names=excluded)
-    return made
-
-
 def _is_legacy(optimizer):
     return isinstance(inner(optimizer), keras.optimizers.legacy.Optimizer)
 
 
 def build_optimizer(optimizer, variables):
-    """Create what `optimizer` keeps beside `variables`, if it has not; in the strategy's scope."""
+    """Create an optimizer's variables beside `variables`, once; in the strategy's scope."""
     if not _is_legacy(optimizer):
         optimizer.build(variables)
         return
@@ -103,13 +79,9 @@ def build_optimizer(optimizer, variables):
 
 def learning_rate(optimizer):
     """Return the rate of the next step of an optimizer, a tensor, though that may be skipped."""
-    optimizer = inner(optimizer)
     if _is_legacy(optimizer):
-        return optimizer._decayed_lr(tf.float32)
-    rate = optimizer._learning_rate
-    if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
-        return rate(optimizer.iterations)
-    return tf.convert_to_tensor(rate)
+        return inner(optimizer)._decayed_lr(tf.float32)
+    return common.learning_rate(optimizer)
 
 
 def apply_sums(optimizer, gradients, variables):
@@ -124,7 +96,7 @@ def apply_sums(optimizer, gradients, variables):
 def optimizer_variables(optimizer):
     """Return all that a built optimizer needs to go on: steps, slots, loss scale."""
     variables = list(optimizer.variables() if _is_legacy(optimizer) else optimizer.variables)
-    if _scales(optimizer):
+    if scales(optimizer):
         state = optimizer._loss_scale
         variables += [state.current_loss_scale, state.counter]
     return variables
@@ -133,33 +105,19 @@ def optimizer_variables(optimizer):
 # Loss scaling
 
 
-def loss_scaling(optimizer):
-    """Return `optimizer` with dynamic loss scaling, as float16 needs."""
-    return keras.mixed_precision.LossScaleOptimizer(optimizer)
-
-
-def _scales(optimizer):
-    return isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer)
-
-
-def inner(optimizer):
-    """Return the optimizer that `loss_scaling` wraps, or itself."""
-    return optimizer.inner_optimizer if _scales(optimizer) else optimizer
-
-
 def scaled(optimizer, loss):
     """Return `loss` times the optimizer's loss scale."""
-    return optimizer.get_scaled_loss(loss) if _scales(optimizer) else loss
+    return optimizer.get_scaled_loss(loss) if scales(optimizer) else loss
 
 
 def unscaled(optimizer, gradients):
-    """Return `gradients` of what was `scaled`, less the scale."""
-    return optimizer.get_unscaled_gradients(gradients) if _scales(optimizer) else gradients
+    """Return gradients of a `scaled` loss, less the scale."""
+    return optimizer.get_unscaled_gradients(gradients) if scales(optimizer) else gradients
 
 
 def loss_scale(optimizer):
     """Return {"loss_scale": ...}, or {} where there is none."""
-    return {"loss_scale": optimizer.loss_scale} if _scales(optimizer) else {}
+    return {"loss_scale": optimizer.loss_scale} if scales(optimizer) else {}
 
 
 # Layers
@@ -182,16 +140,9 @@ class AsynchronousCallback(keras.callbacks.Callback):
         self._supports_tf_logs = True
 
 
-def unallocated_variable(create, **settings):
-    """Return a variable with a shape and no memory; for `tf.variable_creator_scope`."""
-    kept = {key: settings[key] for key in ("shape", "dtype", "trainable", "name")}
-    return UninitializedVariable(**kept)
-
-
 def layer_of(operation):
     """Return the name of the layer whose call made a graph's operation, "" of none."""
-    *_, layer, _ = ["", *operation.name.split("/")]
-    return layer
+    return common.scope_of(operation)
 
 
 def tf_variables(weights):

@@ -1,11 +1,10 @@
 """Keras 3: the names that keras2.py defines for Keras 2.15."""
 
-import contextlib
-
 import keras
 import tensorflow as tf
-from tensorflow.python.ops.resource_variable_ops import UninitializedVariable
 
+from simclr_med.compat import common
+from simclr_med.compat.common import adamw, inner, learning_rate, scales  # noqa: F401
 from simclr_med.compat.fused_batch_norm import BatchNormalization  # noqa: F401
 from simclr_med.compat.slots import SlotOptimizer, lamb  # noqa: F401
 from simclr_med.errors import InputError
@@ -19,45 +18,20 @@ if keras.config.backend() != "tensorflow":
 AsynchronousCallback = keras.callbacks.Callback  # it is handed tensors, and may leave them unread
 
 
-@contextlib.contextmanager
-def precision(policy):
-    """Have layers that are built within compute in `policy`, such as "mixed_bfloat16"."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
-
-
 # Optimizers
 
 
-def adamw(learning_rate, beta_1, weight_decay, excluded):
-    """Return Keras's Adam with decoupled decay; the arguments are `lamb`'s."""
-    made = keras.optimizers.AdamW(learning_rate, weight_decay, beta_1=beta_1)
-    made.exclude_from_weight_decay(var_names=excluded)
-    return made
-
-
 def build_optimizer(optimizer, variables):
-    """Create what `optimizer` keeps beside `variables`, if it has not; in the strategy's scope."""
+    """Create an optimizer's variables beside `variables`, once; in the strategy's scope."""
     if not optimizer.built:
         optimizer.build(list(variables))
-
-
-def learning_rate(optimizer):
-    """Return the rate of the next step of an optimizer, a tensor, though that may be skipped."""
-    own = inner(optimizer)
-    rate = own._learning_rate
-    return rate(own.iterations) if callable(rate) else tf.convert_to_tensor(rate)
 
 
 def apply_sums(optimizer, gradients, variables):
     """Take one step of `optimizer` with gradients that are summed over the replicas already."""
     # Keras would sum once more, and knows no argument against it.
     inner(optimizer)._all_reduce_sum_gradients = lambda pairs: pairs
-    if _scales(optimizer):
+    if scales(optimizer):
         # It expects gradients that are yet to be `unscaled`. The scale is a power of two: exact.
         gradients = [gradient * optimizer.dynamic_scale for gradient in gradients]
     optimizer.apply(gradients, variables)
@@ -68,7 +42,7 @@ def optimizer_variables(optimizer):
     own = inner(optimizer)
     # A rate without a schedule is a variable too; it is the constructor's, not the training's.
     variables = [variable for variable in own.variables if variable is not own._learning_rate]
-    if _scales(optimizer):
+    if scales(optimizer):
         variables += [optimizer.dynamic_scale, optimizer.step_counter]
     return variables
 
@@ -76,35 +50,21 @@ def optimizer_variables(optimizer):
 # Loss scaling
 
 
-def loss_scaling(optimizer):
-    """Return `optimizer` with dynamic loss scaling, as float16 needs."""
-    return keras.optimizers.LossScaleOptimizer(optimizer)
-
-
-def _scales(optimizer):
-    return isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
-
-
-def inner(optimizer):
-    """Return the optimizer that `loss_scaling` wraps, or itself."""
-    return optimizer.inner_optimizer if _scales(optimizer) else optimizer
-
-
 def scaled(optimizer, loss):
     """Return `loss` times the optimizer's loss scale."""
-    return optimizer.scale_loss(loss) if _scales(optimizer) else loss
+    return optimizer.scale_loss(loss) if scales(optimizer) else loss
 
 
 def unscaled(optimizer, gradients):
-    """Return `gradients` of what was `scaled`, less the scale."""
-    if not _scales(optimizer):
+    """Return gradients of a `scaled` loss, less the scale."""
+    if not scales(optimizer):
         return gradients
     return [gradient / optimizer.dynamic_scale for gradient in gradients]
 
 
 def loss_scale(optimizer):
     """Return {"loss_scale": ...}, or {} where there is none."""
-    return {"loss_scale": optimizer.dynamic_scale} if _scales(optimizer) else {}
+    return {"loss_scale": optimizer.dynamic_scale} if scales(optimizer) else {}
 
 
 # Layers
@@ -115,18 +75,10 @@ def path(variable):
     return variable.path
 
 
-def unallocated_variable(create, **settings):
-    """Return a variable with a shape and no memory; for `tf.variable_creator_scope`."""
-    with tf.Graph().as_default():
-        shape = settings["initial_value"]().shape  # traced, not computed
-    kept = {key: settings[key] for key in ("dtype", "trainable", "name")}
-    return UninitializedVariable(shape=shape, **kept)
-
-
 def layer_of(operation):
     """Return the name of the layer whose call made a graph's operation, "" of none."""
-    *_, layer, _ = ["", *operation.name.split("/")]
-    return layer.removesuffix("_1")  # Keras opens a layer's scope twice: to build, and to call
+    # Keras opens a layer's scope twice: to build, and to call.
+    return common.scope_of(operation).removesuffix("_1")
 
 
 class ReplicatedModel(keras.Model):

@@ -3,19 +3,11 @@
 import keras
 import tensorflow as tf
 
+from simclr_med.compat.common import SteppedOptimizer
 
-class SlotOptimizer(keras.optimizers.Optimizer):
-    """A base of optimizers that step one variable at a time.
 
-    A subclass names in `SLOTS` what it keeps beside each variable, and has
-    `step(gradient, variable, learning_rate, *slots)`, which assigns to variable and slots.
-
-    Args:
-      learning_rate: a number or a `LearningRateSchedule`.
-      name: of the optimizer.
-    """
-
-    SLOTS = ()
+class SlotOptimizer(SteppedOptimizer):
+    """`SteppedOptimizer`, on Keras 3."""
 
     def __init__(self, learning_rate, name):
         schedule = callable(learning_rate)
@@ -29,11 +21,10 @@ class SlotOptimizer(keras.optimizers.Optimizer):
         self._slots = [self.add_optimizer_variables(variables, slot) for slot in self.SLOTS]
 
     def update_step(self, gradient, variable, learning_rate):
-        """Take one step of one variable, under Keras's name: `step`, with the variable's slots."""
+        """Take one step of one variable, under Keras's name."""
         place = self._get_variable_index(variable)
-        rate = tf.cast(learning_rate, variable.dtype)
         slots = [slot[place].value for slot in self._slots]
-        self.step(tf.convert_to_tensor(gradient), variable, rate, *slots)
+        self.step_in(gradient, variable, learning_rate, slots)
 
     def get_config(self):
         """Return the constructor's arguments."""

@@ -1,4 +1,4 @@
-"""What a preparation did to image files before training read them; dataset.json and input.json say.
+"""Preparation of image files before training read them, as dataset.json and input.json record it.
 
     Preparation("rewritten", shortest_side=256).meaning()["transparency"]  # "on white"
 
@@ -6,6 +6,8 @@ Whoever serves originals does the same, or refuses them: `views.as_prepared`.
 """
 
 import dataclasses
+
+from simclr_med.files import stored
 
 UNRECORDED, AS_THEY_ARE, REWRITTEN = "unrecorded", "as_they_are", "rewritten"
 
@@ -33,6 +35,12 @@ _MEANINGS = {
     },
 }
 
+SCHEMA = {
+    "images": stored.Absent(stored.one_of(*_MEANINGS)),
+    "shortest_side": stored.Absent(stored.between(0, 2**31)),
+    "rendered": stored.Absent(str),
+}
+
 
 @dataclasses.dataclass(frozen=True)
 class Preparation:
@@ -56,16 +64,11 @@ class Preparation:
         Raises:
           ValueError: it is none.
         """
-        if not isinstance(content, dict):
-            raise ValueError("is not an object")
+        if found := stored.problem(content, SCHEMA):
+            place, value, expected = found
+            raise ValueError(f"{place + ': ' * bool(place)}{value!r}, expected {expected}")
         names = [field.name for field in dataclasses.fields(cls)]
-        made = cls(**{name: content[name] for name in names if name in content})
-        side = made.shortest_side
-        if made.images not in _MEANINGS:
-            raise ValueError(f"images: expected one of {', '.join(_MEANINGS)}")
-        if not isinstance(side, int) or isinstance(side, bool) or side < 0:
-            raise ValueError("shortest_side: expected pixels, 0 or more")
-        return made
+        return cls(**{name: content[name] for name in names if name in content})
 
     def meaning(self):
         """Return what becomes of each property of a file, by name, in words."""

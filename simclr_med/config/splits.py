@@ -1,5 +1,6 @@
-"""The words of a manifest: its `split` column, and the level of a group that varies in a case."""
+"""Words of a data set: its tasks, its splits, and the level of a group that varies in a case."""
 
+TASKS = ("multiclass", "multilabel")
 EVALUATED = ("validation", "test", "external")
 LABELLED = ("train", *EVALUATED)
 SPLITS = (*LABELLED, "unlabelled")

@@ -11,6 +11,7 @@ from simclr_med.config.setting import IMPORTED, MODES
 from simclr_med.errors import InputError
 from simclr_med.files import stored
 
+FILE = "config.json"  # of a work folder
 REMEDY = "put back a copy of it, or train the run again"
 
 
@@ -21,7 +22,7 @@ def to_json(config):
     return json.dumps(content, indent=1, ensure_ascii=False)
 
 
-def from_json(text, work_dir, source="config.json"):
+def from_json(text, work_dir, source=FILE):
     """Return the `Config` of `to_json`'s text.
 
     Args:
@@ -76,7 +77,12 @@ def _section(kind, values):
     return kind(**(values | lists))
 
 
-def load_config(work_dir):
+def holds_run(folder) -> bool:
+    """Return whether a folder holds a run, or imported weights."""
+    return (pathlib.Path(folder) / FILE).exists()
+
+
+def load_config(work_dir) -> Config:
     """Return the `Config` that a work folder holds.
 
     Raises:
@@ -84,7 +90,7 @@ def load_config(work_dir):
     """
     if not work_dir:
         raise InputError("--work_dir is missing: the folder of the run")
-    file = pathlib.Path(work_dir) / "config.json"
+    file = pathlib.Path(work_dir) / FILE
     if not os.path.lexists(file):
-        raise InputError(f"{work_dir} is not the work folder of a run: no config.json")
+        raise InputError(f"{work_dir} is not the work folder of a run: no {FILE}")
     return from_json(stored.read_text(file, REMEDY), work_dir, file)

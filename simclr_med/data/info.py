@@ -8,10 +8,10 @@ import pathlib
 import numpy as np
 
 from simclr_med.config.preparation import Preparation
+from simclr_med.config.splits import TASKS
 from simclr_med.data.problems import DataError, Problem
 from simclr_med.files import paths
 
-TASKS = ("multiclass", "multilabel")
 COLUMNS = ("image", "case_id", "patient_id", "split")
 UNCERTAIN = {"ones": 1.0, "zeros": 0.0, "ignore": np.nan}
 NOT_MENTIONED = {"negative": 0.0, "masked": np.nan}

@@ -7,7 +7,7 @@ from PIL import Image, ImageOps
 from simclr_med.views import places
 
 SIDE = 96  # pixels; twice as wide at most
-UNREADABLE = (OSError, ValueError, Image.DecompressionBombError)
+PILLOW_ERRORS = (OSError, ValueError, Image.DecompressionBombError)
 
 
 def thumbnail(path, plain=None):
@@ -22,7 +22,7 @@ def thumbnail(path, plain=None):
         content = places.read_bytes(path)
         with Image.open(io.BytesIO(content)) as image:
             small = ImageOps.contain((plain or _plain)(image, content), (2 * SIDE, SIDE))
-    except UNREADABLE:
+    except PILLOW_ERRORS:
         return None
     small.info = {}  # a JPEG would have a comment from there
     buffer = io.BytesIO()

@@ -24,16 +24,16 @@ import tensorflow as tf
 
 from simclr_med.errors import InputError
 from simclr_med.files import atomic, stored
+from simclr_med.runs import layout
 from simclr_med.views.decode import decode, read
 
-UNREADABLE = (
+READ_ERRORS = (
     tf.errors.InvalidArgumentError,
     tf.errors.DataLossError,
     tf.errors.NotFoundError,
     tf.errors.PermissionDeniedError,
     tf.errors.FailedPreconditionError,
 )
-FILE = "skipped.csv"
 
 
 @contextlib.contextmanager
@@ -45,7 +45,7 @@ def naming_unreadable(paths):
     """
     try:
         yield
-    except UNREADABLE as error:
+    except READ_ERRORS as error:
         for path in paths:
             reason = why_unreadable(path)
             if reason:
@@ -66,7 +66,7 @@ def decoded_or_why(content):
 def _tried(function, argument):
     try:
         return function(argument), ""
-    except UNREADABLE as error:
+    except READ_ERRORS as error:
         return None, re.sub(r"\{\{.*?\}\} | \[Op:.*", "", error.message.splitlines()[0])
 
 
@@ -88,7 +88,7 @@ class StandIns:
 
     def __init__(self, cases, limit, work_dir):
         self.cases, self.limit = cases, limit
-        self.file = pathlib.Path(work_dir) / FILE
+        self.file = pathlib.Path(work_dir) / layout.SKIPPED
         self.substitutes = np.arange(len(cases.paths))
         self.reasons = {}  # by path
         if self.file.exists():

@@ -1,4 +1,4 @@
-"""Images become features: ResNets, BiT, their heads, and where weights come from and go to.
+"""Encoders: ResNets and BiT, images to features; their heads, checkpoints, weights of others.
 
 May import: config, and what all packages share.
 

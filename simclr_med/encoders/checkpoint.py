@@ -1,4 +1,4 @@
-"""Checkpoints: a folder a step, strict in both directions, never half-written.
+"""Weights saved and restored: a folder a step, strict in both directions, never half-written.
 
     save(work_dir, values_of(variables), step=200, keep=2)
     step = restore_latest(work_dir, variables)  # 0 where there is none
@@ -20,6 +20,8 @@ import numpy as np
 from simclr_med import compat
 from simclr_med.errors import InputError
 from simclr_med.files import atomic
+from simclr_med.runs import layout
+from simclr_med.runs.checkpoints import DamagedError, saved_shapes, steps
 
 LISTED = 20  # differing variables in a message
 
@@ -74,12 +76,6 @@ def values_of(variables):
     return {name: variable.numpy() for name, variable in variables.items()}  # which copies
 
 
-def steps(work_dir):
-    """Return the steps that have a checkpoint, ascending."""
-    folder = pathlib.Path(work_dir) / "checkpoints"
-    return sorted(int(path.name) for path in folder.glob("*") if path.name.isdigit())
-
-
 def save(work_dir, values, step, keep):
     """Write `checkpoints/<step>/`, then delete all but the newest `keep`.
 
@@ -92,17 +88,16 @@ def save(work_dir, values, step, keep):
     Raises:
       OSError: the folder cannot be written; what it held stays.
     """
-    folder = pathlib.Path(work_dir) / "checkpoints"
     if step not in steps(work_dir):
-        with atomic.new_folder(folder / str(step)) as path:
-            _write_npz(path / "variables.npz", values)
+        with atomic.new_folder(layout.checkpoint(work_dir, step)) as path:
+            _write_npz(path / layout.WEIGHTS, values)
             content = {
-                "sha256": atomic.sha256(path / "variables.npz"),
+                "sha256": atomic.sha256(path / layout.WEIGHTS),
                 "shapes": {name: list(value.shape) for name, value in values.items()},
             }
-            atomic.write_text(path / "variables.json", json.dumps(content, indent=1))
+            atomic.write_text(path / layout.SHAPES, json.dumps(content, indent=1))
     for old in steps(work_dir)[:-keep]:
-        shutil.rmtree(folder / str(old))
+        shutil.rmtree(layout.checkpoint(work_dir, old))
 
 
 def _write_npz(path, values):
@@ -121,11 +116,10 @@ def restore_latest(work_dir, variables):
     Raises:
       InputError: all are damaged, or the variables differ.
     """
-    folder = pathlib.Path(work_dir) / "checkpoints"
     damaged = {}
     for step in steps(work_dir)[::-1]:
         try:
-            restore(folder / str(step), variables, only=("",))
+            restore(layout.checkpoint(work_dir, step), variables, only=("",))
         except DamagedError as error:
             damaged[step] = error
             continue
@@ -147,39 +141,13 @@ def set_aside_newer(work_dir, step):
 
     One process of a run does so, after `restore_latest`, which has told why.
     """
-    folder = pathlib.Path(work_dir) / "checkpoints"
+    folder = pathlib.Path(work_dir) / layout.CHECKPOINTS
     if folder.exists():
         atomic.remove_unfinished(folder)  # of a save that was killed
     for newer in steps(work_dir):
         if newer > step:
             atomic.remove_folder(folder / f"{newer}.damaged")
             (folder / str(newer)).rename(folder / f"{newer}.damaged")
-
-
-class DamagedError(InputError):
-    """A checkpoint's files are not what was written."""
-
-
-def saved_shapes(path):
-    """Return what the checkpoint folder `path` holds: name to shape, a list.
-
-    Raises:
-      DamagedError: its files are not those that were written.
-    """
-    try:
-        content = json.loads((path / "variables.json").read_text())
-        expected, shapes = content["sha256"], dict(content["shapes"])
-        found = atomic.sha256(path / "variables.npz")
-    except OSError as error:
-        why = f"{pathlib.Path(error.filename).name}: {error.strerror}"
-        raise DamagedError(f"{path} is damaged: {why}") from None
-    except (ValueError, TypeError, KeyError, RecursionError):
-        why = "variables.json is not what was written"
-        raise DamagedError(f"{path} is damaged: {why}") from None
-    if found != expected:
-        why = "variables.npz has another checksum than when it was written"
-        raise DamagedError(f"{path} is damaged: {why}")
-    return shapes
 
 
 def refuse_differences(path, there, variables):
@@ -219,6 +187,6 @@ def restore(path, variables, only):
     """
     there = {n: shape for n, shape in saved_shapes(path).items() if n.startswith(tuple(only))}
     refuse_differences(path, there, variables)
-    with np.load(path / "variables.npz") as saved:
+    with np.load(path / layout.WEIGHTS) as saved:
         for name, variable in variables.items():
             variable.assign(saved[name])

@@ -1,4 +1,4 @@
-"""What an encoder costs: parameters, multiply-adds and memory, counted in its own graph.
+"""Cost of an encoder: parameters, multiply-adds and memory, counted in its own graph.
 
     cost = measure("resnet152", width=2, image_size=448)
     cost.parameters, cost.multiply_adds, cost.kept("blocks")
@@ -24,20 +24,20 @@ KEPT = (*PRODUCTS, "Relu", "MaxPool", "AvgPool")  # ops whose outputs the backwa
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """Of one image.
+    """Cost of an encoder for one image.
 
     Attributes:
       parameters: trainable ones.
-      multiply_adds: of the convolutions, forward: what the field's tables call FLOPs.
-      outputs: (layer, values) of all that the backward pass reads, in the order computed.
+      multiply_adds: of the convolutions, forward; the field's tables call them FLOPs.
+      outputs: (layer, number of values) of each activation that the backward pass reads, in order.
     """
 
     parameters: int
     multiply_adds: int
-    outputs: tuple
+    outputs: tuple[tuple[str, int], ...]
 
-    def kept(self, recompute="none"):
-        """Return how many values are kept for the backward pass; recomputing, at its peak."""
+    def kept(self, recompute: str = "none") -> int:
+        """Return the number of values kept for the backward pass; recomputing, at its peak."""
         if recompute == "none":
             return sum(values for _, values in self.outputs)
         boundaries, segment, largest = 0, 0, 0
@@ -48,20 +48,20 @@ class Cost:
                 largest, segment = max(largest, segment), 0
         return boundaries + max(largest, segment)
 
-    def memory(self, images, bytes_a_value=4, recompute="none"):
+    def memory(self, images: int, bytes_a_value: int = 4, recompute: str = "none") -> int:
         """Return the bytes of a step on `images` images: weights, gradients, momenta, activations.
 
-        An estimate: what the kernels need for themselves comes on top.
+        An estimate: the kernels' own working memory comes on top.
         """
         return 4 * COPIES * self.parameters + images * bytes_a_value * self.kept(recompute)
 
-    def step_flops(self, images, recompute="none"):
+    def step_flops(self, images: int, recompute: str = "none") -> int:
         """Return the floating-point operations of a training step, a multiply-add being two."""
         passes = TRAINING + (recompute != "none")
         return 2 * passes * images * self.multiply_adds
 
 
-def measure(name, width=1.0, image_size=224, **settings):
+def measure(name: str, width: float = 1.0, image_size: int = 224, **settings: bool) -> Cost:
     """Return the `Cost` of an encoder on one image; `settings` are `build_encoder`'s."""
     with tf.variable_creator_scope(compat.unallocated_variable):
         encoder = build_encoder(name, width, image_size, **settings)

@@ -13,17 +13,17 @@ from simclr_med.encoders import bit, resnet
 
 
 def build_encoder(
-    name,
-    width=1.0,
-    image_size=224,
-    bn_momentum=0.9,
-    resnet_d=False,
-    selective_kernels=False,
-    zero_init=True,
-):
+    name: str,
+    width: float = 1.0,
+    image_size: int = 224,
+    bn_momentum: float = 0.9,
+    resnet_d: bool = False,
+    selective_kernels: bool = False,
+    zero_init: bool = True,
+) -> keras.Model:
     """Return a functional model, images `[B, H, W, 3]` in [0, 1] to float32 features `[B, D]`.
 
-    Its first layer makes of the images what the architecture's published weights expect. The
+    Its first layer scales the images as the architecture's published weights expect them. The
     outputs of the stages are the layers "stage1" to "stage4", those of the blocks before a stage's
     last "stage1_block1_out" and so on.
 

@@ -1,4 +1,4 @@
-"""The projection head (SimCLR, section 4), classifiers, and what a classifier may read."""
+"""The projection head (SimCLR, section 4), classifiers, their inputs, and attention over bags."""
 
 import keras
 import numpy as np
@@ -11,7 +11,9 @@ ATTENTION_UNITS = 128
 FLOOR = 0.01  # least deviation of a standardised unit, of the root mean square of all
 
 
-def build_projection_head(input_dim, layers=2, dim=128, bn_momentum=0.9):
+def build_projection_head(
+    input_dim: int, layers: int = 2, dim: int = 128, bn_momentum: float = 0.9
+) -> keras.Model:
     """Return a model of features `[B, D]` to projections `[B, P]` (SimCLR, section 4).
 
     Dense layers with batch normalisation: hidden ones are as wide as the input, with ReLU; the last
@@ -19,7 +21,7 @@ def build_projection_head(input_dim, layers=2, dim=128, bn_momentum=0.9):
 
     Args:
       input_dim: D.
-      layers: how many, 1 or more.
+      layers: number of dense layers, 1 or more.
       dim: P.
       bn_momentum: decay of the moving statistics.
     """
@@ -39,8 +41,8 @@ def build_projection_head(input_dim, layers=2, dim=128, bn_momentum=0.9):
     return keras.Model(features, x, name="projection")
 
 
-def build_head_input(encoder, projection, head_input):
-    """Return a model of images to what the head reads, `[B, D]`; it shares the layers' weights.
+def build_head_input(encoder: keras.Model, projection: keras.Model, head_input: str) -> keras.Model:
+    """Return a model of images to the head's inputs, `[B, D]`; it shares the layers' weights.
 
     Args:
       encoder, projection: functional Keras models, see `build_encoder`, `build_projection_head`.
@@ -58,13 +60,15 @@ def build_head_input(encoder, projection, head_input):
     return keras.Model(images, output, name="head_input")
 
 
-def build_classifier(input_dim, classes, normalise=False, init="zeros"):
+def build_classifier(
+    input_dim: int, classes: int, normalise: bool = False, init: str = "zeros"
+) -> keras.Model:
     """Return a linear model of `[B, D]` to logits `[B, K]`.
 
     Args:
       input_dim: D.
       classes: K.
-      normalise: whether the layer "normalization" stands first, see `standardise`.
+      normalise: True puts a layer "normalization" first, see `standardise`.
       init: of the kernel: "zeros", or "normal", of deviation 0.01. The bias starts at 0.
     """
     x = inputs = keras.Input([input_dim], name="head_inputs")
@@ -76,8 +80,8 @@ def build_classifier(input_dim, classes, normalise=False, init="zeros"):
     return keras.Model(inputs, logits, name="head")
 
 
-def build_attention(input_dim, normalise=False):
-    """Return a model of `[B, D]` to what is said for each image, `[B, 1]`: equal at the start.
+def build_attention(input_dim: int, normalise: bool = False) -> keras.Model:
+    """Return a model of `[B, D]` to each image's attention score, `[B, 1]`: equal at the start.
 
     Ilse et al. 2018, equation 8, w' tanh(V h) with as many hidden units as there.
 
@@ -96,16 +100,16 @@ def build_attention(input_dim, normalise=False):
     return keras.Model(inputs, score, name="attention")
 
 
-def standardise(head, features):
+def standardise(head: keras.Model, features: np.ndarray) -> None:
     """Give a classifier's or attention's "normalization" the moments of features `[M, D]`.
 
-    A unit's deviation counts as `FLOOR` of the root mean square of all units' at least: one that
-    is all but dead in training would have any other value blown up without bound.
+    The least deviation of a unit is `FLOOR` times the root mean square of all units': dividing by
+    that of a unit that is all but dead in training would blow any other value up without bound.
     """
     set_standardisation(head, *moments(features))
 
 
-def set_standardisation(head, mean, variance):
+def set_standardisation(head: keras.Model, mean: np.ndarray, variance: np.ndarray) -> None:
     """Give a classifier's or attention's "normalization" a mean and variance, `[D]`."""
     layer = head.get_layer("normalization")
     layer.adapt_mean.assign(mean)
@@ -113,7 +117,7 @@ def set_standardisation(head, mean, variance):
     layer.finalize_state()
 
 
-def moments(features):
+def moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and floored variance, float64 `[D]`, of features `[M, D]`; see `standardise`."""
     blocks = np.array_split(features, -(-features.shape[1] // 256), axis=1)  # float64 is large
     mean = np.concatenate([block.mean(axis=0, dtype=np.float64) for block in blocks])

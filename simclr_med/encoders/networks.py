@@ -5,17 +5,14 @@ encoder = load_encoder("work/micle")  # of a run, or of tools/import_checkpoint.
 """
 
 import dataclasses
-import json
-import pathlib
 
 import keras
 
 from simclr_med.config.storage import load_config
 from simclr_med.encoders import checkpoint, heads
 from simclr_med.encoders.encoder import build_encoder
-from simclr_med.errors import InputError
-from simclr_med.files import atomic, stored
 from simclr_med.runs.kept_step import kept_checkpoint
+from simclr_med.runs.task import Task
 
 PARTS = ("encoder", "projection", "head", "attention")  # of `Networks` that have weights
 
@@ -73,7 +70,7 @@ def build(config, classes=None):
       classes: K, the number of outputs of the head; None for pretraining.
     """
     keras.utils.set_random_seed(config.seed)
-    encoder = _build_encoder(config)
+    encoder = _build_encoder(config.encoder, config.augment.image_size)
     projection = heads.build_projection_head(
         encoder.output_shape[-1],
         config.projection.projection_layers,
@@ -96,10 +93,9 @@ def build(config, classes=None):
     return Networks(encoder, projection, inputs, head, attention)
 
 
-def _build_encoder(config):
-    settings = dataclasses.asdict(config.encoder)
-    name = settings.pop("encoder")
-    return build_encoder(name, image_size=config.augment.image_size, **settings)
+def _build_encoder(chosen, image_size):
+    settings = dataclasses.asdict(chosen)
+    return build_encoder(settings.pop("encoder"), image_size=image_size, **settings)
 
 
 def load_encoder(path):
@@ -114,7 +110,8 @@ def load_encoder(path):
     Raises:
       InputError: `path` holds neither, or is damaged.
     """
-    encoder = _build_encoder(load_config(path))
+    config = load_config(path)
+    encoder = _build_encoder(config.encoder, config.augment.image_size)
     variables = checkpoint.named_variables(encoder, "encoder")
     checkpoint.restore(kept_checkpoint(path), variables, only=("encoder/",))
     return encoder
@@ -137,37 +134,6 @@ def restore_encoder(networks, path):
         prefixes = ("encoder/",)
     wanted = {n: v for n, v in networks.variables().items() if n.startswith(prefixes)}
     checkpoint.restore(path, wanted, only=prefixes)
-
-
-@dataclasses.dataclass(frozen=True)
-class Task:
-    """What a head's outputs mean; stands in the work folder as task.json."""
-
-    task: str
-    classes: tuple
-    other_class: str | None
-
-    @classmethod
-    def of(cls, info):
-        """Return the task of a data set's `DatasetInfo`."""
-        return cls(info.task, tuple(info.classes), info.other_class)
-
-    def save(self, work_dir):
-        """Write task.json."""
-        text = json.dumps(dataclasses.asdict(self), indent=1, ensure_ascii=False)
-        atomic.write_text(pathlib.Path(work_dir) / "task.json", text)
-
-    @classmethod
-    def load(cls, work_dir):
-        """Return the task of the head in `work_dir`; raise `InputError` where there is none."""
-        file = pathlib.Path(work_dir) / "task.json"
-        if not file.exists():
-            raise InputError(
-                f"{work_dir} has no head: train one with --mode=linear_probe or --mode=finetune"
-            )
-        kinds = {"task": str, "classes": list, "other_class": (str, type(None))}
-        content = stored.read_json(file, kinds, "put back a copy of it, or train the head again")
-        return cls(content["task"], tuple(content["classes"]), content["other_class"])
 
 
 def load_trained(work_dir):

@@ -1,7 +1,7 @@
 """Batch normalisation: Keras's own on one replica, over all of them on several.
 
 The layers have the same weights under the same names, so that a checkpoint of one is one of the
-other. Keras's is the fused kernel, and what a saved encoder holds.
+other. Keras's is the fused kernel, and stands in a saved encoder.
 """
 
 import contextlib
@@ -22,11 +22,11 @@ def batch_norm(**settings):
 
 @keras.saving.register_keras_serializable("simclr_med")
 class CrossReplicaBatchNormalization(compat.BatchNormalization):
-    """Normalises by the mean and variance of the images of all replicas, each image counting alike.
+    """Normalises by the mean and variance of all replicas, each image weighted equally.
 
     A replica may have fewer than others, or none, as in the last batch of Keras's `fit`.
 
-    Its moving variance is what Keras's layer on one replica would have, which is the fused
+    Its moving variance is that of Keras's layer on one replica, which is the fused
     kernel's unbiased one for images and the biased one for vectors. (Keras's `synchronized=True`
     has the biased one for both.) Statistics are float32.
     """
@@ -64,7 +64,7 @@ _kept = threading.local()  # a mirrored strategy traces its replicas in threads,
 
 @contextlib.contextmanager
 def statistics_kept(model):
-    """While batch normalisation in `model` computes, leave its moving statistics as they are."""
+    """Leave the moving statistics of batch normalisation in `model` as they are, for a block."""
     # A model may hold others, as that of a head on the projection head does.
     layers = [
         layer

@@ -8,6 +8,7 @@ Chen et al. 2016, "Training deep nets with sublinear memory cost".
 
 import contextlib
 import re
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
@@ -17,15 +18,15 @@ from simclr_med.encoders.normalization import statistics_kept
 CUTS = {"stages": r"stage\d", "blocks": r"stage\d(_block\d+_out)?"}
 
 
-def forward(model, cuts, statistics="batch"):
-    """Return a function (images, training) that computes what a functional `model` does.
+def forward(model: keras.Model, cuts: str, statistics: str = "batch") -> Callable:
+    """Return a function (images, training) with the outputs of a functional `model`.
 
     Args:
       model: an encoder, or any functional model from one input to one output that contains one;
         its layers are shared.
-      cuts: what is kept for the backward pass: "none" keeps everything, "stages" the outputs of
+      cuts: activations kept for the backward pass: "none" keeps all, "stages" the outputs of
         the stages, "blocks" those of all residual blocks.
-      statistics: what batch normalisation takes in training: "batch", or "frozen", its moving ones.
+      statistics: of batch normalisation in training: "batch", or "frozen", its moving ones.
     """
     of_batch = statistics == "batch"
     if cuts == "none":

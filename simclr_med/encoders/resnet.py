@@ -19,7 +19,7 @@ def build(x, row, width, small, bn_momentum, resnet_d, selective_kernels, zero_i
 
     Args:
       row: an `Architecture`.
-      small: whether the stem is the one of small images, without a stride.
+      small: True for the stem of small images, without a stride.
       width, bn_momentum, resnet_d, selective_kernels, zero_init: `build_encoder`'s.
     """
     net = _Builder(row, bn_momentum, resnet_d, selective_kernels, zero_init)
@@ -30,9 +30,9 @@ def build(x, row, width, small, bn_momentum, resnet_d, selective_kernels, zero_i
 
 
 def blocks(row, width):
-    """Filters, stride, prefix of the layers' names and the last layer's name, block by block.
+    """Yield each block's filters, stride, prefix of its layers' names, and last layer's name.
 
-    The last layer's name is what `recompute.CUTS` looks for.
+    `recompute.CUTS` looks for the last layer's name.
     """
     for stage, count in enumerate(row.blocks):
         for block in range(count):
@@ -43,12 +43,12 @@ def blocks(row, width):
 
 
 def scaled(filters, width):
-    """`filters` times `width`, a whole number from 1 on."""
+    """Return `filters` times `width`, rounded, 1 at least."""
     return max(1, round(filters * width))
 
 
 def strided_by_slicing(x, stride, name):
-    """Return (what a 1x1 convolution reads, its stride), with the stride taken first if need be.
+    """Return the input and stride of a 1x1 convolution, with the stride taken before if need be.
 
     With fewer than 8 channels, as a network an eighth as wide has them, oneDNN's filter gradient of
     a strided 1x1 convolution reads outside its memory on AVX2 (TensorFlow 2.15 and 2.21 alike). A
@@ -102,7 +102,7 @@ class _Builder:
         return keras.layers.ReLU(name=name)(x)
 
     def conv_relu(self, x, filters, size, stride, prefix, which):
-        """Return a convolution, its norm and ReLU, of x; `which` is 1, 2 ... or a path's 2a, 2b."""
+        """Return a convolution, its norm and ReLU, of x; `which`: 1, 2 ..., or of a path 2a, 2b."""
         x = self.norm(
             self.conv(x, filters, size, stride, f"{prefix}_conv{which}"), f"{prefix}_bn{which}"
         )

@@ -1,4 +1,4 @@
-"""Torchvision's names of a ResNet's weights, which timm and MONAI share, and ours.
+"""Torchvision's, timm's and MONAI's names of a ResNet's weights, and ours.
 
     arrays = to_torch({"encoder/stem_conv/kernel": kernel})  # {"conv1.weight": ...}
     weights = to_ours(arrays)
@@ -10,7 +10,7 @@ import re
 
 import numpy as np
 
-COUNT = "num_batches_tracked"  # that PyTorch's normalisation keeps, and nothing reads
+COUNT = "num_batches_tracked"  # PyTorch's normalisation keeps it, and nothing reads it
 NORM = {
     "gamma": "weight",
     "beta": "bias",
@@ -27,7 +27,7 @@ THEIRS = re.compile(
 )
 
 
-def to_torch(weights):
+def to_torch(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the arrays of an encoder under torchvision's names, contiguous.
 
     Args:
@@ -43,8 +43,8 @@ def to_torch(weights):
     return arrays
 
 
-def to_ours(arrays):
-    """Return the arrays of a file under our names, contiguous, without what counts batches.
+def to_ours(arrays: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Return the arrays of a file under our names, contiguous, without counts of batches.
 
     Args:
       arrays: torchvision's name to array.

@@ -11,9 +11,18 @@ from simclr_med.evaluation.intervals import bootstrap
 from simclr_med.evaluation.metrics import thresholds
 from simclr_med.evaluation.wording import with_interval
 from simclr_med.files import atomic, stored
-from simclr_med.runs import lineage
+from simclr_med.runs import layout, lineage
 
-METRICS = "metrics.json"
+_NUMBER = stored.optional(float)
+SCHEMA = {  # of what is read back of metrics.json
+    "splits": stored.Each({
+        "cases": stored.between(0, 2**53),
+        "metrics": stored.Each(dict.fromkeys(("value", "low", "high"), _NUMBER)),
+        "mixed": stored.Absent(stored.Each(int)),
+        "learnt_from": stored.Absent({"cases": int, "unknown": stored.Absent([str])}),
+        "thresholds": stored.Absent(stored.Each(float)),
+    })
+}  # fmt: skip
 RATES = ("sensitivity", "specificity")  # of a finding, at its threshold
 
 
@@ -31,7 +40,7 @@ def write_evaluation(work_dir, splits, settings, seed, origin, learnt_from=None,
       settings: an `EvaluateConfig`, how intervals are drawn.
       seed: of the bootstrap.
       origin: what metrics.json says beside the metrics: of which data and weights they are. It
-        says "start" too, the name of what the head started from, see `starts.name_of`.
+        says "start" too, the name of what the head started from, see `lineage.name_of`.
       learnt_from: name of a split to what of it the head has learnt from, for metrics.json, see
         `predict.Predicted`; None where nobody has asked.
       by_image: name of a split to its `Predictions` by image, or to None; see `by_image.of_images`.
@@ -51,10 +60,10 @@ def write_evaluation(work_dir, splits, settings, seed, origin, learnt_from=None,
     drawn = bootstrap.settings_of(settings, seed)
     validation = splits.get("validation") or _former_validation(work_dir, before, origin)
     for split, made in _with_thresholds(splits, validation).items():
-        texts[_file(work_dir, split)] = predictions.to_csv(made)
+        texts[layout.predictions(work_dir, split)] = predictions.to_csv(made)
         results[split] = origin | start | bootstrap.evaluate(made, drawn)
         if images := (by_image or {}).get(split):
-            texts[file_of(_file(work_dir, split))] = predictions.to_csv(images)
+            texts[file_of(layout.predictions(work_dir, split))] = predictions.to_csv(images)
             replicates = bootstrap.replicate(images, drawn, f"{split} by image")
             results[split]["by_image"] = bootstrap.summary(replicates)
         if made.thresholds:
@@ -64,28 +73,23 @@ def write_evaluation(work_dir, splits, settings, seed, origin, learnt_from=None,
         if learnt_from is not None:
             results[split]["learnt_from"] = learnt_from[split]
         results[split]["warnings"] += notes_on(results[split])
-    texts[work_dir / METRICS] = json.dumps({"splits": {**before, **results}}, indent=1)
+    texts[work_dir / layout.METRICS] = json.dumps({"splits": {**before, **results}}, indent=1)
     atomic.write_texts(texts)
     for split in splits:
-        if (former := file_of(_file(work_dir, split))) not in texts:
+        if (former := file_of(layout.predictions(work_dir, split))) not in texts:
             former.unlink(missing_ok=True)  # of other data: it belongs to no predictions here
     return results
 
 
 def _start(work_dir):
     """Return {"start": name of what the head started from}, empty where nothing says it."""
-    there = (work_dir / "config.json").exists()
-    name = lineage.start_of(load_config(work_dir)) if there else None
+    name = lineage.start_of(load_config(work_dir)) if layout.holds_run(work_dir) else None
     return {"start": name} if name else {}
-
-
-def _file(work_dir, split):
-    return work_dir / "predictions" / f"{split}.csv"
 
 
 def _former_validation(work_dir, before, origin):
     """Return `Predictions` of validation of the same data and weights, or None."""
-    file, former = _file(work_dir, "validation"), before.get("validation", {})
+    file, former = layout.predictions(work_dir, "validation"), before.get("validation", {})
     same = {name: former.get(name) for name in origin} == json.loads(json.dumps(origin))
     return predictions.read(file) if former and same and file.exists() else None
 
@@ -106,12 +110,11 @@ def former_results(work_dir):
     Raises:
       DamagedError: metrics.json is not what was written.
     """
-    file = pathlib.Path(work_dir) / METRICS
+    file = pathlib.Path(work_dir) / layout.METRICS
     if not file.exists():
         return {}
-    return stored.read_json(file, {"splits": dict}, "delete it, and evaluate its splits again")[
-        "splits"
-    ]
+    remedy = "delete it, and evaluate its splits again"
+    return stored.read_json(file, SCHEMA, remedy)["splits"]
 
 
 def notes_on(result):

@@ -17,8 +17,10 @@ from simclr_med.errors import InputError
 from simclr_med.evaluation import predictions
 from simclr_med.evaluation.by_image import file_of
 from simclr_med.evaluation.evaluate import former_results, notes_on
-from simclr_med.files import paths, stored
+from simclr_med.files import paths
+from simclr_med.runs import layout
 from simclr_med.runs.lineage import stages_before
+from simclr_med.runs.task import Task
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -31,7 +33,7 @@ class Run:
       files: name of a split to its CSV file, in the order of `splits.SPLITS`; then those by image.
       predictions: name of a split to `Predictions`.
       config: of the head's training; None where it was trained elsewhere.
-      stages: `starts.Stage`s that it started from, the nearest first; without what is no longer
+      stages: `lineage.Stage`s that it started from, the nearest first; without what is no longer
         there.
       lost: path of the first stage that is no longer there, or "".
       by_image: name of a split to `Predictions` by image, of those that have some.
@@ -50,7 +52,7 @@ class Run:
 
     @property
     def pretraining(self):
-        """The nearest `starts.Stage` that was a contrastive training, or None."""
+        """The nearest `lineage.Stage` that was a contrastive training, or None."""
         return next((stage for stage in self.stages if stage.config.mode == "pretrain"), None)
 
 
@@ -109,10 +111,10 @@ def _chosen_of_sweeps(pairs):
     found = []
     for name, path in pairs:
         folder = pathlib.Path(path)
-        if not (folder / "config.json").exists() or load_config(folder).mode != "sweep":
+        if not layout.holds_run(folder) or load_config(folder).mode != "sweep":
             found.append((name, path))
             continue
-        chosen = sorted(file.parent for file in folder.glob("chosen/*/config.json"))
+        chosen = layout.chosen_runs(folder)
         if not chosen:
             raise InputError(f"{folder} has no chosen runs: the sweep is not done; start it again")
         shares = [load_config(run).data.label_fraction for run in chosen]
@@ -144,7 +146,7 @@ def read_run(name, path):
     by_image = {split: predictions.read(file) for split, file in images.items()}
     files |= {f"{split}, by image": file for split, file in images.items()}
     notes = {split: notes_on(result) for split, result in former_results(path).items()}
-    if not (path / "config.json").exists():
+    if not layout.holds_run(path):
         return Run(name, path, files, read, by_image=by_image, notes=notes)
     config = load_config(path)
     stages, lost = stages_before(config)
@@ -152,8 +154,8 @@ def read_run(name, path):
 
 
 def _prediction_files(folder):
-    found = sorted((folder / "predictions").glob("*.csv"))
-    if not found and not (folder / "config.json").exists():
+    found = sorted((folder / layout.PREDICTIONS).glob("*.csv"))
+    if not found and not layout.holds_run(folder):
         found = sorted(file for file in folder.glob("*.csv") if file.stem in SPLITS)
     if not found:
         raise InputError(
@@ -164,9 +166,6 @@ def _prediction_files(folder):
 
 
 def _other_class(folder):
-    """Return the class that task.json leaves out of sensitivities, where there is such a file."""
-    file = folder / "task.json"
-    if not file.exists():
-        return predictions.DEFAULT_OTHER
-    kinds = {"other_class": (str, type(None))}
-    return stored.read_json(file, kinds, "put back a copy of it")["other_class"]
+    """Return the class that is left out of sensitivities, as task.json says where there is one."""
+    task = Task.found(folder)
+    return task.other_class if task else predictions.DEFAULT_OTHER

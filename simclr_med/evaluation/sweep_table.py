@@ -14,6 +14,7 @@ import numpy as np
 
 from simclr_med.errors import RunError
 from simclr_med.files import atomic, stored
+from simclr_med.runs import layout
 
 RUN = ("stage", "label_fraction", "learning_rate", "weight_decay", "seed", "status", "step")
 GRID, CHOSEN = "grid", "chosen"
@@ -47,7 +48,7 @@ class SweepTable:
     """
 
     def __init__(self, work_dir):
-        self.path = pathlib.Path(work_dir) / "sweep.csv"
+        self.path = pathlib.Path(work_dir) / layout.SWEEP
         self.rows = {}  # (stage, trial as text) to a row of text
         if self.path.exists():
             columns = dict.fromkeys(RUN, str)

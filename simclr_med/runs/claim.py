@@ -5,15 +5,15 @@ import dataclasses
 import pathlib
 import shutil
 
-from simclr_med import versions
+from simclr_med import packages
 from simclr_med.config.fields import FIELDS, flat
 from simclr_med.config.setting import LISTS, acting_modes
 from simclr_med.config.storage import load_config, to_json
 from simclr_med.errors import InputError, RunError
 from simclr_med.files import atomic, stored
+from simclr_med.runs import checkpoints, layout
 
-LEARNT_FROM = "learnt_from.json"  # of a run or of imported weights, see runs/training_record.py
-_WORTH_KEEPING = ("checkpoints", "settings", "sweep.csv")
+_WORTH_KEEPING = (layout.CHECKPOINTS, layout.SETTINGS, layout.SWEEP)
 
 
 @contextlib.contextmanager
@@ -31,14 +31,14 @@ def claimed_work_dir(config, data_fingerprint):
         are none where the schedule permits them); or another process is writing it.
     """
     folder = pathlib.Path(config.work_dir)
-    new = not (folder / "config.json").exists()
+    new = not layout.holds_run(folder)
     if new:
         _begin(folder, config, data_fingerprint)
     else:
         _refuse_another_run(config, data_fingerprint)
     claimed = False
     try:
-        with atomic.locked(folder / ".lock", folder):
+        with atomic.locked(folder / layout.LOCK, folder):
             claimed = True
             atomic.remove_unfinished(folder)
             if not new:
@@ -50,7 +50,7 @@ def claimed_work_dir(config, data_fingerprint):
         raise
 
 
-def identity(config):
+def identity(config) -> list:
     """Return (name, value) of all settings in which two runs of a mode differ, if they do."""
     pairs = [("mode", config.mode), ("seed", config.seed)]
     modes = set(acting_modes(config.mode, config.sweep.head))
@@ -64,12 +64,12 @@ def identity(config):
 
 def _begin(folder, config, data_fingerprint):
     there = [path.name for path in folder.iterdir()] if folder.exists() else []
-    there = [name for name in there if name != "data.sha256" and not name.startswith(".")]
+    there = [name for name in there if name != layout.DATA and not name.startswith(".")]
     if there:
         raise InputError(f"--work_dir={folder} holds {there[0]} and is no run's: give a new folder")
-    atomic.write_text(folder / "data.sha256", data_fingerprint + "\n")
-    atomic.write_text(folder / "versions.txt", versions.installed() + "\n")
-    atomic.write_text(folder / "config.json", to_json(config))
+    atomic.write_text(folder / layout.DATA, data_fingerprint + "\n")
+    atomic.write_text(folder / layout.VERSIONS, packages.versions() + "\n")
+    atomic.write_text(folder / layout.CONFIG, to_json(config))
 
 
 def _refuse_another_run(config, data_fingerprint):
@@ -84,7 +84,7 @@ def _refuse_another_run(config, data_fingerprint):
             f"{config.work_dir} holds another run; give another --work_dir, or the same "
             f"settings to go on:\n  {listed}"
         )
-    file = pathlib.Path(config.work_dir) / "data.sha256"
+    file = pathlib.Path(config.work_dir) / layout.DATA
     if stored.read_text(file, "give another --work_dir").strip() != data_fingerprint:
         raise InputError(
             f"{config.work_dir} was started on other data: dataset.json or manifest.csv in "
@@ -101,18 +101,17 @@ def _refuse_more_steps(config, there):
             f"rate has decayed to 0. Begin another there where it ends, with --init=run:{folder} "
             "and a new --work_dir; runs with --schedule=constant can be given more steps"
         )
-    saved = (path.name for path in folder.glob("checkpoints/*"))
-    done = max((int(name) for name in saved if name.isdigit()), default=0)
+    done = max(checkpoints.steps(folder), default=0)
     warmup = config.optimizer.warmup_steps(config.train.steps)
     if done < warmup:
         raise InputError(
             f"{more}: the warm-up would be of {warmup} steps, and {folder} has done {done} with a "
             f"shorter one; expected at most --steps={int(done / config.optimizer.warmup_fraction)}"
         )
-    if (folder / "metrics.json").exists():
+    if (folder / layout.METRICS).exists():
         raise InputError(
             f"{more}: {folder} has been evaluated after {there.train.steps} steps; move its "
-            "metrics.json and predictions away first, which would be of another model"
+            f"{layout.METRICS} and predictions away first, which would be of another model"
         )
 
 
@@ -121,4 +120,4 @@ def _note_more_steps(config):
     if there.train.steps != config.train.steps:
         train = dataclasses.replace(there.train, steps=config.train.steps)
         text = to_json(dataclasses.replace(there, train=train))
-        atomic.write_text(pathlib.Path(config.work_dir) / "config.json", text)
+        atomic.write_text(pathlib.Path(config.work_dir) / layout.CONFIG, text)

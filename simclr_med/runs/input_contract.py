@@ -1,4 +1,4 @@
-"""What an encoder expects of its images: input.json in a run's folder or an imported one's.
+"""Input contract of an encoder, the images that it expects: input.json of a run or an import.
 
 contract = load("work/bit")
 contract.size, contract.crop, contract.interpolation
@@ -9,15 +9,29 @@ import json
 import pathlib
 
 from simclr_med.config.architectures import ENCODERS
+from simclr_med.config.preparation import SCHEMA as PREPARATION
 from simclr_med.config.preparation import Preparation
-from simclr_med.errors import InputError
 from simclr_med.files import atomic, stored
+from simclr_med.runs import layout
 
-FILE = "input.json"
 UNRECORDED = Preparation()
-IN_JSON = {  # what stands for each type
-    str: str, int: int, float: (int, float), tuple: list, float | tuple: (int, float, list)
-}  # fmt: skip
+
+
+def _by_channel(value):
+    return isinstance(value, list) and len(value) == 3 and all(stored.fits(v, float) for v in value)
+
+
+SCHEMA = {
+    "source": str,
+    "size": stored.between(1, 2**16),
+    "crop": stored.Rule("above 0, at most 1", lambda v: stored.fits(v, float) and 0 < v <= 1),
+    "interpolation": str,
+    "scale": stored.Rule(
+        "a number, or three", lambda value: stored.fits(value, float) or _by_channel(value)
+    ),
+    "offset": stored.Rule("three numbers", _by_channel),
+    "preparation": stored.Absent(PREPARATION),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,37 +61,33 @@ class Contract:
         """Write input.json."""
         content = {"channels": "RGB", "value_range": [0, 1], **dataclasses.asdict(self)}
         content["preparation"] = self.preparation.as_json()
-        atomic.write_text(pathlib.Path(folder) / FILE, json.dumps(content, indent=1))
+        atomic.write_text(pathlib.Path(folder) / layout.INPUT, json.dumps(content, indent=1))
 
 
-def of_run(config, preparation=UNRECORDED):
+def of_run(config, preparation=UNRECORDED) -> Contract:
     """Return the `Contract` of a run of ours, from its `Config` and its images' `Preparation`."""
     # crops.evaluation_view's interpolation.
     contract = make(config, "trained by simclr_med", "bicubic")
     return dataclasses.replace(contract, preparation=preparation)
 
 
-def make(config, source, interpolation):
+def make(config, source, interpolation) -> Contract:
     """Return the `Contract` of the encoder, image size and crop of a `Config`."""
     scale, offset = ENCODERS[config.encoder.encoder].pixels
     size, crop = config.augment.image_size, config.augment.eval_crop
     return Contract(source, size, crop, interpolation, scale, offset)
 
 
-def load(folder):
+def load(folder) -> Contract:
     """Return the `Contract` in a folder.
 
     Raises:
       InputError: it holds none, or a damaged one.
     """
-    file = pathlib.Path(folder) / FILE
-    required = [field for field in dataclasses.fields(Contract) if field.type in IN_JSON]
-    kinds = {field.name: IN_JSON[field.type] for field in required}
-    content = stored.read_json(file, kinds, "import the weights again")
-    fields = {name: content[name] for name in kinds} | {"offset": tuple(content["offset"])}
+    file = pathlib.Path(folder) / layout.INPUT
+    content = stored.read_json(file, SCHEMA, "import the weights again")
+    fields = {name: content[name] for name in SCHEMA if name != "preparation"}
+    fields["offset"] = tuple(content["offset"])
     if isinstance(content["scale"], list):
         fields["scale"] = tuple(content["scale"])
-    try:
-        return Contract(**fields, preparation=Preparation.read(content.get("preparation", {})))
-    except ValueError as error:
-        raise InputError(f"{file} is damaged: preparation {error}") from None
+    return Contract(**fields, preparation=Preparation.read(content.get("preparation", {})))

@@ -1,7 +1,7 @@
-"""Which step's weights a run is known by: its last, or the best on validation (`--keep`).
+"""The step whose weights a run is known by: its last, or the best on validation (`--keep`).
 
 path = kept_checkpoint("work/probe")
-print(described("work/probe"))  # step 300, the best on validation: auc 0.871 (of 500 steps)
+print(kept_step("work/probe"))  # step 300 of 500, the best on validation (auc 0.871)
 """
 
 import dataclasses
@@ -10,8 +10,8 @@ import pathlib
 import numpy as np
 
 from simclr_med.config.storage import load_config
-from simclr_med.encoders import checkpoint
 from simclr_med.errors import InputError
+from simclr_med.runs import checkpoints, layout
 
 _WORTH = "validation/"  # of the metric's name among the arrays of a best step
 
@@ -21,7 +21,7 @@ class KeptStep:
     """The step that a run is known by.
 
     Attributes:
-      step, steps: which, and how many the run had in all.
+      step, steps: its number, and how many steps the run had in all.
       keep: "last" or "best".
       choose_by, value: the metric of which it was the best, and that on validation; else None.
       averaging: "ema" or "swa" of the steps up to it, else None.
@@ -42,7 +42,7 @@ class KeptStep:
         return f"step {self.step} of {self.steps}, the best on validation ({found}){averaged}"
 
 
-def kept_step(work_dir):
+def kept_step(work_dir) -> KeptStep:
     """Return the `KeptStep` of a run that has ended; raises as `kept_checkpoint`."""
     step, steps = int(kept_checkpoint(work_dir).name), int(last_checkpoint(work_dir).name)
     config = load_config(work_dir)
@@ -54,7 +54,7 @@ def kept_step(work_dir):
     return KeptStep(step, steps, "best", watch.choose_by, value, averaging)
 
 
-def kept_checkpoint(work_dir):
+def kept_checkpoint(work_dir) -> pathlib.Path:
     """Return the checkpoint folder of the step that the run in `work_dir` was to keep.
 
     Raises:
@@ -63,59 +63,56 @@ def kept_checkpoint(work_dir):
     last = last_checkpoint(work_dir)
     if load_config(work_dir).watch.keep == "last":
         return last
-    found = checkpoint.steps(best_folder(work_dir))
+    best = layout.best(work_dir)
+    found = checkpoints.steps(best)
     if not found:
-        raise InputError(f"{best_folder(work_dir)} holds no checkpoint: the best step is gone")
-    return best_folder(work_dir) / "checkpoints" / str(found[-1])
+        raise InputError(f"{best} holds no checkpoint: the best step is gone")
+    return layout.checkpoint(best, found[-1])
 
 
-def last_checkpoint(work_dir):
+def last_checkpoint(work_dir) -> pathlib.Path:
     """Return the folder of the checkpoint that the run in `work_dir` ended with.
 
     Raises:
       InputError: it has not ended, or not begun.
     """
-    found, steps = checkpoint.steps(work_dir), load_config(work_dir).train.steps
+    found, steps = checkpoints.steps(work_dir), load_config(work_dir).train.steps
     if not found:
         raise InputError(f"{work_dir} holds no checkpoint: has the run been started?")
-    if found[-1] < steps and not stopped_early(work_dir).exists():
+    if found[-1] < steps and not stopped_early(work_dir):
         raise InputError(
             f"{work_dir} stopped at step {found[-1]} of {steps}: "
             "give its training command again to finish it"
         )
-    return pathlib.Path(work_dir) / "checkpoints" / str(found[-1])
+    return layout.checkpoint(work_dir, found[-1])
 
 
-def stopped_early(work_dir):
-    """Return the file whose presence says that a run was ended before its last step."""
-    return pathlib.Path(work_dir) / "stopped_early"
+def stopped_early(work_dir) -> bool:
+    """Return whether a run was ended before its last step (`--patience`)."""
+    return (pathlib.Path(work_dir) / layout.STOPPED_EARLY).exists()
 
 
-def best_folder(work_dir):
-    """Return the folder within `work_dir` whose checkpoint is the best step on validation."""
-    return pathlib.Path(work_dir) / "best"
-
-
-def save_best(work_dir, values, step, metric, value):
-    """Keep a step as the best, and with it its `value` of `metric`, so that none is without.
+def worth_of_best(metric, value) -> dict:
+    """Return the array that is saved with the best step, so that none is without its value.
 
     Args:
-      work_dir: of the run.
-      values: name to array, see `checkpoint.values_of`.
-      step: steps done.
-      metric, value: by which it is the best, and how much it is.
+      metric: by which it is the best.
+      value: of the metric on validation.
     """
-    checkpoint.save(
-        best_folder(work_dir), values | {_WORTH + metric: np.float64(value)}, step, keep=1
-    )
+    return {_WORTH + metric: np.float64(value)}
 
 
-def read_best(work_dir, metric):
-    """Return the best step in `work_dir` and its value of `metric`; None where there is none."""
-    found = checkpoint.steps(best_folder(work_dir))
+def read_best(work_dir, metric) -> tuple | None:
+    """Return the best step in `work_dir` and its value of `metric`; None where there is none.
+
+    Raises:
+      InputError: its checkpoint is damaged, or was kept by another metric.
+    """
+    found = checkpoints.steps(layout.best(work_dir))
     if not found:
         return None
-    path = best_folder(work_dir) / "checkpoints" / str(found[-1])
-    checkpoint.saved_shapes(path)  # refuses a damaged one
-    with np.load(path / "variables.npz") as saved:
+    path = layout.checkpoint(layout.best(work_dir), found[-1])
+    if _WORTH + metric not in checkpoints.saved_shapes(path):
+        raise checkpoints.DamagedError(f"{path} is damaged: it has no validation {metric}")
+    with np.load(path / layout.WEIGHTS) as saved:
         return found[-1], float(saved[_WORTH + metric])

@@ -1,4 +1,4 @@
-"""What a training starts from: the trainings and imports before it, and their name in results.
+"""Lineage of a run: the trainings and imports that it started from, and their name in results.
 
     start_of(load_config("work/probe"))  # "SimCLR ImageNet→in-domain"
 
@@ -14,13 +14,14 @@
 
 import dataclasses
 import itertools
+import os
 import pathlib
 
 from simclr_med.config.fields import Config
 from simclr_med.config.setting import IMPORTED
-from simclr_med.config.storage import load_config
+from simclr_med.config.storage import REMEDY, load_config
 from simclr_med.errors import InputError
-from simclr_med.files import stored
+from simclr_med.runs import input_contract, layout
 
 RANDOM = "Random Initialization"
 _PROJECTS = {  # in what an import says of its source, to what the weights are
@@ -48,16 +49,26 @@ def stages_before(config):
       A tuple of stages, and the path of the first that is no longer there, "" where all are.
 
     Raises:
-      InputError: the config.json of one is damaged.
+      InputError: the config.json of one is damaged, or leads back to a run before it.
     """
-    stages = []
+    stages, seen = [], {_resolved(config.work_dir)}
     while config.mode != IMPORTED and config.head.init != "random":
         folder = pathlib.Path(config.head.init.partition(":")[2])
-        if not (folder / "config.json").exists():
+        if not layout.holds_run(folder):
             return tuple(stages), str(folder)
+        if (resolved := _resolved(folder)) in seen:
+            raise InputError(
+                f"{pathlib.Path(config.work_dir) / layout.CONFIG} is damaged: its init leads back "
+                f"to {folder}, which started from it; {REMEDY}"
+            )
+        seen.add(resolved)
         config = load_config(folder)
         stages.append(Stage(folder, config))
     return tuple(stages), ""
+
+
+def _resolved(folder):
+    return os.path.realpath(folder)
 
 
 def start_of(config):
@@ -102,9 +113,7 @@ def _imagenet(first):
         return "SimCLR ImageNet" if _on_imagenet(first) else ""
     if first.config.mode != IMPORTED:
         return ""
-    source = stored.read_json(
-        first.folder / "input.json", {"source": str}, "import the weights again"
-    )["source"]
+    source = input_contract.load(first.folder).source
     known = (name for project, name in _PROJECTS.items() if project in source)
     return next(known, source.rpartition("(")[2].rstrip(")"))  # a file's name may name people
 

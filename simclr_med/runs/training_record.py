@@ -1,32 +1,25 @@
-"""What a run has learnt from: which cases, patients and images, for whoever evaluates it.
+"""Record of the cases, patients and images that a run has learnt from: learnt_from.json.
 
-    note(config, cases, data.fingerprint)  # as training begins
-    seen = load("work/probe").seen(cases)  # before it is evaluated
-    seen.rows, seen.by
+    record = load("work/probe")
+    record.sources[0].known("patient", ["p1", "p2"])  # [True, False]
 
-The record, learnt_from.json in the work folder, holds salted hashes, and those of the run that it
-started from: whoever has an identifier can ask for it, and none can be read off. An image is known
-by its file's length and three stretches of its bytes, wherever it lies and whatever its case is
-called; one that was encoded anew is another.
+The record holds salted hashes, and those of the run that it started from: whoever has an identifier
+can ask for it, and none can be read off. data/seen_cases.py makes the identifiers of cases.
 """
 
-import concurrent.futures
 import dataclasses
-import functools
 import hashlib
 import json
-import os
 import pathlib
 
 import numpy as np
 
-from simclr_med.errors import InputError
 from simclr_med.files import atomic, stored
-from simclr_med.runs.claim import LEARNT_FROM
-from simclr_med.views import places
+from simclr_med.runs import layout
 
 REMEDY = "put back a copy of it, or train the run again"
 KINDS = ("case", "patient", "image")
+SCHEMA = {"sources": [{"salt": str, **dict.fromkeys(KINDS, [str])}], "unknown": [str]}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,22 +35,13 @@ class Source:
     hashes: dict
 
     @classmethod
-    def of(cls, names, salt):
-        """Return the source of `names`, see `names_of`."""
+    def of(cls, names, salt) -> "Source":
+        """Return the source of `names`, of each of `KINDS` a list of texts, "" where unknown."""
         return cls(salt, {kind: frozenset(hashed(names[kind], salt)) - {""} for kind in KINDS})
 
-
-@dataclasses.dataclass(frozen=True)
-class Seen:
-    """Which of N cases were learnt from.
-
-    Attributes:
-      rows: bool `[N]`.
-      by: of each of `KINDS`, how many cases it gives away.
-    """
-
-    rows: np.ndarray
-    by: dict
+    def known(self, kind, names) -> np.ndarray:
+        """Return bool `[n]`, which of n `names` of a kind the training had."""
+        return np.array([text in self.hashes[kind] for text in hashed(names, self.salt)], bool)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,47 +56,8 @@ class Record:
     sources: tuple = ()
     unknown: tuple = ()
 
-    def seen(self, cases):
-        """Return the `Seen` of `Cases`; reads a little of each image."""
-        names = names_of(cases)
-        marks = {kind: np.zeros(len(cases), bool) for kind in KINDS}
-        for source in self.sources:
-            for kind in KINDS:
-                known = [text in source.hashes[kind] for text in hashed(names[kind], source.salt)]
-                marks[kind][names["owner", kind][known]] = True
-        by = {kind: int(rows.sum()) for kind, rows in marks.items()}
-        return Seen(np.logical_or.reduce([*marks.values()]), by)
 
-
-def names_of(cases):
-    """Return what tells each of `KINDS` in `Cases` from others, and which case's it is.
-
-    Returns:
-      A dict: kind to a list of texts, "" where nothing is known; ("owner", kind) to the rows of
-      their cases, int64, as many.
-    """
-    rows = np.arange(len(cases))
-    with concurrent.futures.ThreadPoolExecutor(min(32, 4 * os.cpu_count())) as pool:
-        images = list(pool.map(_image, cases.paths.tolist()))
-    return {
-        "case": cases.case_ids.tolist(),
-        ("owner", "case"): rows,
-        "patient": cases.patient_ids.tolist(),
-        ("owner", "patient"): rows,
-        "image": images,
-        ("owner", "image"): np.repeat(rows, np.diff(cases.offsets)),
-    }
-
-
-@functools.lru_cache(100_000)  # a sweep asks for the same ones for each of its runs
-def _image(place):
-    try:
-        return hashlib.blake2b(places.sample(place), digest_size=16).hexdigest()
-    except OSError:  # training names it, or leaves it out
-        return ""
-
-
-def hashed(texts, salt):
+def hashed(texts, salt) -> list:
     """Return a hash of 64 bits, in hexadecimal, of each text; "" of an empty one."""
     key = hashlib.sha256(salt.encode()).digest()
 
@@ -122,26 +67,8 @@ def hashed(texts, salt):
     return [text and of(text) for text in texts]
 
 
-def note(config, cases, fingerprint):
-    """Write the record of a training that begins, unless its work folder holds it already.
-
-    Args:
-      config: a `Config`, whose `--init` has a record of its own.
-      cases: the `Cases` that are trained on.
-      fingerprint: of their data set.
-
-    Raises:
-      DamagedError: the record of `--init` is not what was written.
-    """
-    file = pathlib.Path(config.work_dir) / LEARNT_FROM
-    if file.exists():
-        return
-    before = _of_init(config.head.init)
-    source = Source.of(names_of(cases), fingerprint)
-    save(Record((*before.sources, source), before.unknown), file)
-
-
-def _of_init(init):
+def of_init(init) -> Record:
+    """Return the `Record` of what `--init` names: random, run:PATH or imported:PATH."""
     kind, _, path = init.partition(":")
     return Record() if kind == "random" else load(path, kind)
 
@@ -155,7 +82,7 @@ def save(record, file):
     atomic.write_text(file, json.dumps({"sources": sources, "unknown": record.unknown}))
 
 
-def load(folder, kind="run"):
+def load(folder, kind="run") -> Record:
     """Return the `Record` in a work folder, or in a folder of imported weights.
 
     Args:
@@ -165,36 +92,13 @@ def load(folder, kind="run"):
     Raises:
       DamagedError: the record is not what was written.
     """
-    file = pathlib.Path(folder) / LEARNT_FROM
+    file = pathlib.Path(folder) / layout.LEARNT_FROM
     if not file.exists():
         what = "imported weights" if kind == "imported" else "a run of an earlier version"
         return Record(unknown=(f"{pathlib.Path(folder).name}, {what}",))
-    content = stored.read_json(file, {"sources": list, "unknown": list}, REMEDY)
-    try:
-        sources = [
-            Source(source["salt"], {kind: frozenset(source[kind]) for kind in KINDS})
-            for source in content["sources"]
-        ]
-    except (KeyError, TypeError) as error:
-        raise stored.DamagedError(f"{file} is damaged: {error!r}; {REMEDY}") from None
+    content = stored.read_json(file, SCHEMA, REMEDY)
+    sources = [
+        Source(source["salt"], {kind: frozenset(source[kind]) for kind in KINDS})
+        for source in content["sources"]
+    ]
     return Record(tuple(sources), tuple(content["unknown"]))
-
-
-def refuse_seen(seen, cases, split, work_dir):
-    """Raise `InputError` where some of a split's `Cases` were learnt from.
-
-    Args:
-      seen: their `Seen`.
-      cases: `Cases`.
-      split: its name.
-      work_dir: the head's.
-    """
-    if not seen.rows.any():
-        return
-    first = ", ".join(cases.case_ids[seen.rows][:3])
-    told = ", ".join(f"{count} by {kind}" for kind, count in seen.by.items() if count)
-    raise InputError(
-        f"{work_dir} has learnt from {seen.rows.sum()} of the {len(cases)} cases of {split} "
-        f"({told}; {first} ...): what it says of them is no test. --allow_seen evaluates them all "
-        "the same, and the results say so"
-    )

@@ -8,6 +8,7 @@ from simclr_med.evaluation.evaluate import former_results
 from simclr_med.evaluation.groups import subgroups
 from simclr_med.evaluation.intervals import bootstrap
 from simclr_med.evaluation.text_table import Table
+from simclr_med.runs import layout
 from simclr_med.serving.trained import Trained
 
 NOT_EVALUATED = "Not evaluated: nothing is known of how right it is."
@@ -88,7 +89,7 @@ def _metrics(work_dir):
 
 
 def _by_group(work_dir, split, result):
-    made = predictions.read(f"{work_dir}/predictions/{split}.csv")
+    made = predictions.read(layout.predictions(work_dir, split))
     metric = wording.main_metrics(result)[0]
     for group, levels in made.groups.items():
         if subgroups.has_groups(levels):

@@ -7,8 +7,9 @@ from simclr_med.config.fields import Config
 from simclr_med.config.setting import HEADS
 from simclr_med.config.storage import load_config
 from simclr_med.encoders import networks
-from simclr_med.runs import input_contract
+from simclr_med.runs import input_contract, layout
 from simclr_med.runs.kept_step import last_checkpoint
+from simclr_med.runs.task import Task
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -26,7 +27,7 @@ class Trained:
     config: Config
     nets: networks.Networks
     contract: input_contract.Contract
-    task: networks.Task | None
+    task: Task | None
 
 
 def load(work_dir: str | pathlib.Path) -> Trained:
@@ -42,7 +43,7 @@ def load(work_dir: str | pathlib.Path) -> Trained:
         task, nets = None, networks.build(config)
         networks.restore_encoder(nets, last_checkpoint(work_dir))
     contract = input_contract.of_run(config)
-    if (pathlib.Path(work_dir) / input_contract.FILE).exists():
+    if (pathlib.Path(work_dir) / layout.INPUT).exists():
         # Evaluation here resizes in one way, whatever the weights' source did.
         found = input_contract.load(work_dir)
         contract = dataclasses.replace(contract, source=found.source, preparation=found.preparation)

@@ -4,7 +4,7 @@ import dataclasses
 import pathlib
 
 from simclr_med import graphs
-from simclr_med.data import manifest
+from simclr_med.data import manifest, seen_cases
 from simclr_med.encoders import networks
 from simclr_med.errors import InputError
 from simclr_med.evaluation import by_image
@@ -84,9 +84,9 @@ def predict_splits(config, head=None):
 
 def _learnt_from(config, split, cases):
     record = training_record.load(config.work_dir)
-    seen = record.seen(cases)
+    seen = seen_cases.seen_by(record, cases)
     if not config.evaluate.allow_seen:
-        training_record.refuse_seen(seen, cases, split, config.work_dir)
+        seen_cases.refuse_seen(seen, cases, split, config.work_dir)
     return {"cases": int(seen.rows.sum()), "by": seen.by, "unknown": record.unknown}
 
 

@@ -7,13 +7,13 @@ import functools
 
 from simclr_med import compat, devices, distribute, graphs
 from simclr_med.config.recipes import Recipe
-from simclr_med.data import manifest
+from simclr_med.data import manifest, seen_cases
 from simclr_med.data.batches import batch_settings, batches_ahead, contrastive_batches
 from simclr_med.data.originals import originals_of
 from simclr_med.data.positions import Positions
 from simclr_med.data.unreadable import StandIns
 from simclr_med.encoders import networks
-from simclr_med.runs import input_contract, training_record
+from simclr_med.runs import input_contract
 from simclr_med.training import features
 from simclr_med.training.loop import trainer
 from simclr_med.training.memory import refuse_beyond_memory
@@ -87,7 +87,7 @@ def run(config):
     with claimed(config, data, strategy) as chief:
         if not trainer.is_done(config):
             if chief:
-                training_record.note(config, cases, data.fingerprint)
+                seen_cases.note(config.work_dir, config.head.init, cases, data.fingerprint)
             _train(config, data.info.preparation, cases, strategy, model, nets, monitor)
 
 

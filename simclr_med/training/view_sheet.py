@@ -7,8 +7,9 @@ import tensorflow as tf
 from PIL import Image
 
 from simclr_med.data.batches import crops_at
-from simclr_med.data.unreadable import UNREADABLE
+from simclr_med.data.unreadable import READ_ERRORS
 from simclr_med.files import atomic
+from simclr_med.runs import layout
 from simclr_med.training.loop.callbacks import StepCallback
 from simclr_med.views.changing import change_each
 from simclr_med.views.decode import read
@@ -30,7 +31,7 @@ class ViewSheet(StepCallback):
 
     def __init__(self, work_dir, positions, recipe, recover=lambda done: False):
         super().__init__()
-        self.path = pathlib.Path(work_dir) / "views.png"
+        self.path = pathlib.Path(work_dir) / layout.VIEWS
         self.positions, self.recipe, self.recover = positions, recipe, recover
 
     def on_train_begin(self, logs=None):
@@ -43,7 +44,7 @@ class ViewSheet(StepCallback):
         while True:
             try:
                 return sheet(self.positions, self.recipe, SHOWN)
-            except UNREADABLE:
+            except READ_ERRORS:
                 if not self.recover(0):
                     raise
 

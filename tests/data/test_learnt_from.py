@@ -7,10 +7,10 @@ import shutil
 import numpy as np
 import pytest
 
-from simclr_med.config.checked_config import make_config
+from simclr_med.data import seen_cases
 from simclr_med.data.cases import Cases
 from simclr_med.errors import InputError
-from simclr_med.runs import training_record
+from simclr_med.runs import layout, training_record
 
 LARGE = 20_000  # bytes of a file of which a sample is taken
 
@@ -33,10 +33,7 @@ def made(tmp_path):
 
 def noted(work_dir, cases, fingerprint="data", init="random"):
     """Write the record of a training that begins, and return it as it is read."""
-    given = {"data_dir": "d", "work_dir": str(work_dir), "image_size": 32}
-    config = make_config("linear_probe", given)
-    config = dataclasses.replace(config, head=dataclasses.replace(config.head, init=init))
-    training_record.note(config, cases, fingerprint)
+    seen_cases.note(work_dir, init, cases, fingerprint)
     return training_record.load(work_dir)
 
 
@@ -49,7 +46,7 @@ def test_cases_patients_and_images_are_told_again(made, tmp_path):
         ("c9", "", b"c"),
         ("p1", "c2", b"d"),
     )
-    seen = record.seen(asked)
+    seen = seen_cases.seen_by(record, asked)
     assert seen.rows.tolist() == [True, True, True, False, False]
     assert seen.by == {"case": 1, "patient": 1, "image": 1}
 
@@ -59,7 +56,7 @@ def test_a_case_is_seen_by_any_of_its_images(made, tmp_path):
     three = made(("x", "", b"new"), ("x", "", b"one"), ("y", "", b"other"))
     names, offsets = np.array(["x", "y"]), np.array([0, 2, 3])
     cases = dataclasses.replace(three, case_ids=names, patient_ids=names, offsets=offsets)
-    assert record.seen(cases).rows.tolist() == [True, False]
+    assert seen_cases.seen_by(record, cases).rows.tolist() == [True, False]
 
 
 @pytest.mark.parametrize("place", [0, LARGE // 2, LARGE - 1])
@@ -70,14 +67,17 @@ def test_an_image_is_known_by_three_of_its_parts_and_its_length(place, made, tmp
     changed[place] ^= 1
     files = {"a": content, "b": changed, "c": content + b"x"}
     asked = made(*((name, "", bytes(file)) for name, file in files.items()))
-    assert record.seen(asked).rows.tolist() == [True, False, False]
+    assert seen_cases.seen_by(record, asked).rows.tolist() == [True, False, False]
 
 
 def test_a_run_has_learnt_what_it_started_from_had(made, tmp_path):
     first, second = made(("c1", "", b"one")), made(("c2", "", b"two"))
     noted(tmp_path / "first", first, "a")
     record = noted(tmp_path / "second", second, "b", f"run:{tmp_path / 'first'}")
-    assert record.seen(first).rows.all() and record.seen(second).rows.all()
+    assert (
+        seen_cases.seen_by(record, first).rows.all()
+        and seen_cases.seen_by(record, second).rows.all()
+    )
     assert not record.unknown
 
 
@@ -93,12 +93,13 @@ def test_what_others_learnt_from_is_unknown_and_said(made, tmp_path):
 def test_the_record_of_a_run_that_goes_on_stays(made, tmp_path):
     noted(tmp_path / "run", made(("c1", "", b"one")))
     record = noted(tmp_path / "run", made(("c2", "", b"two")))
-    assert record.seen(made(("c1", "", b"x"), ("c2", "", b"y"))).rows.tolist() == [True, False]
+    asked = made(("c1", "", b"x"), ("c2", "", b"y"))
+    assert seen_cases.seen_by(record, asked).rows.tolist() == [True, False]
 
 
 def test_the_record_tells_no_name(made, tmp_path):
     noted(tmp_path / "run", made(("case-anna", "anna", b"one")))
-    text = (tmp_path / "run" / training_record.LEARNT_FROM).read_text()
+    text = (tmp_path / "run" / layout.LEARNT_FROM).read_text()
     assert "anna" not in text and str(tmp_path) not in text
     other = noted(tmp_path / "other", made(("case-anna", "anna", b"one")), "other data")
     mine = training_record.load(tmp_path / "run").sources[0].hashes
@@ -113,18 +114,18 @@ def test_an_image_that_cannot_be_read_is_left_out(made, tmp_path):
     shutil.move(cases.paths[0], tmp_path / "away.jpg")
     record = noted(tmp_path / "run", cases)
     asked = made(("x", "", b"two"))
-    assert record.seen(asked).rows.tolist() == [True]
+    assert seen_cases.seen_by(record, asked).rows.tolist() == [True]
     assert len(record.sources[0].hashes["image"]) == 1
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"sources": [{}], "unknown": []}', "\xff"])
 def test_a_damaged_record_is_refused_by_name(text, tmp_path):
-    (tmp_path / training_record.LEARNT_FROM).write_text(text, encoding="latin-1")
+    (tmp_path / layout.LEARNT_FROM).write_text(text, encoding="latin-1")
     with pytest.raises(InputError, match="learnt_from.json is damaged: "):
         training_record.load(tmp_path)
 
 
 def test_the_record_is_json(made, tmp_path):
     noted(tmp_path / "run", made(("c1", "", b"one")))
-    content = json.loads((tmp_path / "run" / training_record.LEARNT_FROM).read_text())
+    content = json.loads((tmp_path / "run" / layout.LEARNT_FROM).read_text())
     assert set(content) == {"sources", "unknown"}

@@ -36,7 +36,7 @@ from simclr_med.config.storage import load_config, to_json
 from simclr_med.encoders import checkpoint, importers, networks
 from simclr_med.errors import InputError
 from simclr_med.run import evaluate
-from simclr_med.runs import input_contract
+from simclr_med.runs import input_contract, layout
 from simclr_med.training import pretrain
 from simclr_med.training.heads import train_head
 
@@ -750,7 +750,7 @@ def test_a_run_s_contract(run, tmp_path):
     other = shutil.copytree(run, tmp_path / "other")
     dataclasses.replace(found, interpolation="bilinear").save(other)
     assert importers.load("run").read(other).interpolation == "bilinear"
-    (other / input_contract.FILE).unlink()
+    (other / layout.INPUT).unlink()
     assert importers.load("run").read(other).interpolation == "bicubic"
 
 

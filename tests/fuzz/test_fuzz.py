@@ -338,7 +338,7 @@ def greys_by_the_standard(pixels, kind, elements):
 @example({"WindowCenter": 40, "WindowWidth": 1}, "MONOCHROME2", False, 12)
 @fuzz(150)
 def test_greys_of_dicom(elements, kind, signed, bits):
-    pydicom = pytest.importorskip("pydicom", reason="pip install simclr_med[dicom]")
+    pydicom = pytest.importorskip("pydicom", reason="make extras installs dicom")
     low = -(2 ** (bits - 1)) if signed else 0
     drawn = np.random.default_rng(bits).integers(low, low + 2**bits, (5, 6))
     pixels = np.concatenate([drawn, np.arange(60).reshape(10, 6)]).astype(

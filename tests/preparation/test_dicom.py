@@ -13,7 +13,7 @@ from simclr_med.preparation import sources
 from simclr_med.preparation.prepare import prepare
 from simclr_med.preparation.settings import Settings
 
-pydicom = pytest.importorskip("pydicom", reason="pip install simclr_med[dicom]")
+pydicom = pytest.importorskip("pydicom", reason="make extras installs dicom")
 from pydicom.dataset import Dataset, FileMetaDataset  # noqa: E402
 from pydicom.pixels import apply_modality_lut, apply_voi_lut  # noqa: E402
 from pydicom.uid import ExplicitVRLittleEndian, RLELossless, generate_uid  # noqa: E402

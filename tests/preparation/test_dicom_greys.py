@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 import pytest
 
-pydicom = pytest.importorskip("pydicom", reason="pip install simclr_med[dicom]")
+pydicom = pytest.importorskip("pydicom", reason="make extras installs dicom")
 from pydicom.dataset import Dataset  # noqa: E402
 from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian  # noqa: E402
 from test_dicom import write  # noqa: E402

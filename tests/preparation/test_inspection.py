@@ -138,7 +138,7 @@ def test_a_folder_without_labels(tmp_path):
 
 def test_a_folder_in_shards(data_dir, tmp_path):
     shards = pytest.importorskip("simclr_med.preparation.output.shards")
-    pytest.importorskip("apache_beam", reason="pip install simclr_med[beam]")
+    pytest.importorskip("apache_beam", reason="make extras installs beam")
     shards.write(data_dir, tmp_path / "s", 2)
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()

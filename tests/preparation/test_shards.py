@@ -20,7 +20,7 @@ from simclr_med.preparation import inspection
 from simclr_med.preparation.output import shards
 from simclr_med.views.decode import read
 
-pytest.importorskip("apache_beam", reason="pip install simclr_med[beam]")
+pytest.importorskip("apache_beam", reason="make extras installs beam")
 
 THREADS = ["--runner=DirectRunner", "--direct_running_mode=multi_threading"]
 PROCESSES = ["--runner=DirectRunner", "--direct_running_mode=multi_processing"]

@@ -11,6 +11,7 @@ from simclr_med.encoders import checkpoint, networks
 from simclr_med.preparation.images.rewriting import EXIF_ORIENTATION
 from simclr_med.preparation.prepare import prepare
 from simclr_med.preparation.settings import Settings
+from simclr_med.runs.task import Task
 from simclr_med.training.heads import train_head
 
 SMALL = {"encoder": "resnet18", "width": 0.125, "image_size": 32}
@@ -77,5 +78,5 @@ def untrained(mode, data, work_dir, **given):
     checkpoint.save(work_dir, checkpoint.values_of(nets.variables()), step=1, keep=1)
     (work_dir / "config.json").write_text(to_json(config))
     if mode in HEADS:
-        networks.Task("multiclass", classes, None).save(work_dir)
+        Task("multiclass", classes, None).save(work_dir)
     return work_dir

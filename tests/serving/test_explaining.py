@@ -141,7 +141,7 @@ def test_cases_of_many_images_hide_no_other():
 def test_a_missing_extra_is_named_before_the_work(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn", None)
     given = {"model": "m", "images": "i", "work_dir": str(tmp_path / "a"), "nearest": 1}
-    with pytest.raises(InputError, match=r"--nearest needs .*pip install simclr_med\[nearest\]"):
+    with pytest.raises(InputError, match=r"(?s)--nearest needs .*pip install .*\[nearest\]"):
         run.run(make_config("predict", given))
     assert not list(tmp_path.iterdir())
 

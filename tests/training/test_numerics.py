@@ -7,6 +7,7 @@ import scipy.special
 import scipy.stats
 import tensorflow as tf
 
+from simclr_med.config.splits import TASKS
 from simclr_med.encoders import heads
 from simclr_med.encoders.encoder import build_encoder
 from simclr_med.training.models import objective, schedule
@@ -132,7 +133,7 @@ def test_unknown_findings_are_masked():
 
 def test_probabilities_are_of_the_classes_or_of_each_finding():
     logits = np.float32([[1, -2, 0.5], [90, -90, 0]])
-    found = [objective.probabilities(logits, task) for task in objective.TASKS]
+    found = [objective.probabilities(logits, task) for task in TASKS]
     expected = [scipy.special.softmax(logits, axis=1), scipy.special.expit(logits)]
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-12)
 

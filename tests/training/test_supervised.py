@@ -8,6 +8,7 @@ import tensorflow as tf
 import simclr_med
 from simclr_med import distribute
 from simclr_med.config.sections.running import DistributeConfig
+from simclr_med.config.splits import TASKS
 from simclr_med.training.models import objective
 
 N, K, D, BATCH = 14, 3, 5, 4  # the last batch has 2
@@ -121,7 +122,7 @@ def test_a_single_finding_may_be_a_vector():
     assert losses[0] == losses[1]
 
 
-@pytest.mark.parametrize("task", objective.TASKS)
+@pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("shape", [[2], [2, 1]])
 def test_of_a_single_output_targets_are_no_class_numbers(task, shape):
     found = objective.as_rows(tf.reshape([0.25, 1.0], shape), 1, task)

@@ -129,7 +129,7 @@ class SweepConfig:
     )
     seeds: int = setting(
         5,
-        "Number of runs of the chosen settings, with the seeds --seed, --seed + 1, ...",
+        "Number of runs of the chosen settings; their seeds follow --seed",
         between(1, 1000),
         modes=SWEEP,
     )

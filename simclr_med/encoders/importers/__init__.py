@@ -1,7 +1,7 @@
 """Weights of others, each format read by one small module of this package.
 
     imported = load("bit").read(pathlib.Path("BiT-M-R101x3.npz"))
-    write(imported, "weights/bit")  # what --init=imported:weights/bit and load_encoder read
+    write(imported, "weights/bit")  # for --init=imported:weights/bit and load_encoder
 
 A module has `read`, from a path to an `Imported`; it accounts for every variable of the file, as
 imported or left out. `write` accounts for every variable of the encoder.
@@ -9,6 +9,9 @@ imported or left out. `write` accounts for every variable of the encoder.
 
 import dataclasses
 import importlib
+import pathlib
+import types
+from collections.abc import Collection
 
 import numpy as np
 
@@ -21,12 +24,12 @@ from simclr_med.config.storage import to_json
 from simclr_med.encoders import checkpoint, networks
 from simclr_med.errors import InputError
 from simclr_med.files import atomic
-from simclr_med.runs import input_contract
+from simclr_med.runs import input_contract, layout
 
 
 @dataclasses.dataclass(frozen=True)
 class Imported:
-    """What a file holds, in our names.
+    """Weights in a file, under our names, and the settings of their encoder.
 
     Attributes:
       source: the file and the project that its format is of.
@@ -39,8 +42,8 @@ class Imported:
 
     source: str
     encoder: EncoderConfig
-    weights: dict
-    left_out: tuple
+    weights: dict[str, np.ndarray]
+    left_out: tuple[str, ...]
     image_size: int
     crop: float
     interpolation: str
@@ -48,17 +51,17 @@ class Imported:
     projection_dim: int = 128
 
 
-def load(source):
+def load(source: str) -> types.ModuleType:
     """Return the module of a source: "simclr", "bit", "keras", "torchvision", "timm" or "run"."""
     return importlib.import_module(f"{__name__}.{source}")
 
 
-def write(imported, folder):
+def write(imported: Imported, folder: pathlib.Path | str) -> None:
     """Write the folder of an `Imported`: config.json, input.json, checkpoints/0.
 
     Raises:
       InputError: `folder` is there already; a variable has no counterpart or another shape, or
-        holds what is no number.
+        holds a value that is not finite.
     """
     config = Config(
         mode=IMPORTED,
@@ -78,14 +81,14 @@ def write(imported, folder):
         variable.assign(imported.weights[name].astype(np.float32))
     try:
         with atomic.new_folder(folder) as path:
-            atomic.write_text(path / "config.json", to_json(config))
+            atomic.write_text(path / layout.CONFIG, to_json(config))
             input_contract.make(config, imported.source, imported.interpolation).save(path)
             checkpoint.save(path, variables, step=0, keep=1)
     except FileExistsError:
         raise InputError(f"{folder} is there already") from None
 
 
-def refuse_unknown(path, names, project):
+def refuse_unknown(path: pathlib.Path, names: Collection[str], project: str) -> None:
     """Raise `InputError` where a file has variables that are not known in its format."""
     if names:
         listed = "\n  ".join(sorted(names)[: checkpoint.LISTED])

@@ -1,5 +1,6 @@
 """Big Transfer's `.npz` (google-research/big_transfer): BiT-S, BiT-M and their fine-tuned forms."""
 
+import pathlib
 import re
 import zipfile
 
@@ -30,7 +31,7 @@ TOP_NAMES = {
 }
 
 
-def read(path):
+def read(path: pathlib.Path) -> Imported:
     """Return the `Imported` of a file; its classifier is left out."""
     arrays = _arrays(path)
     names = {name: _ours(name) for name in arrays if name not in HEAD}

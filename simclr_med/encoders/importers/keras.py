@@ -3,6 +3,7 @@
 Their convolutions have biases: each is folded into the mean of the normalisation that follows.
 """
 
+import pathlib
 import re
 import zipfile
 
@@ -26,7 +27,7 @@ HEADS = ("predictions", "probs")  # now, and in the files published with the top
 HEAD = tuple(f"{layer}/{weight}" for layer in HEADS for weight in ("kernel", "bias"))
 
 
-def read(path):
+def read(path: pathlib.Path) -> Imported:
     """Return the `Imported` of a file; its classifier is left out."""
     arrays = _arrays(path)
     left_out = tuple(name for name in HEAD if arrays.pop(name, None) is not None)

@@ -1,4 +1,4 @@
-"""The weights in Keras's own files since 2.12, .keras and .weights.h5, whichever Keras wrote them.
+"""Weights in Keras's own files since 2.12, .keras and .weights.h5, of Keras 2 and of Keras 3.
 
 A .keras file is a ZIP of config.json, which names the layers in order, and model.weights.h5. There
 and in a .weights.h5 a layer's group is called by its class and its place among those of its class,

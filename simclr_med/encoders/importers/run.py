@@ -1,15 +1,15 @@
-"""Another run of ours, whatever its head: encoder and projection head, without the rest."""
+"""A run of ours: its encoder and projection head, without its classifier."""
 
 import pathlib
 
 from simclr_med.config.storage import load_config
 from simclr_med.encoders import checkpoint, networks
 from simclr_med.encoders.importers import Imported
-from simclr_med.runs import input_contract
+from simclr_med.runs import input_contract, layout
 from simclr_med.runs.kept_step import kept_checkpoint
 
 
-def read(path):
+def read(path: pathlib.Path) -> Imported:
     """Return the `Imported` of the work folder of a run that has ended."""
     config = load_config(path)
     nets = networks.build(config)
@@ -19,7 +19,7 @@ def read(path):
     # Runs of earlier versions have no contract of their own.
     own = (
         input_contract.load(path)
-        if (path / input_contract.FILE).exists()
+        if (path / layout.INPUT).exists()
         else input_contract.of_run(config)
     )
     return Imported(

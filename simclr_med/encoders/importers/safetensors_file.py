@@ -5,13 +5,13 @@ Pickles (.pt, .pth, .bin) are not read: loading one may run whatever its author 
 
 import numpy as np
 
+from simclr_med import packages
 from simclr_med.config.architectures import ENCODERS
 from simclr_med.config.sections.networks import EncoderConfig
 from simclr_med.encoders.importers import Imported, refuse_unknown
 from simclr_med.encoders.torch_names import COUNT, to_ours
 from simclr_med.errors import InputError
 
-MISSING = "safetensors is not installed: pip install simclr_med[safetensors]"
 HEAD = ("fc.weight", "fc.bias")
 FLOATS = (np.float16, np.float32, np.float64)
 PICKLES = (b"\x80", b"PK")  # how one begins: bare, or in PyTorch's zip
@@ -53,7 +53,7 @@ def _arrays(path):
         from safetensors import SafetensorError
         from safetensors.numpy import load
     except ImportError:
-        raise InputError(MISSING) from None
+        raise packages.missing("safetensors", "reading .safetensors needs safetensors") from None
     try:
         content = path.read_bytes()
     except OSError as error:

@@ -78,7 +78,7 @@ class _Parts:
     left_out: list
 
 
-def read(path):
+def read(path: pathlib.Path) -> Imported:
     """Return the `Imported` of a SavedModel or checkpoint (.../model.ckpt-250228, or folder)."""
     prefix = _prefix(path)
     try:
@@ -120,7 +120,7 @@ def _saved_model(path):
 
 
 def _keys(reader):
-    """Names of the variables to their keys in the file.
+    """Return a dict of the variables' names to their keys in the file.
 
     A key is the shortest path to an object: in a SavedModel that may be model/variables/3, which
     says nothing. A name is the path by `ATTRIBUTES`, where there is one; otherwise the key.
@@ -182,7 +182,7 @@ def _parts(path, shapes, naming):
 
 
 def _creation(path):
-    """A key that sorts the convolutions, or the norms, of the encoder as they are created."""
+    """Return a key that sorts the encoder's convolutions, or norms, as they are created."""
     if "/" not in path:  # conv2d, conv2d_1 ...
         number = re.search(r"_(\d+)$", path)
         return int(number[1]) if number else 0
@@ -193,7 +193,7 @@ def _creation(path):
 
 
 def _architecture(path, kernels):
-    """(`EncoderConfig`, image size) of the kernels' shapes by name, in order of creation."""
+    """Return the `EncoderConfig` and image size of kernels' shapes by name, in creation order."""
     shapes = list(kernels.values())
     try:
         three_by_three = [shape[0] == 3 for shape in shapes[:3]]
@@ -221,7 +221,7 @@ def _architecture(path, kernels):
 
 
 def _in_order(encoder, image_size):
-    """Our convolutions and norms in the order of creation there.
+    """Return our convolutions and norms in the order of creation there.
 
     A selective kernel's two paths are one convolution there: such an entry has two names.
     """

@@ -1,9 +1,11 @@
 """timm's ResNets in .safetensors, as model hubs have them; their names are torchvision's."""
 
-from simclr_med.encoders.importers import safetensors_file
+import pathlib
+
+from simclr_med.encoders.importers import Imported, safetensors_file
 
 
-def read(path):
+def read(path: pathlib.Path) -> Imported:
     """Return the `Imported` of a file, see `safetensors_file.read`."""
     # Most of its recipes; the crop of each weight's own is in its card.
     return safetensors_file.read(path, "timm", "bicubic")

@@ -8,7 +8,9 @@ import re
 
 import numpy as np
 
-UNKNOWN, MIXED = "", "mixed"  # no value; images of one case that differ
+from simclr_med.config.splits import MIXED
+
+UNKNOWN = ""
 MANY = 12  # levels beyond which a column of words says nothing of groups
 DISTINCT = 8  # numbers beyond which bands say more than each number
 BANDS = 6

@@ -16,7 +16,7 @@ TITLES = {
     "B.6": "AUC of findings (CheXpert); ± standard deviation over seeds",
 }
 LABEL_FRACTIONS = (0.1, 0.5, 0.9)  # B.5's; other ones are in the figures
-TASKS = {name: "multilabel" if name == "B.6" else "multiclass" for name in TITLES}
+TASK_OF_TABLE = {name: "multilabel" if name == "B.6" else "multiclass" for name in TITLES}
 _SHORT = {
     "top1_accuracy": "Top-1 Accuracy",
     "top3_accuracy": "Top-3 Accuracy",
@@ -55,7 +55,7 @@ class Laid:
 
 def lay_tables(runs):
     """Return tables B.1 to B.6 of `Described` runs, rows beyond the paper's below its own."""
-    return [_table(name, [run for run in runs if run.task == TASKS[name]]) for name in TITLES]
+    return [_table(name, [r for r in runs if r.task == TASK_OF_TABLE[name]]) for name in TITLES]
 
 
 def short(metric):

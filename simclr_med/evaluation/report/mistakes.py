@@ -12,9 +12,9 @@ from simclr_med.data import manifest
 from simclr_med.data.thumbnails import thumbnail
 from simclr_med.errors import InputError
 from simclr_med.files import stored
+from simclr_med.runs import layout
 
 IMAGES_A_CASE = 3
-LOOKED = "gradcam"  # folder of a work folder: a table and a folder of pictures for each split
 
 
 class Mistake(NamedTuple):
@@ -98,7 +98,7 @@ def identity(case_id, name, probability):
 
 def _looked(run, split):
     """Return `identity` to the pictures of where the head looked, as evaluation drew them."""
-    table = pathlib.Path(run.path) / LOOKED / f"{split}.csv"
+    table = pathlib.Path(run.path) / layout.GRADCAM / f"{split}.csv"
     if not table.exists():
         return {}
     remedy = f"evaluate {run.path} again with --gradcam, or delete the file"

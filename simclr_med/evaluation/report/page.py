@@ -3,7 +3,7 @@
 import dataclasses
 import pathlib
 
-from simclr_med import versions
+from simclr_med import packages
 from simclr_med.config.splits import SPLITS
 from simclr_med.errors import InputError
 from simclr_med.evaluation.comparisons.shift import compare_splits
@@ -153,7 +153,7 @@ def _page(runs, sections, options):
         pictures=view_pictures(runs),
         settings=compare_settings(runs),
         origins=origins(runs),
-        versions=versions.installed(),
+        versions=packages.versions(),
     )
 
 

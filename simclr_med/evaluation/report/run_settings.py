@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from simclr_med.config import checks
 from simclr_med.files import atomic, stored
+from simclr_med.runs import layout
 from simclr_med.runs.lineage import start_of
 
 
@@ -76,11 +77,11 @@ def view_pictures(runs):
     captions = {}
     for run in runs:
         if run.pretraining is not None:
-            path = run.pretraining.folder / "views.png"
+            path = run.pretraining.folder / layout.VIEWS
             captions.setdefault(path, f"{run.name}: the first pairs of its pretraining")
     for run in runs:
         if run.config is not None:
-            path = run.path / "views.png"
+            path = run.path / layout.VIEWS
             captions[path] = f"{run.name}: the first examples of its fine-tuning"
     return [
         Picture(f"{caption}; the original, its views, a second original.", path.read_bytes())
@@ -113,9 +114,9 @@ def origins(runs):
         Origin(
             run.name,
             None if run.config is None else run.config.seed,
-            _text_of(run.path / "data.sha256"),
+            _text_of(run.path / layout.DATA),
             {split: atomic.sha256(file) for split, file in run.files.items()},
-            _text_of(run.path / "versions.txt"),
+            _text_of(run.path / layout.VERSIONS),
         )
         for run in runs
     ]

@@ -7,6 +7,7 @@ import numpy as np
 
 from simclr_med.evaluation.report.drawing.charts import Axes, Line, line_chart
 from simclr_med.files import stored
+from simclr_med.runs import layout
 
 POINTS = 150  # drawn of a curve: each the mean of its stretch
 PAIRS = (
@@ -23,10 +24,10 @@ def training_charts(runs):
     heads = {run.name: run.path for run in runs if run.config is not None}
     before = _pretraining(runs)
     charts = [
-        _chart("Pretraining: loss", before, "log.csv", LOSS, PAIRS),
-        *_each_column("Pretraining", before, "monitor.csv", ""),
-        _chart("Head: training loss", heads, "log.csv", LOSS, "Each batch's loss."),
-        *_each_column("Head", heads, "log.csv", "validation"),
+        _chart("Pretraining: loss", before, layout.LOG, LOSS, PAIRS),
+        *_each_column("Pretraining", before, layout.MONITOR, ""),
+        _chart("Head: training loss", heads, layout.LOG, LOSS, "Each batch's loss."),
+        *_each_column("Head", heads, layout.LOG, "validation"),
     ]
     return [chart for chart in charts if chart is not None]
 

@@ -11,7 +11,7 @@ import warnings
 
 import numpy as np
 
-from simclr_med.errors import InputError
+from simclr_med import packages
 from simclr_med.preparation.images.dicom_greys import ImpossibleError, greys_shown
 
 PREAMBLE = 128  # bytes before a file's mark
@@ -34,7 +34,7 @@ def library():
     try:
         import pydicom
     except ImportError:
-        raise InputError("DICOM files need pydicom: pip install simclr_med[dicom]") from None
+        raise packages.missing("dicom", "reading DICOM files needs pydicom") from None
     pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
     warnings.filterwarnings("ignore", module="pydicom")
     logging.getLogger("pydicom").setLevel(logging.CRITICAL)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from simclr_med.data.thumbnails import UNREADABLE
+from simclr_med.data.thumbnails import PILLOW_ERRORS
 from simclr_med.views import places
 
 HEADERS_READ = 20_000
@@ -57,7 +57,7 @@ def measure(table, seed):
             with _opened(path) as (file, length), Image.open(file) as image:
                 sizes.append(image.size)  # Pillow reads no more than the header for it
             same_length[length].append((name, path))
-        except UNREADABLE as error:
+        except PILLOW_ERRORS as error:
             reason = "is missing" if isinstance(error, FileNotFoundError) else "cannot be read"
             unreadable.append((name, reason))
     return Measured(sizes, unreadable, _identical(same_length.values()))

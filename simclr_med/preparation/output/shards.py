@@ -23,6 +23,7 @@ import shutil
 
 import pandas as pd
 
+from simclr_med import packages
 from simclr_med.config.preparation import REWRITTEN
 from simclr_med.data import manifest
 from simclr_med.errors import InputError
@@ -103,7 +104,7 @@ def _beam():
         import apache_beam
         from apache_beam.options.pipeline_options import PipelineOptions
     except ImportError:
-        raise InputError("--shards needs Apache Beam: pip install simclr_med[beam]") from None
+        raise packages.missing("beam", "--shards needs Apache Beam") from None
     return apache_beam, PipelineOptions
 
 

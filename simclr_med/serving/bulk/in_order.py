@@ -1,6 +1,7 @@
 """Parallel reading in order, for elements of which some fail.
 
-for views, errors in in_order(elements, function, (blank, UNREADABLE), batch_size=64, at_once=8):
+otherwise = (blank, CANNOT_BE_DECODED)
+for views, errors in in_order(elements, function, otherwise, batch_size=64, at_once=8):
     ...
 """
 

@@ -18,11 +18,12 @@ from simclr_med.errors import InputError
 from simclr_med.files import atomic, paths
 from simclr_med.preparation.images import dicom_image
 from simclr_med.preparation.images.rewriting import png
+from simclr_med.runs import layout
 from simclr_med.runs.input_contract import Contract
 from simclr_med.serving import trained
 from simclr_med.serving.bulk.in_order import in_order
 from simclr_med.serving.bulk.listing import Listing
-from simclr_med.serving.formats.encoded_images import AT_ONCE, UNREADABLE, view_or_error
+from simclr_med.serving.formats.encoded_images import AT_ONCE, CANNOT_BE_DECODED, view_or_error
 from simclr_med.serving.rest.exported import FILE, loaded, newest
 from simclr_med.training import features
 from simclr_med.training.models import objective
@@ -30,7 +31,7 @@ from simclr_med.training.models.bags import IN_LOGITS
 
 PROBABILITIES, FEATURES = "probabilities", "features"
 BOTH = "probabilities, then what the head reads"
-_UNREADABLE, _NOTHING = (np.array(text, object) for text in (UNREADABLE.encode(), b""))
+_NOT_DECODED, _NOTHING = (np.array(text, object) for text in (CANNOT_BE_DECODED.encode(), b""))
 
 
 def load(
@@ -47,7 +48,7 @@ def load(
       InputError: it is none of these, is damaged, or has no such output.
     """
     folder = paths.folder_to_read(folder, "--model")
-    if (folder / "config.json").exists():
+    if layout.holds_run(folder):
         return OfRun(folder, output)
     if (folder / FILE).exists() or any(folder.glob(f"*/{FILE}")):
         if of_run_alone:
@@ -123,7 +124,7 @@ def views_of(
     Other arguments as of `OfRun.answers`.
     """
     elements, content = _elements(listing, first)
-    otherwise = (np.zeros([contract.size, contract.size, 3], np.float32), _UNREADABLE)
+    otherwise = (np.zeros([contract.size, contract.size, 3], np.float32), _NOT_DECODED)
     return in_order(
         elements, view_or_error(contract, content), otherwise, batch_size, _at_once(threads)
     )
@@ -160,7 +161,7 @@ class OfExport:
             found = self.infer(images=tf.constant(batch, tf.string))
             errors = found["error"].numpy().astype(str)
             # What could not be read came as nothing.
-            errors = np.where(batch == b"", UNREADABLE, errors)
+            errors = np.where(batch == b"", CANNOT_BE_DECODED, errors)
             yield found[self.output].numpy(), errors
 
 

@@ -14,9 +14,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from simclr_med import packages
 from simclr_med.data import manifest
 from simclr_med.data.cases import Cases
-from simclr_med.errors import InputError
 from simclr_med.files import atomic
 from simclr_med.serving.bulk.listing import Listing
 from simclr_med.serving.trained import Trained
@@ -34,7 +34,7 @@ def library():
     try:
         from sklearn import neighbors
     except ImportError:
-        raise InputError("--nearest needs scikit-learn: pip install simclr_med[nearest]") from None
+        raise packages.missing("nearest", "--nearest needs scikit-learn") from None
     return neighbors
 
 

@@ -7,14 +7,14 @@ import hashlib
 import json
 import pathlib
 
-from simclr_med import graphs, versions
+from simclr_med import graphs, packages
 from simclr_med.config.fields import Config
 from simclr_med.errors import InputError
 from simclr_med.files import atomic, paths
 from simclr_med.serving.bulk import models, nearest, parts, tables
 from simclr_med.serving.bulk.listing import listed, reason
 from simclr_med.serving.explain import gradcam_of_images
-from simclr_med.serving.formats.encoded_images import UNREADABLE
+from simclr_med.serving.formats.encoded_images import CANNOT_BE_DECODED
 
 PARTS = "parts"
 EXPLAINING = ("nearest", "gradcam")  # flags
@@ -63,7 +63,7 @@ def _key(config, model, listing):
     """Return a text that differs where the answers so far are of another model, image or flag."""
     said = [config.mode, config.evaluate.eval_batch, config.bulk.features_format]
     said += [config.bulk.nearest, config.bulk.gradcam]
-    said += [model.fingerprint, listing.fingerprint, versions.installed()]
+    said += [model.fingerprint, listing.fingerprint, packages.versions()]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
@@ -106,11 +106,11 @@ def _answer(config, model, listing, folder):
         "images_sha256": listing.fingerprint,
         "images": read,
         "skipped": skipped,
-        "versions": versions.installed(),
+        "versions": packages.versions(),
     }
     atomic.write_text(folder / "origin.json", json.dumps(origin, indent=1))
     return said
 
 
 def _why(place, said):
-    return reason(place) if said == UNREADABLE else said
+    return reason(place) if said == CANNOT_BE_DECODED else said

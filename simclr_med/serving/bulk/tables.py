@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from simclr_med.errors import InputError
+from simclr_med import packages
 from simclr_med.evaluation.predictions_table import PROBABILITY
 from simclr_med.files import atomic
 from simclr_med.serving.bulk.listing import Listing
@@ -102,9 +102,7 @@ def refuse_missing_extra(form: str) -> None:
         try:
             import pyarrow  # noqa: F401
         except ImportError:
-            raise InputError(
-                "--features_format=parquet needs pyarrow: pip install simclr_med[parquet]"
-            ) from None
+            raise packages.missing("parquet", "--features_format=parquet needs pyarrow") from None
 
 
 def _as_csv(path, listing, rows, count):

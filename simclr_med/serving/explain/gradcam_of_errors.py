@@ -20,6 +20,7 @@ from simclr_med.evaluation.predictions import Predictions
 from simclr_med.evaluation.report import mistakes
 from simclr_med.files import atomic
 from simclr_med.preparation.images.rewriting import png
+from simclr_med.runs import layout
 from simclr_med.serving.explain.gradcam import GradCam, beside
 
 HEADER = ("case_id", "class", "probability", "picture")
@@ -41,7 +42,7 @@ def write(
     explain = GradCam(task.task, nets, trained.head.head_input)
     for split, made in splits.items():
         shown = _images(made, data.cases([split]), count)
-        folder = pathlib.Path(work_dir) / mistakes.LOOKED / split
+        folder = pathlib.Path(work_dir) / layout.GRADCAM / split
         table = folder.with_suffix(".csv")
         table.unlink(missing_ok=True)  # first: pictures that no table names are none
         shutil.rmtree(folder, ignore_errors=True)

@@ -11,7 +11,7 @@ from simclr_med.data.batches import evaluation_view
 from simclr_med.runs.input_contract import Contract
 from simclr_med.views.as_prepared import as_prepared, refusal
 
-UNREADABLE = "cannot be decoded"
+CANNOT_BE_DECODED = "cannot be decoded"
 AT_ONCE = 8  # images of a batch; TensorFlow's own pool has the threads
 
 
@@ -40,7 +40,7 @@ def each_view(elements: tf.data.Dataset, contract: Contract) -> tf.data.Dataset:
     def one(encoded):
         # An op that fails fails its whole graph, but of a data set its element alone.
         found = _element(encoded).map(look).ignore_errors()
-        return found.concatenate(_element((blank, UNREADABLE))).take(1)
+        return found.concatenate(_element((blank, CANNOT_BE_DECODED))).take(1)
 
     return elements.interleave(
         one, cycle_length=AT_ONCE, num_parallel_calls=AT_ONCE, deterministic=True

@@ -7,7 +7,7 @@ import pathlib
 import numpy as np
 import numpy.typing
 
-from simclr_med import versions
+from simclr_med import packages
 from simclr_med.errors import RunError
 from simclr_med.files import atomic
 from simclr_med.serving.sample import Sample
@@ -68,7 +68,7 @@ def write(
         "cases": int(sample.owners[-1]) + 1,
         "tolerance": TOLERANCE,
         "largest_difference": differences,
-        "versions": versions.installed(),
+        "versions": packages.versions(),
         **more,
     }
     atomic.write_text(folder / FILE, json.dumps(content, indent=1))

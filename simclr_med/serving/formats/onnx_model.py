@@ -6,7 +6,7 @@ decode and turn files as preparation did. input.json beside it says how such ima
 
 import pathlib
 
-from simclr_med.errors import InputError
+from simclr_med import packages
 from simclr_med.serving.formats import evidence
 from simclr_med.serving.formats.views_server import ViewsServer, refuse_bags
 from simclr_med.serving.sample import Sample
@@ -63,7 +63,5 @@ def _converter():
         import onnxruntime
         import tf2onnx
     except ImportError as error:
-        raise InputError(
-            f"--export_format=onnx needs {error.name}: pip install simclr_med[onnx]"
-        ) from None
+        raise packages.missing("onnx", f"--export_format=onnx needs {error.name}") from None
     return tf2onnx, onnxruntime

@@ -8,9 +8,9 @@ import pathlib
 
 import numpy as np
 
+from simclr_med import packages
 from simclr_med.config.architectures import has_small_stem
 from simclr_med.encoders import checkpoint, importers, networks
-from simclr_med.encoders.importers import safetensors_file as reader
 from simclr_med.encoders.torch_names import to_torch
 from simclr_med.errors import InputError
 from simclr_med.files import atomic
@@ -97,7 +97,9 @@ def _library():
     try:
         import safetensors.numpy
     except ImportError:
-        raise InputError(reader.MISSING) from None
+        raise packages.missing(
+            "safetensors", "--export_format=safetensors needs safetensors"
+        ) from None
     return safetensors.numpy
 
 

@@ -4,6 +4,7 @@ import pathlib
 
 import tensorflow as tf
 
+from simclr_med import packages
 from simclr_med.serving.trained import Trained
 
 FILE = "assets.extra/tf_serving_warmup_requests"
@@ -23,7 +24,10 @@ def write(folder: pathlib.Path, trained: Trained) -> list[str]:
     try:
         from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
     except ImportError:
-        return ["no warm-up requests were written: pip install simclr_med[serving]"]
+        return [
+            "no warm-up requests were written, which need tensorflow-serving-api: "
+            + packages.command("serving")
+        ]
     size = trained.contract.size
     picture = tf.io.encode_png(tf.fill([size, size, 3], tf.constant(128, tf.uint8)))
     names = ["serving_default", "features"]

@@ -18,6 +18,7 @@ import sys
 import numpy as np
 
 from simclr_med.files import atomic
+from simclr_med.runs import layout
 from simclr_med.training import features
 from simclr_med.views.places import IN_SHARD
 
@@ -54,7 +55,7 @@ def extract(model, paths, config):
 
 def folder_of(config):
     """Return the folder of kept features: `--features_dir`, or one in the work folder."""
-    return pathlib.Path(config.data.features_dir or pathlib.Path(config.work_dir) / "features")
+    return pathlib.Path(config.data.features_dir or pathlib.Path(config.work_dir) / layout.FEATURES)
 
 
 def _key(model, paths, config):

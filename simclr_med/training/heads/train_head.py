@@ -8,11 +8,12 @@ probe_head.py and tuned_head.py have how each is trained.
 import dataclasses
 
 from simclr_med import compat, devices, distribute, graphs
-from simclr_med.data import manifest
+from simclr_med.data import manifest, seen_cases
 from simclr_med.data.cases import Cases, label_fraction
 from simclr_med.data.info import DatasetInfo
 from simclr_med.encoders import networks
-from simclr_med.runs import input_contract, training_record
+from simclr_med.runs import input_contract
+from simclr_med.runs.task import Task
 from simclr_med.training import features
 from simclr_med.training.heads import probe_head, tuned_head
 from simclr_med.training.heads.head_loss import refuse_focal, with_targets
@@ -55,13 +56,13 @@ def run(config, until=None):
             return
         if chief:
             describe_head(config, data.info)
-            training_record.note(config, cases, data.fingerprint)
+            seen_cases.note(config.work_dir, config.head.init, cases, data.fingerprint)
         module.train(config, nets, Labelled(learnt, watched, data.info), strategy, until)
 
 
 def describe_head(config, info):
     """Write beside a head what it is a head of: its task, and which images it expects."""
-    networks.Task.of(info).save(config.work_dir)
+    Task.of(info).save(config.work_dir)
     input_contract.of_run(config, info.preparation).save(config.work_dir)
 
 

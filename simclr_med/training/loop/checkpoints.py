@@ -9,6 +9,7 @@ import pathlib
 
 from simclr_med.encoders import checkpoint
 from simclr_med.errors import UNWRITABLE, InputError, RunError
+from simclr_med.runs import layout
 from simclr_med.training.loop.callbacks import StepCallback
 
 
@@ -133,7 +134,7 @@ class BackgroundWriter:
 def _why_unsaved(work_dir, step, error):
     kept = checkpoint.steps(work_dir)
     return (
-        f"step {step} cannot be saved in {pathlib.Path(work_dir) / 'checkpoints'}: "
+        f"step {step} cannot be saved in {pathlib.Path(work_dir) / layout.CHECKPOINTS}: "
         f"{error.strerror}. "
         + (f"Step {kept[-1]} is whole there" if kept else "No step was saved before it")
         + ", and the same command goes on when that is mended"

@@ -18,6 +18,7 @@ import tensorflow as tf
 import tqdm
 
 from simclr_med.files import atomic, stored
+from simclr_med.runs import layout
 from simclr_med.training.loop.callbacks import READ_EVERY, DeferredReader, StepCallback
 
 
@@ -78,15 +79,15 @@ class RunLog(DeferredReader):
     def __init__(self, work_dir, board=None, every=1, read_every=READ_EVERY, beside=None):
         super().__init__(read_every)
         self.work_dir, self.every = pathlib.Path(work_dir), every
-        self.board = board or Board(self.work_dir / "tensorboard")
+        self.board = board or Board(self.work_dir / layout.TENSORBOARD)
         self.beside = beside or (lambda step: {})
 
     def on_train_begin(self, logs=None):
         """Show the view sheet, where there is one."""
         super().on_train_begin(logs)
-        self.table, self._taken = Table(self.work_dir / "log.csv", self.done), self.done
+        self.table, self._taken = Table(self.work_dir / layout.LOG, self.done), self.done
         self._window = self._waited = self._share = None
-        views = self.work_dir / "views.png"
+        views = self.work_dir / layout.VIEWS
         if views.exists() and self.writes():
             self.board.image("views", tf.io.decode_png(views.read_bytes()))
 
@@ -155,12 +156,12 @@ class Monitor(StepCallback):
     def __init__(self, work_dir, measure, every=1000, board=None):
         super().__init__()
         self.work_dir, self.measure, self.every = pathlib.Path(work_dir), measure, every
-        self.board = board or Board(self.work_dir / "tensorboard")
+        self.board = board or Board(self.work_dir / layout.TENSORBOARD)
 
     def on_train_begin(self, logs=None):
         """Begin a table."""
         super().on_train_begin(logs)
-        self.table, self._measured = Table(self.work_dir / "monitor.csv", self.done), self.done
+        self.table, self._measured = Table(self.work_dir / layout.MONITOR, self.done), self.done
 
     def after_step(self, step, logs):
         """Measure when it is time; a run that is being stopped is not kept waiting."""

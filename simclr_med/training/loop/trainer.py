@@ -15,11 +15,11 @@ import time
 import tensorflow as tf
 
 from simclr_med import distribute
-from simclr_med.data.unreadable import UNREADABLE
+from simclr_med.data.unreadable import READ_ERRORS
 from simclr_med.encoders import checkpoint
 from simclr_med.errors import EXIT_TERMINATED, LostError
 from simclr_med.files import atomic
-from simclr_med.runs import kept_step
+from simclr_med.runs import kept_step, layout
 from simclr_med.training.loop.averaging import TRAINED
 from simclr_med.training.loop.callbacks import Profile, Progress, RefuseDivergence, StopOnSigterm
 from simclr_med.training.loop.checkpoints import Checkpoints
@@ -98,13 +98,13 @@ def train(
         raise SystemExit(EXIT_TERMINATED)
     if done < last and distribute.is_chief(strategy):
         print(f"{pathlib.Path(config.work_dir).name}: stopped early, at step {done}")
-        atomic.write_text(kept_step.stopped_early(config.work_dir), f"{done}\n")
+        atomic.write_text(pathlib.Path(config.work_dir) / layout.STOPPED_EARLY, f"{done}\n")
 
 
 def callbacks_of(config, variables, monitor, validation, stop):
     """Return the callbacks of every run, in the order in which they must hear of a step."""
     work_dir, settings, watch = pathlib.Path(config.work_dir), config.train, config.watch
-    board = Board(work_dir / "tensorboard")
+    board = Board(work_dir / layout.TENSORBOARD)
     validating = _validating(validation, config, variables, board)
     beside = validating[0].row if validating else None
     log, divergence = RunLog(work_dir, board, settings.log_every, beside=beside), RefuseDivergence()
@@ -124,11 +124,11 @@ def is_done(config):
     A checkpoint that is damaged is not: training goes on from one before it.
     """
     done = max(checkpoint.steps(config.work_dir), default=0)
-    early = kept_step.stopped_early(config.work_dir).exists()
+    early = kept_step.stopped_early(config.work_dir)
     if not done or (done < config.train.steps and not early):
         return False
     try:
-        checkpoint.saved_shapes(pathlib.Path(config.work_dir) / "checkpoints" / str(done))
+        checkpoint.saved_shapes(layout.checkpoint(config.work_dir, done))
     except checkpoint.DamagedError:
         return False
     print(f"{pathlib.Path(config.work_dir).name}: its {done} steps were done already")
@@ -190,7 +190,7 @@ class Loop:
                         batches = iter(batches_from(done))
                     self._one_step(batches, done)
                     done += 1
-                except (*UNREADABLE, *LOST, tf.errors.UnknownError) as error:
+                except (*READ_ERRORS, *LOST, tf.errors.UnknownError) as error:
                     if not recovered(error, done):
                         raise
                     batches = None

@@ -14,7 +14,7 @@ import tqdm
 from simclr_med.encoders import checkpoint
 from simclr_med.errors import InputError
 from simclr_med.evaluation.metrics import scoring
-from simclr_med.runs import kept_step
+from simclr_med.runs import kept_step, layout
 from simclr_med.training.loop.callbacks import StepCallback
 from simclr_med.training.models import bags, objective
 
@@ -145,5 +145,6 @@ class BestStep:
         if worth(self.metric, value) > self._worth:
             values = checkpoint.values_of(self.variables)  # of all machines together
             if writes:
-                kept_step.save_best(self.work_dir, values, step, self.metric, value)
+                values |= kept_step.worth_of_best(self.metric, value)
+                checkpoint.save(layout.best(self.work_dir), values, step, keep=1)
             self.step, self._worth = step, worth(self.metric, value)

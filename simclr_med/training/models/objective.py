@@ -4,7 +4,6 @@ import tensorflow as tf
 
 from simclr_med import distribute
 
-TASKS = ("multiclass", "multilabel")
 MISSED = 1e-7  # least share of a target that counts as missed, Keras's epsilon
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from simclr_med import compat, distribute
+from simclr_med.config.splits import TASKS
 from simclr_med.encoders.recompute import forward
 from simclr_med.training.models import objective
 from simclr_med.training.models.measured_model import MeasuredModel, deserialized, serialized
@@ -55,8 +56,8 @@ class SupervisedModel(MeasuredModel):
         **keras_settings,
     ):
         super().__init__(**keras_settings)
-        if task not in objective.TASKS:
-            raise ValueError(f"task {task!r}; expected one of {', '.join(objective.TASKS)}")
+        if task not in TASKS:
+            raise ValueError(f"task {task!r}; expected one of {', '.join(TASKS)}")
         self.network = network
         self.task = task
         self.change = change

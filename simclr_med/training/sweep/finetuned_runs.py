@@ -13,7 +13,8 @@ from simclr_med.encoders import checkpoint
 from simclr_med.errors import DivergedError
 from simclr_med.evaluation.sweep_table import DIVERGED, DONE, STOPPED, Outcome
 from simclr_med.files import atomic, stored
-from simclr_med.runs.kept_step import best_folder, kept_step, stopped_early
+from simclr_med.runs import layout
+from simclr_med.runs.kept_step import kept_step, stopped_early
 from simclr_med.training.heads import train_head
 from simclr_med.training.heads.head_loss import with_targets
 from simclr_med.training.loop.validation import ValidationSplit, worth
@@ -93,11 +94,11 @@ class FinetunedRuns:
             return Outcome(DIVERGED, error.step, {})
 
     def _tried(self, trial):
-        return self.folder / "settings" / trial.name
+        return self.folder / layout.SETTINGS / trial.name
 
     def finished(self, trials):
         """Return `{trial: work folder}` of trained heads."""
-        folders = {trial: self.folder / "chosen" / trial.name for trial in trials}
+        folders = {trial: self.folder / layout.CHOSEN / trial.name for trial in trials}
         for trial, folder in folders.items():
             tried = self._tried(trial)
             if not folder.exists() and checkpoint.steps(tried):
@@ -112,7 +113,7 @@ class FinetunedRuns:
 
     def _keep_better(self, trial, folder):
         """Delete the weights of the worse of a run and the best one of its fraction before it."""
-        kept = self.folder / "settings" / f"best_with_{100 * trial.label_fraction:g}"
+        kept = layout.best_setting(self.folder, trial.label_fraction)
         before = stored.read_text(kept, "delete the folder") if kept.exists() else trial.name
         if before != trial.name:
             other = folder.parent / before
@@ -128,8 +129,8 @@ class FinetunedRuns:
 
 
 def _forget_weights(folder):
-    atomic.remove_folder(best_folder(folder))
-    atomic.remove_folder(folder / "checkpoints")
+    atomic.remove_folder(layout.best(folder))
+    atomic.remove_folder(folder / layout.CHECKPOINTS)
 
 
 def outcome_of(folder, until=None):
@@ -141,11 +142,11 @@ def outcome_of(folder, until=None):
     """
     ended = until is None or stopped_early(folder).exists()
     step = kept_step(folder).step if ended else until
-    rows = stored.read_log(folder / "log.csv", {"step": int}, "delete the folder")
+    rows = stored.read_log(folder / layout.LOG, {"step": int}, "delete the folder")
     row = next((row for row in rows if row["step"] == step), None)
     if row is None:
         raise stored.DamagedError(
-            f"{folder / 'log.csv'} is damaged: no row of step {step}; delete the folder"
+            f"{folder / layout.LOG} is damaged: no row of step {step}; delete the folder"
         )
     scalars = {name: float(v) for name, v in row.items() if name.startswith(_COLUMN)}
     return Outcome(DONE, step, scalars)

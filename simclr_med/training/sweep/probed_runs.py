@@ -6,11 +6,12 @@ import pathlib
 import numpy as np
 
 from simclr_med.config import sweeping
+from simclr_med.data import seen_cases
 from simclr_med.data.cases import fraction_of, label_fraction
 from simclr_med.data.positions import refuse_large_batch
 from simclr_med.encoders import checkpoint, heads, networks
 from simclr_med.evaluation.sweep_table import DIVERGED, DONE, Outcome
-from simclr_med.runs import training_record
+from simclr_med.runs import layout
 from simclr_med.runs.claim import claimed_work_dir
 from simclr_med.training.heads import feature_cache, probe_units
 from simclr_med.training.heads.batched_probes import Group, Schedule, train_probes
@@ -34,7 +35,7 @@ class ProbedRuns:
 
     def __init__(self, config, data):
         self.config, self.data, self._built = config, data, (None, None)
-        self.folder = pathlib.Path(config.work_dir) / "chosen"
+        self.folder = pathlib.Path(config.work_dir) / layout.CHOSEN
         self.cases, self.watched = data.cases(config.data.splits), data.cases(["validation"])
         bag = config.head.bag
         self.split = ValidationSplit(self.watched, data.info, None, bag)
@@ -144,7 +145,7 @@ class ProbedRuns:
             describe_head(config, self.data.info)
             seed = self.config.data.label_seed
             own = label_fraction(self.cases, trial.label_fraction, seed)
-            training_record.note(config, own, self.data.fingerprint)
+            seen_cases.note(folder, config.head.init, own, self.data.fingerprint)
             heads.set_standardisation(nets.head, probes.means[g], probes.variances[g])
             logits = nets.head.get_layer("logits")
             logits.kernel.assign(probes.kernels[g, :, 0])

@@ -24,6 +24,7 @@ from simclr_med.evaluation.sweep_table import (
     spread,
     write_rows,
 )
+from simclr_med.runs import layout
 from simclr_med.runs.claim import claimed_work_dir
 from simclr_med.runs.lineage import start_of
 from simclr_med.training.heads.head_loss import refuse_focal
@@ -57,7 +58,7 @@ def run(config):
         folders = runs.finished([trial for trials in chosen for trial in trials])
         _test(config, table, folders)
         rows = spread(table, chosen, start_of(config))
-        write_rows(pathlib.Path(config.work_dir) / "summary.csv", rows)
+        write_rows(pathlib.Path(config.work_dir) / layout.SUMMARY, rows)
         _tell(config, table, rows)
 
 
@@ -76,7 +77,7 @@ def _try_grid(config, runs, table):
 def _draw(config, table):
     trials, name = sweeping.grid(config), f"validation_{config.watch.choose_by}"
     values = {trial: table.value(GRID, trial, name) for trial in trials}
-    picture = pathlib.Path(config.work_dir) / "sweep.png"
+    picture = pathlib.Path(config.work_dir) / layout.SWEEP_PICTURE
     sweep_picture.write_grid(picture, values, config.watch.choose_by)
 
 
