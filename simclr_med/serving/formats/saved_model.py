@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from simclr_med.errors import RunError
+from simclr_med.files.glob_signs import without_signs
 from simclr_med.serving.formats import evidence, saved_model_client, signatures, warm_up
 from simclr_med.serving.sample import Sample
 from simclr_med.serving.trained import Trained
@@ -86,7 +87,7 @@ def answers_alone(folder: pathlib.Path, sample: Sample) -> dict[str, np.ndarray]
             sys.executable,
             "-I",
             saved_model_client.__file__,
-            str(pathlib.Path(folder).absolute()),
+            str(without_signs(folder).absolute()),
         ]
         done = subprocess.run(
             [*script, requests, answered], cwd=elsewhere, env=env, capture_output=True, text=True
