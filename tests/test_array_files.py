@@ -87,10 +87,12 @@ def test_a_header_that_promises_too_much_is_refused_without_memory(kind, content
     assert bytes_ < 2**22 and str(file) in message
 
 
-def bomb(file, size=2**30):
+def bomb(file, size=2**28):
     """An .npz of some MiB's zeros, said to be `size`."""
-    packed = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED)
-    with packed as archive, archive.open("x.npy", "w") as member:
+    with (
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("x.npy", "w") as member,
+    ):
         member.write(npy("|u1", (size,)))
         for _ in range(size // 2**24):
             member.write(bytes(2**24))
@@ -99,7 +101,7 @@ def bomb(file, size=2**30):
 def test_a_zip_that_unpacks_to_a_thousand_times_its_size_is_refused(tmp_path):
     bomb(tmp_path / "a.npz")
     bytes_, message = peak(array_files.read_npz, tmp_path / "a.npz")
-    assert bytes_ < 2**22 and "the archive promises 1,073,7" in message
+    assert bytes_ < 2**22 and "the archive promises 268,4" in message
 
 
 def test_arrays_that_compress_well_are_read(tmp_path):

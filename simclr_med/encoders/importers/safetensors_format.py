@@ -97,6 +97,8 @@ def read_header(path: pathlib.Path) -> Header:
     entries = {
         name: _entry(path, name, fields, 8 + size, length) for name, fields in content.items()
     }
+    if sum(entry.end - entry.begin for entry in entries.values()) > length - size - 8:
+        raise _damaged(path, "its arrays lie upon each other")
     return Header(path, entries, {k: v for k, v in metadata.items() if isinstance(v, str)})
 
 

@@ -90,7 +90,7 @@ def variables_of(folder: pathlib.Path) -> dict[str, np.ndarray]:
         name = graph[node].variable.name
         keys = [each.checkpoint_key for each in stored[kept].attributes]
         if name and len(keys) == 1:
-            arrays[name.split(":")[0]] = reader.get_tensor(keys[0])
+            arrays[name.split(":")[0]] = np.asarray(reader.get_tensor(keys[0]))
     return arrays
 
 
