@@ -37,6 +37,8 @@ def main():
     parser.add_argument("--input", required=True, type=pathlib.Path, help="their file or folder")
     parser.add_argument("--output", required=True, type=pathlib.Path, help="the new folder")
     flags = parser.parse_args()
+    if flags.input.exists():  # the beginning of a checkpoint's files is none
+        paths.whole_folder_to_read(flags.input, "--input")
     paths.new_folder(flags.output, "--output")
 
     from simclr_med.encoders import importers
