@@ -42,6 +42,8 @@ def main():
         help="an .npz of images and of their features in the weights' own framework: compared",
     )
     flags = parser.parse_args()
+    if flags.input.exists():  # the beginning of a checkpoint's files is none
+        paths.whole_folder_to_read(flags.input, "--input")
     paths.new_folder(flags.output, "--output")
 
     if flags.check is not None:

@@ -25,6 +25,7 @@ from simclr_med.data.info import (
     DataError,
     DatasetInfo,
     Problem,
+    read_bytes,
     read_info,
     refuse_missing,
 )
@@ -130,7 +131,7 @@ def _fingerprint(folder, info):
         digest.update((folder / name).read_bytes())
     checksums = folder / info.shards / "checksums.json"
     if info.shards and checksums.exists():
-        digest.update(checksums.read_bytes())
+        digest.update(read_bytes(checksums))
     return digest.hexdigest()
 
 

@@ -6,6 +6,7 @@ leaves it; whoever holds the folder's lock next removes it.
 
 import contextlib
 import csv
+import errno
 import fcntl
 import hashlib
 import os
@@ -160,8 +161,10 @@ def sha256(path: str | os.PathLike) -> str:
     """Return the SHA-256 of a file's bytes, in hexadecimal.
 
     Raises:
-      OSError: it is missing or cannot be read.
+      OSError: it is missing, no regular file, or cannot be read.
     """
+    if not os.path.isfile(path):  # a pipe would be waited for, and a device may have no end
+        raise FileNotFoundError(errno.ENOENT, "is missing, or no file", str(path))
     with open(path, "rb") as file:
         digest = hashlib.sha256()
         while part := file.read(2**20):

@@ -43,6 +43,18 @@ def to_read(path: str | os.PathLike, flag: str = "") -> pathlib.Path:
     return _expect(path, flag, (FILE, FOLDER), "expected a file or a folder")
 
 
+def whole_folder_to_read(path: str | os.PathLike, flag: str = "") -> pathlib.Path:
+    """Return the `pathlib.Path` of a file, or of a folder that holds nothing but files and folders.
+
+    For those that open what lies inside by themselves. Args and errors as of `file_to_read`.
+    """
+    path = to_read(path, flag)
+    for inner in path.rglob("*") if path.is_dir() else ():
+        if inner.exists() and not (inner.is_file() or inner.is_dir()):
+            raise InputError(f"{inner} is {_kind(inner, '')}; expected a file")
+    return path
+
+
 def file_to_write(path: str | os.PathLike, flag: str = "") -> pathlib.Path:
     """Return the `pathlib.Path` of a file to make or replace.
 

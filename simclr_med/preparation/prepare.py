@@ -57,13 +57,13 @@ def _prepared(source_name, folder, output, settings, options, progress):
     source = sources.load(source_name)
     defaults = {name: flag.get("default", False) for name, flag in source.OPTIONS.items()}
     records = source.read(folder, defaults | options)
+    row_checks.refuse_nothing_left(records, records.problems, folder, output)
     join_spellings(records)
     tell_alike(records)
     sizes = split_sizes(settings.splits, source, records)
     target = _target(settings.map_to, records.task)
     refuse_idle(settings, records, target)
 
-    row_checks.refuse_nothing_left(records, records.problems, folder, output)
     row_checks.refuse_without_labels(records, folder, output)
     pools.join_pools(records, settings.unlabelled)
     problems = row_checks.keep_sound_rows(records, settings, progress)

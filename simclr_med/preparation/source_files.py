@@ -21,7 +21,8 @@ class Tree(NamedTuple):
 
     Attributes:
       files: of any kind.
-      broken: links that lead nowhere, or back to a folder that they lie in.
+      broken: links that lead nowhere, or back to a folder that they lie in; pipes, devices and
+        sockets that are called as images are.
     """
 
     files: list
@@ -33,7 +34,7 @@ class Tree(NamedTuple):
 
     def problems(self, folder):
         """Return a `Problem` for each broken link."""
-        reason = "is a link that leads nowhere, or back to where it lies"
+        reason = "is no file, or a link that leads nowhere or back to where it lies"
         return [Problem(str(folder), None, "file", path, reason) for path in self.broken]
 
 
@@ -95,5 +96,5 @@ def _walk(folder, prefix, above, tree):
                     _walk(entry.path, f"{inside}/", (*above, here), tree)
             elif entry.is_file():
                 tree.files.append(inside)
-            elif entry.is_symlink():
+            elif entry.is_symlink() or inside.lower().endswith(IMAGE_SUFFIXES):
                 tree.broken.append(inside)

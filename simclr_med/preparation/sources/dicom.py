@@ -119,7 +119,7 @@ class _Tree:
         dicom_image.library()
         tree = walk(folder)
         for inside in tree.broken:
-            self._refuse("file", folder / inside, "is a link that leads nowhere, or back")
+            self._refuse("file", folder / inside, "is no file, or a link to nowhere or back")
         for path in sorted(folder / inside for inside in tree.files):
             if path.suffix.lower() not in SUFFIXES or not dicom_image.is_dicom(path):
                 self.other += 1

@@ -2,14 +2,13 @@
 
 import collections
 import os
-import re
 import sys
 
 import pandas as pd
 
 from simclr_med.data.info import Problem
-from simclr_med.errors import InputError
 from simclr_med.files.tables import is_unknown
+from simclr_med.preparation import path_patterns
 from simclr_med.preparation.source_files import Tree, not_found, walk
 from simclr_med.preparation.source_table import (
     FILE,
@@ -38,13 +37,15 @@ def read(folder, options):
     found = tree.images()
     if not found and not tree.broken:
         raise not_found(folder, sys.modules[__name__])
-    pattern = _compiled(options["path_pattern"])
+    text, pattern, matches = options["path_pattern"], None, [None] * len(found)
+    if text:
+        pattern = path_patterns.compiled(text, "--path_pattern")
+        matches = path_patterns.searched(pattern, found, "--path_pattern")
     words = unknown_words(options)
     rows, problems, blanked = [], tree.problems(folder), collections.Counter()
-    for path in found:
-        match = pattern.search(path) if pattern else None
+    for path, match in zip(found, matches, strict=True):
         if pattern and not match:
-            reason = f"does not match --path_pattern={options['path_pattern']}"
+            reason = f"does not match --path_pattern={text}"
             problems.append(Problem(str(folder), None, "image", path, reason))
         else:
             row = _row(path, match.groupdict() if match else {}, words, blanked)
@@ -93,15 +94,3 @@ def _row(path, names, words, blanked):
         "split": split or "",
         "labels": found["label"],
     }
-
-
-def _compiled(text):
-    if not text:
-        return None
-    try:
-        pattern = re.compile(text)
-    except re.error as error:
-        raise InputError(f"--path_pattern={text}: is no regular expression: {error}") from None
-    if not {"case", "patient"} & set(pattern.groupindex):
-        raise InputError(f"--path_pattern={text}: has no group (?P<case>...) or (?P<patient>...)")
-    return pattern

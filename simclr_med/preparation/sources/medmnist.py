@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from simclr_med.errors import InputError
-from simclr_med.files import array_files
+from simclr_med.files import array_files, paths
 from simclr_med.preparation.source_table import FILE, ROW, Records
 
 TITLE = "MedMNIST+ (Yang et al. 2023)"
@@ -84,7 +84,7 @@ def _only_file(path):
             f"--input={path}: not found: {LOOKS_FOR}; there are {len(found)}\n"
             f"{TITLE} comes from {WHERE}"
         )
-    return found[0]
+    return paths.file_to_read(found[0])
 
 
 def _arrays(file):

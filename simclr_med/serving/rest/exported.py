@@ -120,6 +120,7 @@ def loaded(version: pathlib.Path) -> object:
     Raises:
       InputError: it cannot be loaded, or does not answer for encoded images, as an export does.
     """
+    paths.whole_folder_to_read(version)
     try:
         module = tf.saved_model.load(str(without_signs(version)))
     except (OSError, ValueError, tf.errors.OpError) as error:
