@@ -10,6 +10,7 @@ EXIT_FAILED = 1
 EXIT_INPUT = 2
 EXIT_RETRY = 75
 EXIT_TERMINATED = 143  # 128 + SIGTERM, as a shell reports it
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, Ctrl-C
 
 # Of an `OSError`: a disk or folder that cannot be written, which is no bug.
 UNWRITABLE = (
@@ -63,7 +64,7 @@ def run_main(main, *args):
         return EXIT_RETRY if isinstance(error, LostError) else EXIT_FAILED
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        return EXIT_FAILED
+        return EXIT_INTERRUPTED
     except BrokenPipeError:  # the reader (head, less) has closed
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
