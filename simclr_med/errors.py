@@ -11,6 +11,7 @@ EXIT_FAILED = 1
 EXIT_INPUT = 2
 EXIT_RETRY = 75
 EXIT_TERMINATED = 143  # 128 + SIGTERM, as a shell reports it
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, Ctrl-C
 
 # Of an `OSError`: a disk or folder that cannot be written, which is no bug.
 UNWRITABLE = (
@@ -78,7 +79,7 @@ def _code(main, args):
     except RunError as error:
         return _told(f"error: {error}", EXIT_RETRY if isinstance(error, LostError) else EXIT_FAILED)
     except KeyboardInterrupt:
-        return _told("interrupted", EXIT_FAILED)
+        return _told("interrupted", EXIT_INTERRUPTED)
     except BrokenPipeError:  # the reader has gone
         return 0
     except OSError as error:

@@ -51,6 +51,15 @@ class Manifest:
         there = [s for s in ("train", "unlabelled") if (self.table["split"] == s).any()]
         return there or ["train"]
 
+    def refuse_empty(self, splits: Iterable[str]) -> None:
+        """Raise `DataError` where one of `splits` has no case; looks at no case of them."""
+        there = pd.unique(self.table["split"])
+        for split in splits:
+            if split not in there:
+                file = str(self.folder / "manifest.csv")
+                reason = f"is an empty split; the manifest has {', '.join(there)}"
+                raise DataError([Problem(file, None, "split", split, reason)])
+
     def cases(self, splits: Iterable[str]) -> Cases:
         """Return the cases of `splits`, ordered by first appearance in the manifest.
 
@@ -59,11 +68,7 @@ class Manifest:
         """
         file = self.folder / "manifest.csv"
         rows = self.table[self.table["split"].isin(splits)]
-        for split in splits:
-            if not (rows["split"] == split).any():
-                there = ", ".join(pd.unique(self.table["split"]))
-                reason = f"is an empty split; the manifest has {there}"
-                raise DataError([Problem(str(file), None, "split", split, reason)])
+        self.refuse_empty(splits)
         code, case_ids = pd.factorize(rows["case_id"])
         order = np.argsort(code, kind="stable")
         rows = rows.iloc[order]
