@@ -7,7 +7,7 @@ import functools
 
 from simclr_med import compat, devices, distribute, graphs
 from simclr_med.config.recipes import Recipe
-from simclr_med.data import manifest, seen_cases
+from simclr_med.data import manifest, requirements, seen_cases
 from simclr_med.data.batches import batch_settings, batches_ahead, contrastive_batches
 from simclr_med.data.originals import originals_of
 from simclr_med.data.positions import Positions
@@ -69,6 +69,7 @@ def run(config):
     """
     config = devices.with_defaults(config)
     data = manifest.read(config.data.data_dir)
+    requirements.refuse_unmet(config, data)
     cases = data.cases(config.data.splits or data.pretraining_splits())
     strategy = agreed_strategy(config, data)
     recipe = Recipe.of(config.augment)

@@ -13,7 +13,7 @@ import pathlib
 
 from simclr_med import graphs, progress
 from simclr_med.config import sweeping
-from simclr_med.data import manifest
+from simclr_med.data import manifest, requirements
 from simclr_med.evaluation import sweep_picture
 from simclr_med.evaluation.sweep_table import (
     CHOSEN,
@@ -46,6 +46,7 @@ def run(config):
     """
     data = manifest.read(config.data.data_dir)
     refuse_focal(config, data.info)
+    requirements.refuse_unmet(config, data)
     with claimed_work_dir(config, data.fingerprint):
         runs = RUNS[config.sweep.head](config, data)
         table = SweepTable(config.work_dir)
