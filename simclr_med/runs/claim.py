@@ -72,14 +72,23 @@ def _begin(folder, config, data_fingerprint):
     atomic.write_text(folder / layout.CONFIG, to_json(config))
 
 
+def differences(config, there) -> dict:
+    """Return the settings in which a `Config` is of another run than the one that is `there`.
+
+    Returns:
+      Name to (value there, value of `config`).
+    """
+    old = dict(identity(dataclasses.replace(there, mode=config.mode))) | {"mode": there.mode}
+    return {name: (old[name], new) for name, new in identity(config) if old[name] != new}
+
+
 def _refuse_another_run(config, data_fingerprint):
     there = load_config(config.work_dir)
-    old = dict(identity(dataclasses.replace(there, mode=config.mode))) | {"mode": there.mode}
-    differing = {name: new for name, new in identity(config) if old[name] != new}
+    differing = differences(config, there)
     if [*differing] == ["steps"] and config.train.steps > there.train.steps:
         _refuse_more_steps(config, there)
     elif differing:
-        listed = "\n  ".join(f"--{n}: there {old[n]}, now {new}" for n, new in differing.items())
+        listed = "\n  ".join(f"--{n}: there {a}, now {b}" for n, (a, b) in differing.items())
         raise InputError(
             f"{config.work_dir} holds another run; give another --work_dir, or the same "
             f"settings to go on:\n  {listed}"

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from simclr_med import graphs, progress
-from simclr_med.data.positions import refuse_large_batch
+from simclr_med.data.requirements import refuse_large_batch
 from simclr_med.encoders import heads
 from simclr_med.training.heads import probe_units
 from simclr_med.training.heads.probe_units import batch_rows

@@ -9,7 +9,7 @@ import functools
 import keras
 import tensorflow as tf
 
-from simclr_med.data.positions import refuse_large_batch
+from simclr_med.data.requirements import refuse_large_batch
 from simclr_med.encoders import checkpoint, heads
 from simclr_med.training.heads import exact_probe, feature_cache, probe_units
 from simclr_med.training.heads.head_loss import class_weights, loss_changes

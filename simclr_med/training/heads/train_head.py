@@ -8,7 +8,7 @@ probe_head.py and tuned_head.py have how each is trained.
 import dataclasses
 
 from simclr_med import compat, devices, distribute, graphs
-from simclr_med.data import manifest, seen_cases
+from simclr_med.data import manifest, requirements, seen_cases
 from simclr_med.data.cases import Cases, label_fraction
 from simclr_med.data.info import DatasetInfo
 from simclr_med.encoders import networks
@@ -37,6 +37,7 @@ def run(config, until=None):
     config = devices.with_defaults(config)
     data = manifest.read(config.data.data_dir)
     refuse_focal(config, data.info)
+    requirements.refuse_unmet(config, data)
     cases = data.cases(config.data.splits)
     watched = data.cases(["validation"]) if config.watch.validate_every else None
     cases = label_fraction(cases, config.data.label_fraction, config.data.label_seed)

@@ -8,7 +8,7 @@ import keras
 
 from simclr_med.config import sweeping
 from simclr_med.data.cases import label_fraction
-from simclr_med.data.positions import refuse_large_batch
+from simclr_med.data.requirements import refuse_large_batch
 from simclr_med.encoders import checkpoint
 from simclr_med.errors import DivergedError
 from simclr_med.evaluation.sweep_table import DIVERGED, DONE, STOPPED, Outcome

@@ -8,7 +8,7 @@ import numpy as np
 from simclr_med.config import sweeping
 from simclr_med.data import seen_cases
 from simclr_med.data.cases import fraction_of, label_fraction
-from simclr_med.data.positions import refuse_large_batch
+from simclr_med.data.requirements import refuse_large_batch
 from simclr_med.encoders import checkpoint, heads, networks
 from simclr_med.evaluation.sweep_table import DIVERGED, DONE, Outcome
 from simclr_med.runs import layout
