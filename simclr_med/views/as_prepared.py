@@ -12,7 +12,8 @@ import tensorflow as tf
 
 from simclr_med.config.preparation import REWRITTEN, UNRECORDED
 from simclr_med.views.decode import decode
-from simclr_med.views.orientation import orientation, upright
+from simclr_med.views.metadata import MOST_COMPRESSED
+from simclr_med.views.orientation import UNREAD, orientation, upright
 from simclr_med.views.pillow_resize import shrunk
 
 QUALITY = 95  # of rewriting
@@ -70,6 +71,9 @@ def refusal(content, preparation):
         # Of these alone is the whole file looked through: TensorFlow reads what is clear wrongly.
         is_clear = tf.cond(is_small_grey, lambda: _has_tRNS(content), lambda: False)
         reasons.append((is_clear, "is a transparent PNG with less than 8 bits of grey"))
+        is_unread = tf.cond(is_png, lambda: orientation(content) == UNREAD, lambda: False)
+        too_long = f"has more than {MOST_COMPRESSED // 1024} KiB of compressed metadata"
+        reasons.append((is_unread, too_long))
     why = tf.constant("")
     for holds, reason in reasons[::-1]:
         why = tf.where(holds, reason, why)
