@@ -1,9 +1,9 @@
-"""EXIF and XMP in a JPEG's segments and a PNG's chunks, as TensorFlow ops.
+"""EXIF and XMP of JPEGs and PNGs, as TensorFlow ops.
 
     exif, xmp = segments(content)
     exif, xmp, is_read = png_metadata(content)
 
-Of what stands more than once, that counts which Pillow takes.
+Where a file holds one of them twice, that counts which Pillow takes.
 """
 
 import tensorflow as tf
@@ -11,7 +11,7 @@ import tensorflow as tf
 EXIF, XMP_OF_JPEG = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 XMP, RAW = b"XML:com.adobe.xmp", b"Raw profile type exif"  # keywords of a PNG's texts
 START_OF_SCAN, APP1, FILL = 0xDA, 0xE1, 0xFF
-MOST_COMPRESSED = 2**17  # bytes: what inflates to a thousand times as much is not asked to
+MOST_COMPRESSED = 2**17  # bytes, which may inflate to a thousand times as many
 
 
 def segments(content):
@@ -39,7 +39,7 @@ def segments(content):
 
 
 def png_metadata(content):
-    """Return EXIF and XMP of a PNG, and whether all of it was read: two strings, a bool."""
+    """Return EXIF and XMP of a PNG, two strings, and false if some of it was too long to read."""
     length = tf.strings.length(content)
 
     def is_inside(place, exif, raw, xmp, is_read):
@@ -73,7 +73,7 @@ def png_metadata(content):
 
 
 def _text(kind, data):
-    """Return keyword and text of a PNG's tEXt, zTXt or iTXt, and whether the text was read.
+    """Return keyword and text of a PNG's tEXt, zTXt or iTXt, and false if it was too long to read.
 
     A compressed text of another keyword than EXIF's or XMP's is left as it is.
     """
@@ -115,7 +115,7 @@ def _unmarked(exif):
 
 
 def _cut(text):
-    """Return what stands before and after a text's first zero."""
+    """Return the parts of a text before and after its first zero."""
     parts = tf.strings.split(text, b"\0", maxsplit=1)
     return parts[0], tf.cond(tf.size(parts) == 2, lambda: parts[1], lambda: "")
 
