@@ -80,10 +80,10 @@ def run(config):
     cases = data.cases(config.data.splits or data.pretraining_splits())
     strategy = agreed_strategy(config, data)
     recipe = Recipe.of(config.augment)
-    # Before anything is built: what is wrong with the flags is said at once.
+    # Before anything is built, so that wrong flags are told at once.
     positions_of(config, cases)
     change_each(recipe)
-    distribute.micro_batches(config, strategy)
+    distribute.micro_batches(config.train, strategy)
     images = 2 * config.train.batch_size // distribute.workers(strategy)[1]
     refuse_beyond_memory(config, images, "batch_size")
     with strategy.scope():
@@ -93,7 +93,7 @@ def run(config):
             monitor = features.knn_monitor(nets.encoder, data, config)
 
     with claimed(config, data, strategy) as chief:
-        if not trainer.is_done(config):
+        if not trainer.is_done(config.work_dir, config.train.steps):
             if chief:
                 seen_cases.note(config.work_dir, config.head.init, cases, data.fingerprint)
             _train(config, data.info.preparation, cases, strategy, model, nets, monitor)
@@ -101,7 +101,7 @@ def run(config):
 
 def _train(config, preparation, cases, strategy, model, nets, monitor):
     recipe = Recipe.of(config.augment)
-    micro_batches = distribute.micro_batches(config, strategy)
+    micro_batches = distribute.micro_batches(config.train, strategy)
     kept = originals_of(config, cases.paths, distribute.workers(strategy)[0])
     with kept as originals, strategy.scope():
         stand_ins = StandIns(cases, config.data.skip_bad_images, config.work_dir)

@@ -30,7 +30,7 @@ def train(config, nets, labelled, strategy, until=None):
         return
     refuse_large_batch(config.train.batch_size, len(cases), probe_units.words(bag))
     rows, offsets = _read(config, nets, cases)
-    model = _model_of(nets, bag, task, loss_changes(config, cases.targets, task))
+    model = _model_of(nets, bag, task, loss_changes(config.head, cases.targets, task))
     model.compile(configured_optimizer(config), jit_compile=config.train.jit_compile)
     trainer.train(
         model,

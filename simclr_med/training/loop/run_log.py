@@ -66,7 +66,7 @@ class Board:
 class RunLog(DeferredReader):
     """Writes each step's own scalars into log.csv and TensorBoard's files.
 
-    A row has what the step measured (see `DeferredReader`), and, where our loop tells it,
+    A row has the step's measurements (see `DeferredReader`), and, where our loop tells it,
     "input_wait": the share of the time between two readings of the device that was spent waiting
     for batches.
 
@@ -110,7 +110,7 @@ class RunLog(DeferredReader):
             self._window = time.perf_counter()
 
     def after_step(self, step, logs):
-        """Keep the step, and how long it waited for its batch."""
+        """Keep the step, and the time that it waited for its batch."""
         if "input_wait" in logs:
             self._waited = (self._waited or 0) + logs["input_wait"]
         super().after_step(step, logs)

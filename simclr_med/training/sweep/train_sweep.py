@@ -45,7 +45,7 @@ def run(config):
       SystemExit: see `trainer.train`; the same command goes on.
     """
     data = manifest.read(config.data.data_dir)
-    refuse_focal(config, data.info)
+    refuse_focal(config.head.focal_gamma, data.info, config.data.data_dir)
     requirements.refuse_unmet(config, data)
     with claimed_work_dir(config, data.fingerprint):
         runs = RUNS[config.sweep.head](config, data)
