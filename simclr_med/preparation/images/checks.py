@@ -18,6 +18,7 @@ import pandas as pd
 from PIL import Image
 
 from simclr_med.files import atomic
+from simclr_med.preparation.images import formats
 
 COLUMNS = ("width", "height", "sha256", "perceptual", "problem", "note")
 UNKNOWN = (0, 0, "", b"", "", "")
@@ -116,11 +117,11 @@ def _decoded(path, judge, shown, fingerprint):
             looks = fingerprint(plain) if fingerprint else b""
             return *image.size, _digest(plain), looks, problem, note
     except Exception as error:  # damaged files raise whatever their format's reader meets
-        return 0, 0, "", b"", _why(error), ""
+        return 0, 0, "", b"", _why(error, path), ""
 
 
-def _why(error):
+def _why(error, path):
     """Return why an image cannot be read, without its path or Pillow's name of a buffer."""
     if isinstance(error, Image.UnidentifiedImageError):
-        return "is no image that can be read"
+        return formats.not_readable(path) or "is no image that can be read"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

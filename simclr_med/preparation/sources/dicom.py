@@ -23,7 +23,7 @@ from simclr_med.preparation.source_table import (
 )
 
 TITLE = "A tree of DICOM files"
-LOOKS_FOR = "DICOM files (.dcm, .dicom or without a suffix), single images"
+LOOKS_FOR = "DICOM files, told by their content: single images, or frames by --frames=each"
 WHERE = "an archive or a public set"
 OPTIONS = {
     "salt": {
@@ -36,11 +36,16 @@ OPTIONS = {
         "default": "",
         "help": "of CR, DX, XC, ES, DMS ...: those to keep, commas between; none: all",
     },
+    "frames": {
+        "choices": ("refuse", "each"),
+        "default": "refuse",
+        "help": "of files of several frames; each: every frame is an image of the study's case",
+    },
 } | UNKNOWN_FLAG
 TAGS = ("PatientID", "StudyInstanceUID", "SOPInstanceUID", "ViewPosition", "Modality",
-        "BurnedInAnnotation")  # fmt: skip
+        "BurnedInAnnotation", "NumberOfFrames")  # fmt: skip
 UID = re.compile(r"[0-9]+(\.[0-9]+)*")
-SUFFIXES = (".dcm", ".dicom", "")
+DIRECTORY = "1.2.840.10008.1.3.10"  # of a medium, DICOMDIR: no image
 
 
 def read(folder, options):
@@ -52,7 +57,7 @@ def read(folder, options):
         )
     ids = _Ids(options["salt"])
     wanted = set(listed_names("modality", options["modality"]))
-    tree = _Tree(folder, ids, wanted)
+    tree = _Tree(folder, ids, wanted, options.get("frames") == "each")
     if not tree.rows and not tree.problems:
         raise not_found(folder, sys.modules[__name__])
     columns = ["image", "case_id", "patient_id", "view", "modality", FILE, ROW]
@@ -68,7 +73,7 @@ def read(folder, options):
         groups=("view", "modality"),
         notes=[ids.note, *tree.notes()],
         problems=tree.problems,
-        render=lambda name: dicom_image.render(tree.place[name]),
+        render=lambda name: dicom_image.render(*tree.place[name]),
     )
 
 
@@ -108,20 +113,20 @@ class _Tree:
 
     Attributes:
       rows: of the table of images.
-      place: name of an image to its file.
+      place: name of an image to its file and, of several, its frame; else None.
       problems: files that cannot be used.
     """
 
-    def __init__(self, folder, ids, wanted):
-        self.folder, self.ids, self.wanted = folder, ids, wanted
+    def __init__(self, folder, ids, wanted, each_frame):
+        self.folder, self.ids, self.wanted, self.each_frame = folder, ids, wanted, each_frame
         self.rows, self.place, self.problems = [], {}, []
         self.other = self.unwanted = self.burned_in = 0
         dicom_image.library()
         tree = walk(folder)
-        for inside in tree.broken:
-            self._refuse("file", folder / inside, "is no file, or a link to nowhere or back")
+        for inside, reason in tree.refused.items():
+            self._refuse("file", folder / inside, reason)
         for path in sorted(folder / inside for inside in tree.files):
-            if path.suffix.lower() not in SUFFIXES or not dicom_image.is_dicom(path):
+            if not dicom_image.is_dicom(path):
                 self.other += 1
                 continue
             try:
@@ -129,6 +134,9 @@ class _Tree:
                     path, stop_before_pixels=True, specific_tags=list(TAGS)
                 )
                 values = [str(header.get(tag) or "") for tag in TAGS]
+                if header.file_meta.get("MediaStorageSOPClassUID") == DIRECTORY:
+                    self.other += 1
+                    continue
             except dicom_image.NotShownError as error:
                 self._refuse("file", path, str(error))
             except Exception as error:  # a value's own, which quotes it
@@ -146,7 +154,7 @@ class _Tree:
         }
         return [sentence for sentence, number in said.items() if number]
 
-    def _add(self, path, patient, study, image, view, modality, burned_in):
+    def _add(self, path, patient, study, image, view, modality, burned_in, frames):
         if self.wanted and modality not in self.wanted:
             self.unwanted += 1
             return
@@ -154,14 +162,18 @@ class _Tree:
             self._refuse("StudyInstanceUID", path, "is empty: a case is a study")
             return
         name = self.ids.image_name(image, self._inside(path))
-        if name in self.place:
-            earlier = self.ids.file(self._inside(self.place[name]))
+        places = {name: (path, None)}
+        if self.each_frame and frames.isdecimal() and int(frames) > 1:
+            stem = name.removesuffix(".png")
+            places = {f"{stem}_{i + 1:04d}.png": (path, i) for i in range(int(frames))}
+        for name in set(places) & set(self.place):
+            earlier = self.ids.file(self._inside(self.place[name][0]))
             self._refuse("SOPInstanceUID", path, f"is the same image as {earlier}")
             return
-        self.place[name] = path
+        self.place |= places
         self.burned_in += burned_in.upper() == "YES"
         study, file = self.ids.code(study), self.ids.file(self._inside(path))
-        self.rows.append((name, study, patient, view, modality, file, 0))
+        self.rows += [(name, study, patient, view, modality, file, 0) for name in places]
 
     def _refuse(self, column, path, reason):
         tree = "--input" if self.ids.salt else str(self.folder)
