@@ -50,7 +50,7 @@ def read(folder, options):
             "--source=dicom: give --salt=TEXT, with which ids of patients are hashed, or "
             "--plain_ids to keep them"
         )
-    ids = _Ids(options["salt"])
+    ids = Ids(options["salt"])
     wanted = set(listed_names("modality", options["modality"]))
     tree = _Tree(folder, ids, wanted)
     if not tree.rows and not tree.problems:
@@ -72,7 +72,7 @@ def read(folder, options):
     )
 
 
-class _Ids:
+class Ids:
     """What patients, studies and images are called: as in the files, or hashed with a salt."""
 
     def __init__(self, salt):
