@@ -55,7 +55,7 @@ def read(folder, options):
             "--source=dicom: give --salt=TEXT, with which ids of patients are hashed, or "
             "--plain_ids to keep them"
         )
-    ids = _Ids(options["salt"])
+    ids = Ids(options["salt"])
     wanted = set(listed_names("modality", options["modality"]))
     tree = _Tree(folder, ids, wanted, options.get("frames") == "each")
     if not tree.rows and not tree.problems:
@@ -77,7 +77,7 @@ def read(folder, options):
     )
 
 
-class _Ids:
+class Ids:
     """Names of patients, studies and images: as in the files, or hashed with a salt."""
 
     def __init__(self, salt):
