@@ -68,7 +68,7 @@ def build_step(arm, options):
     model.compile(lars)
     shape = [options.batch_size, size, size, 3]
     batch = {f"view{i}": tf.random.stateless_uniform(shape, [0, i]) for i in (1, 2)}
-    compiled = tf.function(lambda: model.step(batch))
+    compiled = tf.function(lambda: model.train_step(batch))
     compiled.get_concrete_function()
     return lambda: float(compiled()["loss"]), counted.multiply_adds
 

@@ -10,34 +10,25 @@ For a Keras user's own `fit`, from the top, each with TensorFlow when it is firs
 import importlib
 import os
 import sys
+from typing import Any
 
 if not (3, 10) <= sys.version_info[:2] <= (3, 13):
-    error = ImportError(
+    raise ImportError(
         f"simclr_med needs Python 3.10 to 3.13, for which TensorFlow is made; this is Python "
         f"{sys.version_info.major}.{sys.version_info.minor}. "
         "Make an environment with: python3.13 -m venv .venv",
         name=__name__,  # of which runpy (python -m simclr_med.run) makes one line
     )
 
-    def _say_in_one_line(kind, raised, trace, otherwise=sys.excepthook):
-        # Whoever catches the error does not come here; a script that dies of it tells no traceback.
-        if raised is error:
-            print(f"error: {error}", file=sys.stderr)
-        else:
-            otherwise(kind, raised, trace)
+from simclr_med import onednn  # noqa: E402
 
-    sys.excepthook = _say_in_one_line
-    raise error
-
-from simclr_med import onednn, quiet  # noqa: E402
-
+# All that importing the package changes in a process, both in the environment and documented.
 onednn.switch_on()
-quiet.when_tensorflow_is_imported()
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # Keras 3 would ask ~/.keras/keras.json
 
 __version__ = "0.1.0"
 
-# What a Keras user needs, and where it is: TensorFlow takes seconds, importing this does not.
+# Names for a Keras user, and their modules: TensorFlow takes seconds, importing this does not.
 _FROM = {
     "load_encoder": "encoders.networks",
     "ContrastiveModel": "training.models.contrastive",
@@ -53,11 +44,11 @@ _FROM = {
 }
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name not in _FROM:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{_FROM[name]}"), name)
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted([*globals(), *_FROM])

@@ -4,8 +4,8 @@
     with strategy.scope():
         ...
 
-Within a replica's computation `gather`, `sum_of_replicas` and `mean_of_replicas` reach over all
-replicas, their gradients too; on one replica they are the identity.
+Within a replica's computation `gather` and `sum_of_replicas` reach over all replicas, their
+gradients too; on one replica they are the identity.
 """
 
 import contextlib
@@ -198,18 +198,9 @@ def gather(values):
 
 def sum_of_replicas(values):
     """Return a tensor, or a nest of them, summed over the replicas."""
-    return _reduced(tf.distribute.ReduceOp.SUM, values)
-
-
-def mean_of_replicas(values):
-    """Return a tensor, or a nest of them, averaged over the replicas."""
-    return _reduced(tf.distribute.ReduceOp.MEAN, values)
-
-
-def _reduced(operation, values):
     if replicas() == 1:
         return values
-    return tf.distribute.get_replica_context().all_reduce(operation, values)
+    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, values)
 
 
 def assign_each(variables, values):

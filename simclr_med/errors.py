@@ -1,5 +1,6 @@
 """Errors that a person can act on, and the exit codes of every command."""
 
+import contextlib
 import errno
 import os
 import sys
@@ -10,6 +11,7 @@ EXIT_FAILED = 1
 EXIT_INPUT = 2
 EXIT_RETRY = 75
 EXIT_TERMINATED = 143  # 128 + SIGTERM, as a shell reports it
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, Ctrl-C
 
 # Of an `OSError`: a disk or folder that cannot be written, which is no bug.
 UNWRITABLE = (
@@ -23,7 +25,7 @@ MISNAMED = (
 
 
 class InputError(ValueError):
-    """A wrong flag, file or value. Its message says where, what, and what was expected."""
+    """A wrong flag, file or value. Its message names the place, the value and the expectation."""
 
 
 class RunError(RuntimeError):
@@ -47,29 +49,66 @@ class LostError(RunError):
     """Another machine is gone; the same command goes on."""
 
 
-def run_main(main, *args):
+def run_main(main, *args) -> int:
     """Call `main(*args)`; an `InputError` becomes its message and code 2, a `RunError` code 1.
+
+    Output is written out before this returns: a reader that has gone (head, less) is no error, a
+    disk that is full is one. What an output's encoding has not is written escaped.
 
     Returns:
       The exit code: what `main` returns, 0 where it returns nothing.
+
+    Raises:
+      SystemExit: `main` did, as argparse does.
     """
+    if sys.stdout is not None and hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        code = _code(main, args)
+    except SystemExit as leaving:
+        leaving.code = _flushed(leaving.code or 0)
+        raise
+    return _flushed(code)
+
+
+def _code(main, args):
     try:
         return main(*args) or 0
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return EXIT_INPUT
+        return _told(f"error: {error}", EXIT_INPUT)
     except RunError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return EXIT_RETRY if isinstance(error, LostError) else EXIT_FAILED
+        return _told(f"error: {error}", EXIT_RETRY if isinstance(error, LostError) else EXIT_FAILED)
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return EXIT_FAILED
-    except BrokenPipeError:  # the reader (head, less) has closed
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _told("interrupted", EXIT_INTERRUPTED)
+    except BrokenPipeError:  # the reader has gone
         return 0
     except OSError as error:
         misnamed = error.errno in MISNAMED and error.filename
         if not misnamed and error.errno not in UNWRITABLE:
             raise
-        print(f"error: {error.filename or 'a file'}: {error.strerror}", file=sys.stderr)
-        return EXIT_INPUT if misnamed else EXIT_FAILED
+        code = EXIT_INPUT if misnamed else EXIT_FAILED
+        return _told(f"error: {error.filename or 'a file'}: {error.strerror}", code)
+
+
+def _told(message, code):
+    """Write a message to standard error, if that can be written; return the code."""
+    with contextlib.suppress(OSError):
+        print(message, file=sys.stderr)
+    return code
+
+
+def _flushed(code):
+    """Write out what is buffered, and return the exit code: 1 where that failed and all else went.
+
+    Python would do so as it ends, and leave with 120.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None and not stream.closed:
+                stream.flush()
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            if stream is sys.stdout and not isinstance(error, BrokenPipeError):
+                code = code or _told(f"error: standard output: {error.strerror}", EXIT_FAILED)
+    return code

@@ -1,16 +1,18 @@
-"""Lines that libraries print past every log level, and that say nothing to a user."""
+"""Silence for lines that libraries print past every log level, and that say nothing to a user.
+
+The command and the tools ask for it; importing the package does not.
+"""
 
 import contextlib
-import importlib.abc
-import importlib.util
 import os
 import sys
+from collections.abc import Iterator
 
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
 
 @contextlib.contextmanager
-def native_errors_dropped():
+def native_errors_dropped() -> Iterator[None]:
     """Drop, within, what is written to stderr, by C++ too; exceptions come through."""
     sys.stderr.flush()
     kept = os.dup(2)
@@ -23,37 +25,19 @@ def native_errors_dropped():
         os.close(kept)
 
 
-class _TensorFlowLoader(importlib.abc.MetaPathFinder):
-    """Finds TensorFlow once, and imports it in silence where `LEVEL` asks for that.
+def import_tensorflow() -> None:
+    """Import TensorFlow, before anything else does: in silence, unless the user sets `LEVEL` to 0.
 
-    TensorFlow 2.21 reads `LEVEL` too late for what it logs as its libraries are loaded.
+    TensorFlow 2.21 reads `LEVEL` too late for the lines that it logs as its libraries are loaded.
     """
-
-    def find_spec(self, name, path, target=None):
-        """Return Python's own spec, with a loader that is silent."""
-        if name != "tensorflow":
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
-        if spec is not None and os.environ.get(LEVEL, "0") != "0":
-            load = spec.loader.exec_module
-
-            def exec_module(module):
-                with native_errors_dropped():
-                    load(module)
-
-            spec.loader.exec_module = exec_module
-        return spec
+    os.environ.setdefault(LEVEL, "3")
+    silent = "tensorflow" not in sys.modules and os.environ[LEVEL] != "0"
+    with native_errors_dropped() if silent else contextlib.nullcontext():
+        import tensorflow  # noqa: F401
 
 
-def when_tensorflow_is_imported():
-    """Have TensorFlow imported in silence, where `LEVEL` asks for it; from the package's init."""
-    if "tensorflow" not in sys.modules:
-        sys.meta_path.insert(0, _TensorFlowLoader())
-
-
-def first_compilation():
-    """Makes XLA's first compilation, which announces itself on stderr, once a process, here."""
+def first_compilation() -> None:
+    """Make XLA's first compilation, which announces itself on stderr, once a process, here."""
     import tensorflow as tf
 
     with native_errors_dropped():

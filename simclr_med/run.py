@@ -3,17 +3,18 @@
 python -m simclr_med.run --mode=pretrain --data_dir=my_data --work_dir=work/simclr
 """
 
-import os
 import pathlib
 import sys
 
 from absl import app, flags, logging
 
-from simclr_med import devices
+import simclr_med
+from simclr_med import devices, quiet
 from simclr_med.config.checked_config import for_existing_run, make_config
 from simclr_med.config.fields import FIELDS
+from simclr_med.config.flagfiles import expanded
 from simclr_med.config.setting import BULK, HEADS, MODES
-from simclr_med.errors import EXIT_INPUT, InputError, run_main
+from simclr_med.errors import InputError, run_main
 from simclr_med.files import paths
 
 FLAGS = flags.FLAGS
@@ -79,8 +80,9 @@ def dispatch(arguments):
         config = make_config(mode, given)
     paths.folder_to_write(config.work_dir, "--work_dir")
     if mode == "report":
-        return _report(config)
-    return compute(config)
+        _report(config)
+    else:
+        compute(config)
 
 
 def compute(config):
@@ -98,12 +100,13 @@ def compute(config):
     elif config.mode == "sweep":
         from simclr_med.training.sweep import train_sweep as module
     elif config.mode == "evaluate":
-        return evaluate(config)
+        evaluate(config)
+        return
     elif config.mode in BULK:
         from simclr_med.serving.bulk import run as module
     else:
         from simclr_med.serving import export as module
-    return module.run(config)
+    module.run(config)
 
 
 def evaluate(config):
@@ -121,14 +124,18 @@ def evaluate(config):
     made = predict_splits(config, head)
     print(f"{pathlib.Path(config.work_dir).name}: weights of {made.weights}")
     results = made.write(config.work_dir, config.evaluate, config.seed)
-    if config.bulk.gradcam:
+    _draw_gradcam(config.bulk.gradcam, config.work_dir, config.data.data_dir, head, made.splits)
+    for split, result in results.items():
+        print(summary(pathlib.Path(config.work_dir).name, split, result))
+
+
+def _draw_gradcam(count, work_dir, data_dir, head, splits):
+    """Write gradcam/ of `count` errors of each split, see `gradcam_of_errors.write`; 0 for none."""
+    if count:
         from simclr_med.data import manifest
         from simclr_med.serving.explain import gradcam_of_errors
 
-        data = manifest.read(config.data.data_dir)
-        gradcam_of_errors.write(config.work_dir, data, head, made.splits, config.bulk.gradcam)
-    for split, result in results.items():
-        print(summary(pathlib.Path(config.work_dir).name, split, result))
+        gradcam_of_errors.write(work_dir, manifest.read(data_dir), head, splits, count)
 
 
 def _report(config):
@@ -151,8 +158,10 @@ def _report(config):
 def _quiet():
     # TensorFlow's notes on CPU features and drivers say nothing that a user can act on; errors
     # still show.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    quiet.import_tensorflow()
     import tensorflow as tf
+
+    from simclr_med import compat  # noqa: F401  # first: it refuses another backend of Keras
 
     tf.get_logger().setLevel("ERROR")
     logging.set_verbosity(logging.WARNING)  # absl's, through which Keras and SavedModel report
@@ -160,22 +169,37 @@ def _quiet():
 
 def _parse(arguments):
     try:
-        return FLAGS(arguments)
+        return FLAGS([arguments[0], *expanded(arguments[1:])])
     except SystemExit:  # only the help flags leave here, and absl's do so with 1
         sys.exit(0)
     except flags.Error as error:
-        print(f"error: {str(error).removeprefix('ERROR:: ')}", file=sys.stderr)
-        sys.exit(EXIT_INPUT)
-    except UnicodeDecodeError as error:
-        print(f"error: a --flagfile is not text in UTF-8: {error}", file=sys.stderr)
-        sys.exit(EXIT_INPUT)
+        raise InputError(str(error).removeprefix("ERROR:: ")) from None
 
 
 def entry_point():
     """Run the console command `simclr-med`."""
     if "mode" not in FLAGS:
         define_flags()
-    app.run(lambda arguments: sys.exit(run_main(dispatch, arguments)), flags_parser=_parse)
+    sys.exit(run_main(_main))
+
+
+def _main():
+    _refuse_another_package()
+    app.run(dispatch, flags_parser=_parse)  # leaves by SystemExit
+
+
+def _refuse_another_package():
+    """Refuse to run as a part of a package whose `__init__` has not run.
+
+    Python makes such a package of a folder called simclr_med, such as the clone in its parent: that
+    would compute without oneDNN, more slowly, and other last bits.
+    """
+    if not hasattr(simclr_med, "__version__"):
+        folder = pathlib.Path(__file__).resolve().parent.parent
+        raise InputError(
+            f"the folder {list(simclr_med.__path__)[0]} hides the package in {folder}: start the "
+            "command in another folder, such as the clone itself"
+        )
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -101,3 +102,21 @@ def ham10000():
     if not folder.exists():
         pytest.skip(f"the real images are not at {folder}")
     return folder
+
+
+def pytest_runtest_teardown(item):
+    """Hand the number of inputs of a fuzz test to the process that prints the summary."""
+    strategies = sys.modules.get("strategies")
+    if strategies is not None:
+        tried = strategies.TRIED.pop(item.function.__name__, 0)
+        item.user_properties.append(("inputs", tried))
+
+
+def pytest_terminal_summary(terminalreporter):
+    """End `make fuzz` with a line that counts the inputs that were tried."""
+    reports = [r for kind in terminalreporter.stats.values() for r in kind if hasattr(r, "when")]
+    ends = [report for report in reports if report.when == "teardown"]
+    tried = sum(value for end in ends for key, value in end.user_properties if key == "inputs")
+    if tried:
+        faults = sum(report.failed for report in reports)
+        terminalreporter.write_line(f"fuzz: {tried:,} inputs, {faults} faults found")

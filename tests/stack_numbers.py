@@ -36,7 +36,7 @@ def five_steps():
     features = nets.encoder(views, training=False)
     losses = []
     for _ in range(STEPS):
-        model.step({"view1": views[:8], "view2": views[8:]})
+        model.train_step({"view1": views[:8], "view2": views[8:]})
         losses.append(model.last_step.scalars()["loss"])
     return {
         "draws": draws.numpy()[:2],

@@ -17,10 +17,12 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import tools.require_python  # noqa: F401, isort: skip
 
 from simclr_med.config.checks import check_seed, check_value
 from simclr_med.config.fields import FIELDS
-from simclr_med.errors import InputError
+from simclr_med.errors import InputError, run_main
+from simclr_med.runs import layout
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 POSITIVES = {"SimCLR": "augmentation", "MICLe": "case"}  # what a positive pair is
@@ -175,7 +177,7 @@ def compare(options):
 
 
 def pretrained(options, work, chain):
-    """Pretrain what an arm's chain says, unless it is done; return the flags that begin with it."""
+    """Run the pretrainings of an arm's chain, unless done; return the flags that begin with it."""
     *before, last = chain
     if last in options.starts:
         return {"init": options.starts[last]}
@@ -223,12 +225,12 @@ def sweep(options, work, arm):
 
 
 def report(options, work, sweeps, fraction):
-    """Report on what `sweeps`, arm to folder, chose with a label fraction; return its path."""
+    """Report on the chosen runs of `sweeps`, arm to folder, of a fraction; return the path."""
     percent = f"{100 * float(fraction):g}"
     runs = [
         f"{arm}={run}"
         for arm, folder in sweeps.items()
-        for run in sorted((folder / "chosen").glob(f"labels_{percent}_*"))
+        for run in sorted((folder / layout.CHOSEN).glob(f"labels_{percent}_*"))
     ]
     folder, head = HEADS[options.head]
     page = work / (f"{folder}_{percent}" if "," in options.label_fractions else folder)
@@ -249,7 +251,7 @@ def tables(page):
 
 
 def main(options):
-    """Compare, and show what came out, and where the reports are."""
+    """Compare, and show the tables and the paths of the reports."""
     start = time.monotonic()
     pages = compare(options)
     for page in pages:
@@ -260,4 +262,4 @@ def main(options):
 
 
 if __name__ == "__main__":
-    main(parse())
+    sys.exit(run_main(lambda: main(parse())))

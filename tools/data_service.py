@@ -20,7 +20,9 @@ import sys
 import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import tools.require_python  # noqa: F401, isort: skip
 
+from simclr_med import quiet
 from simclr_med.config.sections.data import SERVICE
 from simclr_med.errors import InputError, run_main
 
@@ -51,7 +53,7 @@ def parse():
 def main():
     """Serve until SIGTERM or SIGINT."""
     flags = parse()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    quiet.import_tensorflow()
     from simclr_med.distribute import refuse_unanswered
 
     if flags.dispatcher:

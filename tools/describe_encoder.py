@@ -10,13 +10,13 @@ a second; benchmarks/train_step.py measures it.
 """
 
 import argparse
-import os
 import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+import tools.require_python  # noqa: F401, isort: skip
 
+from simclr_med import quiet
 from simclr_med.config.architectures import ENCODERS
 from simclr_med.config.checks import check_value
 from simclr_med.config.fields import FIELDS
@@ -85,6 +85,7 @@ def main():
     flags = parse()
     refuse_unsound(flags)
     rows = chosen(flags)
+    quiet.import_tensorflow()
     from simclr_med.encoders.complexity import measure  # imports TensorFlow
 
     images = flags.batch_size * flags.views

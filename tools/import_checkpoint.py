@@ -6,13 +6,13 @@ The architecture is read from the shapes. docs/weights.md has each source's form
 """
 
 import argparse
-import os
 import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+import tools.require_python  # noqa: F401, isort: skip
 
+from simclr_med import quiet
 from simclr_med.errors import run_main
 from simclr_med.files import paths
 
@@ -36,15 +36,25 @@ def main():
     parser.add_argument("--source", required=True, choices=SOURCES)
     parser.add_argument("--input", required=True, type=pathlib.Path, help="their file or folder")
     parser.add_argument("--output", required=True, type=pathlib.Path, help="the new folder")
+    parser.add_argument(
+        "--check",
+        type=pathlib.Path,
+        help="an .npz of images and of their features in the weights' own framework: compared",
+    )
     flags = parser.parse_args()
     if flags.input.exists():  # the beginning of a checkpoint's files is none
         paths.whole_folder_to_read(flags.input, "--input")
     paths.new_folder(flags.output, "--output")
 
+    if flags.check is not None:
+        paths.file_to_read(flags.check, "--check")
+
+    quiet.import_tensorflow()
     from simclr_med.encoders import importers
+    from simclr_med.encoders.importers import arithmetic
 
     imported = importers.load(flags.source).read(flags.input)
-    importers.write(imported, flags.output)
+    difference = importers.write(imported, flags.output, flags.check)
     values = sum(array.size for array in imported.weights.values())
     print(
         f"{imported.source}: {imported.encoder.encoder}, width {imported.encoder.width:g}, "
@@ -53,6 +63,9 @@ def main():
     if imported.left_out:
         listed = ", ".join(imported.left_out[:4]) + (", ..." if len(imported.left_out) > 4 else "")
         print(f"left out, {len(imported.left_out)} variables: {listed}")
+    print(f"assumed: {arithmetic.describe(imported.encoder, imported.image_size)}")
+    if difference is not None:
+        print(f"checked: features differ by at most {difference:.1e} of the largest one")
     print(f"written: {flags.output}; start from it with --init=imported:{flags.output}")
 
 

@@ -10,6 +10,7 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import tools.require_python  # noqa: F401, isort: skip
 
 from simclr_med.config.checks import check_seed
 from simclr_med.errors import InputError, run_main

@@ -10,6 +10,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import tools.require_python  # noqa: F401, isort: skip
 
 from simclr_med import progress
 from simclr_med.errors import run_main

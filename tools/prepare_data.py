@@ -13,9 +13,11 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import tools.require_python  # noqa: F401, isort: skip
 
 from tqdm import tqdm
 
+from simclr_med import quiet
 from simclr_med.data.info import NOT_MENTIONED
 from simclr_med.errors import run_main
 from simclr_med.preparation import sources
@@ -89,7 +91,7 @@ def _count(text):
 
 def main():
     """Read the command line and prepare."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault(quiet.LEVEL, "3")
     logging.basicConfig(level=logging.ERROR)  # Beam has much to say
     # Its workers may be processes of their own, which find the package by this.
     os.environ["PYTHONPATH"] = os.pathsep.join([sys.path[0], os.environ.get("PYTHONPATH", "")])
@@ -99,6 +101,8 @@ def main():
     source = sources.load(name) if name in sources.names() else None
     parser = build_parser(source)
     flags, rest = parser.parse_known_args()
+    if flags.shards:
+        quiet.import_tensorflow()
     if rest and not flags.shards:
         parser.error(f"unknown: {' '.join(rest)}")
     given = {name: getattr(flags, name) for name in HELP}

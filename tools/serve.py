@@ -10,15 +10,14 @@ unless --host says otherwise; there is no password. docs/serving.md has the addr
 
 import argparse
 import dataclasses
-import os
 import pathlib
 import re
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+import tools.require_python  # noqa: F401, isort: skip
 
-from simclr_med import devices, packages
+from simclr_med import devices, packages, quiet
 from simclr_med.config.sections.running import DistributeConfig
 from simclr_med.errors import InputError, run_main
 from simclr_med.serving.rest.limits import Limits
@@ -49,6 +48,7 @@ def parse():
 def main():
     """Serve until SIGTERM or SIGINT."""
     flags = parse()
+    quiet.import_tensorflow()
     try:
         from simclr_med.serving.rest import server
     except ImportError as error:

@@ -10,12 +10,13 @@ report finds it.
 """
 
 import argparse
-import os
 import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import tools.require_python  # noqa: F401, isort: skip
 
+from simclr_med import quiet
 from simclr_med.config.checked_config import make_config
 from simclr_med.config.fields import FIELDS
 from simclr_med.errors import InputError, run_main
@@ -67,8 +68,7 @@ def main():
     given |= {"work_dir": "unused", "batch_size": 2}  # whatever the batch, the order is the same
     config = make_config("pretrain", given)
     refuse_no_picture(rows, views, config.augment.image_size)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from simclr_med import quiet
+    quiet.import_tensorflow()
     from simclr_med.config.recipes import Recipe
     from simclr_med.data import manifest
     from simclr_med.data.unreadable import naming_unreadable

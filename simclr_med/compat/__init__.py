@@ -3,7 +3,20 @@
 keras2.py and keras3.py define the same names, each for its own Keras; common.py has the shared.
 """
 
-import keras
+import os
+
+from simclr_med.errors import InputError
+
+try:
+    import keras
+except (ImportError, ValueError) as error:  # of another backend, which is not here or unknown
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if backend == "tensorflow":
+        raise
+    raise InputError(
+        f"KERAS_BACKEND={backend}: Keras cannot be imported with it ({error}); expected "
+        "KERAS_BACKEND=tensorflow"
+    ) from None
 
 from simclr_med.compat.common import (
     draw_from,

@@ -1,4 +1,4 @@
-"""Whether settings are sound: each by itself, and all of them together."""
+"""Checks of settings: each by itself, and all of them together."""
 
 import math
 
@@ -130,7 +130,7 @@ def _check_seeds(config):
 
 
 def _check_probes(config):
-    """Refuse what a run of one probe has and many at once have not."""
+    """Refuse settings of a run of one probe that many at once have not."""
     if config.head.solver != "sgd":
         raise InputError("--solver=lbfgs has no effect with --mode=sweep: probes at once are sgd's")
     if config.head.bag == "attention":
@@ -163,7 +163,7 @@ def unmet(settings, name, modes):
 
 
 def described(config):
-    """Return the settings that make a run what it is, name to text: those that act in its mode.
+    """Return the settings that tell a run from others, name to text: those that act in its mode.
 
     Without "init", which may be a path of this machine.
     """

@@ -1,4 +1,4 @@
-"""When a setting acts: what others must be, as data that stands beside it in fields.py.
+"""Conditions under which a setting acts: values of others, declared beside it in its section.
 
 trust_coefficient: float = setting(0.001, "of LARS", POSITIVE, acts=(when("optimizer", "lars"),))
 
@@ -15,11 +15,11 @@ from simclr_med.config.setting import HEADS, MODES
 
 @dataclasses.dataclass(frozen=True)
 class Condition:
-    """What must be so of other settings for one to act.
+    """Condition of other settings, without which one does not act.
 
     Attributes:
       deciding: names of these settings.
-      expected: what must be so, in words.
+      expected: the condition in words.
       holds: predicate of all settings' values, a dict by flat name, "mode" too.
       modes: in which it is asked for; in others it holds.
     """

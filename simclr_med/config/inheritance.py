@@ -1,4 +1,4 @@
-"""What a run takes from the one that it starts from (`--init=run:PATH`, `imported:PATH`)."""
+"""Inheritance of settings from the start of a run (`--init=run:PATH`, `imported:PATH`)."""
 
 import dataclasses
 import os
@@ -10,7 +10,7 @@ from simclr_med.errors import InputError
 
 
 def inherited(given):
-    """Return the network's settings of what a run starts from, by flat name, and its full path.
+    """Return the network's settings of the start of a run, by flat name, and its full path.
 
     Args:
       given: explicitly given values by flat name, with `init`; they may not contradict.

@@ -44,7 +44,7 @@ SCHEMA = {
 
 @dataclasses.dataclass(frozen=True)
 class Preparation:
-    """What was done to the files that training reads.
+    """Preparation of the files that training reads.
 
     Attributes:
       images: "as_they_are"; "rewritten", see `preparation.images.rewriting.rewrite`; or
@@ -59,7 +59,7 @@ class Preparation:
 
     @classmethod
     def read(cls, content):
-        """Return what `as_json` wrote.
+        """Return the `Preparation` that `as_json` wrote.
 
         Raises:
           ValueError: it is none.
@@ -71,7 +71,7 @@ class Preparation:
         return cls(**{name: content[name] for name in names if name in content})
 
     def meaning(self):
-        """Return what becomes of each property of a file, by name, in words."""
+        """Return the fate of each property of a file, by name, in words."""
         meaning = dict(_MEANINGS[self.images])
         if self.shortest_side:
             meaning["size"] = (

@@ -33,7 +33,7 @@ CHANGING_DRAWS = {"flip": 1, "jitter": 6, "grey": 1, "blur": 2, "brightness": 1,
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """What a view undergoes.
+    """Steps that make a view of an image, and their strengths.
 
     Attributes:
       steps: in their order; none is the evaluation view.

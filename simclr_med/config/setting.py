@@ -1,4 +1,4 @@
-"""What a setting is: a dataclass field with its help, its check and the modes in which it acts.
+"""Setting of a run: a dataclass field with its help, its check and the modes in which it acts.
 
 temperature: float = setting(0.1, "of NT-Xent", POSITIVE, modes=("pretrain",))
 """

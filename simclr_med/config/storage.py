@@ -50,15 +50,14 @@ def from_json(text, work_dir, source=FILE):
 
 
 def _check(config):
-    """Refuse what flags would be refused for, and types that they cannot give."""
+    """Refuse values that flags would be refused for, and types that they cannot give."""
     if config.mode not in (*MODES, IMPORTED):
         raise InputError(f"mode {config.mode!r}; expected one of {', '.join(MODES)}")
     check_seed(config.seed)
     for name, value in flat(config).items():
         field = FIELDS[name][1]
-        kinds = (int, float) if field.type is float else (field.type,)
-        parts = value if field.type is tuple else ()
-        if type(value) not in kinds or not all(type(part) is str for part in parts):
+        parts = value if isinstance(value, tuple) else ()
+        if not stored.fits(value, field.type) or not all(stored.fits(part, str) for part in parts):
             raise InputError(f"--{name}={value!r}: expected {field.type.__name__}")
         # Outside its modes a setting has its default, which need not pass: a data_dir of nothing.
         # Imported weights have had no steps, and perhaps no projection head.
@@ -72,7 +71,7 @@ def _section(kind, values):
     lists = {
         field.name: tuple(values[field.name])  # JSON has lists alone
         for field in dataclasses.fields(kind)
-        if field.type is tuple and field.name in values
+        if field.type is tuple and isinstance(values.get(field.name), list)
     }
     return kind(**(values | lists))
 

@@ -1,4 +1,4 @@
-"""A sweep's runs: its grid, the repetitions of what was chosen, and each one's own `Config`."""
+"""Runs of a sweep: its grid, the repetitions of the chosen setting, and the `Config` of each."""
 
 import dataclasses
 

@@ -10,8 +10,7 @@ from functools import partial
 import numpy as np
 import tensorflow as tf
 
-from simclr_med.data.data_service import AHEAD, distributed
-from simclr_med.data.parallelism import ahead, at_once
+from simclr_med.data.data_service import AHEAD, ahead, at_once, distributed
 from simclr_med.data.positions import VIEW, key
 from simclr_med.views import augment, crops
 from simclr_med.views.changing import change_each
@@ -177,13 +176,13 @@ def crops_at(positions, recipe, position, images, again=0):
     return tf.cond(tf.reduce_all(images == images[0]), of_one, of_each), draws
 
 
-def batches_ahead(config):
-    """See `Positions.recovering`."""
-    return AHEAD if config.data.data_service else 1
+def batches_ahead(data_service: str) -> int:
+    """Return the batches in work beyond the next one, see `Positions.recovering`."""
+    return AHEAD if data_service else 1
 
 
-def batch_settings(config):
-    """How the batches of a training run are made: arguments of the functions above."""
+def batch_settings(config) -> dict:
+    """Return the arguments of the functions above for a training run."""
     return {
         "steps": config.train.steps,
         "threads": config.data.threads,
@@ -206,5 +205,5 @@ def evaluation_batches(paths, *, batch_size, size, proportion=crops.CROP_PROPORT
 
 
 def evaluation_view(image, size, proportion):
-    """What evaluation and serving see of a decoded image: `[size, size, 3]` in [0, 1]."""
+    """The view of a decoded image in evaluation and serving: `[size, size, 3]` in [0, 1]."""
     return augment.clip(crops.evaluation_view(image, size, proportion) / 255)

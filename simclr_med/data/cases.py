@@ -1,4 +1,4 @@
-"""Cases: what one diagnosis belongs to, with its images and targets.
+"""Cases: the unit of one diagnosis, with its images and targets.
 
     cases = manifest.read("my_data").cases(["train", "unlabelled"])
     cases.paths[cases.offsets[3] : cases.offsets[4]]  # the images of the fourth case
@@ -41,7 +41,7 @@ class Cases:
     def __len__(self):
         return len(self.case_ids)
 
-    def take(self, index):
+    def take(self, index) -> "Cases":
         """Return the cases at `index`, int `[n]`, in that order."""
         index = np.asarray(index, np.int64)
         sizes = np.diff(self.offsets)[index]
@@ -56,7 +56,7 @@ class Cases:
             None if self.shares is None else self.shares[index],
         )
 
-    def each_image_alone(self):
+    def each_image_alone(self) -> "Cases":
         """Return the same images, each a case of its own: SimCLR, which knows nothing of cases."""
         owner = np.repeat(np.arange(len(self)), np.diff(self.offsets))
         return Cases(
@@ -70,7 +70,7 @@ class Cases:
         )
 
 
-def label_fraction(cases, fraction, seed):
+def label_fraction(cases: Cases, fraction: float, seed: int) -> Cases:
     """Return the part of `cases` whose labels may be used: stratified (see `strata`), and nested.
 
     The cases are put in `splitting.interleaved_order`'s order, whose beginnings are nested: of one
@@ -87,13 +87,13 @@ def label_fraction(cases, fraction, seed):
     return cases if fraction >= 1 else cases.take(fraction_of(cases, fraction, seed))
 
 
-def fraction_of(cases, fraction, seed):
+def fraction_of(cases: Cases, fraction: float, seed: int) -> np.ndarray:
     """Return which cases `label_fraction` takes, int `[n]`, ascending."""
     order = splitting.interleaved_order(cases.case_ids, strata(cases.targets), seed)
     return np.sort(order[: max(1, round(fraction * len(cases)))])
 
 
-def strata(targets):
+def strata(targets: np.ndarray) -> np.ndarray:
     """Return the stratum of each case, int `[N]`: the rarest of the classes that it has.
 
     Where a case has several, the rarest is the one of which a small part could hold none. Cases

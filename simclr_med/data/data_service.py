@@ -8,15 +8,19 @@ dispatchers and workers; they read the images under the same paths as the run wo
 """
 
 import math
+import os
 
 import tensorflow as tf
 
-from simclr_med.data.parallelism import ahead
 from simclr_med.distribute import refuse_unanswered
 
 AHEAD = 64  # batches that workers may be at work on beyond the next
 # What may arrive before an earlier batch, which by then was lost with its worker.
 WAITING_BYTES, WAITING_BATCHES = 2**32, 8
+# Batches that tf.data makes ahead: numbers, and no tuner. TensorFlow's sleeps between its trials,
+# 10 ms and each time twice as long, up to a minute, and every iterator that is dropped waits for
+# it to wake (2.15 to 2.21). It also begins with few: a validation is over before it has found more.
+BATCHES_AHEAD = 2
 
 
 def distributed(batches, start_step, steps, address):
@@ -59,3 +63,25 @@ def distributed(batches, start_step, steps, address):
 
     ordered = tf.data.Dataset.from_generator(in_order, output_signature=arriving.element_spec[1])
     return ahead(ordered)
+
+
+def at_once(threads):
+    """Return the elements to work on at once: `threads`, or, where that is 0, two a core.
+
+    XLA computes in a thread of its own while the one that called it waits.
+    """
+    return threads or 2 * os.cpu_count()
+
+
+def ahead(batches, pool=None):
+    """Return `batches`, made ahead of who reads them, with numbers that stay as they are given.
+
+    Args:
+      batches: a `tf.data.Dataset`.
+      pool: threads of its own; None for TensorFlow's.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    if pool:
+        options.threading.private_threadpool_size = pool
+    return batches.prefetch(BATCHES_AHEAD).with_options(options)

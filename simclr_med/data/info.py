@@ -1,4 +1,4 @@
-"""dataset.json: what a data set is, and what its classes mean."""
+"""dataset.json: the description of a data set, its classes and their meaning."""
 
 import dataclasses
 import json
@@ -9,17 +9,46 @@ import numpy as np
 
 from simclr_med.config.preparation import Preparation
 from simclr_med.config.splits import TASKS
-from simclr_med.data.problems import DataError, Problem
-from simclr_med.files import paths
+from simclr_med.errors import InputError
+from simclr_med.files import paths, stored
 
 COLUMNS = ("image", "case_id", "patient_id", "split")
 UNCERTAIN = {"ones": 1.0, "zeros": 0.0, "ignore": np.nan}
 NOT_MENTIONED = {"negative": 0.0, "masked": np.nan}
+LISTED_PROBLEMS = 20  # in a message
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """One wrong cell or file: `row` counts as a spreadsheet does, the header being row 1."""
+
+    file: str
+    row: int | None
+    column: str | None
+    value: str
+    reason: str
+
+    def __str__(self) -> str:
+        row = "" if self.row is None else f", row {self.row}"
+        column = "" if self.column is None else f", column {self.column}"
+        return f"{self.file}{row}{column}: {self.value!r} {self.reason}"
+
+
+class DataError(InputError):
+    """Faults of a data set folder; `problems` holds all of them."""
+
+    def __init__(self, problems):
+        self.problems = list(problems)
+        lines = [str(problem) for problem in self.problems[:LISTED_PROBLEMS]]
+        rest = len(self.problems) - len(lines)
+        if rest:
+            lines.append(f"... and {rest} more")
+        super().__init__("\n".join(lines))
 
 
 @dataclasses.dataclass(frozen=True)
 class DatasetInfo:
-    """What dataset.json says.
+    """Contents of dataset.json.
 
     Attributes:
       name: of the data set.
@@ -50,7 +79,7 @@ class DatasetInfo:
     preparation: Preparation = Preparation()
 
 
-def read_info(file):
+def read_info(file: str | os.PathLike) -> DatasetInfo:
     """Return the `DatasetInfo` that dataset.json says.
 
     Args:
@@ -71,13 +100,13 @@ def read_info(file):
     return info
 
 
-def escapes(path):
-    """Return whether `path`, a text, may lead out of the folder that it is relative to."""
+def escapes(path: str) -> bool:
+    """Return true where `path`, a text, may lead out of the folder that it is relative to."""
     path = pathlib.PurePosixPath(path.replace("\\", "/"))
     return path.is_absolute() or ".." in path.parts
 
 
-def read_bytes(file):
+def read_bytes(file: pathlib.Path) -> bytes:
     """Return the bytes of a file that a data set folder holds.
 
     Raises:
@@ -87,7 +116,7 @@ def read_bytes(file):
     return paths.file_to_read(file).read_bytes()
 
 
-def refuse_missing(file):
+def refuse_missing(file: pathlib.Path) -> None:
     """Raise `DataError` where nothing is at a path that a data set folder should hold."""
     if not os.path.lexists(file):
         reason = "not found: a data set folder holds dataset.json and manifest.csv"
@@ -95,7 +124,7 @@ def refuse_missing(file):
 
 
 def _refuse(file, found):
-    """Raise the first of what a check found, (key, value, reason)."""
+    """Raise the first fault that a check found, (key, value, reason)."""
     for key, value, reason in found:
         raise DataError([Problem(str(file), None, key, str(value), reason)])
 
@@ -130,17 +159,19 @@ def _check_keys(content):
 def _check_kinds(content):
     for key in ("classes", "groups"):
         value = content.get(key, [])
-        if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        if stored.problem(value, [str]):
             yield key, value, "is not a list of names"
     try:
         Preparation.read(content.get("preparation", {}))
     except ValueError as error:
         yield "preparation", content["preparation"], str(error)
-    kinds = {"image_root": str, "shards": str, "not_mentioned": str, "uncertain": dict}
-    for key, kind in kinds.items():
-        if not isinstance(content.get(key, kind()), kind):
-            expected = "a text" if kind is str else "an object of finding: policy"
-            yield key, content[key], f"is not {expected}"
+    for key in ("name", "image_root", "shards", "not_mentioned", "licence", "source"):
+        if not stored.fits(content.get(key, ""), str):
+            yield key, content[key], "is not a text"
+    if stored.problem(content.get("other_class"), stored.optional(str)):
+        yield "other_class", content["other_class"], "is not a text"
+    if stored.problem(content.get("uncertain", {}), stored.Each(str)):
+        yield "uncertain", content["uncertain"], "is not an object of finding: policy"
 
 
 def _check_names(info):

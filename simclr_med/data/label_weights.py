@@ -36,7 +36,7 @@ def to_text(found):
 
 
 def is_sound(text, classes):
-    """Return whether a cell is what `weights` reads, with names of classes alone."""
+    """Return true where `weights` can read a cell, and it names classes alone."""
     try:
         return set(weights(text)) <= set(classes)
     except ValueError:
@@ -44,7 +44,7 @@ def is_sound(text, classes):
 
 
 def shares(column, targets, classes):
-    """Return what the target of each row is spread over, float32 `[N, K]`, summing to 1.
+    """Return the spread of each row's target over the classes, float32 `[N, K]`, summing to 1.
 
     Args:
       column: N texts; of an empty one it is what the target is.

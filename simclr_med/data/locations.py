@@ -1,8 +1,8 @@
-"""Where the images of a manifest's rows lie: files below the image root, or ranges of shards."""
+"""Places of the images of a manifest's rows: files below the image root, or ranges of shards."""
 
 import pandas as pd
 
-from simclr_med.data.problems import DataError, Problem
+from simclr_med.data.info import DataError, Problem
 from simclr_med.files import stored
 from simclr_med.views import places
 

@@ -3,13 +3,15 @@
     manifest = read("my_data")
     cases = manifest.cases(["train", "unlabelled"])
 
-What dataset.json says is in info.py, what a row must be in checks.py, cases in cases.py.
+dataset.json is read by info.py, rows are checked by manifest_checks.py, cases are in cases.py.
 """
 
 import dataclasses
 import hashlib
+import os
 import pathlib
 import sys
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -20,13 +22,14 @@ from simclr_med.data.cases import Cases
 from simclr_med.data.info import (
     NOT_MENTIONED,
     UNCERTAIN,
+    DataError,
     DatasetInfo,
+    Problem,
     read_bytes,
     read_info,
     refuse_missing,
 )
 from simclr_med.data.manifest_checks import check_table
-from simclr_med.data.problems import DataError, Problem
 from simclr_med.files.tables import blank_unknown, read_table, whole_numbers
 
 
@@ -43,12 +46,21 @@ class Manifest:
     table: pd.DataFrame
     fingerprint: str
 
-    def pretraining_splits(self):
+    def pretraining_splits(self) -> list[str]:
         """Return train and unlabelled, as far as they are there; train where neither is."""
         there = [s for s in ("train", "unlabelled") if (self.table["split"] == s).any()]
         return there or ["train"]
 
-    def cases(self, splits):
+    def refuse_empty(self, splits: Iterable[str]) -> None:
+        """Raise `DataError` where one of `splits` has no case; looks at no case of them."""
+        there = pd.unique(self.table["split"])
+        for split in splits:
+            if split not in there:
+                file = str(self.folder / "manifest.csv")
+                reason = f"is an empty split; the manifest has {', '.join(there)}"
+                raise DataError([Problem(file, None, "split", split, reason)])
+
+    def cases(self, splits: Iterable[str]) -> Cases:
         """Return the cases of `splits`, ordered by first appearance in the manifest.
 
         Raises:
@@ -56,11 +68,7 @@ class Manifest:
         """
         file = self.folder / "manifest.csv"
         rows = self.table[self.table["split"].isin(splits)]
-        for split in splits:
-            if not (rows["split"] == split).any():
-                there = ", ".join(pd.unique(self.table["split"]))
-                reason = f"is an empty split; the manifest has {there}"
-                raise DataError([Problem(str(file), None, "split", split, reason)])
+        self.refuse_empty(splits)
         code, case_ids = pd.factorize(rows["case_id"])
         order = np.argsort(code, kind="stable")
         rows = rows.iloc[order]
@@ -84,12 +92,12 @@ class Manifest:
         )
 
     @property
-    def image_root(self):
+    def image_root(self) -> pathlib.Path:
         """The folder that the rows' images are relative to."""
         return self.folder / self.info.image_root
 
 
-def read(folder):
+def read(folder: str | os.PathLike) -> Manifest:
     """Return the checked `Manifest` of a data set folder.
 
     Its images are looked at by `Manifest.cases`.
@@ -132,7 +140,7 @@ def _fingerprint(folder, info):
     return digest.hexdigest()
 
 
-def levels_of_cases(column, case):
+def levels_of_cases(column: pd.Series, case: np.ndarray) -> np.ndarray:
     """Return the level of each case, str `[N]`: that of its images which are known, or `MIXED`.
 
     Args:

@@ -1,4 +1,4 @@
-"""What a manifest's table must be, row by row and within cases and patients."""
+"""Checks of a manifest's table, row by row and within cases and patients."""
 
 import posixpath
 
@@ -7,8 +7,7 @@ import pandas as pd
 
 from simclr_med.config.splits import SPLITS
 from simclr_med.data import label_weights
-from simclr_med.data.info import COLUMNS, escapes
-from simclr_med.data.problems import Problem
+from simclr_med.data.info import COLUMNS, Problem, escapes
 from simclr_med.files.tables import whole_numbers
 from simclr_med.files.text import as_seen, is_unknown
 

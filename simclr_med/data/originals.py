@@ -1,4 +1,4 @@
-"""Where the pixels of a run's images come from: decoded at each visit, or kept decoded.
+"""Pixels of a run's images: decoded at each visit, or kept decoded.
 
     with originals_of(config, cases.paths) as originals:
         crops = originals.crops(row, draws, recipe)  # of image `row`: V of [S, S, 3]
@@ -119,7 +119,7 @@ def keep_in_memory(paths, room):
 
 
 def keep_on_disk(paths, room, file):
-    """Return `Kept` images in a file of at most `room` bytes; in memory is what the system keeps.
+    """Return `Kept` images in a file of at most `room` bytes, mapped into memory.
 
     Raises:
       RunError: `file` cannot be written.

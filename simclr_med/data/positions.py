@@ -1,4 +1,4 @@
-"""Which images stand at every position of a run, and the seeds of what is drawn there.
+"""Images at every position of a run, and the seeds of the numbers drawn there.
 
     positions = Positions(cases, batch_size=512, seed=0, positives="case")
     for position, images in positions.drawn(start_step=100, stop_step=200): ...
@@ -20,7 +20,7 @@ ORDER, IMAGE, VIEW = range(3)
 
 
 class Positions:
-    """Which images stand at every position of a run.
+    """Images at every position of a run.
 
     Args:
       cases: `Cases` with M images in all.
@@ -61,6 +61,7 @@ class Positions:
         self.paths = tf.constant(cases.paths)
         self.originals = originals or Decoded(cases.paths)
         self.substitutes = np.arange(len(cases.paths)) if substitutes is None else substitutes
+        self._shuffled = None, None  # an epoch, and its order
 
     def drawn(self, start_step, stop_step, share=(0, 1)):
         """A `tf.data.Dataset` of (position, images): int64 scalar, int64 `[images]`.
@@ -83,8 +84,17 @@ class Positions:
         n = len(self.offsets) - 1
         return order(n, self.batch_size, self.seed, start_step, stop_step, share).map(images)
 
+    def true_pairs(self, step):
+        """Return the share of the pairs of a step, counted from 1, that are of two images."""
+        n = len(self.offsets) - 1
+        epoch, place = divmod(step - 1, n // self.batch_size)
+        if self._shuffled[0] != epoch:
+            self._shuffled = epoch, shuffled(n, self.seed, epoch).numpy()
+        units = self._shuffled[1][place * self.batch_size :][: self.batch_size]
+        return float(np.mean(np.diff(self.offsets)[units] > 1))
+
     def recovering(self, stand_ins, steps, ahead):
-        """A function for `trainer.train`: stands in for what is unreadable after so many steps.
+        """A function for `trainer.train`: stands in for unreadable images after so many steps.
 
         Args:
           stand_ins: `StandIns`, whose substitutes these are.
@@ -119,7 +129,7 @@ def refuse_large_batch(size, units, what):
 
 
 def order(n, batch_size, seed, start_step, stop_step, share=(0, 1)):
-    """Which of n units stand at the positions of the steps `start_step` to `stop_step`.
+    """The units, of n, at the positions of the steps `start_step` to `stop_step`.
 
     Position p is of step p // B. Each epoch is a permutation of its own, of which the first
     B (n // B) units are used. (It is drawn whole: `tf.random.experimental.index_shuffle` is far
@@ -133,8 +143,7 @@ def order(n, batch_size, seed, start_step, stop_step, share=(0, 1)):
     worker, workers = share
 
     def epoch(number):
-        all_units = tf.range(n, dtype=tf.int64)
-        units = tf.random.experimental.stateless_shuffle(all_units, key(seed, ORDER, number))
+        units = shuffled(n, seed, number)
         places = tf.range(
             tf.maximum(start - number * per_epoch, 0),
             tf.minimum(stop - number * per_epoch, per_epoch),
@@ -144,6 +153,12 @@ def order(n, batch_size, seed, start_step, stop_step, share=(0, 1)):
         return tf.data.Dataset.from_tensor_slices((positions, tf.gather(units, places)))
 
     return tf.data.Dataset.range(start // per_epoch, -(-stop // per_epoch)).flat_map(epoch)
+
+
+def shuffled(n, seed, epoch):
+    """Return n units in the order of an epoch, int64 `[n]`."""
+    units = tf.range(n, dtype=tf.int64)
+    return tf.random.experimental.stateless_shuffle(units, key(seed, ORDER, epoch))
 
 
 def key(seed, purpose, place, again=0):

@@ -69,7 +69,7 @@ def seen_by(record, cases) -> Seen:
 
 
 def names_of(cases) -> dict:
-    """Return what tells each of `KINDS` in `Cases` from others, and the case that it belongs to.
+    """Return the identifiers of each of `KINDS` in `Cases`, and the cases that they belong to.
 
     Returns:
       Kind to a list of texts, "" where nothing is known, and the rows of their cases, int64.

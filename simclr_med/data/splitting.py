@@ -1,4 +1,4 @@
-"""Which patients go to which split: stratified, seeded, to the promised sizes.
+"""Splits of patients: stratified, seeded, to the promised sizes.
 
     group = linked_groups([patient_ids, case_ids])
     split = draw_splits(keys, weights, strata, {"train": 0.8, "test": 0.2}, seed=0)

@@ -71,7 +71,7 @@ def _tried(function, argument):
 
 
 class StandIns:
-    """Which image is read in the place of each; kept in a run's skipped.csv.
+    """Stand-ins for unreadable images; kept in a run's skipped.csv.
 
     An unreadable image is stood in for by the next of its case that can be read, or, where its case
     has none, by the next image of the data set. What a position of the run shows depends on that

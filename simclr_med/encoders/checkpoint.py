@@ -101,7 +101,7 @@ def save(work_dir, values, step, keep):
 
 
 def _write_npz(path, values):
-    """Write what `np.savez` does; that leaves closing to a destructor, which a full disk fails."""
+    """Write as `np.savez`, which leaves closing to a destructor, where a full disk fails unseen."""
     with open(path, "wb") as file, zipfile.ZipFile(file, "w") as archive:
         for name, value in values.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:

@@ -44,11 +44,11 @@ class Networks:
         return named
 
     def readers(self):
-        """Return the models of what the head reads: head, and attention where there is one."""
+        """Return the models that read the head's input: head, and attention where there is one."""
         return [part for part in (self.head, self.attention) if part is not None]
 
     def answers(self, read):
-        """Return the logits `[B, K]` of what the head reads, and with attention `[B, K + 1]`."""
+        """Return the logits `[B, K]` of the head's input, and with attention `[B, K + 1]`."""
         if self.attention is None:
             return self.head(read)
         return keras.layers.Concatenate()([self.head(read), self.attention(read)])

@@ -7,6 +7,7 @@ PyTorch's kernels are [out, in, height, width], ours [height, width, in, out].
 """
 
 import re
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -52,17 +53,27 @@ def to_ours(arrays: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], list[
     Returns:
       The weights, and the names that torchvision's ResNets do not have.
     """
-    weights, unknown = {}, []
-    for name, array in arrays.items():
+    names, unknown = our_names(arrays)
+    weights = {}
+    for theirs, ours in names.items():
+        array = arrays[theirs]
+        if ours.endswith("/kernel") and array.ndim == 4:
+            array = array.transpose(2, 3, 1, 0)
+        weights[ours] = np.ascontiguousarray(array)
+    return weights, unknown
+
+
+def our_names(names: Iterable[str]) -> tuple[dict[str, str], list[str]]:
+    """Return our name by torchvision's, and the names that its ResNets do not have."""
+    known, unknown = {}, []
+    for name in names:
         found = THEIRS.fullmatch(name)
         ours = found and _ours(found)
         if ours is None:
             unknown.append(name)
         elif ours:
-            if ours.endswith("/kernel") and array.ndim == 4:
-                array = array.transpose(2, 3, 1, 0)
-            weights[ours] = np.ascontiguousarray(array)
-    return weights, unknown
+            known[name] = ours
+    return known, unknown
 
 
 def _theirs(name):

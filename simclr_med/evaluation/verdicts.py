@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 
+from simclr_med.evaluation.metrics.records import metric
+
 BETTER = "better"
 WORSE = "worse"
 NO_DIFFERENCE = "no difference shown"
@@ -46,12 +48,11 @@ def units_that_decide(predictions, units, name):
       units: their `Units`.
       name: a metric; "auc:Acne" rests on the patients with acne, or on those without.
     """
-    metric, _, finding = name.partition(":")
-    if not finding:
+    asked = metric(name)
+    if not asked.kind.each_class:
         return units.count
-    truth = predictions.truth[:, predictions.classes.index(finding)]
-    kinds = {"specificity": (0,), "auc": (0, 1)}.get(metric, (1,))
-    return min(len(np.unique(units.index[truth == kind])) for kind in kinds)
+    truth = predictions.truth[:, asked.column(predictions.classes)]
+    return min(len(np.unique(units.index[truth == kind])) for kind in asked.kind.truths)
 
 
 def holm(p_values):

@@ -1,52 +1,21 @@
 """Metrics and their differences in words: which to show first, what to call them, who is better."""
 
+from simclr_med.evaluation.metrics import records
 from simclr_med.evaluation.verdicts import UNDECIDED, UNDEFINED
-
-_LABELS = {
-    "top1_accuracy": "top-1 accuracy",
-    "top3_accuracy": "top-3 accuracy",
-    "average_top1_sensitivity": "average top-1 sensitivity",
-    "average_top3_sensitivity": "average top-3 sensitivity",
-    "average_top1_own_sensitivity": "average top-1 sensitivity, own diagnosis",
-    "average_top3_own_sensitivity": "average top-3 sensitivity, own diagnosis",
-    "top1_sensitivity": "top-1 sensitivity",
-    "top3_sensitivity": "top-3 sensitivity",
-    "top1_own_sensitivity": "top-1 sensitivity, own diagnosis,",
-    "top3_own_sensitivity": "top-3 sensitivity, own diagnosis,",
-    "auc": "AUC",
-    "auc_weighted": "AUC weighted by positives",
-    "average_precision": "average precision",
-    "sensitivity": "sensitivity",
-    "specificity": "specificity",
-    "kappa": "Cohen's kappa",
-    "brier": "Brier score",
-}
-_MAIN = {
-    "multiclass": (
-        "top1_accuracy",
-        "top3_accuracy",
-        "average_top1_sensitivity",
-        "average_top3_sensitivity",
-        "auc",
-    ),
-    "multilabel": ("auc",),
-}
 
 
 def label(metric):
-    """Return how to write a metric's name in a sentence: "auc:Acne" is "AUC of Acne"."""
-    name, _, finding = metric.partition(":")
-    return f"{_LABELS[name]} of {finding}" if finding else _LABELS[name]
+    """Return a metric's name in a sentence: "auc:Acne" is "AUC of Acne"."""
+    return records.metric(metric).label
 
 
 def main_metrics(result):
-    """Return the metrics to show first: the paper's five, or the mean AUC and each finding's.
+    """Return the names of the metrics to show first, see `records.main_metrics`.
 
     Args:
-      result: what has "task" and "classes".
+      result: with "task" and "classes".
     """
-    names = list(_MAIN[result["task"]])
-    return names + [f"auc:{c}" for c in result["classes"] if result["task"] == "multilabel"]
+    return [metric.name for metric in records.main_metrics(result["task"], result["classes"])]
 
 
 def with_interval(value, low, high, sign="", digits=3, sd=None):

@@ -67,18 +67,18 @@ def csv_writer(path):
         yield csv.writer(opened, lineterminator="\n")
 
 
-def write_bytes(path, data):
+def write_bytes(path: str | os.PathLike, data: bytes) -> None:
     """Write `data` to `path` in one atomic step."""
     with replacing(path) as beside:
         beside.write_bytes(data)
 
 
-def write_text(path, text):
+def write_text(path: str | os.PathLike, text: str) -> None:
     """Write `text` to `path` as UTF-8 in one atomic step."""
     write_bytes(path, text.encode("utf-8"))
 
 
-def write_texts(texts):
+def write_texts(texts: dict) -> None:
     """Write texts, a dict by path, as UTF-8: where one cannot be written, none is."""
     with contextlib.ExitStack() as stack:
         for path, text in texts.items():
@@ -145,7 +145,7 @@ def remove_folder(path):
 
 
 def remove_unfinished(folder, name=None):
-    """Remove what killed processes left half-written in a folder; the caller holds its lock.
+    """Remove half-written files of killed processes in a folder; the caller holds its lock.
 
     Args:
       folder: a path; what lies deeper stays.
@@ -157,7 +157,7 @@ def remove_unfinished(folder, name=None):
             remove_folder(path) if path.is_dir() else path.unlink()
 
 
-def sha256(path):
+def sha256(path: str | os.PathLike) -> str:
     """Return the SHA-256 of a file's bytes, in hexadecimal.
 
     Raises:
@@ -173,7 +173,7 @@ def sha256(path):
 
 
 def _beside(path):
-    """Return what `path` is called until it is whole."""
+    """Return the name of `path` until it is whole."""
     return path.with_name(f".{_short(path.name)}.{os.getpid()}.tmp")
 
 

@@ -1,4 +1,4 @@
-"""Whether what lies at a path is what belongs there, asked before anything is read or written.
+"""Checks of paths before anything is read or written: a file, a folder, or nothing as yet.
 
     table = paths.file_to_read(flags.mapping, "--mapping")
     page = paths.file_to_write(flags.output, "--output")
@@ -20,7 +20,7 @@ KINDS = {
 NOTHING, FILE, FOLDER = "nothing", "a file", "a folder"
 
 
-def file_to_read(path, flag=""):
+def file_to_read(path: str | os.PathLike, flag: str = "") -> pathlib.Path:
     """Return the `pathlib.Path` of a regular file that is there.
 
     Args:
@@ -33,17 +33,17 @@ def file_to_read(path, flag=""):
     return _expect(path, flag, (FILE,), "expected a file")
 
 
-def folder_to_read(path, flag=""):
+def folder_to_read(path: str | os.PathLike, flag: str = "") -> pathlib.Path:
     """Return the `pathlib.Path` of a folder that is there; args and errors as `file_to_read`."""
     return _expect(path, flag, (FOLDER,), "expected a folder")
 
 
-def to_read(path, flag=""):
+def to_read(path: str | os.PathLike, flag: str = "") -> pathlib.Path:
     """Return the `pathlib.Path` of a file or folder that is there; else as of `file_to_read`."""
     return _expect(path, flag, (FILE, FOLDER), "expected a file or a folder")
 
 
-def whole_folder_to_read(path, flag=""):
+def whole_folder_to_read(path: str | os.PathLike, flag: str = "") -> pathlib.Path:
     """Return the `pathlib.Path` of a file, or of a folder that holds nothing but files and folders.
 
     For those that open what lies inside by themselves. Args and errors as of `file_to_read`.
@@ -55,7 +55,7 @@ def whole_folder_to_read(path, flag=""):
     return path
 
 
-def file_to_write(path, flag=""):
+def file_to_write(path: str | os.PathLike, flag: str = "") -> pathlib.Path:
     """Return the `pathlib.Path` of a file to make or replace.
 
     Args: as of `file_to_read`.
@@ -67,13 +67,13 @@ def file_to_write(path, flag=""):
     return _makeable(path, flag)
 
 
-def folder_to_write(path, flag=""):
+def folder_to_write(path: str | os.PathLike, flag: str = "") -> pathlib.Path:
     """Return the `pathlib.Path` of a folder that is there or can be made; else as of a file."""
     path = _expect(path, flag, (FOLDER, NOTHING), "expected a folder, or nothing as yet")
     return _makeable(path, flag)
 
 
-def new_folder(path, flag=""):
+def new_folder(path: str | os.PathLike, flag: str = "") -> pathlib.Path:
     """Return the `pathlib.Path` where a folder will be made, and nothing lies yet.
 
     Args: as of `file_to_read`.
@@ -89,7 +89,7 @@ def new_folder(path, flag=""):
     return _makeable(path, flag)
 
 
-def refuse_inside(path, flag, folder, other):
+def refuse_inside(path, flag: str, folder, other: str) -> None:
     """Raise `InputError` where `path`, yet to be made, would lie inside `folder`, which is read.
 
     Args:
@@ -104,7 +104,7 @@ def refuse_inside(path, flag, folder, other):
         )
 
 
-def name_and_path(text):
+def name_and_path(text: str) -> tuple[str, str]:
     """Return the name and the path of NAME=PATH, or "" and the path of PATH.
 
     Both may hold "=": where something lies counts, the whole first, else what follows the last.
@@ -118,7 +118,7 @@ def name_and_path(text):
     return "=".join(parts[:-1]), parts[-1]
 
 
-def refuse_replacing(path, flag, read):
+def refuse_replacing(path: pathlib.Path, flag: str, read) -> None:
     """Raise `InputError` where `path`, to be written, is one of the files that are `read`.
 
     Args:
@@ -143,7 +143,7 @@ def _expect(path, flag, kinds, expected):
 
 
 def _kind(path, flag):
-    """Return what lies at `path`, its links followed: one of `KINDS`, or `NOTHING`."""
+    """Return the kind of thing at `path`, its links followed: one of `KINDS`, or `NOTHING`."""
     try:
         return KINDS.get(stat.S_IFMT(os.stat(_sound(path, flag)).st_mode), "of an unknown kind")
     except (FileNotFoundError, NotADirectoryError):

@@ -26,7 +26,7 @@ _WORDS = {
 
 
 class DamagedError(InputError):
-    """A file of ours that is not what was written."""
+    """A file of ours that differs from the one that was written."""
 
 
 def read_text(file, remedy):
@@ -50,7 +50,7 @@ def read_text(file, remedy):
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
-    """A value with a property: what is expected, in words, and the predicate of any value."""
+    """A value with a property: the expectation in words, and the predicate of any value."""
 
     expected: str
     passes: Callable
@@ -114,7 +114,7 @@ def fits(value, kind) -> bool:
 
 
 def problem(value, schema, place="") -> tuple | None:
-    """Return (place, value, what was expected) of the first part that breaks a schema, or None.
+    """Return (place, value, expectation) of the first part that breaks a schema, or None.
 
     The value of a part that is missing is `MISSING`.
     """
@@ -204,9 +204,10 @@ def read_table(file, columns, remedy):
 
 
 def read_log(file, columns, remedy):
-    """Return what `read_table` does of a file that grows: a last line without its end is left out.
+    """Return the rows of a CSV file that grows, without an unfinished last line.
 
-    A kill leaves such a line, and so does a run that is still going on.
+    Arguments and errors are those of `read_table`. A kill leaves such a line, and so does a run
+    that is still going on.
     """
     text = read_text(file, remedy)
     return _rows(file, text[: text.rfind("\n") + 1], columns, remedy)

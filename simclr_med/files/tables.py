@@ -9,8 +9,10 @@ Every cell is text: an id that looks like a number stays as it was written.
 import csv
 import dataclasses
 import io
+import os
 import pathlib
 import re
+from collections.abc import Callable, Iterable
 
 import pandas as pd
 
@@ -30,13 +32,20 @@ LISTED = 20  # wrong rows in a message
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TextTable:
-    """A table's `rows`, whose index is the row of a spreadsheet less 2, and what was `assumed`."""
+    """The `rows` of a table, their index the row of a spreadsheet less 2, and the `assumed`."""
 
     rows: pd.DataFrame
     assumed: tuple
 
 
-def read_table(file, columns, *, encoding="", separator="", rename=None):
+def read_table(
+    file: str | os.PathLike,
+    columns: Iterable[str],
+    *,
+    encoding: str = "",
+    separator: str = "",
+    rename: Callable | None = None,
+) -> TextTable:
     """Return a table with a header as a `TextTable`; blank rows are left out.
 
     Args:
@@ -79,13 +88,13 @@ def read_table(file, columns, *, encoding="", separator="", rename=None):
 
 
 def _is_beginning(column):
-    """Return whether the last cell is in no other row, but is what another one begins with."""
+    """Return true where the last cell is in no other row, but another one begins with it."""
     last, others = column.iloc[-1], column.iloc[:-1]
     return last != "" and not (others == last).any() and others.str.startswith(last).any()
 
 
-def blank_unknown(values, words=UNKNOWN):
-    """Return a column with what only says that it is unknown (nan, unknown, none) made empty.
+def blank_unknown(values: pd.Series, words: tuple = UNKNOWN) -> pd.Series:
+    """Return a column whose words for unknown (nan, unknown, none) are made empty.
 
     Args:
       values: text `[N]`.
@@ -95,7 +104,7 @@ def blank_unknown(values, words=UNKNOWN):
     return values.map(blank)
 
 
-def whole_numbers(values):
+def whole_numbers(values: pd.Series) -> pd.Series:
     """Return a column with 3.0 and 3,0 written as 3, and 4,5 as 4.5: ids and ages come so."""
     point = {text: re.sub(r"^(-?\d+),(\d+)$", r"\1.\2", text.strip()) for text in pd.unique(values)}
     whole = {text: re.sub(r"^(-?\d+)\.0+$", r"\1", number) for text, number in point.items()}

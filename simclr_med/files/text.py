@@ -55,7 +55,7 @@ UNKNOWN = (
 )  # fmt: skip
 
 
-def read_text(file, encoding=""):
+def read_text(file: str | pathlib.Path, encoding: str = "") -> tuple[str, str]:
     """Return the text of a file, and a sentence on what was assumed of it, or "".
 
     UTF-8 and what has a byte order mark are certain. The encoding of anything else is a guess,
@@ -166,8 +166,8 @@ def _fits(data, encoding):
     return True
 
 
-def as_seen(text):
-    """Return a text without signs that are not seen: blanks around it, marks of no width.
+def as_seen(text: str) -> str:
+    """Return a text as it is seen: without blanks around it and marks of no width.
 
     Letters of one character or two are one, and a space of any width is a space.
     """
@@ -177,8 +177,8 @@ def as_seen(text):
     return unicodedata.normalize("NFC", text).strip()
 
 
-def is_unknown(text, words=UNKNOWN):
-    """Return whether a text only says that what it stands for is unknown; in brackets, too."""
+def is_unknown(text: str, words: tuple = UNKNOWN) -> bool:
+    """Return true where a text only says that something is unknown; in brackets, too."""
     text = as_seen(text).casefold()
     inner = text[1:-1] if text[:1] + text[-1:] in BRACKETS else text
     return text == "" or text in words or (inner != "" and inner in words)

@@ -1,4 +1,4 @@
-"""What people have on disk becomes a data set folder: sources, images, splits, shards; its page.
+"""Preparation: images and tables on disk become a data set folder; its page; generated data.
 
 May import: data, views, config, and what all packages share.
 

@@ -1,4 +1,4 @@
-"""Where the images lie that a table names, by whatever front of a path and in whatever spelling.
+"""Look-up of the images that a table names, by any front of a path and in any spelling.
 
     images = locate(folder, table["Path"], notes)
 
@@ -20,7 +20,7 @@ SHOWN = 5  # fronts in a note
 
 
 def locate(folder, names, notes):
-    """Return where the images called `names` lie below `folder`, as paths relative to it.
+    """Return the paths, relative to `folder`, of the images called `names`.
 
     A name that stands for a file as it is stays. For any other the longest end that it has in
     common with a file's path counts: first as it is written, then whatever the capitals, composed
@@ -45,7 +45,7 @@ def locate(folder, names, notes):
 
 
 def without_suffix(names):
-    """Return a column of names of files without what follows the last dot."""
+    """Return a column of names of files without their suffix."""
     return names.str.replace(r"\.[^.]*$", "", regex=True)
 
 
@@ -74,7 +74,7 @@ def _as_it_stands(folder, name):
 
 
 def _droppable(names):
-    """Return a function that says whether the folders `front` of a name tell nothing of an image.
+    """Return a test of the folders `front` of a name: true where they tell nothing of an image.
 
     Dropped without need they would make patient 3's missing image patient 9's.
 

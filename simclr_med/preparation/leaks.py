@@ -56,7 +56,7 @@ def find_leaks(table, sha256, near):
 
 
 def remove_leaks(records, on_leak):
-    """Refuse what leaks between splits, or drop the cases on the side of less worth.
+    """Refuse leaks between splits, or drop the cases on the side of less worth.
 
     Args:
       records: `Records`, whose table has SHA256 and NEAR.

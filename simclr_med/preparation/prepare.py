@@ -1,4 +1,4 @@
-"""From what people have on disk to a checked data set folder.
+"""From images and tables on disk to a checked data set folder.
 
     prepare("pad_ufes", "PAD-UFES-20", "work/pad", Settings(top_conditions=5), options={})
 
@@ -8,6 +8,7 @@ become classes; and the folder is written.
 """
 
 import pathlib
+from collections.abc import Callable
 
 from simclr_med.data.info import read_info
 from simclr_med.errors import InputError
@@ -16,15 +17,22 @@ from simclr_med.preparation import leaks, pools, row_checks, sources
 from simclr_med.preparation.labels import class_table
 from simclr_med.preparation.labels.renaming import rename_labels
 from simclr_med.preparation.output import folder_writer
-from simclr_med.preparation.settings import refuse_idle, refuse_impossible, split_sizes
+from simclr_med.preparation.settings import Settings, refuse_idle, refuse_impossible, split_sizes
 from simclr_med.preparation.source_table import join_spellings, tell_alike
 from simclr_med.preparation.split_assignment import assign_splits
 
 READS_ALL_BELOW = ("folders", "dicom")  # sources that would take their own output for images
 
 
-def prepare(source_name, folder, output, settings, options, progress=None):
-    """Write the data set folder `output`; return sentences on what was done.
+def prepare(
+    source_name: str,
+    folder: str | pathlib.Path,
+    output: str | pathlib.Path,
+    settings: Settings,
+    options: dict,
+    progress: Callable | None = None,
+) -> list[str]:
+    """Write the data set folder `output`; return sentences on the work done.
 
     Args:
       source_name: a module of `sources`.

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from simclr_med.data import splitting
-from simclr_med.data.info import escapes
-from simclr_med.data.problems import Problem
+from simclr_med.data.info import Problem, escapes
 from simclr_med.errors import InputError
 from simclr_med.preparation.images.checks import (
     files_decoded,
@@ -71,7 +70,7 @@ def refuse_problems(problems, allowed, folder, output):
 
 
 def refuse_nothing_left(records, problems, folder, output):
-    """Raise `InputError`, and list what was left out beside `output`, where no row is left.
+    """Raise `InputError`, and list the rows left out beside `output`, where no row is left.
 
     Args:
       records: `Records`.
@@ -154,7 +153,7 @@ def without_place(named, folder):
 
 
 def _looked_at(records, settings, progress):
-    """Return what can be said of each row's image, a table as of `images.checks`."""
+    """Return the look at each row's image, a table as of `images.checks`."""
     parts = []
     for root, rows in records.table.groupby(ROOT, sort=False):
         names = rows["image"].tolist()

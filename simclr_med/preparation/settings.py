@@ -1,4 +1,4 @@
-"""How a data set is prepared: the settings, and which of them make no sense together."""
+"""Settings of a preparation, and the refusal of those that contradict each other."""
 
 import dataclasses
 
@@ -15,7 +15,7 @@ MOST_BITS = 64  # half of 256 is what unlike images differ by
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """How a data set is prepared; `tools/prepare_data.py` has a flag for each.
+    """Settings of a preparation; `tools/prepare_data.py` has a flag for each.
 
     Attributes:
       splits: "" for the source's own, a name in the source's SPLITS, or "train=0.7,test=0.3".

@@ -3,7 +3,7 @@
 import os
 from typing import NamedTuple
 
-from simclr_med.data.problems import Problem
+from simclr_med.data.info import Problem
 from simclr_med.errors import InputError
 
 IMAGE_SUFFIXES = (
@@ -14,7 +14,7 @@ OF_SYSTEMS = "__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", 
 
 
 class Tree(NamedTuple):
-    """What lies below a folder: paths relative to it, sorted, with forward slashes.
+    """Files below a folder: paths relative to it, sorted, with forward slashes.
 
     Hidden files and folders are passed over, and folders in which systems keep things of their own;
     folders that are links are looked into.
@@ -63,14 +63,14 @@ def find_file(folder, names, source):
 
 
 def not_found(folder, source):
-    """Return an `InputError` that says what `source` looks for and where it comes from."""
+    """Return an `InputError` that names the files `source` looks for, and its origin."""
     return InputError(
         f"--input={folder}: not found: {source.LOOKS_FOR}\n{source.TITLE} comes from {source.WHERE}"
     )
 
 
 def walk(folder):
-    """Return the `Tree` of what lies below `folder`.
+    """Return the `Tree` of files below `folder`.
 
     Raises:
       OSError: a folder below it cannot be read.
@@ -81,7 +81,7 @@ def walk(folder):
 
 
 def _walk(folder, prefix, above, tree):
-    """Add what lies in `folder` to `tree`, under `prefix`; `above`: real paths down to it."""
+    """Add the files in `folder` to `tree`, under `prefix`; `above`: real paths down to it."""
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith(".") or entry.name in OF_SYSTEMS:

@@ -1,4 +1,4 @@
-"""What a source of data gives: one row an image, as its files say it, not yet split or checked.
+"""Records of a source: one row an image, as its files say it, not yet split or checked.
 
     table = read_csv(folder / "metadata.csv", ("img_id", "patient_id", "diagnostic"))
     images = locate(folder, table["img_id"])
@@ -15,7 +15,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from simclr_med.data import label_weights
-from simclr_med.data.problems import Problem
+from simclr_med.data.info import Problem
 from simclr_med.errors import InputError
 from simclr_med.files.tables import UNKNOWN, whole_numbers
 from simclr_med.files.text import as_seen
@@ -46,7 +46,7 @@ UNKNOWN_FLAG = {
 
 @dataclasses.dataclass
 class Records:
-    """What stands in a source's files.
+    """Contents of a source's files.
 
     Attributes:
       name: of the data set.
@@ -95,7 +95,7 @@ def split_name(text):
 
 
 def unknown_words(options):
-    """Return what stands for unknown, in small letters, as the flag of UNKNOWN_FLAG says."""
+    """Return the words for unknown of the flag of UNKNOWN_FLAG, in small letters."""
     return tuple(word.strip().casefold() for word in options["unknown"].split(","))
 
 

@@ -1,1 +1,1 @@
-"""A work folder: its claim, the step it keeps, what it expects of images, what it learnt from."""
+"""Work folder of a run: its files, claim, kept step, input contract, record and task."""

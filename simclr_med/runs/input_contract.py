@@ -36,7 +36,7 @@ SCHEMA = {
 
 @dataclasses.dataclass(frozen=True)
 class Contract:
-    """The images of `load_encoder`'s model, and what it was trained or is evaluated with.
+    """Images that `load_encoder`'s model expects.
 
     Attributes:
       source: where the weights are from.

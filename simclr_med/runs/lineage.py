@@ -43,7 +43,7 @@ class Stage:
 
 
 def stages_before(config):
-    """Return the `Stage`s that a `Config` starts from, the nearest first, and what is lost.
+    """Return the `Stage`s that a `Config` starts from, the nearest first, and the one that is lost.
 
     Returns:
       A tuple of stages, and the path of the first that is no longer there, "" where all are.
@@ -72,7 +72,7 @@ def _resolved(folder):
 
 
 def start_of(config):
-    """Return the name of what a `Config` starts from, None where that is gone or broken."""
+    """Return the name of the start of a `Config`, None where that is gone or broken."""
     try:
         stages, lost = stages_before(config)
         return None if lost else name_of(stages)
@@ -101,14 +101,14 @@ def pretrains_in_domain(stage):
 
 
 def _method(stage):
-    """Return what a stage did to an encoder on data other than ImageNet, or ""."""
+    """Return the method of a stage that trained an encoder on data other than ImageNet, or ""."""
     if pretrains_in_domain(stage):
         return {"augmentation": "SimCLR", "case": "MICLe"}[stage.config.data.positives]
     return "supervised" if stage.config.mode == "finetune" else ""  # a probe leaves it as it was
 
 
 def _imagenet(first):
-    """Return what the first stage was on ImageNet, or where else its weights are from, or ""."""
+    """Return the method of the first stage on ImageNet, or the source of its weights, or ""."""
     if first.config.mode == "pretrain":
         return "SimCLR ImageNet" if _on_imagenet(first) else ""
     if first.config.mode != IMPORTED:

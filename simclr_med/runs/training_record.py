@@ -68,7 +68,7 @@ def hashed(texts, salt) -> list:
 
 
 def of_init(init) -> Record:
-    """Return the `Record` of what `--init` names: random, run:PATH or imported:PATH."""
+    """Return the `Record` behind `--init`: random, run:PATH or imported:PATH."""
     kind, _, path = init.partition(":")
     return Record() if kind == "random" else load(path, kind)
 

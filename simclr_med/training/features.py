@@ -108,8 +108,8 @@ def knn_monitor(encoder, data, config):
         found, known = (outputs_of_images(infer, part.paths, config) for part in (watched, bank))
         by_image = neighbours_vote(found, known, labels)
         predicted = predictions.average_over_images(watched, by_image, data.info)
-        scores = scoring.score(predicted, np.ones(len(watched)))
-        return {f"knn_{name}": float(v) for name, v in scores.items() if ":" not in name}
+        scores = scoring.score_all_cases(predicted)
+        return {f"knn_{name}": value for name, value in scores.items()}
 
     return monitor
 

@@ -3,6 +3,8 @@
 import dataclasses
 import pathlib
 
+import numpy as np
+
 from simclr_med import graphs
 from simclr_med.data import manifest, seen_cases
 from simclr_med.encoders import networks
@@ -99,6 +101,17 @@ def predict(config, nets, cases, batch_size, label):
       cases: `Cases`.
       batch_size: images at a time.
       label: says on stderr what is done.
+
+    Raises:
+      InputError: an image cannot be decoded, or an answer is not finite.
     """
     infer = graphs.function(nets.outputs, reduce_retracing=True)
-    return features.outputs_of_images(infer, cases.paths, config, batch_size, label)
+    found = features.outputs_of_images(infer, cases.paths, config, batch_size, label)
+    wrong = np.flatnonzero(~np.isfinite(found).all(axis=1))
+    if len(wrong):
+        raise InputError(
+            f"{config.work_dir}: the head's answer is not finite for {len(wrong)} of {len(found)} "
+            f"images of {label}, such as {cases.paths[wrong[0]]}: its weights are damaged, or its "
+            "training diverged; train it again"
+        )
+    return found

@@ -4,6 +4,9 @@ run(make_config("pretrain", {"data_dir": "my_data", "work_dir": "work/micle", ..
 """
 
 import functools
+import sys
+
+import numpy as np
 
 from simclr_med import compat, devices, distribute, graphs
 from simclr_med.config.recipes import Recipe
@@ -13,6 +16,7 @@ from simclr_med.data.originals import originals_of
 from simclr_med.data.positions import Positions
 from simclr_med.data.unreadable import StandIns
 from simclr_med.encoders import networks
+from simclr_med.errors import InputError
 from simclr_med.runs import input_contract
 from simclr_med.training import features
 from simclr_med.training.loop import trainer
@@ -46,6 +50,34 @@ def positions_of(config, cases, substitutes=None, originals=None):
     )
 
 
+def refuse_no_pairs(cases, splits):
+    """Refuse MICLe on cases of one image, where it is SimCLR; tell where few cases have more.
+
+    Raises:
+      InputError: no case has two images.
+    """
+    several = int((np.diff(cases.offsets) > 1).sum())
+    if not several:
+        raise InputError(
+            f"--positives=case: none of the {len(cases)} cases of {', '.join(splits)} has two "
+            "images, so that nothing is paired but views of one image; expected several rows of "
+            "manifest.csv with one case_id (docs/data.md), or --positives=augmentation"
+        )
+    if several < len(cases) / 2:
+        print(
+            f"--positives=case: {several} of {len(cases)} cases have two images or more; of the "
+            "others both views come from one image, as with --positives=augmentation",
+            file=sys.stderr,
+        )
+
+
+def log_columns(positions):
+    """Return a function of a step to columns of log.csv; of MICLe its share of true pairs."""
+    if not positions.by_case:
+        return None
+    return lambda step: {"true_pairs": positions.true_pairs(step)}
+
+
 def batches(config, positions, start_step=0, **part):
     """Return the batches of a pretraining run from `start_step` on.
 
@@ -69,7 +101,10 @@ def run(config):
     """
     config = devices.with_defaults(config)
     data = manifest.read(config.data.data_dir)
-    cases = data.cases(config.data.splits or data.pretraining_splits())
+    splits = config.data.splits or data.pretraining_splits()
+    cases = data.cases(splits)
+    if config.data.positives == "case":
+        refuse_no_pairs(cases, splits)
     strategy = agreed_strategy(config, data)
     recipe = Recipe.of(config.augment)
     # Before anything is built: what is wrong with the flags is said at once.
@@ -98,7 +133,9 @@ def _train(config, preparation, cases, strategy, model, nets, monitor):
     with kept as originals, strategy.scope():
         stand_ins = StandIns(cases, config.data.skip_bad_images, config.work_dir)
         positions = positions_of(config, cases, stand_ins.substitutes, originals)
-        recover = positions.recovering(stand_ins, config.train.steps, batches_ahead(config))
+        recover = positions.recovering(
+            stand_ins, config.train.steps, batches_ahead(config.data.data_service)
+        )
         if distribute.is_chief(strategy):
             input_contract.of_run(config, preparation).save(config.work_dir)
 
@@ -115,6 +152,7 @@ def _train(config, preparation, cases, strategy, model, nets, monitor):
             recover=recover,
             monitor=monitor,
             callbacks=[ViewSheet(config.work_dir, positions, recipe, recover)],
+            columns=log_columns(positions),
         )
 
 

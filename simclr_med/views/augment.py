@@ -1,11 +1,11 @@
-"""What changes in a view once it is cut out: flips, colour, blur; batches, and their drawn numbers.
+"""Flips, colour and blur of views: pure functions of a batch and of drawn numbers.
 
-    views = change(crops, draws, recipe)  # [B, S, S, 3] in 0..255, [B, n] -> [B, S, S, 3] in [0, 1]
-    views = compiled(recipe)(crops, draws)  # the same, compiled
+    place, draws = draw(seed, 2)  # uniform numbers of two views
+    planes = blur(planes, blur_sigma(by_step(draws)["blur"][:, 1]), taps=23)
 
-Each op is a pure function of planes, float32 `[B, C, H, W]` in [0, 1], and of parameters `[B]`. In
-planes a channel's pixels lie side by side, where vector units reach them: compiled, the whole
-colour jitter takes a fifth of the time of TensorFlow's own ops on `[B, H, W, C]`.
+Planes are float32 `[B, C, H, W]` in [0, 1], parameters `[B]`. In planes a channel's pixels lie side
+by side, where vector units reach them: compiled, the whole colour jitter takes a fifth of the time
+of TensorFlow's own ops on `[B, H, W, C]`. The layers that draw and apply them: layers.py.
 
 SimCLR's ops and their order are those of google-research/simclr (Chen et al. 2020, appendix A).
 Departures: the blur draws a sigma for each view, not for a batch, and is renormalised at the
@@ -13,12 +13,10 @@ borders, where the reference darkens; areas of crops, see crops.py; a view is cl
 before the jitter too, since a bicubic resize overshoots.
 """
 
-import functools
 import itertools
 
 import tensorflow as tf
 
-from simclr_med import graphs
 from simclr_med.config.recipes import CHANGING_DRAWS, PLACING_DRAWS
 
 JITTER_ORDERS = tuple(itertools.permutations(range(4)))
@@ -38,125 +36,16 @@ def draw(seed, views):
     return tf.split(tf.random.stateless_uniform([views, sum(parts)], seed), parts, axis=1)
 
 
-def change(crops, draws, recipe):
-    """Return the views of a batch of crops.
-
-    Args:
-      crops: `[B, S, S, 3]`, 0 to 255, with overshoot.
-      draws: uniform numbers `[B, m]`, see `draw`.
-      recipe: a `Recipe`.
-
-    Returns:
-      float32 `[B, S, S, 3]` in [0, 1].
-    """
-    steps = [step for step in recipe.steps if step in STEPS]
-    if not steps:
-        return clip(crops / 255)
-    draws = by_step(draws)
-    planes = clip(tf.transpose(crops, [0, 3, 1, 2]) / 255)
-    for step in steps:
-        planes = STEPS[step](planes, draws[step], recipe)
-    return tf.transpose(planes, [0, 2, 3, 1])
-
-
 def by_step(draws):
     """Return the numbers `[B, m]` that change views as a dict, step to `[B, n]`."""
     parts = tf.split(draws, [*CHANGING_DRAWS.values()], axis=1)
     return dict(zip(CHANGING_DRAWS, parts, strict=True))
 
 
-@functools.cache
-def compiled(recipe):
-    """Return `change` of a recipe as a function of crops and draws, compiled by XLA.
-
-    It is the same object for equal recipes: it is compiled once for each shape. A recipe's KerasCV
-    layers are not in it: changing.py adds them.
-    """
-    return _compiled(change, recipe)
-
-
-@functools.cache
-def compiled_each(recipe):
-    """Return the same as a function of V crops `[S, S, 3]` and draws `[V, m]`, each by itself.
-
-    What the draws of a view leave out is not computed, which a batch cannot spare.
-    """
-
-    def change_each(crops, draws, recipe):
-        def changed():
-            return [change(crop[None], draws[v : v + 1], recipe)[0] for v, crop in enumerate(crops)]
-
-        # XLA would spread single passes over all threads, which are at work on other images, and
-        # wait for them: a third slower. It does not within a branch, of which this one is taken.
-        return tf.cond(draws[0, 0] < 1, changed, lambda: [tf.zeros_like(crop) for crop in crops])
-
-    return _compiled(change_each, recipe)
-
-
-def _compiled(function, recipe):
-    compiles = any(step in STEPS for step in recipe.steps)
-    return graphs.function(functools.partial(function, recipe=recipe), jit_compile=compiles)
-
-
-# The steps of a recipe: planes, the step's draws `[B, n]`, the recipe.
-
-
-def random_flip(planes, draws, recipe):
-    """Mirror, with probability 0.5."""
-    return tf.where(_each(draws[:, 0]) < FLIP, flip(planes), planes)
-
-
-def random_jitter(planes, draws, recipe):
-    """Change the colour, with probability 0.8; see `colour_jitter`."""
-
-    def jitter(planes):
-        factors = jitter_factors(draws[:, 1:5], recipe.color_strength)
-        return colour_jitter(planes, factors, jitter_order(draws[:, 5]))
-
-    return sometimes(draws[:, 0] < JITTER, jitter, planes)
-
-
-def random_grey(planes, draws, recipe):
-    """Take the colour away, with probability 0.2."""
-    return tf.where(_each(draws[:, 0]) < GREY, greyscale(planes), planes)
-
-
-def random_blur(planes, draws, recipe):
-    """Blur, with probability 0.5."""
-    taps = blur_taps(planes.shape[-1])
-    return sometimes(
-        draws[:, 0] < BLUR, lambda planes: blur(planes, blur_sigma(draws[:, 1]), taps), planes
-    )
-
-
-def random_brightness(planes, draws, recipe):
-    """Add one value to all channels (Azizi et al. A.2)."""
-    return shift_brightness(planes, recipe.brightness * (2 * draws[:, 0] - 1))
-
-
-def random_contrast(planes, draws, recipe):
-    """Stretch the contrast, and clip, as the last step (Azizi et al. A.2; `contrast_reading`)."""
-    factors = recipe.contrast * (2 * draws[:, 0] - 1)
-    if recipe.contrast_reading == "around_one":
-        factors += 1
-    return clip(contrast(planes, factors))
-
-
-STEPS = {
-    "flip": random_flip,
-    "jitter": random_jitter,
-    "grey": random_grey,
-    "blur": random_blur,
-    "brightness": random_brightness,
-    "contrast": random_contrast,
-}
-
-
 def sometimes(applied, function, planes):
     """Return planes, with `function` applied to the images where `applied` `[B]` is true.
 
-    For what is worth a branch. What is not, such as a flip, is computed for all and selected:
-    compiled, that is one pass.
+    For functions worth a branch; see `where` for others.
     """
     return choose(tf.cast(applied, tf.int32), [lambda planes: planes, function], planes)
 
@@ -173,9 +62,14 @@ def choose(which, functions, planes):
     return chosen
 
 
-def flip(planes):
-    """Return `planes` mirrored, left to right."""
-    return planes[..., ::-1]
+def where(applied, changed, planes):
+    """Return `changed` images where `applied` `[B]` is true, else `planes`: compiled, one pass."""
+    return tf.where(_each(applied), changed, planes)
+
+
+def unit(crops):
+    """Return crops of 0 to 255, with overshoot, as images in [0, 1]."""
+    return clip(crops / 255)
 
 
 # Colour

@@ -139,7 +139,7 @@ def steps_taken(batches=None):
 
     def seen(model, variables, batches_from):
         for batch in batches or batches_from(0):
-            model.step(batch)
+            model.train_step(batch)
         return start(
             model, variables | checkpoint.named_optimizer_variables(model.optimizer), batches_from
         )

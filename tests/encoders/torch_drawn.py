@@ -30,9 +30,12 @@ def drawn(shapes):
     return arrays
 
 
-def shapes_of(blocks, bottleneck, base):
-    """Return name to shape of a narrow ResNet's state_dict, after torchvision's source."""
-    shapes, channels = {}, NARROW
+def shapes_of(blocks, bottleneck, base, filters=NARROW):
+    """Return name to shape of a ResNet's state_dict, after torchvision's source.
+
+    Its stem has `filters`; 64 is the full width.
+    """
+    shapes, channels = {}, filters
 
     def both(conv, norm, out, into, size):
         shapes[f"{conv}.weight"] = [out, into, size, size]
@@ -40,9 +43,9 @@ def shapes_of(blocks, bottleneck, base):
             shapes[f"{norm}.{weight}"] = [out]
         shapes[f"{norm}.num_batches_tracked"] = []
 
-    both("conv1", "bn1", NARROW, 3, 7)
+    both("conv1", "bn1", filters, 3, 7)
     for stage, count in enumerate(blocks):
-        planes = NARROW * 2**stage
+        planes = filters * 2**stage
         out = 4 * planes if bottleneck else planes
         inner = planes * base // 64 if bottleneck else planes
         for block in range(count):

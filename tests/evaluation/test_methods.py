@@ -184,3 +184,36 @@ def test_of_too_few_nothing_is_estimated(made, settings, why):
 def test_models_that_do_not_differ_need_no_number():
     a = fake()
     assert power.needed({"A": a, "B": a}, 0.1, FEW)["metrics"]["auc"] is None
+
+
+def told_apart_by(count, cases=200):
+    """Two models whose top class differs in so many cases, all in favour of the first."""
+    right = fake(cases, 3).truth
+    wrong = right.copy()
+    wrong[:count] = np.roll(right[:count], 1, axis=1)
+    return [fake(cases, 3, truth=right, probabilities=0.8 * p + 0.1) for p in (right, wrong)]
+
+
+@pytest.mark.parametrize("count, verdict", [(5, "undecided"), (40, "better")])
+def test_two_files_and_two_methods_of_the_same_files_get_one_verdict(count, verdict):
+    a, b = told_apart_by(count)
+    name = "top1_accuracy"
+    alone = paired.compare({"A": a, "B": b}, FEW)["differences"]
+    of_files = next(row for row in alone if row["metric"] == name)
+    of_methods = row_of({"A": [a, a], "B": [b, b]}, name)
+    assert of_files["verdict"] == of_methods["verdict"] == verdict
+    if verdict == "undecided":
+        assert of_files["reason"] == of_methods["reason"]
+        assert of_files["reason"] == "only 5 cases tell the two apart; a verdict needs 6"
+
+
+@pytest.mark.parametrize("count", [5, 40])
+def test_nothing_undecided_is_non_inferior(count):
+    a, b = told_apart_by(count)
+    found = [
+        *paired.compare({"A": a, "B": b}, FEW, margin=0.5)["differences"],
+        *over_seeds.compare_methods({"A": [a, a], "B": [b, b]}, FEW, margin=0.5)["differences"],
+    ]
+    for row in found:
+        decided = row["verdict"] not in ("undecided", "not defined")
+        assert (row["non_inferior"] is not None) == decided, row

@@ -3,19 +3,22 @@
 import csv
 import os
 import signal
+import subprocess
+import sys
 import threading
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import ROOT
 from kill_runs import same, weights
 
 import simclr_med
 from simclr_med import compat, distribute
 from simclr_med.config.sections.running import DistributeConfig
 from simclr_med.encoders import checkpoint
-from simclr_med.errors import InputError, RunError
+from simclr_med.errors import DivergedError, InputError, RunError
 from simclr_med.training.loop import callbacks, checkpoints
 
 STEPS = 7
@@ -197,6 +200,61 @@ def test_sigterm_ends_training_after_its_step_and_saves_it(tmp_path):
     assert not stop.stopped and [row["step"] for row in rows(tmp_path / "monitor.csv")] == [
         *("2", "4", "6", "8", "10"),
     ]
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_each_signal_that_is_asked_for_ends_training_and_is_given_back(sent, tmp_path):
+    before = signal.signal(sent, signal.default_int_handler)
+    try:
+        stop = simclr_med.StopOnSigterm([signal.SIGTERM, signal.SIGINT])
+        kill = at_step(3, lambda: os.kill(os.getpid(), sent))
+        saves = simclr_med.Checkpoints(tmp_path, every=100)
+        model().fit(batches(), verbose=0, callbacks=[kill, stop, saves])
+        assert stop.stopped and stop.signal == sent and checkpoint.steps(tmp_path) == [3]
+        assert signal.getsignal(sent) is signal.default_int_handler
+        signal.signal(sent, signal.SIG_IGN)  # as of a background job of a shell
+        model().fit(batches(), verbose=0, callbacks=[kill, stop])
+        assert not stop.stopped and signal.getsignal(sent) is signal.SIG_IGN
+    finally:
+        signal.signal(sent, before)
+
+
+@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_leaves_at_once(second):
+    """Within the step, and whatever Python or TensorFlow are at."""
+    code = f"""if True:
+        import os, signal
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        import keras
+        from simclr_med import distribute
+        from simclr_med.training.loop.callbacks import StopOnSigterm
+        stop, other = StopOnSigterm([signal.SIGTERM, signal.SIGINT]), keras.Sequential()
+        stop.set_model(other)
+        stop.set_params({{"start_step": 0}})
+        stop.on_train_begin()
+        os.kill(os.getpid(), signal.SIGINT)
+        print("going on", flush=True)
+        os.kill(os.getpid(), {int(second)})
+        print("too late")
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == -second and done.stdout == "going on\n", done.stderr
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", ["loss", *callbacks.GRADIENTS])
+def test_each_number_that_is_not_finite_stops_training(name, bad):
+    divergence, fine = callbacks.RefuseDivergence(), dict.fromkeys(callbacks.GRADIENTS, 1.0)
+    fine["loss"] = 1.0
+    divergence.take(1, fine)
+    with pytest.raises(DivergedError, match=f"the {name} is {bad} at step 2"):
+        divergence.take(2, fine | {name: bad})
+    # In float16 a step is skipped whose gradients overflow, until there is no scale to lower.
+    scaled = fine | {name: bad, "loss_scale": 2.0}
+    if name != "loss":
+        divergence.take(3, scaled)
+    with pytest.raises(DivergedError):
+        divergence.take(4, scaled | {"loss_scale": 1.0})
 
 
 def test_a_checkpoint_of_fit_restores_the_model_and_its_optimizer(tmp_path):

@@ -54,6 +54,16 @@ def smoothed(y, share, task):
 
 
 @pytest.mark.parametrize("task", ["multiclass", "multilabel"])
+def test_a_probe_whose_last_step_leaves_no_numbers_has_diverged(task):
+    """The loss of that step is of the weights before it."""
+    x, y = examples(task)
+    group = Group(np.arange(M), 0, (0.1, 3e38), (0.0, 0.0))
+    schedule = Schedule(BATCH, 1, 0.9, lambda step: 1e3 * tf.ones_like(step))
+    probes = train_probes(x, y, [group], task, schedule)
+    assert probes.diverged.tolist() == [[0, 1]]
+
+
+@pytest.mark.parametrize("task", ["multiclass", "multilabel"])
 def test_label_smoothing_is_learning_from_smooth_targets(task):
     x, y = examples(task)
     groups = [Group(np.arange(M), 0, RATES, DECAYS)]

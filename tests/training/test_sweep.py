@@ -259,6 +259,25 @@ def test_a_fraction_smaller_than_a_batch_is_refused_before_anything_is_trained(d
         assert not (tmp_path / "sweep").exists()
 
 
+@pytest.mark.parametrize("given", [PROBES, TUNED], ids=["probes", "tuned"])
+@pytest.mark.parametrize(
+    ("splits", "message"),
+    [
+        (("test", "external"), "external.* is an empty split"),
+        (("test", "train"), "--eval_splits=test,train: the heads learn from train"),
+    ],
+)
+def test_splits_that_cannot_be_evaluated_are_refused_before_anything_is_trained(
+    given, splits, message, data_dir, tmp_path
+):
+    folder = shutil.copytree(data_dir, tmp_path / "data")
+    table = pd.read_csv(folder / "manifest.csv", dtype=str, keep_default_na=False)
+    table[table["split"] != "external"].to_csv(folder / "manifest.csv", index=False)
+    with pytest.raises(InputError, match=message):
+        swept(folder, tmp_path / "sweep", **given, eval_splits=splits)
+    assert not (tmp_path / "sweep").exists()
+
+
 def test_the_first_of_equal_settings_is_taken(tmp_path):
     table = SweepTable(tmp_path)
     config = make_config("sweep", {"data_dir": "a", "work_dir": "b"})

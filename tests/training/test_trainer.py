@@ -1,5 +1,6 @@
 """Stopping, killing, resuming; files that are never half-written."""
 
+import csv
 import os
 import resource
 import shutil
@@ -10,19 +11,25 @@ import time
 
 import kill_runs
 import numpy as np
+import pandas as pd
 import pytest
 import short_run
 from kill_runs import STEPS, same, start, weights
 from PIL import Image
 
 from simclr_med.config.checked_config import make_config
+from simclr_med.data import manifest
 from simclr_med.encoders import checkpoint
-from simclr_med.errors import EXIT_TERMINATED, InputError, RunError, run_main
+from simclr_med.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, InputError, RunError, run_main
 from simclr_med.files import atomic
 from simclr_med.runs.claim import claimed_work_dir
 from simclr_med.training import pretrain
 from simclr_med.training.heads import train_head
 from simclr_med.training.loop import trainer
+from simclr_med.training.models.bag_model import BagModel
+from simclr_med.training.models.contrastive import ContrastiveModel
+from simclr_med.training.models.supervised import SupervisedModel
+from simclr_med.training.sweep import train_sweep
 
 pytestmark = pytest.mark.usefixtures("shortest_encoder")
 SHORT = (short_run.__file__,)
@@ -78,6 +85,96 @@ def test_a_stopped_and_a_killed_run_go_on_as_if_nothing_had_happened(data_dir, t
     same_flags = {"steps": STEPS, "save_every": 5, "precision": "float32"}
     whole = pretrained(data_dir, tmp_path / "whole", **same_flags)
     assert same(weights(whole), weights(pretrained(data_dir, work_dir, **same_flags)))
+
+
+@pytest.mark.parametrize("mode", ["pretrain", "finetune", "linear_probe", "sweep"])
+def test_ctrl_c_saves_the_step_and_the_same_command_goes_on(
+    mode, data_dir, tmp_path, monkeypatch, capsys
+):
+    run = {"pretrain": pretrain, "sweep": train_sweep}.get(mode, train_head).run
+    work_dir, more, folder = tmp_path / "run", {}, ""
+    if mode == "sweep":
+        more = {"head": "finetune", "learning_rates": ("0.1",), "weight_decays": ("0",), "seeds": 1}
+        more |= {"label_fractions": ("1",), "bootstrap_replicates": 40}
+        folder = "settings/*/"
+    config = make_config(mode, given(data_dir, work_dir, steps=4, **more))
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)
+    original = trainer.Loop._one_step
+
+    def one_step(self, batches, done):
+        original(self, batches, done)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    try:
+        with monkeypatch.context() as patch, pytest.raises(SystemExit) as left:
+            patch.setattr(trainer.Loop, "_one_step", one_step)
+            run(config)
+    finally:
+        signal.signal(signal.SIGINT, usual)
+    saved = [int(path.name) for path in work_dir.glob(f"{folder}checkpoints/*")]
+    assert left.value.code == EXIT_INTERRUPTED and saved in ([1], [2])
+    assert f"interrupted: saved step {saved[0]}" in capsys.readouterr().err
+    run(config)
+    (done,) = work_dir.glob("chosen/*") if mode == "sweep" else [work_dir]
+    assert max(checkpoint.steps(done)) == 4
+
+
+def test_ctrl_c_elsewhere_has_the_same_exit_code(capsys):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    assert run_main(interrupted) == EXIT_INTERRUPTED == 128 + signal.SIGINT
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+@pytest.mark.parametrize(("steps", "every", "rows"), [(2, 5, [2]), (3, 2, [2, 3]), (4, 2, [2, 4])])
+@pytest.mark.parametrize("mode", ["pretrain", "linear_probe"])
+def test_the_last_step_is_logged_whatever_log_every_is(
+    mode, steps, every, rows, data_dir, tmp_path
+):
+    work_dir = tmp_path / "run"
+    config = make_config(mode, given(data_dir, work_dir, log_every=every, steps=steps))
+    (pretrain if mode == "pretrain" else train_head).run(config)
+    log = (work_dir / "log.csv").read_text().splitlines()
+    assert [int(row.split(",")[0]) for row in log[1:]] == rows
+
+
+def test_micle_logs_its_share_of_true_pairs(data_dir, tmp_path):
+    more = {"positives": "case", "steps": 12}  # of more than one epoch
+    work_dir = pretrained(data_dir, tmp_path / "run", **more)
+    data = manifest.read(data_dir)
+    config = make_config("pretrain", given(data_dir, work_dir, **more))
+    positions = pretrain.positions_of(config, data.cases(data.pretraining_splits()))
+    drawn = [images for _, images in positions.drawn(0, 12).as_numpy_iterator()]
+    expected = [np.mean([one != two for one, two in drawn[8 * k :][:8]]) for k in range(12)]
+    with open(work_dir / "log.csv", newline="") as file:
+        found = [float(row["true_pairs"]) for row in csv.DictReader(file)]
+    assert found == expected and len(set(found)) > 1
+    simclr = pretrained(data_dir, tmp_path / "simclr")
+    assert "true_pairs" not in (simclr / "log.csv").read_text()
+
+
+@pytest.mark.parametrize(("several", "outcome"), [(0, "refused"), (1, "told"), (None, "")])
+def test_micle_without_pairs_is_refused_and_with_few_told(
+    several, outcome, data_dir, tmp_path, capsys
+):
+    """`several`: how many cases keep their images; None is all."""
+    folder, work_dir = shutil.copytree(data_dir, tmp_path / "data"), tmp_path / "run"
+    table = pd.read_csv(folder / "manifest.csv", dtype=str, keep_default_na=False)
+    if several is not None:
+        training = table[table["split"].isin(["train", "unlabelled"])]
+        kept = training["case_id"].value_counts().index[:several]
+        table = table[~table["case_id"].duplicated() | table["case_id"].isin(kept)]
+        table.to_csv(folder / "manifest.csv", index=False)
+    if outcome == "refused":
+        with pytest.raises(InputError, match="--positives=case: none of the 90 cases of train, un"):
+            pretrained(folder, work_dir, positives="case")
+        assert not work_dir.exists()
+        pretrained(folder, work_dir)  # SimCLR needs none
+        return
+    pretrained(folder, work_dir, positives="case")
+    told = "--positives=case: 1 of 90 cases have two images or more" in capsys.readouterr().err
+    assert told == (outcome == "told")
 
 
 def test_a_run_that_has_ended_goes_on_as_if_it_had_been_longer(ended, of_four_steps, data_dir):
@@ -236,6 +333,29 @@ def test_files_are_replaced_whole_or_not_at_all(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
     with pytest.raises(FileExistsError), atomic.new_folder(tmp_path / "a"):
         pass
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind", "more"),
+    [
+        ("pretrain", ContrastiveModel, {}),
+        ("pretrain", ContrastiveModel, {"micro_batch": 4}),
+        ("finetune", SupervisedModel, {}),
+        ("finetune", SupervisedModel, {"micro_batch": 4}),
+        ("finetune", BagModel, {"bag": "attention"}),
+        ("linear_probe", SupervisedModel, {}),
+    ],
+)
+def test_the_command_trains_by_the_models_own_train_step(
+    mode, kind, more, data_dir, tmp_path, monkeypatch
+):
+    def fail(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(kind, "train_step", fail)
+    run = pretrain.run if mode == "pretrain" else train_head.run
+    with pytest.raises(ZeroDivisionError):
+        run(make_config(mode, given(data_dir, tmp_path / "run", **more)))
 
 
 def test_views_are_drawn_with_their_originals(data_dir, tmp_path, monkeypatch):

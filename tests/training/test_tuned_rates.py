@@ -37,7 +37,7 @@ def moved(steps=1, frozen=False, **more):
     batch = {"images": images, "targets": tf.one_hot(np.arange(8) % 3, 3)}
     before = {name: v.numpy() for name, v in nets.variables().items()}
     for _ in range(steps):
-        model.step(batch)
+        model.train_step(batch)
     return {name: v.numpy() - before[name] for name, v in nets.variables().items()}, nets
 
 

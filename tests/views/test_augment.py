@@ -10,7 +10,7 @@ from PIL import Image
 from scipy import ndimage, stats
 
 from simclr_med.config.recipes import CHANGING_DRAWS, RECIPES, Recipe
-from simclr_med.views import augment
+from simclr_med.views import augment, changing, steps
 
 MANY = 10_000
 
@@ -187,7 +187,8 @@ def test_sigmas(draws):
 
 
 def changed(recipe, crops, draws):
-    return augment.change(255 * tf.constant(crops), tf.constant(draws), recipe).numpy()
+    images = augment.unit(255 * tf.constant(crops))
+    return changing.change(images, tf.constant(draws), steps.changing(recipe)).numpy()
 
 
 def numbers(count, **steps):
@@ -266,12 +267,12 @@ def test_one_compiled_view_is_that_of_a_batch(name, draws):
     crops = np.random.default_rng(2).uniform(-9, 264, [count, size, size, 3]).astype(np.float32)
     given = np.concatenate([*draws.values()], axis=1)[:count]
     recipe = Recipe.named(name, size)
-    batch = augment.compiled(recipe)(crops, given).numpy()
+    batch = changing.ChangeView(recipe)(crops, given).numpy()
     alone = []
     for i in range(0, count, 2):
-        alone += augment.compiled_each(recipe)([*crops[i : i + 2]], given[i : i + 2])
+        alone += changing.change_each(recipe)([*crops[i : i + 2]], given[i : i + 2])
     np.testing.assert_allclose(batch, alone, atol=1e-5)
-    np.testing.assert_allclose(batch, augment.change(crops, given, recipe), atol=1e-5)
+    np.testing.assert_allclose(batch, changed(recipe, crops / 255, given), atol=1e-5)
     assert batch.min() >= 0 and batch.max() <= 1 and batch.std() > 0.05
 
 

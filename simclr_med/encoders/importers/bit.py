@@ -2,14 +2,13 @@
 
 import pathlib
 import re
-import zipfile
-
-import numpy as np
 
 from simclr_med.config.architectures import ENCODERS
 from simclr_med.config.sections.networks import EncoderConfig
-from simclr_med.encoders.importers import Imported, refuse_unknown
+from simclr_med.encoders.importers import Imported
+from simclr_med.encoders.importers.refusals import refuse_other_kinds, refuse_unknown
 from simclr_med.errors import InputError
+from simclr_med.files import array_files
 
 PROJECT = "google-research/big_transfer"
 HEAD = ("resnet/head/conv2d/kernel", "resnet/head/conv2d/bias")
@@ -33,16 +32,18 @@ TOP_NAMES = {
 
 def read(path: pathlib.Path) -> Imported:
     """Return the `Imported` of a file; its classifier is left out."""
-    arrays = _arrays(path)
+    arrays = array_files.read_npz(path)
     names = {name: _ours(name) for name in arrays if name not in HEAD}
     refuse_unknown(path, [name for name, ours in names.items() if ours is None], PROJECT)
     if ROOT not in arrays:
         raise InputError(f"{path} is not of {PROJECT}: {ROOT} is missing")
+    weights = {f"encoder/{ours}": arrays[theirs] for theirs, ours in names.items()}
+    refuse_other_kinds(path, weights)
     name = _architecture(path, names)
     return Imported(
         source=f"{path.name} ({PROJECT}, {name})",
         encoder=EncoderConfig(encoder=name, width=arrays[ROOT].shape[-1] / 64),
-        weights={f"encoder/{ours}": arrays[theirs] for theirs, ours in names.items()},
+        weights=weights,
         left_out=tuple(name for name in HEAD if name in arrays),
         # bit_hyperrule.py: 480 pixels; tf.image.resize's default. There the whole image is squeezed
         # into a square; a crop of 1 is the central square of the short side.
@@ -50,22 +51,6 @@ def read(path: pathlib.Path) -> Imported:
         crop=1.0,
         interpolation="bilinear",
     )
-
-
-def _arrays(path):
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    # A .npy is an array, which is no context: TypeError, and AttributeError before Python 3.11.
-    except (
-        OSError,
-        EOFError,
-        ValueError,
-        AttributeError,
-        TypeError,
-        zipfile.BadZipFile,
-    ) as error:
-        raise InputError(f"{path} is not an .npz of arrays, or is damaged: {error}") from None
 
 
 def _ours(name):

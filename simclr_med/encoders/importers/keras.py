@@ -7,15 +7,20 @@ import pathlib
 import re
 import zipfile
 
-import h5py
 import numpy as np
-import tensorflow as tf
 
 from simclr_med.config.architectures import ENCODERS
 from simclr_med.config.sections.networks import EncoderConfig
-from simclr_med.encoders.importers import Imported, keras_files, refuse_unknown
+from simclr_med.encoders.importers import Imported, hints, keras_files, tensorflow_files
+from simclr_med.encoders.importers.hdf5 import Hdf5
+from simclr_med.encoders.importers.refusals import (
+    refusal_of,
+    refuse_other_kinds,
+    refuse_unknown,
+)
 from simclr_med.encoders.resnet import EPSILON
 from simclr_med.errors import InputError
+from simclr_med.files import array_files, paths
 
 PROJECT = "keras.applications' ResNet"
 THEIR_EPSILON = 1.001e-5
@@ -32,10 +37,13 @@ def read(path: pathlib.Path) -> Imported:
     arrays = _arrays(path)
     left_out = tuple(name for name in HEAD if arrays.pop(name, None) is not None)
     names = {name: _ours(name) for name in arrays}
-    refuse_unknown(path, [name for name, ours in names.items() if ours is None], PROJECT)
+    unknown = [name for name, ours in names.items() if ours is None]
+    shapes = {name: array.shape for name, array in arrays.items()}
+    refuse_unknown(path, unknown, PROJECT, hints.of_keras(shapes, unknown))
     arrays = {ours: arrays[theirs] for theirs, ours in names.items()}
     if "stem_conv/kernel" not in arrays:
         raise InputError(f"{path} is not of {PROJECT}: conv1_conv/kernel is missing")
+    refuse_other_kinds(path, {f"encoder/{name}": array for name, array in arrays.items()})
     name = _architecture(path, arrays)
     if any(name.endswith("/bias") for name in arrays):
         _refuse_biases_that_do_not_fit(path, arrays)
@@ -110,41 +118,29 @@ def _folded(arrays):
 
 
 def _arrays(path):
-    """Arrays by {layer}/{weight}."""
+    """Return the arrays of a file or folder by {layer}/{weight}."""
     try:
+        if paths.to_read(path).is_dir():
+            return tensorflow_files.variables_of(path)
         if zipfile.is_zipfile(path):
             return keras_files.of_archive(path)
-        if path.is_file() and h5py.is_hdf5(path):
-            return _from_hdf5(path)
-        return _from_folder(path)
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path} is no Keras model: {str(error).splitlines()[0]}") from None
+        with Hdf5(path, path, array_files.length(path)) as file:
+            return _from_hdf5(file)
+    except (*array_files.DAMAGED, *tensorflow_files.DAMAGED) as error:
+        raise refusal_of(path, "is no Keras model", error) from None
 
 
-def _from_folder(path):
-    # Keras 3 makes no model of Keras 2's SavedModels. TensorFlow gives their variables with names.
-    variables = getattr(tf.saved_model.load(str(path)), "variables", ())
-    return {variable.name.split(":")[0]: variable.numpy() for variable in variables}
-
-
-def _from_hdf5(path):
-    with h5py.File(path, "r") as file:
-        if "layers" in file:
-            return keras_files.of_weights(path, file)
-        root = file.get("model_weights", file)
-        if "layer_names" not in root.attrs:
-            raise InputError(f"{path} is no file of Keras: it has neither layers nor their names")
-        return {
-            f"{layer}/{_short(name)}": np.asarray(group[name])
-            for layer, group in root.items()
-            for name in (_text(name) for name in group.attrs.get("weight_names", ()))
-        }
-
-
-def _text(name):
-    return name.decode() if isinstance(name, bytes) else name
+def _from_hdf5(file):
+    if "layers" in file.root:
+        return keras_files.of_weights(file)
+    root = file.group(file.root, "model_weights") or file.root
+    if "layer_names" not in root.attrs:
+        raise InputError(f"{file.path} is no file of Keras: it has neither layers nor their names")
+    return {
+        f"{layer}/{_short(name)}": file.array(group, name)
+        for layer, group in file.groups(root).items()
+        for name in file.texts(group, "weight_names")
+    }
 
 
 def _short(name):

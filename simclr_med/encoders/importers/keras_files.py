@@ -9,13 +9,15 @@ name beside them.
 import collections
 import io
 import json
+import pathlib
 import zipfile
 
-import h5py
 import keras
 import numpy as np
 
+from simclr_med.encoders.importers.hdf5 import Hdf5
 from simclr_med.errors import InputError
+from simclr_med.files import array_files
 
 # Class of a layer: what its group is called, and its arrays in order.
 GROUPS = {
@@ -29,22 +31,34 @@ ARRAYS = dict(GROUPS.values())
 DEPTHS = {53: "ResNet50", 104: "ResNet101", 155: "ResNet152"}  # by number of convolutions
 
 
-def of_archive(path):
+def of_archive(path: pathlib.Path) -> dict[str, np.ndarray]:
     """Return the arrays of a .keras file by {layer}/{weight}.
 
     Raises:
-      InputError: its model is not one of named layers.
+      InputError: its model is not one of named layers, or promises more than it holds.
       KeyError, ValueError, OSError, BadZipFile: it is damaged.
     """
     with zipfile.ZipFile(path) as archive:
-        config = json.loads(archive.read("config.json"))["config"]
-        weights = archive.read("model.weights.h5")
-    layers = [(layer["class_name"], layer["config"]["name"]) for layer in config["layers"]]
-    with h5py.File(io.BytesIO(weights), "r") as file:
-        return _arrays(path, file, _names(layers))
+        config = json.loads(array_files.member_bytes(path, archive, "config.json"))
+        weights = array_files.member_bytes(path, archive, "model.weights.h5")
+    with Hdf5(path, io.BytesIO(weights), len(weights)) as file:
+        return _arrays(file, _names(_layers(path, config)))
 
 
-def of_weights(path, file):
+def _layers(path, config):
+    """Return (class, name) of each layer in a model's config, in order."""
+    try:
+        layers = [
+            (each["class_name"], each["config"]["name"]) for each in config["config"]["layers"]
+        ]
+    except (TypeError, KeyError):
+        layers = [(None, None)]
+    if not all(isinstance(text, str) for layer in layers for text in layer):
+        raise InputError(f"{path} is no Keras model: config.json is not of a model of layers")
+    return layers
+
+
+def of_weights(file: Hdf5) -> dict[str, np.ndarray]:
     """Return the arrays of an open .weights.h5 by {layer}/{weight}.
 
     Where it holds no names, as Keras 2 writes it, they are those of the ResNet of
@@ -53,17 +67,18 @@ def of_weights(path, file):
     Raises:
       InputError: there is none.
     """
-    groups = [name for name in file["layers"] if name.split("_")[0] == "conv2d"]
-    if any("name" in file["layers"][name]["vars"].attrs for name in groups):
-        return _arrays(path, file, {})
+    layers = file.groups(file.group(file.root, "layers"))
+    groups = [name for name in layers if name.split("_")[0] == "conv2d"]
+    if any("name" in _variables(file, layers[name]).attrs for name in groups):
+        return _arrays(file, {})
     if len(groups) not in DEPTHS:
         raise InputError(
-            f"{path}: {len(groups)} convolutions without names; expected {DEPTHS} of "
+            f"{file.path}: {len(groups)} convolutions without names; expected {DEPTHS} of "
             "keras.applications, or a file that Keras 3 wrote, or the model as .keras"
         )
     build = getattr(keras.applications, DEPTHS[len(groups)])
-    model = build(weights=None, include_top="dense" in file["layers"])
-    return _arrays(path, file, _names([(type(la).__name__, la.name) for la in model.layers]))
+    model = build(weights=None, include_top="dense" in layers)
+    return _arrays(file, _names([(type(la).__name__, la.name) for la in model.layers]))
 
 
 def _names(layers):
@@ -77,19 +92,24 @@ def _names(layers):
     return names
 
 
-def _arrays(path, file, names):
+def _variables(file, layer):
+    """Return the group of a layer's arrays, the layer's own where there is none."""
+    return file.group(layer, "vars") or layer
+
+
+def _arrays(file, names):
     """Return the arrays of a file; `names`: group to layer, for groups that do not say it."""
     found = {}
-    for group, content in file["layers"].items():
-        variables = content.get("vars", {})
+    for group, content in file.groups(file.group(file.root, "layers")).items():
+        variables = file.group(content, "vars")
         kind = group.rstrip("0123456789").rstrip("_")
-        for number in variables:
+        for number in variables or ():
             layer = names.get(group) or variables.attrs.get("name", group)
             weights = ARRAYS.get(kind, ())
             weight = weights[int(number)] if int(number) < len(weights) else number
-            found[f"{layer}/{weight}"] = np.asarray(variables[number])
+            found[f"{layer}/{weight}"] = file.array(variables, number)
     if not found:
         raise InputError(
-            f"{path}: none of its layers has weights of its own; is it a model in one?"
+            f"{file.path}: none of its layers has weights of its own; is it a model in one?"
         )
     return found

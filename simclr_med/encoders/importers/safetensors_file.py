@@ -3,80 +3,87 @@
 Pickles (.pt, .pth, .bin) are not read: loading one may run whatever its author wrote into it.
 """
 
-import numpy as np
+import json
+import pathlib
 
-from simclr_med import packages
-from simclr_med.config.architectures import ENCODERS
+from simclr_med.config.architectures import ENCODERS, IMAGENET_DEVIATION, IMAGENET_MEAN
 from simclr_med.config.sections.networks import EncoderConfig
-from simclr_med.encoders.importers import Imported, refuse_unknown
-from simclr_med.encoders.torch_names import COUNT, to_ours
+from simclr_med.encoders.importers import Imported, hints
+from simclr_med.encoders.importers.refusals import refuse_other_kinds, refuse_unknown
+from simclr_med.encoders.importers.safetensors_format import read_header
+from simclr_med.encoders.torch_names import COUNT, our_names, to_ours
 from simclr_med.errors import InputError
 
 HEAD = ("fc.weight", "fc.bias")
-FLOATS = (np.float16, np.float32, np.float64)
-PICKLES = (b"\x80", b"PK")  # how one begins: bare, or in PyTorch's zip
+CARD = "config.json"  # beside a file from a hub, as timm writes it
+LONGEST_CARD = 2**20  # bytes
 
 
-def read(path, project, interpolation):
+def read(path: pathlib.Path, project: str, interpolation: str) -> Imported:
     """Return the `Imported` of a file; its classifier is left out.
 
     Args:
       path: of the file.
-      project: whose naming it is, "torchvision" or "timm".
+      project: "torchvision" or "timm", whose names the file has.
       interpolation: of the project's own evaluation.
 
     Raises:
       InputError: it is no such file, or a network of another kind.
     """
-    arrays = _arrays(path)
-    weights, unknown = to_ours({k: v for k, v in arrays.items() if k not in HEAD})
-    refuse_unknown(path, unknown, f"{project}'s ResNets")
-    if "encoder/stem_conv/kernel" not in weights:
+    header = read_header(path)
+    shapes = {name: entry.shape for name, entry in header.entries.items() if name not in HEAD}
+    names, unknown = our_names(shapes)
+    refuse_unknown(path, unknown, f"{project}'s ResNets", hints.of_torch(shapes))
+    if "conv1.weight" not in names:
         raise InputError(f"{path} is not of {project}'s ResNets: conv1.weight is missing")
-    wrong = [name for name, array in weights.items() if array.dtype.type not in FLOATS]
-    if wrong:
-        raise InputError(f"{path}: {wrong[0]} is {weights[wrong[0]].dtype}; expected floats")
+    weights, _ = to_ours({theirs: header.array(theirs) for theirs in names})
+    refuse_other_kinds(path, weights)
     name = _architecture(path, weights, project)
     return Imported(
         source=f"{path.name} ({project}, {name.removesuffix('_torchvision')})",
         encoder=EncoderConfig(encoder=name, width=_filters(weights, "stem_conv") / 64),
         weights=weights,
-        left_out=tuple(k for k in arrays if k in HEAD or k.endswith(COUNT)),
+        left_out=tuple(k for k in header.entries if k in HEAD or k.endswith(COUNT)),
         image_size=224,
         crop=0.875,
         interpolation=interpolation,
+        declared=_declared(path, header.metadata),
     )
 
 
-def _arrays(path):
+def _declared(path, metadata):
+    """Return the name of the network by a file's metadata or its card, "" where neither has it."""
+    card = _card(path.with_name(CARD))
+    scaling = card.get("pretrained_cfg")
+    if isinstance(scaling, dict):
+        for key, expected in (("mean", IMAGENET_MEAN), ("std", IMAGENET_DEVIATION)):
+            if scaling.get(key, list(expected)) != list(expected):
+                raise InputError(
+                    f"{path}: {CARD} beside it says {key} {scaling[key]}; expected "
+                    f"{list(expected)}, by which encoders of this source scale their images"
+                )
+    declared = metadata.get("architecture") or card.get("architecture")
+    return declared if isinstance(declared, str) else ""
+
+
+def _card(file):
+    """Return the object in a card, {} where there is none."""
     try:
-        from safetensors import SafetensorError
-        from safetensors.numpy import load
-    except ImportError:
-        raise packages.missing("safetensors", "reading .safetensors needs safetensors") from None
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; expected a .safetensors file") from None
-    if content.startswith(PICKLES):
-        raise InputError(
-            f"{path} is a pickle, which may run code and is not read: save it anew with "
-            "safetensors.torch.save_file(model.state_dict(), NAME.safetensors)"
-        )
-    try:
-        return load(content)
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        reason = f"is no .safetensors file of numbers, or damaged: {error}"
-        raise InputError(f"{path} {reason}") from None
+        if not file.is_file() or file.stat().st_size > LONGEST_CARD:
+            return {}
+        content = json.loads(file.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def _filters(weights, layer):
-    kernel = weights.get(f"encoder/{layer}/kernel", np.zeros(1))
-    return kernel.shape[-1]
+    kernel = weights.get(f"encoder/{layer}/kernel")
+    return 1 if kernel is None else kernel.shape[-1]
 
 
 def _architecture(path, weights, project):
-    """Return the row of `ENCODERS` whose blocks these are."""
+    """Return the row of `ENCODERS` that has these blocks."""
     names = {name.split("/")[1] for name in weights}
     blocks = tuple(
         sum(name.startswith(f"stage{stage}_") and name.endswith("_conv1") for name in names)

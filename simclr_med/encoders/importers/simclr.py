@@ -10,16 +10,26 @@ import re
 
 import numpy as np
 import tensorflow as tf
-from google.protobuf.message import DecodeError
-from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
 from simclr_med.config.architectures import ENCODERS
 from simclr_med.config.sections.networks import EncoderConfig
-from simclr_med.encoders.importers import Imported, refuse_unknown
+from simclr_med.encoders.importers import Imported
+from simclr_med.encoders.importers.refusals import (
+    refusal_of,
+    refuse_other_channels,
+    refuse_unknown,
+)
+from simclr_med.encoders.importers.tensorflow_files import (
+    DAMAGED,
+    GRAPH,
+    VARIABLES,
+    object_nodes,
+    open_checkpoint,
+    read_floats,
+)
 from simclr_med.errors import InputError
 
 PROJECT = "google-research/simclr"
-GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 NORM = ("gamma", "beta", "moving_mean", "moving_variance")
 
 
@@ -82,23 +92,24 @@ def read(path: pathlib.Path) -> Imported:
     """Return the `Imported` of a SavedModel or checkpoint (.../model.ckpt-250228, or folder)."""
     prefix = _prefix(path)
     try:
-        reader = tf.train.load_checkpoint(prefix)
+        reader = open_checkpoint(prefix)
         keys, shapes = _keys(reader), reader.get_variable_to_shape_map()
         shapes = {name: shapes[key] for name, key in keys.items()}
         objects = any(name.endswith(BY_OBJECT.suffix) for name in shapes)
 
-        def get(name):
-            return reader.get_tensor(keys[name])
+        def get(name, axes):
+            return read_floats(path, reader, keys[name], axes)
 
         parts = _parts(path, shapes, BY_OBJECT if objects else BY_NAME)
         encoder, image_size = _architecture(path, {name: shapes[name] for name in parts.kernels})
         weights = _encoder_weights(path, encoder, image_size, parts, get)
         layers = 1 + max((number for number, _ in parts.head), default=-1)
+        if len({number for number, _ in parts.head}) != layers:
+            raise InputError(f"{path}: its projection head lacks some of its {layers} layers")
         weights |= _head_weights(parts.head, layers, get)
-    except (tf.errors.OpError, RuntimeError, ValueError, IndexError, DecodeError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path} is damaged: {str(error).splitlines()[0]}") from None
+        refuse_other_channels(path, weights)
+    except DAMAGED as error:
+        raise refusal_of(path, "is damaged", error) from None
     last = parts.head.get((layers - 1, "kernel"))
     name = path.name if _saved_model(path) else pathlib.Path(prefix).name
     return Imported(
@@ -116,7 +127,7 @@ def read(path: pathlib.Path) -> Imported:
 
 
 def _saved_model(path):
-    return (path / "variables" / "variables.index").exists()
+    return (path / f"{VARIABLES}.index").exists()
 
 
 def _keys(reader):
@@ -128,7 +139,7 @@ def _keys(reader):
     keys = dict.fromkeys(reader.get_variable_to_shape_map())
     if GRAPH not in keys:
         return {key: key for key in keys}
-    nodes = TrackableObjectGraph.FromString(reader.get_tensor(GRAPH)).nodes
+    nodes = object_nodes(reader)
     names, seen, ahead = {}, set(), [(0, "")]
     while ahead:
         number, path = ahead.pop()
@@ -147,7 +158,7 @@ def _keys(reader):
 
 def _prefix(path):
     if _saved_model(path):
-        return str(path / "variables" / "variables")
+        return str(path / VARIABLES)
     if path.is_dir():
         found = sorted(path.glob("*.index"))
         latest = tf.train.latest_checkpoint(str(path))
@@ -263,11 +274,11 @@ def _encoder_weights(path, encoder, image_size, parts, get):
         )
     weights = {}
     for layers, name in zip(convs, parts.kernels, strict=True):
-        for layer, array in zip(layers, np.split(get(name), len(layers), axis=-1), strict=True):
+        for layer, array in zip(layers, np.split(get(name, 4), len(layers), axis=-1), strict=True):
             weights[f"encoder/{layer}/kernel"] = array
     for layers, names in zip(norms, parts.norms, strict=True):
         for weight, name in names.items():
-            for layer, array in zip(layers, np.split(get(name), len(layers)), strict=True):
+            for layer, array in zip(layers, np.split(get(name, 1), len(layers)), strict=True):
                 weights[f"encoder/{layer}/{weight}"] = array
     return weights
 
@@ -280,5 +291,5 @@ def _head_weights(head, layers, get):
             layer += "_dense"
         elif number + 1 < layers:
             layer += "_bn"
-        weights[f"projection/{layer}/{weight}"] = get(name)
+        weights[f"projection/{layer}/{weight}"] = get(name, 2 if weight == "kernel" else 1)
     return weights

@@ -9,17 +9,18 @@ give these runs. The difference of two methods has an interval over both at once
 
 import dataclasses
 import functools
+import itertools
 
 import numpy as np
 
 from simclr_med.errors import InputError
 from simclr_med.evaluation.comparisons import paired
 from simclr_med.evaluation.comparisons.alignment import aligned
+from simclr_med.evaluation.comparisons.verdict import judged
 from simclr_med.evaluation.intervals import interval_ends, seed_bootstrap
 from simclr_med.evaluation.intervals.bootstrap import Settings, replicate, summary
-from simclr_med.evaluation.metrics import calibration
-from simclr_med.evaluation.metrics.scoring import bounded, score
-from simclr_med.evaluation.verdicts import NO_DIFFERENCE, UNDECIDED, UNDEFINED, too_few
+from simclr_med.evaluation.metrics import calibration, records
+from simclr_med.evaluation.metrics.scoring import score
 from simclr_med.evaluation.wording import main_metrics
 
 _OF_ALL_RUNS = ("cases", "units", "absent", "few", "warnings")  # of `bootstrap.summary`
@@ -133,7 +134,7 @@ class Method:
             self.values(metric), self.samples(metric), self.drawn, self.mean.shape(metric),
             self.mean.settings.confidence,
         )  # fmt: skip
-        low, high = bounded(metric, low, high)
+        low, high = records.metric(metric).bounded(low, high)
         return found | {"low": low, "high": high}
 
     def summary(self):
@@ -182,26 +183,17 @@ def _row(a, b, of_cases, metric, margin):
         "value": _number(a.mean.values[metric]),
         "baseline_value": _number(b.mean.values[metric]),
         "difference": _number(of_cases.values[metric]),
-        **dict.fromkeys(("low", "high", "p_value", "p_delong", "non_inferior")),
-        "verdict": UNDEFINED,
-        "reason": "",
-        "significant": False,
+        **dict.fromkeys(("low", "high", "p_value", "p_delong")),
     }
-    if row["difference"] is None or len(change) < 2:
-        return row
-    settings = of_cases.settings
-    each = [method.values(metric) for method in (a, b)]
-    shape = seed_bootstrap.over_both(of_cases.defined(metric), of_cases.shape(metric), each)
-    value = row["difference"]
-    row["low"], row["high"] = interval_ends.interval(change, settings.confidence, shape, value)
-    row["p_value"] = interval_ends.p_value(change, shape, value)
-    reason = too_few(settings, of_cases.units) or paired.class_too_small(of_cases, metric)
-    if reason:
-        return row | {"verdict": UNDECIDED, "reason": reason}
-    if margin is not None:
-        row["non_inferior"] = paired.non_inferior(row, metric, margin)
-    found = paired.direction(row, metric)
-    return row | {"verdict": found or NO_DIFFERENCE, "significant": bool(found)}
+    settings, value = of_cases.settings, row["difference"]
+    if value is not None and len(change) > 1:
+        each = [method.values(metric) for method in (a, b)]
+        shape = seed_bootstrap.over_both(of_cases.defined(metric), of_cases.shape(metric), each)
+        row["low"], row["high"] = interval_ends.interval(change, settings.confidence, shape, value)
+        row["p_value"] = interval_ends.p_value(change, shape, value)
+    runs = ([run.predictions for run in method.runs] for method in (a, b))
+    pairs = itertools.product(*runs)
+    return judged(row, records.metric(metric), settings, of_cases.units, pairs, margin)
 
 
 def _number(value):

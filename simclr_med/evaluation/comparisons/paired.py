@@ -16,19 +16,10 @@ from simclr_med.errors import InputError
 from simclr_med.evaluation import verdicts
 from simclr_med.evaluation.comparisons import delong
 from simclr_med.evaluation.comparisons.alignment import aligned
+from simclr_med.evaluation.comparisons.verdict import judged
 from simclr_med.evaluation.intervals import interval_ends
 from simclr_med.evaluation.intervals.bootstrap import Settings, replicate, summary
-from simclr_med.evaluation.metrics import conditions, functions, scoring
-from simclr_med.evaluation.verdicts import (
-    BETTER,
-    FEW_CASES,
-    NO_DIFFERENCE,
-    UNDECIDED,
-    UNDEFINED,
-    WORSE,
-    too_few,
-    units_that_decide,
-)
+from simclr_med.evaluation.metrics import records
 from simclr_med.evaluation.wording import main_metrics
 
 
@@ -120,24 +111,15 @@ def difference_row(a, b, difference, metric, margin=None):
         "high": interval["high"],
         "p_value": None,
         "p_delong": None,
-        "non_inferior": None,
     }
-    if interval["low"] is None:
-        return row | {"verdict": UNDEFINED, "reason": "", "significant": False}
-    row["p_value"] = interval_ends.p_value(
-        difference.defined(metric), difference.shape(metric), difference.values[metric]
-    )
-    if metric.startswith("auc:"):
-        row["p_delong"] = _number(_delong(a, b, metric))
-    found = direction(row, metric)
-    reason = too_few(a.settings, a.units) or class_too_small(a, metric)
-    if margin is not None and not reason:
-        row["non_inferior"] = non_inferior(row, metric, margin)
-    if found and not reason:
-        reason = _too_alike(a, b, metric) or _out_of_reach(row, a.settings)
-    if reason:
-        return row | {"verdict": UNDECIDED, "reason": reason, "significant": False}
-    return row | {"verdict": found or NO_DIFFERENCE, "reason": "", "significant": bool(found)}
+    asked, pair = records.metric(metric), (a.predictions, b.predictions)
+    if interval["low"] is not None:
+        row["p_value"] = interval_ends.p_value(
+            difference.defined(metric), difference.shape(metric), difference.values[metric]
+        )
+        if asked.kind.by_rank and asked.kind.name == "auc:":
+            row["p_delong"] = _number(_delong(*pair, a.units, asked))
+    return judged(row, asked, a.settings, a.units, [pair], margin)
 
 
 def pairs_of(names, baseline):
@@ -155,78 +137,10 @@ def pairs_of(names, baseline):
     return [(name, baseline) for name in names if name != baseline]
 
 
-def direction(row, metric):
-    """Return "better" or "worse" where the interval excludes 0, else ""."""
-    if row["low"] <= 0 <= row["high"]:
-        return ""
-    return BETTER if (row["low"] > 0) == scoring.higher_is_better(metric) else WORSE
-
-
-def non_inferior(row, metric, margin):
-    """Return whether all of a row's interval lies above what may be lost."""
-    worst = row["low"] if scoring.higher_is_better(metric) else -row["high"]
-    return bool(worst > -margin)
-
-
-def class_too_small(replicates, metric):
-    """Return why a metric of one class rests on too few of its units, "" where it does not."""
-    count = units_that_decide(replicates.predictions, replicates.units, metric)
-    if ":" in metric and count < FEW_CASES:
-        return f"rests on {count} {replicates.units.name}s; a verdict needs {FEW_CASES}"
-    return ""
-
-
-def _too_alike(a, b, metric):
-    """Return why too few units tell two models apart for a verdict, "" where enough do.
-
-    Where d units differ, all in favour of one, chance alone does so in 2 of 2^d: no test can find
-    p = 0.05 below d = 6 (McNemar 1947, exact), and a bootstrap that does is wrong.
-    """
-    rows = differing(a.predictions, b.predictions, metric)
-    count = len(np.unique(a.units.index[rows]))
-    needed = int(np.ceil(1 - np.log2(1 - a.settings.confidence)))
-    if count < needed:
-        return f"only {count} {a.units.name}s tell the two apart; a verdict needs {needed}"
-    return ""
-
-
-def _out_of_reach(row, settings):
-    """Return why an interval that excludes 0 claims too much, "" where its p-value says the same.
-
-    A skewed or widened interval may ask for a quantile further out than any replicate lies.
-    """
-    if interval_ends.rejects(row["p_value"], settings.confidence):
-        return ""
-    return f"the interval would end beyond all {settings.replicates} replicates"
-
-
-def differing(a, b, metric):
-    """Return the rows `[n]` of cases that can make two models differ in a metric."""
-    metric, _, finding = metric.partition(":")
-    columns = slice(None) if not finding else [a.classes.index(finding)]
-    if metric.startswith(("top", "average_top")):
-        k = int(metric.removeprefix("average_")[3])
-        hits = [functions.top_k_hits(p.truth, p.probabilities, k) for p in (a, b)]
-        differ = hits[0] != hits[1]
-        if "own" in metric:
-            own = [functions.top_k_chances(p.probabilities, k) * (p.truth == 1) for p in (a, b)]
-            differ |= (own[0] != own[1]).any(1)
-        if "sensitivity" in metric:
-            pairs = conditions.pairs_of(a)
-            carriers = pairs.case if not finding else pairs.case[pairs.condition == columns[0]]
-            differ &= np.isin(np.arange(len(differ)), carriers)
-    elif metric in ("sensitivity", "specificity"):
-        called = [p.probabilities[:, columns[0]] >= p.thresholds[finding] for p in (a, b)]
-        differ = (called[0] != called[1]) & (a.truth[:, columns[0]] == (metric == "sensitivity"))
-    else:
-        differ = (a.probabilities[:, columns] != b.probabilities[:, columns]).any(1)
-    return np.flatnonzero(differ)
-
-
-def _delong(a, b, metric):
-    k = a.predictions.classes.index(metric.removeprefix("auc:"))
-    scores = np.stack([part.predictions.probabilities[:, k] for part in (a, b)])
-    return delong.p_value(a.predictions.truth[:, k], scores, a.units.index)
+def _delong(a, b, units, metric):
+    k = metric.column(a.classes)
+    scores = np.stack([part.probabilities[:, k] for part in (a, b)])
+    return delong.p_value(a.truth[:, k], scores, units.index)
 
 
 def _number(value):

@@ -18,7 +18,8 @@ from simclr_med import progress
 from simclr_med.evaluation.intervals import condition_draws, interval_ends, resampling
 from simclr_med.evaluation.intervals.settings import INTERVALS, UNITS, Settings, settings_of
 from simclr_med.evaluation.metrics import agreement, calibration, conditions
-from simclr_med.evaluation.metrics.scoring import bounded, score, sensitivity_readings
+from simclr_med.evaluation.metrics.records import by_condition, metric
+from simclr_med.evaluation.metrics.scoring import score
 from simclr_med.evaluation.verdicts import FEW_CASES, class_counts, too_few, units_that_decide
 
 __all__ = [
@@ -31,7 +32,6 @@ __all__ = [
     "settings_of",
     "summary",
 ]
-MEANS_OF_CLASSES = ("auc", "average_precision")  # of equal weight, however rare a class is
 _BLOCK = 1 << 18  # weights held at once by a thread: stays in its cache, changes no result
 
 
@@ -73,15 +73,15 @@ class Replicates:
 
     def shape(self, name):
         """Return the `intervals.Shape` of a metric's interval; see docs/statistics.md."""
-        shape = self._spread(name)
+        shape, kind = self._spread(name), metric(name).kind
         if self.settings.interval != "auto" or len(self.defined(name)) < 2:
             return shape
         if not self.paired:
-            if name == "auc" and not self.units.repeated:
+            if kind.name == "auc" and not self.units.repeated:
                 return shape  # has no bias; replicates that lose a rare class only seem to show one
             bias = interval_ends.median_bias(self.values[name], self.defined(name))
             return dataclasses.replace(shape, bias=bias)
-        ranks = name.partition(":")[0] in MEANS_OF_CLASSES and name not in MEANS_OF_CLASSES
+        ranks = kind.by_rank and kind.each_class
         within = shape.within(len(self.defined(name)), self.settings.confidence)
         symmetric = (ranks and not self.units.repeated) or not within
         return dataclasses.replace(shape, symmetric=symmetric)
@@ -91,10 +91,10 @@ class Replicates:
         kind, units = self.settings.interval, self.units
         if kind in ("percentile", "stratified") or len(self.defined(name)) < 2:
             return interval_ends.PLAIN
-        if kind == "auto" and self._within_conditions(name):
+        if kind == "auto" and metric(name).kind.reading is not None:
             pairs = conditions.pairs_of(self.predictions)
             return interval_ends.Shape(df=condition_draws.spread_df(pairs, units.index))
-        if kind == "auto" and name in MEANS_OF_CLASSES and not units.repeated:
+        if kind == "auto" and metric(name).kind.mean_of_classes and not units.repeated:
             return interval_ends.of_classes(self._units_by_class(name))
         few = units_that_decide(self.predictions, units, name)
         if kind == "auto" and not units.repeated:
@@ -116,20 +116,17 @@ class Replicates:
             shape = self.shape(name)
             low, high = interval_ends.interval(samples, self.settings.confidence, shape, value)
             if not self.paired:  # few cases of a condition spread beyond what a share can be
-                low, high = bounded(name, low, high)
+                low, high = metric(name).bounded(low, high)
         return {"value": None if np.isnan(value) else float(value), "low": low, "high": high}
 
     def _units_by_class(self, name):
         """Return how many units each class's value of a mean rests on, where it is defined."""
-        of_class = [f"{name}:{label}" for label in self.predictions.classes]
+        of_class = [f"{name}:{finding}" for finding in self.predictions.classes]
         return [
             units_that_decide(self.predictions, self.units, each)
             for each in of_class
             if not np.isnan(self.values[each])
         ]
-
-    def _within_conditions(self, name):
-        return self.predictions.task == "multiclass" and "sensitivity" in name
 
 
 def replicate(predictions, settings, label="bootstrap"):
@@ -244,11 +241,14 @@ def _within_conditions(predictions, units, settings):
     random = np.random.default_rng([settings.seed, 2**32 + 1])
     draws = condition_draws.draw(pairs, units.index, settings.replicates, random)
     samples = {}
-    for name, (hits, counted) in sensitivity_readings(predictions, pairs).items():
-        samples[f"average_{name}"] = condition_draws.average(pairs, hits, counted, draws)
+    for kind in by_condition():
+        hits, counted = conditions.readings(predictions, pairs, kind.k)[kind.reading]
+        if not kind.each_class:
+            samples[kind.name] = condition_draws.average(pairs, hits, counted, draws)
+            continue
         each = conditions.sensitivities(pairs, hits, counted, draws.weights)
         for column, k in enumerate(pairs.present):
-            samples[f"{name}:{predictions.classes[k]}"] = each[:, column]
+            samples[kind.name + predictions.classes[k]] = each[:, column]
     return samples
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 
 from simclr_med.evaluation.intervals import bootstrap
+from simclr_med.evaluation.metrics import records
 from simclr_med.evaluation.paper.cells import Cell, mean_cell, scores
 from simclr_med.evaluation.paper.numbers import printed
 from simclr_med.evaluation.text_table import Table
@@ -60,7 +61,7 @@ def lay_tables(runs):
 
 def short(metric):
     """Return a metric's name in the paper's columns."""
-    return _SHORT.get(metric) or metric.removeprefix("auc:")
+    return _SHORT.get(metric) or records.metric(metric).finding
 
 
 def _table(name, runs):

@@ -96,7 +96,7 @@ def _absent(size):
 
 
 def _digest(image):
-    """Return what plain images have in common if, and only if, they show the same pixels."""
+    """Return a digest that plain images share if, and only if, they show the same pixels."""
     rgb = image.convert("RGB")
     return hashlib.sha256(repr(rgb.size).encode() + rgb.tobytes()).hexdigest()
 

@@ -1,4 +1,4 @@
-"""Values of more than 8 bits: how many a file declares, and what they are, whatever Pillow's mode.
+"""Values of more than 8 bits: the depth that a file declares and its samples, in any Pillow mode.
 
     if declared_bits(image, content) > 8:
         eight = plain_from_deep(image, content)

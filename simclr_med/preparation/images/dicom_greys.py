@@ -16,7 +16,7 @@ WORD = 2**16
 
 
 class ImpossibleError(ValueError):
-    """What a header says of greys that the standard does not allow."""
+    """A window, slope or table of greys that the standard does not allow."""
 
 
 def greys_shown(pixels, header):
@@ -82,7 +82,7 @@ def _as_stored(number, header):
 
 
 def _modality_values(pixels, header):
-    """Return the values `[H, W]` that pixels stand for, and whether these may be negative."""
+    """Return the values `[H, W]` that pixels stand for, and true where these may be negative."""
     table = _table(header, "ModalityLUTSequence")
     if table:
         values, _ = _looked_up(pixels, header.PixelRepresentation == 1, table, header)
@@ -131,7 +131,7 @@ def _table(header, name):
 
 
 def _looked_up(values, signed, item, header):
-    """Return what a lookup table (PS3.3 C.11.1.1, C.11.2.1.1) says of values, and its highest.
+    """Return the entries of a lookup table (PS3.3 C.11.1.1, C.11.2.1.1) and the highest.
 
     Args:
       values: `[H, W]`; below the first that is mapped they have its first entry, beyond, its last.

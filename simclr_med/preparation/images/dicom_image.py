@@ -1,4 +1,4 @@
-"""A DICOM file's image as 8 bits: what a viewer would show.
+"""A DICOM file's image in 8 bits, as a viewer shows it.
 
     pixels = render("study/image.dcm")
 

@@ -1,4 +1,4 @@
-"""What is wrong with an image that can be decoded, or has to be known of it.
+"""Faults of an image that can be decoded, and notes on it.
 
 Training reads JPEG, PNG, GIF and BMP by their content, keeps the high byte of 16 bits, and does
 not turn an image by its EXIF; what that would harm is a problem here, the rest a note. What judges
@@ -46,7 +46,7 @@ def _too_small(image):
 
 
 def _of_another_kind(image, content):
-    """Return of what format or depth the image is that training does not read, or ""."""
+    """Return the complaint on a format or depth that training does not read, or ""."""
     if image.format not in READ_BY_TRAINING:
         return (
             f"is {image.format}: training reads JPEG, PNG, GIF and BMP; --shortest_side rewrites it"

@@ -1,4 +1,4 @@
-"""Images that look nearly the same: what each shows, coarsely, and pairs that show nearly the same.
+"""Near duplicates: a coarse picture of each image, and pairs of images that look nearly the same.
 
 pairs = near_pairs([coarse(image) for image in images], distance=20)
 

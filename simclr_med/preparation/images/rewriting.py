@@ -86,7 +86,7 @@ def png(pixels, shortest_side=None):
 
 
 def upright_image(image, content):
-    """Return what `plain_image` does, turned as the file's EXIF says."""
+    """Return the image of `plain_image`, turned as the file's EXIF says."""
     turn = UPRIGHT.get(image.getexif().get(EXIF_ORIENTATION))
     plain = plain_image(image, content)
     return plain if turn is None else plain.transpose(turn)

@@ -1,4 +1,4 @@
-"""Image files without what they say beyond their pixels, and with every pixel as training sees it.
+"""Image files stripped of metadata, with every pixel as training sees it.
 
 content = without_metadata(pathlib.Path("a.jpg").read_bytes())
 
@@ -83,7 +83,7 @@ def _jpeg_parts(content):
 
 
 def _kept(marker, segment):
-    """Return what is kept of a segment of a JPEG, its marker and length included."""
+    """Return the kept part of a segment of a JPEG, its marker and length included."""
     body = segment[4:]
     if marker == JFIF and body.startswith(b"JFIF\0"):
         # Version, unit and density; the size of the thumbnail that is left out.

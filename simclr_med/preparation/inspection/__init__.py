@@ -1,4 +1,4 @@
-"""A page that shows what is in a data set folder: counts, sizes, labels, pictures, problems.
+"""The page of a data set folder: counts, sizes, labels, pictures, problems.
 
     write_page("my_data", "my_data/inspection.html")
 

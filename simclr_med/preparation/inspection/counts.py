@@ -12,7 +12,7 @@ BARS_SHOWN = 30
 
 
 class SplitCounts(NamedTuple):
-    """What a split holds; `patients` is 0 where none is known."""
+    """Images, cases and patients of a split; `patients` is 0 where none is known."""
 
     name: str
     images: int

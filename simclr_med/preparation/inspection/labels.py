@@ -1,4 +1,4 @@
-"""What the labelled cases of a data set are labelled with, and what is missing or rare."""
+"""Labels of a data set's cases: counts by split, labels in one case, rare and absent ones."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ VALUES = {"1": "present", "0": "absent", "-1": "uncertain", "": "not mentioned"}
 
 
 class FindingCounts(NamedTuple):
-    """Cases of a split by what is said of a finding, in the order of `VALUES`."""
+    """Cases of a split by the value of a finding, in the order of `VALUES`."""
 
     finding: str
     split: str

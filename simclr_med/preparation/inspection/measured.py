@@ -1,4 +1,4 @@
-"""What the image files of a data set say: sizes, which cannot be read, which are the same bytes."""
+"""Image files of a data set, measured: sizes, unreadable files, identical files."""
 
 import collections
 import contextlib
@@ -17,7 +17,7 @@ HEADERS_READ = 20_000
 
 
 class Measured(NamedTuple):
-    """What was found.
+    """Measurements of image files.
 
     Attributes:
       sizes: pairs (width, height) in pixels.
@@ -41,7 +41,7 @@ class SizeSummary(NamedTuple):
 
 
 def measure(table, seed):
-    """Return what the files of a manifest's table say, `Measured`.
+    """Return the `Measured` files of a manifest's table.
 
     Args:
       table: with the columns image and path, a place as in `Cases.paths`.

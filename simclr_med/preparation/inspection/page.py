@@ -1,4 +1,4 @@
-"""The page of a data set folder, from what the other modules find in it."""
+"""The page of a data set folder, filled from the other modules of this package."""
 
 import pathlib
 

@@ -1,4 +1,4 @@
-"""Which conditions become classes: the paper's preparation of diagnoses (appendix A.1).
+"""Conditions that become classes: the paper's preparation of diagnoses (appendix A.1).
 
 counts = prevalence(labels[split == "train"])
 kept = most_frequent(counts, 26, min_cases=100)
@@ -25,7 +25,7 @@ def distinct(labels):
 
 
 def by_name(name):
-    """Return what sorts names as people do: numbers by value, and 2 before 10 within names."""
+    """Return the sort key of a name: numbers by value, and 2 before 10 within names."""
     number = re.fullmatch(r"-?\d{1,300}(\.\d{1,300})?", name)
     digits = [
         (len(part.lstrip("0")), part.lstrip("0")) if i % 2 else (0, part)
@@ -59,7 +59,7 @@ def most_frequent(counts, number, min_cases):
 
 
 def relabelled(labels, names, other=None):
-    """Return labels with each condition renamed by `names`; what is not in it becomes `other`.
+    """Return labels with each condition renamed by `names`; others become `other`.
 
     Names match as they stand, else without regard to capitals. A name that comes twice in a case
     stays once; without `other` a condition not in `names` is dropped.

@@ -11,7 +11,7 @@ from simclr_med.preparation.source_table import FILE, ROW
 
 
 def rename_labels(records, settings, target):
-    """Rename by `settings.mapping`, and where there is a `target` keep what it has.
+    """Rename labels by `settings.mapping`, and keep those that the `target` has.
 
     Args:
       records: `Records`, whose table (and findings) are replaced.

@@ -1,4 +1,4 @@
-"""The card of a data set: what a reader must know of it, as Markdown."""
+"""The card of a data set for its readers, as Markdown."""
 
 import dataclasses
 import json

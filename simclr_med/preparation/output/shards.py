@@ -95,7 +95,7 @@ def damaged(folder):
 
 
 def _is(path, sha256):
-    """Return whether a file is there and has that checksum."""
+    """Return true where a file is there and has that checksum."""
     return path.exists() and atomic.sha256(path) == sha256
 
 
@@ -148,7 +148,7 @@ def _write_shard(work):
 
 
 def _written_before(sidecar, inputs, path):
-    """Return whether an earlier attempt has written the shard of the same inputs whole."""
+    """Return true where an earlier attempt has written the shard of the same inputs whole."""
     try:
         known = stored.read_json(sidecar, {"inputs": str, "sha256": str}, REMEDY)
     except InputError:  # none, or damaged: the shard is written again
@@ -157,7 +157,7 @@ def _written_before(sidecar, inputs, path):
 
 
 def _inputs(cases):
-    """Return what tells whether the images are those of an earlier attempt."""
+    """Return a digest of the images' paths, sizes and times, to compare with an earlier attempt."""
     stats = [(path, os.stat(path)) for case in cases for path in case["path"]]
     text = json.dumps([(path, stat.st_size, stat.st_mtime_ns) for path, stat in stats])
     return hashlib.sha256(text.encode()).hexdigest()
@@ -208,7 +208,7 @@ def _example(case, contents):
 
 
 def _finish(work, source, paths, shortest_side):
-    """Gather the sidecars and what else belongs into the folder."""
+    """Gather the sidecars, the manifest and the description into the folder."""
     rows, checksums = [], {}
     for path in paths:
         known = json.loads(path.with_suffix(".json").read_text())

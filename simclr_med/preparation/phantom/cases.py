@@ -1,4 +1,4 @@
-"""Who is in the generated data set: patients, their cases, classes, skin and numbers of images."""
+"""People of the generated data set: patients, their cases, classes, skin and numbers of images."""
 
 import dataclasses
 import enum
@@ -27,7 +27,7 @@ MINIMUM = 100  # a split of as many cases holds each class
 
 
 class Purpose(enum.IntEnum):
-    """What a random number is drawn for. The values are part of what a seed means."""
+    """Purpose of a random number. The values are part of what a seed means."""
 
     ORDER = 1
     CASE = 2
@@ -68,7 +68,7 @@ class PhantomConfig:
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """What the images of a case share; the lesion itself follows from the seed and the number."""
+    """Properties that the images of a case share; the lesion follows from seed and number."""
 
     split: str
     number: int

@@ -1,4 +1,4 @@
-"""The lesion and the skin: what all images of a case share.
+"""The lesion and the skin that all images of a case share.
 
 fields = lesion(case, size)  # [4, n, n]: log of the colour against the skin's, and height
 
@@ -62,7 +62,7 @@ EXTENT = 2.0  # the lesion is drawn in coordinates from -2 to 2
 
 
 class _Shape(NamedTuple):
-    """Where the lesion is, each `[n, n]` but the radius of its patches."""
+    """Place of the lesion, each `[n, n]` but the radius of its patches."""
 
     distance: np.ndarray  # to the border of the nearest patch, below 0 inside
     opacity: np.ndarray  # 1 inside, 0 outside, by the border's softness
@@ -168,7 +168,7 @@ def _patches(draw, factors, u, v):
 
 
 def _blood(factors, shape, grain):
-    """Return what reddens, against the skin, `[n, n]`."""
+    """Return the reddening against the skin, `[n, n]`."""
     red = 1.2 * factors["red"] * shape.opacity
     return red * (0.25 + 0.75 * shape.uncleared) * (1 + 0.3 * grain.amount * grain.coarse)
 

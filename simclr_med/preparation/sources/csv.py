@@ -1,4 +1,4 @@
-"""Any table of images: flags say which column holds what."""
+"""Any table of images, whose columns are named by flags."""
 
 import os
 import pathlib
@@ -122,7 +122,7 @@ def _only_csv(path):
 
 
 def _image_root(given, file, image):
-    """Return the folder given; else what absolute paths have in common; else the table's."""
+    """Return the folder given; else the one that absolute paths share; else the table's."""
     absolute = [path for path in image if os.path.isabs(path)]
     shared = os.path.commonpath(map(os.path.dirname, absolute)) if absolute else ""
     # Absolute paths of another machine have no file here; and what is missing is sought below.

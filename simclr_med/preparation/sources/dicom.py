@@ -8,7 +8,7 @@ import sys
 
 import pandas as pd
 
-from simclr_med.data.problems import Problem
+from simclr_med.data.info import Problem
 from simclr_med.errors import InputError
 from simclr_med.files.tables import blank_unknown
 from simclr_med.preparation.images import dicom_image
@@ -73,7 +73,7 @@ def read(folder, options):
 
 
 class _Ids:
-    """What patients, studies and images are called: as in the files, or hashed with a salt."""
+    """Names of patients, studies and images: as in the files, or hashed with a salt."""
 
     def __init__(self, salt):
         self.salt = salt
@@ -85,7 +85,7 @@ class _Ids:
         return self._hashed(text) if text and self.salt else text
 
     def file(self, inside):
-        """Return what the file `inside` the folder is called in tables and messages.
+        """Return the name of the file `inside` the folder in tables and messages.
 
         Its name may hold a patient's, so that with a salt it is hashed.
         """

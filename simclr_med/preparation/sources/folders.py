@@ -6,7 +6,7 @@ import sys
 
 import pandas as pd
 
-from simclr_med.data.problems import Problem
+from simclr_med.data.info import Problem
 from simclr_med.files.tables import is_unknown
 from simclr_med.preparation import path_patterns
 from simclr_med.preparation.source_files import Tree, not_found, walk
@@ -32,7 +32,7 @@ OPTIONS = {
 
 
 def read(folder, options):
-    """Return the `Records`: folders are splits and classes; what is no image is counted."""
+    """Return the `Records`: folders are splits and classes; other files are counted."""
     tree = walk(folder) if folder.is_dir() else Tree([], [])
     found = tree.images()
     if not found and not tree.broken:
@@ -70,7 +70,7 @@ def read(folder, options):
 
 
 def _row(path, names, words, blanked):
-    """Return what a path says of its image.
+    """Return the row of an image from its path.
 
     Args:
       path: SPLIT/CLASS/..., CLASS/... or less, relative to the folder.

@@ -1,13 +1,10 @@
 """MedMNIST+: small images of many kinds, in one file of arrays."""
 
-import zipfile
-import zlib
-
 import numpy as np
 import pandas as pd
 
 from simclr_med.errors import InputError
-from simclr_med.files import paths
+from simclr_med.files import array_files, paths
 from simclr_med.preparation.source_table import FILE, ROW, Records
 
 TITLE = "MedMNIST+ (Yang et al. 2023)"
@@ -92,11 +89,7 @@ def _only_file(path):
 
 def _arrays(file):
     """Return part to (images, labels), checked."""
-    try:
-        with np.load(file, allow_pickle=False) as content:
-            arrays = {name: content[name] for name in content.files}
-    except (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-        raise InputError(f"{file}: is not a file of plain NumPy arrays: {error}") from None
+    arrays = array_files.read_npz(file)
     parts = {}
     for name in PARTS:
         if f"{name}_images" not in arrays and f"{name}_labels" not in arrays:

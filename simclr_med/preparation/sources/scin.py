@@ -8,7 +8,7 @@ import sys
 import pandas as pd
 
 from simclr_med.data import label_weights
-from simclr_med.data.problems import DataError, Problem
+from simclr_med.data.info import DataError, Problem
 from simclr_med.files.tables import whole_numbers
 from simclr_med.preparation.csv_table import TABLE_FLAGS, read_csv
 from simclr_med.preparation.image_lookup import locate
@@ -87,7 +87,7 @@ def _tables(folder, options, notes):
 
 
 def _rows(cases, labels, problems):
-    """Yield a row of `Records.table` for each image; what is wrong goes to `problems`."""
+    """Yield a row of `Records.table` for each image; wrong cells go to `problems`."""
     by_case = {row[KEY]: row for row in labels.to_dict("records") if row[KEY]}
     for case in cases.to_dict("records"):
         label = by_case.get(case[KEY], {})

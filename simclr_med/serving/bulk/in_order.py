@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import tensorflow as tf
 
-from simclr_med.data.parallelism import ahead
+from simclr_med.data.data_service import ahead
 
 
 def in_order(

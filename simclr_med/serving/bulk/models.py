@@ -24,13 +24,14 @@ from simclr_med.serving import trained
 from simclr_med.serving.bulk.in_order import in_order
 from simclr_med.serving.bulk.listing import Listing
 from simclr_med.serving.formats.encoded_images import AT_ONCE, CANNOT_BE_DECODED, view_or_error
-from simclr_med.serving.rest.exported import FILE, loaded, newest
+from simclr_med.serving.rest.exported import FILE, classes_of, loaded, newest
 from simclr_med.training import features
 from simclr_med.training.models import objective
 from simclr_med.training.models.bags import IN_LOGITS
 
 PROBABILITIES, FEATURES = "probabilities", "features"
 BOTH = "probabilities, then what the head reads"
+NOT_FINITE = "the model's answer is not finite: are its weights damaged?"
 _NOT_DECODED, _NOTHING = (np.array(text, object) for text in (CANNOT_BE_DECODED.encode(), b""))
 
 
@@ -109,7 +110,7 @@ class OfRun:
           threads: images that are read at a time; 0 for as many as the processor can.
         """
         for views, errors in self.views(listing, first, batch_size, threads):
-            yield self.infer(views).numpy(), errors.astype(str)
+            yield _finite(self.infer(views).numpy(), errors.astype(str))
 
     def views(self, listing: Listing, first: int, batch_size: int, threads: int) -> Iterator:
         """Yield `views_of` the run's contract; arguments as of `answers`."""
@@ -141,10 +142,7 @@ class OfExport:
             raise _without_head(folder)
         if output == PROBABILITIES and hasattr(self.module, "outputs_of_views"):
             raise _no_mean(folder)
-        labels = pathlib.Path(folder, "assets", "labels.txt")
-        self.classes = ()
-        if output == PROBABILITIES:
-            self.classes = tuple(labels.read_text(encoding="utf-8").splitlines())
+        self.classes = classes_of(self.module, folder) if output == PROBABILITIES else ()
         digest = hashlib.sha256(output.encode())
         for file in sorted((folder / "variables").iterdir()):
             digest.update(atomic.sha256(file).encode())
@@ -162,7 +160,13 @@ class OfExport:
             errors = found["error"].numpy().astype(str)
             # What could not be read came as nothing.
             errors = np.where(batch == b"", CANNOT_BE_DECODED, errors)
-            yield found[self.output].numpy(), errors
+            yield _finite(found[self.output].numpy(), errors)
+
+
+def _finite(values, errors):
+    """Return values `[b, n]` and errors `[b]`, with an error for an answer that is not finite."""
+    wrong = ~np.isfinite(values).all(axis=1) & (errors == "")
+    return values, np.where(wrong, NOT_FINITE, errors)
 
 
 def _without_head(folder):

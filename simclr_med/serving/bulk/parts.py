@@ -8,13 +8,13 @@ Batches begin where they would without the kill: of one batch size the same bits
 """
 
 import pathlib
-import zipfile
 from collections.abc import Iterator
 
 import numpy as np
 
 from simclr_med import progress
-from simclr_med.files import atomic
+from simclr_med.errors import InputError
+from simclr_med.files import array_files, atomic
 from simclr_med.serving.bulk.listing import Listing
 from simclr_med.serving.bulk.models import OfExport, OfRun
 
@@ -78,7 +78,7 @@ def _write(folder, start, kept):
 def _read(folder, start):
     """Return (values, errors) of a part; None where it is not there, or not whole."""
     try:
-        with np.load(_file(folder, start), allow_pickle=False) as found:
-            return found["values"], found["errors"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        found = array_files.read_npz(_file(folder, start), array_files.NUMBERS + "U")
+        return found["values"], found["errors"]
+    except (InputError, KeyError):
         return None

@@ -47,8 +47,8 @@ def on_validation(
 
 def _metrics(cases, by_image, trained):
     predicted = predictions.average_over_images(cases, by_image, trained.task)
-    scores = scoring.score(predicted, np.ones(len(cases)))
-    return {name: float(v) for name, v in scores.items() if ":" not in name and np.isfinite(v)}
+    scores = scoring.score_all_cases(predicted)
+    return {name: value for name, value in scores.items() if np.isfinite(value)}
 
 
 def sentences(found: dict[str, dict[str, float]]) -> list[str]:

@@ -13,11 +13,11 @@ import numpy as np
 import tensorflow as tf
 
 from simclr_med.errors import RunError
+from simclr_med.files.glob_signs import without_signs
 from simclr_med.serving.formats import evidence, saved_model_client, signatures, warm_up
 from simclr_med.serving.sample import Sample
 from simclr_med.serving.trained import Trained
 
-CLASSIFY = "tensorflow/serving/classify"
 LABELS = "labels.txt"
 
 
@@ -65,7 +65,7 @@ def save(folder: pathlib.Path, trained: Trained) -> None:
     if trained.task:
         # TensorFlow 2 calls all signatures Predict's; Serving's Classify asks for its own.
         of_serving = tf.compat.v1.saved_model.signature_def_utils.MethodNameUpdater(str(folder))
-        of_serving.replace_method_name("classify", CLASSIFY)
+        of_serving.replace_method_name("classify", saved_model_client.CLASSIFY)
         of_serving.save()
 
 
@@ -87,7 +87,7 @@ def answers_alone(folder: pathlib.Path, sample: Sample) -> dict[str, np.ndarray]
             sys.executable,
             "-I",
             saved_model_client.__file__,
-            str(pathlib.Path(folder).absolute()),
+            str(without_signs(folder).absolute()),
         ]
         done = subprocess.run(
             [*script, requests, answered], cwd=elsewhere, env=env, capture_output=True, text=True

@@ -18,6 +18,7 @@ if __name__ == "__main__":  # before TensorFlow is imported
 import numpy as np
 import tensorflow as tf
 
+CLASSIFY = "tensorflow/serving/classify"  # the method of a signature of :classify
 ENCODED = "image/encoded"  # of tf.Examples, as TensorFlow's tools call it
 
 

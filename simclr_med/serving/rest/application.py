@@ -6,6 +6,7 @@ app = Service(exported, Limits()).app()
 import asyncio
 import contextlib
 import functools
+import zlib
 
 import anyio
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -24,6 +25,8 @@ from simclr_med.serving.rest.limits import Limits, Refused
 
 MODEL = "/v1/models/{name}"
 ASKING = {"predict": messages.predict, "classify": messages.classify}
+READERS = 4
+DRAINED = 8  # times the limit: so much of a body that is too large is passed over
 # The page needs nothing from elsewhere, and may send an image nowhere but here.
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
@@ -45,26 +48,26 @@ class Service:
         self.batcher = Batcher(
             exported.ask, limits.max_batch, limits.concurrency, self.counters.batches.observe
         )
-        # One body at a time becomes Python's objects, which take many times its size.
+        # Few bodies at a time become Python's objects, which take many times their size.
         self.reading = None
         self.running = 0
 
     def app(self) -> Starlette:
         """Return the ASGI application; its end answers the requests that still wait."""
-        version = MODEL + "/versions/{version}"
+        version, label = MODEL + "/versions/{version}", MODEL + "/labels/{label}"
         routes = [Route("/", self.page), Route("/metrics", self.metrics)]
-        for model in (MODEL, version):
+        for model in (MODEL, version, label):
             for method in ASKING:
                 asked = functools.partial(self.ask, method=method)
                 routes.append(Route(f"{model}:{method}", asked, methods=["POST"]))
             routes.append(Route(f"{model}/metadata", self.metadata))
-        routes += [Route(version, self.status), Route(MODEL, self.status)]
+        routes += [Route(model, self.status) for model in (version, label, MODEL)]
         handlers = {Refused: _refused, HTTPException: _http_error, Exception: _failed}
         return Starlette(routes=routes, exception_handlers=handlers, lifespan=self._lifespan)
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, app):
-        self.reading = anyio.CapacityLimiter(1)
+        self.reading = anyio.CapacityLimiter(READERS)
         yield
         await anyio.to_thread.run_sync(self.batcher.close)
 
@@ -127,12 +130,16 @@ class Service:
                 body = await self._body(request)
                 late = Refused(503, f"not answered within {self.limits.seconds} s")
                 asked = await anyio.to_thread.run_sync(
-                    read, body, self.exported, self.limits, limiter=self.reading
-                )
+                    read, body, self.exported, self.limits,
+                    limiter=self.reading, abandon_on_cancel=True,
+                )  # fmt: skip
                 del body
                 future = self.batcher.submit(asked.signature, asked.inputs, asked.size)
                 outputs = await asyncio.wrap_future(future)
-                return await anyio.to_thread.run_sync(lambda: JSONResponse(asked.written(outputs)))
+                text = await anyio.to_thread.run_sync(
+                    asked.written, outputs, abandon_on_cancel=True
+                )
+                return Response(text, media_type="application/json")
         except TimeoutError:
             raise late from None
         except ClientDisconnect:
@@ -142,24 +149,45 @@ class Service:
 
     async def _body(self, request):
         """Return the body, read no further than the longest that is allowed."""
-        most = self.limits.max_body_mib * 2**20
+        most, length = self.limits.max_body_mib * 2**20, 0
         refused = Refused(413, f"the body has more than {self.limits.max_body_mib} MiB")
-        said = request.headers.get("content-length", "")
-        if said.isdecimal() and int(said) > most:
-            raise refused
         body = bytearray()
+        # One that is too large is still heard: a client that is talking hears no answer.
         async for part in request.stream():
-            body += part
-            if len(body) > most:
+            length += len(part)
+            if length > DRAINED * most:
                 raise refused
+            if length <= most:
+                body += part
+        if length > most:
+            raise refused
+        if "gzip" in request.headers.get("content-encoding", ""):
+            return _unzipped(body, most, refused)
         return bytes(body)
 
     def _refuse_others(self, request):
-        name, version = request.path_params["name"], request.path_params.get("version")
+        asked = request.path_params
+        name, version = asked["name"], asked.get("version")
+        if "label" in asked:
+            raise Refused(400, f"unrecognized servable version label: {asked['label'][:80]}")
         if name != self.exported.name:
             raise Refused(404, f"there is no model {name[:80]!r} here")
         if version not in (None, self.exported.version):
             raise Refused(404, f"there is no version {version[:80]!r} of {name}")
+
+
+def _unzipped(body, most, refused):
+    """Return what gzip made `body` of, at most so many bytes; else raise `refused`."""
+    reader = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+    try:
+        found = reader.decompress(body, most + 1)
+    except zlib.error as error:
+        raise Refused(400, f"the body is not gzip: {error}") from None
+    if len(found) > most:
+        raise refused
+    if not reader.eof:
+        raise Refused(400, "the body is not gzip: it is cut")
+    return found
 
 
 def _error(status, message):

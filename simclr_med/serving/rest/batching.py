@@ -4,11 +4,14 @@
     future = batcher.submit(signature, inputs, size=3)
     batcher.close()  # answers those that wait
 
-Nobody is made to wait for company: what came while the last batch ran is the next one.
+Nobody is made to wait for company: requests that came while the last batch ran are the next one. A
+large request is answered in pieces, between which others have their turn, and which end where the
+client has gone or its time is over.
 """
 
 import collections
 import concurrent.futures
+import contextlib
 import dataclasses
 import threading
 from collections.abc import Callable
@@ -17,13 +20,56 @@ import numpy as np
 
 from simclr_med.serving.rest.limits import Refused
 
+PIECE = 16  # images of a large request that are answered at a time
 
-@dataclasses.dataclass(frozen=True, eq=False)
+
+@dataclasses.dataclass(eq=False)
 class _Waiting:
+    """A request, and the part of it that is answered.
+
+    Attributes:
+      signature, inputs, size: as of `Batcher.submit`.
+      future: of the outputs; it is cancelled where nobody waits any more.
+      done: number of images that are answered.
+      outputs: of each piece, in order.
+    """
+
     signature: object
     inputs: dict
     size: int
     future: concurrent.futures.Future
+    done: int = 0
+    outputs: list = dataclasses.field(default_factory=list)
+
+    @property
+    def left(self):
+        """Number of images without an answer."""
+        return self.size - self.done
+
+    def piece(self):
+        """Number of images that are answered next."""
+        return min(self.left, PIECE) if self.signature.joins else self.left
+
+    def answered(self, outputs, count):
+        """Take the outputs of the next `count` images; return True where they were the last."""
+        self.outputs.append(outputs)
+        self.done += count
+        if self.left:
+            return False
+        whole = self.outputs[0]
+        if len(self.outputs) > 1:
+            whole = {n: np.concatenate([part[n] for part in self.outputs]) for n in whole}
+        self._end(self.future.set_result, whole)
+        return True
+
+    def failed(self, error):
+        """Give an error for an answer."""
+        self._end(self.future.set_exception, error)
+
+    @staticmethod
+    def _end(told, value):
+        with contextlib.suppress(concurrent.futures.InvalidStateError):  # given up meanwhile
+            told(value)
 
 
 class Batcher:
@@ -77,48 +123,58 @@ class Batcher:
 
     def _run(self):
         while batch := self._next():
-            # One that was given up meanwhile costs nothing.
-            wanted = [one for one in batch if one.future.set_running_or_notify_cancel()]
-            if wanted:
-                self._answer(wanted)
+            for one in self._answer(batch):
+                with self.changed:
+                    self.waiting.append(one)  # behind those who came meanwhile
 
     def _next(self):
-        """Return the requests of the next batch, of one signature; [] where all is done."""
+        """Return (request, images of it) of the next batch, of one signature; [] at the end."""
         with self.changed:
-            self.changed.wait_for(lambda: self.waiting or self.closed)
-            if not self.waiting:
-                return []
-            batch = [self.waiting.popleft()]
-            first, images = batch[0], batch[0].size
+            while True:
+                self.changed.wait_for(lambda: self.waiting or self.closed)
+                if not self.waiting:
+                    return []
+                first = self.waiting.popleft()
+                if not first.future.cancelled():
+                    break
+            batch, images = [(first, first.piece())], first.piece()
             for other in tuple(self.waiting) if first.signature.joins else ():
-                if other.signature is first.signature and images + other.size <= self.most:
+                fits = other.left <= PIECE and images + other.left <= self.most
+                if other.signature is first.signature and fits:
                     self.waiting.remove(other)
-                    batch.append(other)
-                    images += other.size
+                    if not other.future.cancelled():
+                        batch.append((other, other.left))
+                        images += other.left
         return batch
 
     def _answer(self, batch):
+        """Answer a batch of (request, images of it); return the requests that are not done."""
         try:
-            sizes = [one.size for one in batch]
+            sizes = [count for _, count in batch]
             self.told(sum(sizes))
+            rows = [slice(one.done, one.done + count) for one, count in batch]
             inputs = {
-                name: _joined([one.inputs[name] for one in batch]) for name in batch[0].inputs
+                name: _joined(
+                    [one.inputs[name][part] for (one, _), part in zip(batch, rows, strict=True)]
+                )
+                for name in batch[0][0].inputs
             }
-            outputs = self.ask(batch[0].signature, inputs)
+            outputs = self.ask(batch[0][0].signature, inputs)
         except Exception as error:
             if len(batch) == 1:
-                batch[0].future.set_exception(error)
-                return
-            for one in batch:  # whose fault it was shows alone
-                self._answer([one])
-            return
+                batch[0][0].failed(error)
+                return []
+            # Alone it shows whose fault it was.
+            return [left for one in batch for left in self._answer([one])]
         if len(batch) == 1:
-            batch[0].future.set_result(outputs)  # of cases the rows are not those of images
-            return
+            one, count = batch[0]  # of cases the rows are not those of images
+            return [] if one.answered(outputs, count) else [one]
         ends = np.cumsum(sizes)
-        for one, end in zip(batch, ends, strict=True):
-            rows = slice(end - one.size, end)
-            one.future.set_result({name: values[rows] for name, values in outputs.items()})
+        return [
+            one
+            for (one, count), end in zip(batch, ends, strict=True)
+            if not one.answered({n: v[end - count : end] for n, v in outputs.items()}, count)
+        ]
 
 
 def _joined(parts):

@@ -33,11 +33,13 @@ class Counters:
 
     @contextlib.contextmanager
     def request(self, method: str) -> Iterator[None]:
-        """Count a request from here to the block's end."""
+        """Count a request, answered or failed, from here to the block's end."""
         begin = time.perf_counter()
-        with self.running.track_inprogress():
-            yield
-        self.seconds.labels(method).observe(time.perf_counter() - begin)
+        try:
+            with self.running.track_inprogress():
+                yield
+        finally:
+            self.seconds.labels(method).observe(time.perf_counter() - begin)
 
     def text(self) -> bytes:
         """Return all of them as Prometheus reads them, bytes."""

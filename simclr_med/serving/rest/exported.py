@@ -5,6 +5,7 @@ exported.ask(exported.signatures["features"], {"images": [content]})["features"]
 """
 
 import dataclasses
+import itertools
 import pathlib
 
 import numpy as np
@@ -13,10 +14,12 @@ from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from simclr_med.errors import InputError
-from simclr_med.files import paths
+from simclr_med.files import paths, stored
+from simclr_med.files.glob_signs import without_signs
 from simclr_med.serving.rest.limits import Refused
 
-FILE = "saved_model.pb"
+FILE, LABELS = "saved_model.pb", "assets/labels.txt"
+REMEDY = "export the run again"
 SUPPORTED = ("serving_default", "images", "features", "classify", "cases")
 
 
@@ -28,12 +31,14 @@ class Signature:
       name: in the SavedModel.
       inputs: name to `tf.TensorSpec`; the first dimension is the batch.
       outputs: names.
+      method: of TensorFlow Serving, for :classify or :predict.
       answer: the function of TensorFlow.
     """
 
     name: str
     inputs: dict
     outputs: tuple
+    method: str
     answer: object
 
     @property
@@ -69,6 +74,7 @@ class Exported:
         """
         place = newest(folder)
         module = loaded(place)
+        classes_of(module, place)
         proto = SavedModel.FromString((place / FILE).read_bytes())
         definitions = proto.meta_graphs[0].signature_def
         found = {
@@ -76,6 +82,7 @@ class Exported:
                 key,
                 {n: _spec(n, info) for n, info in sorted(definitions[key].inputs.items())},
                 tuple(sorted(definitions[key].outputs)),
+                definitions[key].method_name,
                 module.signatures[key],
             )
             for key in SUPPORTED
@@ -103,6 +110,8 @@ class Exported:
             return {n: value.numpy() for n, value in signature.answer(**tensors).items()}
         except tf.errors.InvalidArgumentError as error:
             raise Refused(400, error.message.splitlines()[0]) from None
+        except UnicodeDecodeError:  # of the message itself, which quotes an input's bytes
+            raise Refused(400, f"the signature {signature.name!r} cannot read that") from None
 
 
 def loaded(version: pathlib.Path) -> object:
@@ -113,7 +122,7 @@ def loaded(version: pathlib.Path) -> object:
     """
     paths.whole_folder_to_read(version)
     try:
-        module = tf.saved_model.load(str(version))
+        module = tf.saved_model.load(str(without_signs(version)))
     except (OSError, ValueError, tf.errors.OpError) as error:
         raise InputError(f"{version} cannot be loaded: {str(error).splitlines()[0]}") from None
     for name in ("serving_default", "features"):
@@ -125,6 +134,34 @@ def loaded(version: pathlib.Path) -> object:
                 "--mode=export writes"
             )
     return module
+
+
+def classes_of(module: object, version: pathlib.Path) -> tuple[str, ...]:
+    """Return the classes of an export's head, () where it has none.
+
+    Args:
+      module: of `loaded`.
+      version: its folder, whose assets/labels.txt has to name the same.
+
+    Raises:
+      InputError: labels.txt is missing, or names others.
+    """
+    answer = module.signatures["serving_default"]
+    if "classes" not in answer.structured_outputs:
+        return ()
+    names = answer(images=tf.constant([b""]))["classes"].numpy()[0]
+    classes = tuple(name.decode("utf-8") for name in names)
+    file = version / LABELS
+    text = stored.read_text(file, REMEDY).replace("\r\n", "\n")
+    found = tuple(text.removesuffix("\n").split("\n"))
+    if found != classes:
+        pairs = enumerate(itertools.zip_longest(found, classes, fillvalue="nothing"), 1)
+        line, (here, there) = next((i, pair) for i, pair in pairs if pair[0] != pair[1])
+        raise stored.DamagedError(
+            f"{file} is damaged: {len(found)} lines for {len(classes)} classes, and line {line} is "
+            f"{here[:80]!r}, where the model's class is {there!r}; {REMEDY}"
+        )
+    return classes
 
 
 def newest(folder: str | pathlib.Path) -> pathlib.Path:

@@ -1,24 +1,25 @@
 """TensorFlow Serving's JSON: requests read, answers written.
 
 https://www.tensorflow.org/tfx/serving/api_rest has the formats: a list of instances by row, or of
-inputs by column; bytes are {"b64": text}.
+inputs by column; bytes are {"b64": text}. Its json_tensor.cc is the reference; docs/serving.md has
+a table of the differences.
 """
 
-import base64
-import binascii
 import dataclasses
-import io
 import json
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
-from simclr_med.serving.formats.saved_model_client import ENCODED, example
+from simclr_med.serving.formats.saved_model_client import CLASSIFY, ENCODED
 from simclr_med.serving.rest.exported import Exported
 from simclr_med.serving.rest.limits import Limits, Refused
+from simclr_med.serving.rest.values import array_of, bytes_of, image_of
 
-FORMATS = ("JPEG", "PNG", "GIF", "BMP")  # whose headers say how large an image is
+DEFAULT = "serving_default"
+LISTS = 200_000  # and objects: so many are parsed at once
+INT64 = range(-(2**63), 2**63)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -29,13 +30,25 @@ class Asked:
       signature: a `Signature`.
       inputs: name to an array `[B, ...]`, or a list of B bytes.
       size: B.
-      written: outputs, name to an array, to the answer for JSON.
+      form: outputs, name to an array, to the answer for JSON.
     """
 
     signature: object
     inputs: dict
     size: int
-    written: object
+    form: Callable[[dict], dict]
+
+    def written(self, outputs: dict[str, np.ndarray]) -> bytes:
+        """Return the answer as JSON.
+
+        Raises:
+          Refused: a number of it is not finite, though those of the request are.
+        """
+        numbers = [each for each in outputs.values() if each.dtype.kind == "f"]
+        given = [each for each in self.inputs.values() if not isinstance(each, list)]
+        if _finite(given) and not _finite(numbers):
+            raise Refused(500, "the model's answer is not finite: its weights are damaged")
+        return json.dumps(self.form(outputs), ensure_ascii=False).encode("utf-8", "replace")
 
 
 def predict(body: bytes, exported: Exported, limits: Limits) -> Asked:
@@ -49,53 +62,57 @@ def predict(body: bytes, exported: Exported, limits: Limits) -> Asked:
     Raises:
       Refused: it is no such request, or beyond the limits; says where.
     """
-    content = _object(body)
-    signature = _signature(content, exported, "serving_default")
+    content = _object(body, exported, limits)
+    signature = _signature(content, exported)
     by_row = "instances" in content
     if by_row == ("inputs" in content):
         raise Refused(400, "expected either 'instances', by row, or 'inputs', by column")
-    columns = _of_rows(content["instances"], signature) if by_row else _of_columns(
-        content["inputs"], signature
-    )  # fmt: skip
-    inputs = {n: _array(columns[n], spec, n, limits) for n, spec in signature.inputs.items()}
-    return _asked(signature, inputs, limits, _rows if by_row else _columns)
+    columns = (
+        _of_rows(_few(content["instances"], "instances", limits), signature)
+        if by_row
+        else _of_columns(content["inputs"], signature)
+    )
+    columns = {name: _few(columns[name], name, limits) for name in signature.inputs}
+    sizes = {name: len(values) for name, values in columns.items()}
+    if len(set(sizes.values())) != 1:
+        raise Refused(400, f"the inputs are of different lengths: {sizes}")
+    specs = signature.inputs.items()
+    inputs = {name: array_of(columns[name], spec, name, limits) for name, spec in specs}
+    return Asked(signature, inputs, max(sizes.values()), _rows if by_row else _columns)
 
 
 def classify(body: bytes, exported: Exported, limits: Limits) -> Asked:
     """Read a :classify request; arguments and errors as of `predict`.
 
-    An example is {"image/encoded": {"b64": text}}.
+    An example is {"image/encoded": {"b64": text}}; it may have more features, and `context` has
+    those of all examples.
     """
-    content = _object(body)
-    signature = _signature(content, exported, "classify")
-    if signature.name != "classify":
-        raise Refused(400, f"the signature {signature.name!r} is for :predict")
-    examples = _list(content.get("examples"), "examples")
-    images = []
+    content = _object(body, exported, limits)
+    signature = _signature(content, exported)
+    if signature.method != CLASSIFY:
+        raise Refused(
+            400, f"the signature {signature.name!r} is for :predict; signature_name is 'classify'"
+        )
+    examples = _few(content.get("examples"), "examples", limits)
+    if not examples:
+        raise Refused(400, "examples: is empty")
+    shared = _features(content.get("context", {}), "context", limits)
+    inputs = []
     for i, one in enumerate(examples):
-        if not isinstance(one, dict) or set(one) != {ENCODED}:
-            raise Refused(400, f"examples[{i}]: expected an object with {ENCODED!r} alone")
-        images.append(_image(one[ENCODED], f"examples[{i}]", limits))
-    inputs = {"inputs": [example(image) for image in images]}
-    return _asked(signature, inputs, limits, _results)
+        features = shared | _features(one, f"examples[{i}]", limits)
+        example = tf.train.Example(features=tf.train.Features(feature=features))
+        inputs.append(example.SerializeToString())
+    return Asked(signature, {"inputs": inputs}, len(inputs), _results)
 
 
-def _asked(signature, inputs, limits, written):
-    sizes = {name: len(values) for name, values in inputs.items()}
-    if len(set(sizes.values())) != 1:
-        raise Refused(400, f"the inputs are of different lengths: {sizes}")
-    size = next(iter(sizes.values()))
-    if size > limits.max_batch:
-        raise Refused(400, f"a batch of {size}; at most {limits.max_batch} are answered")
-    return Asked(signature, inputs, size, written)
-
-
-def _object(body):
-    def constant(name):
-        raise Refused(400, f"{name} is not JSON")
-
+def _object(body, exported, limits):
+    """Return the JSON object of a body, parsed in a bounded time: Python's lists cost the most."""
+    specs = [spec for each in exported.signatures.values() for spec in each.inputs.values()]
+    views = max(int(np.prod(spec.shape[1:-1])) for spec in specs)
+    if body.count(b"[") + body.count(b"{") > LISTS + 2 * views * limits.max_batch:
+        raise Refused(400, f"more lists than a batch of {limits.max_batch} has")
     try:
-        content = json.loads(body, parse_constant=constant)
+        content = json.loads(body)
     except RecursionError:
         raise Refused(400, "the body is nested too deeply") from None
     except ValueError as error:  # of text that is not UTF-8 too
@@ -105,24 +122,28 @@ def _object(body):
     return content
 
 
-def _signature(content, exported, default):
-    name = content.get("signature_name", default) or default
-    if not isinstance(name, str) or name not in exported.signatures:
+def _signature(content, exported):
+    name = content.get("signature_name", DEFAULT)
+    if not isinstance(name, str) or (name or DEFAULT) not in exported.signatures:
         known = ", ".join(exported.signatures)
         raise Refused(400, f"there is no signature {str(name)[:80]!r}; there are {known}")
-    return exported.signatures[name]
+    return exported.signatures[name or DEFAULT]
 
 
-def _list(value, where):
+def _few(value, where, limits):
+    """Return a list of no more values than a batch may have; nothing of it is decoded yet."""
     if not isinstance(value, list):
         raise Refused(400, f"{where}: expected a list")
+    if len(value) > limits.max_batch:
+        raise Refused(400, f"a batch of {len(value)}; at most {limits.max_batch} are answered")
     return value
 
 
-def _of_rows(instances, signature):
+def _of_rows(rows, signature):
     """Return lists by input of a list of instances: values where there is one input, or objects."""
-    rows = _list(instances, "instances")
     names = set(signature.inputs)
+    if not rows:
+        raise Refused(400, "instances: is empty")
     if len(names) == 1 and not any(isinstance(row, dict) and set(row) == names for row in rows):
         return {next(iter(names)): rows}
     for i, row in enumerate(rows):
@@ -132,74 +153,48 @@ def _of_rows(instances, signature):
 
 
 def _of_columns(inputs, signature):
+    """Return lists by input of an object, whose other keys mean nothing, or of one input's list."""
     names = set(signature.inputs)
-    if isinstance(inputs, dict) and set(inputs) == names:
+    if isinstance(inputs, dict) and names <= set(inputs):
         return inputs
     if len(names) == 1 and isinstance(inputs, list):
         return {next(iter(names)): inputs}
-    raise Refused(400, f"inputs: expected an object with {_named(names)} alone")
+    raise Refused(400, f"inputs: expected an object with {_named(names)}")
 
 
 def _named(names):
     return " and ".join(repr(name) for name in sorted(names))
 
 
-def _array(values, spec, name, limits):
-    """Return JSON values as a `tf.TensorSpec` has them: a list of bytes, or numbers `[B, ...]`."""
-    values = _list(values, name)
-    if spec.dtype == tf.string:
-        read = _image if name == "images" else _bytes
-        return [read(value, f"{name}[{i}]", limits) for i, value in enumerate(values)]
-    try:
-        found = np.asarray(values) if values else np.zeros([0, *spec.shape[1:]])
-    except ValueError:
-        raise Refused(400, f"{name}: the lists in it are of different lengths") from None
-    wanted = spec.dtype.as_numpy_dtype
-    if found.dtype.kind not in ("iuf" if spec.dtype.is_floating else "iu") and found.size:
-        raise Refused(400, f"{name}: expected numbers, {spec.dtype.name}")
-    shape = ["B", *spec.shape[1:]]
-    if found.shape[1:] != tuple(spec.shape[1:]):
-        shown = ", ".join(map(str, shape))
-        raise Refused(400, f"{name}: a batch of shape {list(found.shape)}; expected [{shown}]")
-    if found.size and not _within(found, wanted):
-        raise Refused(400, f"{name}: a number is too large for {spec.dtype.name}")
-    return found.astype(wanted)
+def _features(one, where, limits):
+    """Return name to `tf.train.Feature` of an example's object."""
+    if not isinstance(one, dict):
+        raise Refused(400, f"{where}: expected an object")
+    found = {}
+    for name, value in one.items():
+        values = value if isinstance(value, list) else [value]
+        found[name] = _feature(values, f"{where}, {name[:80]}", name == ENCODED, limits)
+    return found
 
 
-def _within(numbers, dtype):
-    """Return True where a type holds all numbers; compared as Python's, which are exact."""
-    if np.issubdtype(dtype, np.floating):
-        low, high = (float(end) for end in (np.finfo(dtype).min, np.finfo(dtype).max))
-    else:
-        low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
-    return low <= numbers.min().item() and numbers.max().item() <= high
+def _feature(values, where, is_image, limits):
+    """Return the `tf.train.Feature` of JSON values of one kind: bytes, decimals or integers."""
+    kinds = set(map(type, values))
+    if kinds <= {int, bool}:
+        if not all(value in INT64 for value in values):
+            raise Refused(400, f"{where}: an integer is too large for int64")
+        return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+    if kinds == {float}:
+        return tf.train.Feature(float_list=tf.train.FloatList(value=values))
+    if kinds <= {str, dict}:
+        read = image_of if is_image else bytes_of
+        content = [read(value, where, limits) for value in values]
+        return tf.train.Feature(bytes_list=tf.train.BytesList(value=content))
+    raise Refused(400, f"{where}: expected texts, {{'b64': TEXT}} or numbers, of one kind")
 
 
-def _bytes(value, where, limits):
-    """Return the bytes of {"b64": text}, or of a text."""
-    try:
-        if isinstance(value, str):
-            return value.encode()
-        if isinstance(value, dict) and set(value) == {"b64"} and isinstance(value["b64"], str):
-            return base64.b64decode(value["b64"], validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise Refused(400, f"{where}: not base64: {error}") from None
-    raise Refused(400, f'{where}: expected {{"b64": TEXT}}')
-
-
-def _image(value, where, limits):
-    """Return the bytes of an encoded image, which is not larger than it may be."""
-    content = _bytes(value, where, limits)
-    try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            pixels = image.width * image.height
-    except Image.DecompressionBombError:
-        pixels = np.inf
-    except Exception:  # no image, or a damaged one: the model's own answer says so
-        return content
-    if pixels > limits.max_pixels:
-        raise Refused(400, f"{where}: an image of more than {limits.max_pixels:,} pixels")
-    return content
+def _finite(arrays):
+    return all(np.isfinite(each).all() for each in arrays)
 
 
 def _plain(values):
@@ -226,4 +221,4 @@ def _columns(outputs):
 def _results(outputs):
     """Return Classify's answer: of each example [class, score] pairs."""
     pairs = zip(_plain(outputs["classes"]), _plain(outputs["scores"]), strict=True)
-    return {"result": [[list(pair) for pair in zip(*both, strict=True)] for both in pairs]}
+    return {"results": [[list(pair) for pair in zip(*both, strict=True)] for both in pairs]}

@@ -3,6 +3,7 @@
 run(exported, Limits(), "127.0.0.1", 8501)
 """
 
+import gc
 import signal
 import socket
 from collections.abc import Callable
@@ -35,6 +36,8 @@ def run(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: setattr(server, "should_exit", True))
     shown = f"[{host}]" if ":" in host else host
+    gc.collect()
+    gc.freeze()  # TensorFlow's objects are not looked through while a body is parsed
     ready(f"http://{shown}:{listening.getsockname()[1]}/")
     server.run(sockets=[listening])
 

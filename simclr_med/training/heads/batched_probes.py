@@ -119,13 +119,13 @@ def train_probes(features, targets, groups, task, schedule, offsets=None):
             stop = min(start + AT_ONCE, schedule.steps)
             problem.advance(tf.constant(problem.batches(start, stop)), tf.constant(start))
             shown.to(stop)
-    return Probes(
-        means,
-        variances,
-        problem.kernel.numpy().reshape(shape),
-        problem.bias.numpy().reshape(shape[0], *shape[2:]),
-        problem.diverged.numpy(),
-    )
+    kernels = problem.kernel.numpy().reshape(shape)
+    biases = problem.bias.numpy().reshape(shape[0], *shape[2:])
+    diverged = problem.diverged.numpy()
+    # The last step's loss was finite before its update.
+    finite = np.isfinite(kernels).all(axis=(1, 3)) & np.isfinite(biases).all(axis=2)
+    diverged = np.where(finite | (diverged > 0), diverged, schedule.steps)
+    return Probes(means, variances, kernels, biases, diverged)
 
 
 class _Problem(tf.Module):

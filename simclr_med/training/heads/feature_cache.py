@@ -17,7 +17,8 @@ import sys
 
 import numpy as np
 
-from simclr_med.files import atomic
+from simclr_med.errors import InputError
+from simclr_med.files import array_files, atomic
 from simclr_med.runs import layout
 from simclr_med.training import features
 from simclr_med.views.places import IN_SHARD
@@ -79,9 +80,9 @@ def _key(model, paths, config):
 def _read(file, rows):
     """Return the array of `file`, None where it is not there or not what was written."""
     try:
-        found = np.load(file, allow_pickle=False)
+        found = array_files.read_npy(file)
         os.utime(file)  # the last to be used is the last to go
-    except (OSError, ValueError):
+    except (OSError, InputError):
         return None
     return found if found.dtype == np.float32 and found.shape[:1] == (rows,) else None
 

@@ -59,7 +59,9 @@ def _train_on_views(config, nets, labelled, strategy, until, originals):
         substitutes=stand_ins.substitutes,
         originals=originals,
     )
-    recover = positions.recovering(stand_ins, config.train.steps, batches_ahead(config))
+    recover = positions.recovering(
+        stand_ins, config.train.steps, batches_ahead(config.data.data_service)
+    )
     micro_batches = distribute.micro_batches(config, strategy)
     batches = labelled_batches if config.head.bag == "none" else bag_batches
 

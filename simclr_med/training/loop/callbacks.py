@@ -1,15 +1,16 @@
-"""What surrounds training steps, as Keras callbacks: for `fit`, and for our own loop in trainer.py.
+"""Keras callbacks around training steps: for `fit`, and for our own loop in trainer.py.
 
     stop = StopOnSigterm()
     model.fit(pairs, callbacks=[RefuseDivergence(), RunLog("work/a"), stop, Checkpoints("work/a")])
 
 Their order matters where they meet at one step: what stops or refuses stands before what saves.
-What a step measured is read some steps later, many at once, so that the host need not wait for the
-device at each.
+A step's measurements are read some steps later, many at once, so that the host need not wait for
+the device at each.
 """
 
 import math
 import signal
+from collections.abc import Sequence
 
 import tensorflow as tf
 
@@ -17,6 +18,7 @@ from simclr_med import compat, distribute, progress
 from simclr_med.errors import DivergedError
 
 READ_EVERY = 10  # steps between two readings of the device
+GRADIENTS = ("gradient_norm", "trust_min", "trust_median", "trust_max")  # of a step's scalars
 
 
 class StepCallback(compat.AsynchronousCallback):
@@ -45,7 +47,7 @@ class StepCallback(compat.AsynchronousCallback):
         self.after_step(self.done, logs or {})
 
     def reached(self, every):
-        """Return whether the execution just done had a step that is a multiple of `every`."""
+        """Return True if the execution just done had a step that is a multiple of `every`."""
         return self.done // every > (self.done - self._executed) // every
 
     def on_train_end(self, logs=None):
@@ -59,14 +61,14 @@ class StepCallback(compat.AsynchronousCallback):
         """Give back what is held; may be called twice."""
 
     def writes(self):
-        """Return whether this process writes for all machines."""
+        """Return True in the process that writes for all machines."""
         return distribute.is_chief(self.model.distribute_strategy)
 
 
 class DeferredReader(StepCallback):
     """A callback that keeps steps' measurements on the device, and reads many at once.
 
-    Of a `MeasuredModel` they are the step's own, of another Keras model what Keras tells of it: the
+    Of a `MeasuredModel` they are the step's own, of another Keras model the logs of Keras: the
     epoch's means so far.
 
     A subclass has `take(step, scalars)`, called in order, some steps late; `read` makes up leeway.
@@ -75,7 +77,7 @@ class DeferredReader(StepCallback):
       read_every: steps from one reading to the next, above 0.
     """
 
-    def __init__(self, read_every=READ_EVERY):
+    def __init__(self, read_every: int = READ_EVERY) -> None:
         super().__init__()
         self.read_every, self._kept = read_every, []
 
@@ -117,15 +119,18 @@ class DeferredReader(StepCallback):
 
 
 class RefuseDivergence(DeferredReader):
-    """Stops training with a `DivergedError` when loss or gradients are not finite.
+    """Stops training with a `DivergedError` when loss, gradients or trust ratios are not finite.
 
     `Checkpoints(before_save=[divergence.read])` has no step saved that is yet to be looked at.
     """
 
-    def take(self, step, scalars):
-        """Raise `DivergedError` unless the step's loss and gradients are finite."""
-        # A step whose gradients overflow in float16 is skipped, and the scale lowered.
-        watched = ("loss",) if "loss_scale" in scalars else ("loss", "gradient_norm")
+    def take(self, step: int, scalars: dict[str, float]) -> None:
+        """Raise `DivergedError` unless the step's loss, gradients and trust ratios are finite."""
+        watched = ("loss", *GRADIENTS)
+        # A step whose gradients overflow in float16 is skipped, and the scale halved. At a scale of
+        # 1 the gradients themselves are not finite, and no step would be taken any more.
+        if scalars.get("loss_scale", 0.0) > 1:
+            watched = ("loss",)
         for name in watched:
             if not math.isfinite(scalars.get(name, 0.0)):  # only ours tell of gradients
                 raise DivergedError(
@@ -136,36 +141,49 @@ class RefuseDivergence(DeferredReader):
 
 
 class StopOnSigterm(StepCallback):
-    """Stops training after the step under way when SIGTERM comes, on all machines at one step.
+    """Stops training after the step under way when a signal comes, on all machines at one step.
 
-    The signal is taken over from the training's begin to its end, or, where it fails, to `close`.
+    Signals are taken over from the training's begin to its end, or, where it fails, to `close`. A
+    second signal ends the process at once, as if it had not been taken over.
+
+    Args:
+      signals: those that stop training; Ctrl-C is `signal.SIGINT`. One that the process ignores
+        stays ignored.
 
     Attributes:
-      stopped: whether training was stopped so.
+      stopped: True where training was stopped so.
+      signal: the one that this process was sent, or None.
     """
 
-    stopped, _previous = False, None
+    def __init__(self, signals: Sequence[int] = (signal.SIGTERM,)) -> None:
+        super().__init__()
+        self.signals = tuple(signals)
+        self.stopped, self.signal, self._previous = False, None, {}
 
     def on_train_begin(self, logs=None):
-        """Take the signal over."""
+        """Take the signals over."""
         super().on_train_begin(logs)
-        self.close()  # a training that failed may have left it
-        self.stopped = self._asked = False
-        self._previous = signal.signal(signal.SIGTERM, self._ask)
+        self.close()  # a training that failed may have left them
+        self.stopped, self.signal = False, None
+        for number in self.signals:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                self._previous[number] = signal.signal(number, self._ask)
 
-    def _ask(self, *_):
-        self._asked = True
+    def _ask(self, number, frame):
+        self.signal = number
+        for taken in self._previous:  # not by Python, which would wait for TensorFlow
+            signal.signal(taken, signal.SIG_DFL)
 
     def after_step(self, step, logs):
         """Stop where any machine was asked to."""
-        if distribute.any_worker(self.model.distribute_strategy, self._asked):
+        if distribute.any_worker(self.model.distribute_strategy, self.signal is not None):
             self.stopped = self.model.stop_training = True
 
     def close(self):
-        """Give the signal back."""
-        if self._previous is not None:
-            signal.signal(signal.SIGTERM, self._previous)
-            self._previous = None
+        """Give the signals back."""
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+        self._previous = {}
 
 
 class Profile(StepCallback):

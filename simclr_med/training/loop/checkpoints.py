@@ -5,7 +5,11 @@ model.fit(pairs, callbacks=[saved])
 """
 
 import concurrent.futures
+import os
 import pathlib
+from collections.abc import Callable, Sequence
+
+import tensorflow as tf
 
 from simclr_med.encoders import checkpoint
 from simclr_med.errors import UNWRITABLE, InputError, RunError
@@ -33,7 +37,14 @@ class Checkpoints(StepCallback):
 
     _writer = None
 
-    def __init__(self, work_dir, every=200, keep=2, variables=None, before_save=()):
+    def __init__(
+        self,
+        work_dir: str | os.PathLike,
+        every: int = 200,
+        keep: int = 2,
+        variables: dict[str, tf.Variable] | None = None,
+        before_save: Sequence[Callable[[], None]] = (),
+    ) -> None:
         super().__init__()
         self.work_dir, self.every, self.keep = work_dir, every, keep
         self.variables, self.before_save = variables, before_save
@@ -83,7 +94,7 @@ class Checkpoints(StepCallback):
         self._writer.wait()
 
     def close(self):
-        """Wait for a write that is under way, whatever becomes of it."""
+        """Wait for a write that is under way, even if it fails."""
         if self._writer is not None:
             self._writer.close()
 

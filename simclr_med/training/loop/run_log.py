@@ -1,11 +1,11 @@
-"""What can be seen of a run: log.csv, monitor.csv, TensorBoard's files.
+"""Logs of a run: log.csv, monitor.csv, TensorBoard's files.
 
     board = Board("work/a/tensorboard")
     model.fit(pairs, callbacks=[RunLog("work/a", board), Monitor("work/a", measure, 1000, board)])
 
 log.csv and monitor.csv grow with each checkpoint, so that they tell the same story as it.
-TensorBoard's files are written as the run goes; what is computed again after a kill has the same
-values, and lies over itself in its plots.
+TensorBoard's files are written as the run goes; steps that are computed again after a kill have the
+same values, and lie over themselves in its plots.
 """
 
 import contextlib
@@ -13,6 +13,7 @@ import os
 import pathlib
 import sys
 import time
+from collections.abc import Callable
 
 import tensorflow as tf
 import tqdm
@@ -21,11 +22,13 @@ from simclr_med.files import atomic, stored
 from simclr_med.runs import layout
 from simclr_med.training.loop.callbacks import READ_EVERY, DeferredReader, StepCallback
 
+Columns = Callable[[int], dict[str, float | None]]
+
 
 class Board:
     """TensorBoard's files in a folder. A failure to write is told once, and stops no run."""
 
-    def __init__(self, folder):
+    def __init__(self, folder: str | os.PathLike) -> None:
         self.folder, self._writer, self._failed = str(folder), None, False
 
     def scalars(self, group, step, scalars):
@@ -40,7 +43,7 @@ class Board:
             tf.summary.image(name, picture[None], step=0)
 
     def flush(self):
-        """Have on disk what was written."""
+        """Have everything on disk."""
         if self._writer is not None:
             with self._writing():
                 self._writer.flush()
@@ -70,17 +73,26 @@ class RunLog(DeferredReader):
     Args:
       work_dir: folder of the run.
       board: a `Board`; by default one in the folder's tensorboard/.
-      every: steps from one row to the next.
+      every: steps from one row to the next; the last step of a run has one too.
       read_every: steps from one reading of the device to the next.
-      beside: a function of a step to further columns `{name: float or None}` of its row, which it
-        has whether there is one of it by `every` or not, if any of them is a number.
+      beside: a function of a step to further columns `{name: float or None}`; a step of which any
+        is a number has a row, also between those of `every`.
+      columns: a function of a step to further columns `{name: float}` of its row, if it has one.
     """
 
-    def __init__(self, work_dir, board=None, every=1, read_every=READ_EVERY, beside=None):
+    def __init__(
+        self,
+        work_dir: str | os.PathLike,
+        board: Board | None = None,
+        every: int = 1,
+        read_every: int = READ_EVERY,
+        beside: Columns | None = None,
+        columns: Columns | None = None,
+    ) -> None:
         super().__init__(read_every)
         self.work_dir, self.every = pathlib.Path(work_dir), every
         self.board = board or Board(self.work_dir / layout.TENSORBOARD)
-        self.beside = beside or (lambda step: {})
+        self.beside, self.columns = (given or (lambda step: {}) for given in (beside, columns))
 
     def on_train_begin(self, logs=None):
         """Show the view sheet, where there is one."""
@@ -115,13 +127,18 @@ class RunLog(DeferredReader):
         """Note a step's row."""
         before, self._taken = self._taken, step
         beside = self.beside(step)
-        due = step // self.every > before // self.every
+        due = step // self.every > before // self.every or step == self._last()
         due = due or any(value is not None for value in beside.values())
         if not due or not self.writes():
             return
+        scalars = scalars | self.columns(step)
         waited = {} if self._share is None else {"input_wait": self._share}
         self.table.add(step, scalars | beside | waited)
         self.board.scalars("train", step, scalars | waited)
+
+    def _last(self):
+        """Return the last step of the run, which our loop tells; `fit` knows its epochs alone."""
+        return self.params["steps"] if "start_step" in self.params else None
 
     def write(self):
         """Write all rows up to the last step."""
@@ -131,12 +148,12 @@ class RunLog(DeferredReader):
             self.board.flush()
 
     def on_train_end(self, logs=None):
-        """Write what is left."""
+        """Write the rows that are left."""
         self.write()
         super().on_train_end(logs)
 
     def close(self):
-        """Write what was read; where that fails, what ended the training is told, not this."""
+        """Write the rows that were read; a failure is not told, but what ended the training."""
         if self.writes():
             with contextlib.suppress(OSError):
                 self.table.write()
@@ -153,7 +170,13 @@ class Monitor(StepCallback):
       board: a `Board`; by default one in the folder's tensorboard/.
     """
 
-    def __init__(self, work_dir, measure, every=1000, board=None):
+    def __init__(
+        self,
+        work_dir: str | os.PathLike,
+        measure: Callable[[], dict[str, float]],
+        every: int = 1000,
+        board: Board | None = None,
+    ) -> None:
         super().__init__()
         self.work_dir, self.measure, self.every = pathlib.Path(work_dir), measure, every
         self.board = board or Board(self.work_dir / layout.TENSORBOARD)
@@ -191,7 +214,7 @@ class Monitor(StepCallback):
 class Table:
     """A CSV file of one row a step, which is added to.
 
-    What a former run noted beyond `start_step` is dropped, and a row that a kill cut short.
+    Rows of a former run beyond `start_step` are dropped, and a row that a kill cut short.
 
     Raises:
       DamagedError: the file that is there is no such table.

@@ -1,4 +1,4 @@
-"""One training step, on every replica: of a whole batch, or, in less memory, of micro-batches.
+"""One `train_step` of a model on every replica: of a whole batch, or of micro-batches.
 
     step = compiled_step(model, strategy, micro_batches=4)
     step([batch1, batch2, batch3, batch4])
@@ -27,7 +27,7 @@ def compiled_step(model, strategy, micro_batches=1, jit_compile=False):
 
     if micro_batches > 1:
         return micro_step(model, compiled)
-    whole = compiled(model.step)
+    whole = compiled(model.train_step)
 
     def step(batches):
         (batch,) = batches

@@ -9,6 +9,7 @@ with other batches where one could not be read. docs/decisions.md has the measur
 import contextlib
 import pathlib
 import re
+import signal
 import sys
 import time
 
@@ -17,7 +18,7 @@ import tensorflow as tf
 from simclr_med import distribute
 from simclr_med.data.unreadable import READ_ERRORS
 from simclr_med.encoders import checkpoint
-from simclr_med.errors import EXIT_TERMINATED, LostError
+from simclr_med.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, LostError
 from simclr_med.files import atomic
 from simclr_med.runs import kept_step, layout
 from simclr_med.training.loop.averaging import TRAINED
@@ -27,7 +28,12 @@ from simclr_med.training.loop.run_log import Board, Monitor, RunLog
 from simclr_med.training.loop.train_step import compiled_step
 from simclr_med.training.loop.validation import BestStep, Validation
 
-# What the collectives of several machines raise when one of them is gone.
+# Signals that end a run after saving: the word for it, and the exit code.
+STOPPED = {
+    signal.SIGTERM: ("terminated", EXIT_TERMINATED),
+    signal.SIGINT: ("interrupted", EXIT_INTERRUPTED),
+}
+# Errors of the collectives of several machines when one of them is gone.
 LOST = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
@@ -48,6 +54,7 @@ def train(
     monitor=None,
     validation=None,
     callbacks=(),
+    columns=None,
     until=None,
 ):
     """Train up to `config.train.steps`, from the newest checkpoint on where there is one.
@@ -64,6 +71,7 @@ def train(
       monitor: a function without arguments to a dict of numbers, called every so many steps.
       validation: a `ValidationSplit`, which is measured where `config.watch` says so.
       callbacks: more of them, before those of every run.
+      columns: a function of a step to further columns of log.csv.
       until: steps after which to pause, as if the run had been stopped there, but that validation
         is measured; None for all.
 
@@ -71,7 +79,7 @@ def train(
       InputError: the checkpoint is of another model.
       RunError: loss or gradients are not finite, or a checkpoint cannot be written; the last stays.
       LostError: another machine or the data service is lost.
-      SystemExit: with code 143, after saving, on SIGTERM.
+      SystemExit: after saving, with code 143 on SIGTERM, 130 on Ctrl-C.
     """
     variables = variables | checkpoint.named_optimizer_variables(model.optimizer)
     done = checkpoint.restore_latest(config.work_dir, variables)
@@ -87,27 +95,30 @@ def train(
 
     micro_batches = distribute.micro_batches(config, strategy)
     step = compiled_step(model, strategy, micro_batches, config.train.jit_compile)
-    stop = StopOnSigterm()
-    callbacks = [*callbacks, *callbacks_of(config, variables, monitor, validation, stop)]
+    stop = StopOnSigterm([*STOPPED])
+    of_run = callbacks_of(config, variables, monitor, validation, columns, stop)
+    callbacks = [*callbacks, *of_run]
     loop = Loop(model, step, callbacks, micro_batches)
     last = min(until or config.train.steps, config.train.steps)
     done = loop.run(batches_from, done, last, recovered)
     if stop.stopped:
+        word, code = STOPPED[stop.signal or signal.SIGTERM]
         if distribute.is_chief(strategy):
-            print(f"terminated: saved step {done}; the same command goes on", file=sys.stderr)
-        raise SystemExit(EXIT_TERMINATED)
+            print(f"{word}: saved step {done}; the same command goes on", file=sys.stderr)
+        raise SystemExit(code)
     if done < last and distribute.is_chief(strategy):
         print(f"{pathlib.Path(config.work_dir).name}: stopped early, at step {done}")
         atomic.write_text(pathlib.Path(config.work_dir) / layout.STOPPED_EARLY, f"{done}\n")
 
 
-def callbacks_of(config, variables, monitor, validation, stop):
+def callbacks_of(config, variables, monitor, validation, columns, stop):
     """Return the callbacks of every run, in the order in which they must hear of a step."""
     work_dir, settings, watch = pathlib.Path(config.work_dir), config.train, config.watch
     board = Board(work_dir / layout.TENSORBOARD)
     validating = _validating(validation, config, variables, board)
     beside = validating[0].row if validating else None
-    log, divergence = RunLog(work_dir, board, settings.log_every, beside=beside), RefuseDivergence()
+    log = RunLog(work_dir, board, settings.log_every, beside=beside, columns=columns)
+    divergence = RefuseDivergence()
     made = [*validating, log, divergence, stop]
     if watch.profile_steps:
         made.append(Profile(board.folder, *map(int, watch.profile_steps.split(","))))
@@ -177,6 +188,7 @@ class Loop:
           The steps done.
         """
         self.model.stop_training = False
+        self.model.reset_metrics()
         with contextlib.ExitStack() as closing:
             for callback in self.callbacks:
                 callback.set_model(self.model)

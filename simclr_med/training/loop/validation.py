@@ -56,9 +56,7 @@ class ValidationSplit:
         count = objective.labelled_count(targets, task)
         loss = objective.summed_loss(targets, logits, task) / count
         predicted = bags.predictions_of_images(outputs, cases, self.bag, self.info)
-        scores = scoring.score(predicted, np.ones(len(cases)))
-        main = {name: float(value) for name, value in scores.items() if ":" not in name}
-        return {"loss": float(loss)} | main
+        return {"loss": float(loss)} | scoring.score_all_cases(predicted)
 
     def refuse_undefined(self, metric):
         """Refuse to choose by a `metric` that the split does not have.

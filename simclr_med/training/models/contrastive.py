@@ -11,7 +11,12 @@ import tensorflow as tf
 from simclr_med import compat, distribute
 from simclr_med.encoders.recompute import forward
 from simclr_med.training.models import objective
-from simclr_med.training.models.measured_model import MeasuredModel, deserialized, serialized
+from simclr_med.training.models.measured_model import (
+    MeasuredModel,
+    deserialized,
+    serialized,
+    sums_of_each,
+)
 
 
 @keras.saving.register_keras_serializable("simclr_med")
@@ -73,20 +78,46 @@ class ContrastiveModel(MeasuredModel):
             return images
         return self.change(images, tf.concat([batch["draws1"], batch["draws2"]], axis=0))
 
-    def step(self, batch):
-        """Train on this replica's part of a batch; return the scalars of all replicas."""
+    def gradients(self, batch):
+        """Return gradients, and this replica's share of the scalars, of a whole batch."""
         images = self.views(batch)
         with tf.GradientTape() as tape:
             projections = self(images, training=True)  # [2b, P]
             loss, scalars = objective.nt_xent(projections, self.temperature)
             scaled = compat.scaled(self.optimizer, loss)
-        gradients = tape.gradient(scaled, self.trainable_variables)
-        return self.update(gradients, {"loss": loss, **scalars})
+        return tape.gradient(scaled, self.trainable_variables), {"loss": loss, **scalars}
 
-    def train_step(self, data):
-        """Train on a batch of `fit`; return the epoch's means so far."""
+    def encoder_gradients(self, batch, by_feature):
+        """Return the gradients by the encoder's variables of a micro-batch.
+
+        Args:
+          batch: a micro-batch of m pairs.
+          by_feature: the loss's gradient by its features, `[2m, D]`.
+        """
+        images = self.views(batch)
+        with tf.GradientTape() as tape:
+            features = self.features(images, training=True)
+        weights = self.encoder.trainable_variables
+        return tape.gradient(features, weights, output_gradients=by_feature)
+
+    def train_step(self, data, others=None):
+        """Train on a batch of `fit`, or of the command; return the epoch's means so far.
+
+        Args:
+          data: this replica's part of a batch; of a step in micro-batches, its last one.
+          others: None, or the rest of such a step, see `micro_batches.GradientCache`: the loss's
+            gradients by the features of `data`, by the encoder as far as it comes from the other
+            micro-batches, and by the projection head, and the step's scalars.
+        """
         batch = as_pairs(data)
-        self.epoch_means.update(self.step(batch), weight=tf.shape(batch["view1"])[0])
+        if others is None:
+            gradients, scalars = self.gradients(batch)
+        else:
+            by_feature, by_encoder, by_head, scalars = others
+            own = self.encoder_gradients(batch, by_feature)
+            gradients = [*sums_of_each(by_encoder, own), *by_head]
+        scalars = self.update(gradients, scalars)
+        self.epoch_means.update(scalars, weight=tf.shape(batch["view1"])[0])
         return self.get_metrics_result()
 
     def test_step(self, data):

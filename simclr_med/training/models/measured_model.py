@@ -1,6 +1,7 @@
-"""What every model that is trained here shares: an optimizer's step, and what that step measured.
+"""Base of the models that are trained here: an optimizer's step, and the scalars that it measured.
 
-A subclass has `step(batch)`, a whole training step on one replica, and the Keras methods around it.
+A subclass has Keras's `train_step`, a training step on one replica: `fit` and the command train by
+it.
 """
 
 import keras
@@ -17,7 +18,7 @@ from simclr_med.training.models.rate_factors import ScaledSteps
 
 
 class LastStep:
-    """What the last training step measured: on the device, until somebody reads it.
+    """Scalars of the last training step: on the device, until somebody reads them.
 
     Args:
       names: of the scalars, in order.
@@ -180,6 +181,11 @@ class MeasuredModel(compat.ReplicatedModel):
             *(trust if isinstance(compat.inner(self.optimizer), LARS) else ()),
             *compat.loss_scale(self.optimizer),
         )
+
+
+def sums_of_each(tensors, others):
+    """Return the sums of two lists' tensors, pair by pair."""
+    return [one + other for one, other in zip(tensors, others, strict=True)]
 
 
 def serialized(part):

@@ -1,7 +1,8 @@
 """A step in less memory: several micro-batches, one after the other, one update.
 
 The mathematics is the whole batch's, but for batch normalisation within an encoder, which sees the
-images of one micro-batch, of all replicas.
+images of one micro-batch, of all replicas. The last micro-batch goes through the model's own
+`train_step`, with the sums of those before it.
 """
 
 import tensorflow as tf
@@ -10,6 +11,7 @@ from simclr_med import compat
 from simclr_med.encoders.normalization import statistics_kept
 from simclr_med.training.models import objective
 from simclr_med.training.models.contrastive import ContrastiveModel
+from simclr_med.training.models.measured_model import sums_of_each
 
 
 def micro_step(model, compiled):
@@ -33,19 +35,18 @@ class GradientCache:
 
     def __init__(self, model, compiled):
         self.model = model
-        self.encoder_variables = model.encoder.trainable_variables
         self._features = compiled(self.features)
         self._compare = compiled(self.compare)
-        self._zeros = compiled(lambda: zero_gradients(self.encoder_variables))
+        self._zeros = compiled(lambda: zero_gradients(model.encoder.trainable_variables))
         self._add_gradients = compiled(self.add_gradients)
-        self._update = compiled(self.update)
+        self._train_step = compiled(model.train_step)
 
     def __call__(self, batches):
         by_feature, by_head, scalars = self._compare(*[self._features(b) for b in batches])
         sums = self._zeros()
-        for batch, gradient in zip(batches, by_feature, strict=True):
+        for batch, gradient in zip(batches[:-1], by_feature[:-1], strict=True):
             sums = self._add_gradients(batch, gradient, sums)
-        self._update(sums, by_head, scalars)
+        self._train_step(batches[-1], (by_feature[-1], sums, by_head, scalars))
 
     def features(self, batch):
         """Return the features `[2m, D]` of both views of a micro-batch."""
@@ -71,22 +72,8 @@ class GradientCache:
         return [tf.concat(pair, 0) for pair in by_part], by_head, {"loss": loss, **scalars}
 
     def add_gradients(self, batch, by_feature, sums):
-        """Return `sums` and a micro-batch's gradients by the encoder's variables.
-
-        Args:
-          batch: a micro-batch.
-          by_feature: the loss's gradient by its features, `[2m, D]`.
-          sums: of those before it.
-        """
-        images = self.model.views(batch)
-        with tf.GradientTape() as tape:
-            features = self.model.features(images, training=True)
-        gradients = tape.gradient(features, self.encoder_variables, output_gradients=by_feature)
-        return sums_of_each(sums, gradients)
-
-    def update(self, by_encoder, by_head, scalars):
-        """Apply the step's gradients."""
-        self.model.update([*by_encoder, *by_head], scalars)
+        """Return `sums` and a micro-batch's gradients, see `ContrastiveModel.encoder_gradients`."""
+        return sums_of_each(sums, self.model.encoder_gradients(batch, by_feature))
 
 
 class Accumulation:
@@ -97,14 +84,14 @@ class Accumulation:
         self._count = compiled(model.count)
         self._zeros = compiled(self.zeros)
         self._add_gradients = compiled(self.add_gradients)
-        self._update = compiled(self.update)
+        self._train_step = compiled(model.train_step)
 
     def __call__(self, batches):
         count = self._count(*[batch["targets"] for batch in batches])
         sums, loss = self._zeros()
-        for batch in batches:
+        for batch in batches[:-1]:
             sums, loss = self._add_gradients(batch, count, sums, loss)
-        self._update(sums, loss)
+        self._train_step(batches[-1], (count, sums, loss))
 
     def zeros(self):
         """Return gradients and a loss to add to."""
@@ -115,16 +102,7 @@ class Accumulation:
         gradients, share, _ = self.model.gradients(batch, count)
         return sums_of_each(sums, gradients), loss + share
 
-    def update(self, sums, loss):
-        """Apply the step's gradients."""
-        self.model.update(sums, {"loss": loss})
-
 
 def zero_gradients(variables):
     """Return a zero tensor of each variable's shape and type, a list."""
     return [tf.zeros(variable.shape, variable.dtype) for variable in variables]
-
-
-def sums_of_each(tensors, others):
-    """Return the sums of two lists' tensors, pair by pair."""
-    return [one + other for one, other in zip(tensors, others, strict=True)]

@@ -19,11 +19,6 @@ def decays(variable):
     return len(variable.shape) > 1
 
 
-def split_by_decay(variables):
-    """Return (decaying, excluded) `variables`: disjoint and complete."""
-    return [v for v in variables if decays(v)], [v for v in variables if not decays(v)]
-
-
 @keras.saving.register_keras_serializable("simclr_med")
 class MomentumOptimizer(compat.SlotOptimizer):
     """Heavy-ball momentum with the learning rate inside the buffer and L2 decay on kernels.

@@ -13,7 +13,12 @@ from simclr_med import compat, distribute
 from simclr_med.config.splits import TASKS
 from simclr_med.encoders.recompute import forward
 from simclr_med.training.models import objective
-from simclr_med.training.models.measured_model import MeasuredModel, deserialized, serialized
+from simclr_med.training.models.measured_model import (
+    MeasuredModel,
+    deserialized,
+    serialized,
+    sums_of_each,
+)
 
 
 @keras.saving.register_keras_serializable("simclr_med")
@@ -121,16 +126,20 @@ class SupervisedModel(MeasuredModel):
         summed = objective.summed_loss(targets, logits, self.task, weight, **changes)
         return tf.math.divide_no_nan(summed, count)
 
-    def step(self, batch):
-        """Train on this replica's part of a batch; return the scalars of all replicas."""
-        gradients, loss, _ = self.gradients(batch, self.count(batch["targets"]))
-        return self.update(gradients, {"loss": loss})
+    def train_step(self, data, others=None):
+        """Train on a batch of `fit`, or of the command; return means and metrics so far.
 
-    def train_step(self, data):
-        """Train on a batch of `fit`; return the epoch's means and metrics so far."""
+        Args:
+          data: this replica's part of a batch; of a step in micro-batches, its last one.
+          others: None, or of such a step the count of the whole batch, see `count`, and the sums of
+            gradients and of losses over the other micro-batches.
+        """
         batch = self.labelled(data)
-        count = self.count(batch["targets"])
+        count = self.count(batch["targets"]) if others is None else others[0]
         gradients, loss, logits = self.gradients(batch, count)
+        if others is not None:
+            _, sums, before = others
+            gradients, loss = sums_of_each(sums, gradients), before + loss
         scalars = self.update(gradients, {"loss": loss})
         return self._counted(batch, scalars, count, logits)
 

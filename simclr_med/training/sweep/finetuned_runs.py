@@ -140,7 +140,7 @@ def outcome_of(folder, until=None):
       folder: of the run.
       until: that step, where the run has not ended or was paused; None for the one that it keeps.
     """
-    ended = until is None or stopped_early(folder).exists()
+    ended = until is None or stopped_early(folder)
     step = kept_step(folder).step if ended else until
     rows = stored.read_log(folder / layout.LOG, {"step": int}, "delete the folder")
     row = next((row for row in rows if row["step"] == step), None)

@@ -1,0 +1,60 @@
+"""Files of flags: `--flagfile=FILE` of a command line, replaced by the lines of the file.
+
+    expanded(["--flagfile=flags/sweep_derm.cfg", "--steps=5"])
+
+A line is a flag, empty, a comment (# or //), or another --flagfile. Text is UTF-8, with or without
+a byte-order mark.
+"""
+
+from simclr_med.errors import InputError
+from simclr_med.files import paths
+
+FLAG = "flagfile"
+
+
+def expanded(arguments, within=()) -> list:
+    """Return command-line arguments with the contents of each `--flagfile` in its place.
+
+    Args:
+      arguments: texts; behind "--" nothing is a flag.
+      within: paths of the files that they are from, the outermost first.
+
+    Raises:
+      InputError: a file is missing, no regular file, no UTF-8, or includes itself.
+    """
+    found, rest = [], list(arguments)
+    while rest:
+        argument = rest.pop(0)
+        name, equals, file = argument.lstrip("-").partition("=")
+        if argument == "--":
+            return [*found, argument, *rest]
+        if not argument.startswith("-") or name != FLAG:
+            found.append(argument)
+            continue
+        if not equals:
+            if not rest:
+                raise InputError(f"--{FLAG} is missing its file")
+            file = rest.pop(0)
+        if file:
+            found += _lines(file, within)
+    return found
+
+
+def _lines(file, within):
+    path = paths.file_to_read(file, f"--{FLAG}").resolve()
+    if path in within:
+        chain = " -> ".join(map(str, (*within, path)))
+        raise InputError(f"--{FLAG}={file} includes itself: {chain}")
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file}: a --{FLAG} is not text in UTF-8: {error}") from None
+    lines = [line.strip() for line in text.splitlines()]
+    flags = [line for line in lines if line and not line.startswith(("#", "//"))]
+    return expanded([part for line in flags for part in _parts(line)], (*within, path))
+
+
+def _parts(line):
+    """Return the arguments of a line: one, or of "--flagfile FILE" both."""
+    first, _, rest = line.partition(" ")
+    return (first, rest.strip()) if first.lstrip("-") == FLAG and rest else (line,)
