@@ -8,7 +8,8 @@ import pandas as pd
 from simclr_med.config.splits import SPLITS
 from simclr_med.data import label_weights
 from simclr_med.data.info import COLUMNS, Problem, escapes
-from simclr_med.files.text import is_unknown
+from simclr_med.files.tables import whole_numbers
+from simclr_med.files.text import as_seen, is_unknown
 
 
 def check_table(info, table, file):
@@ -27,6 +28,7 @@ def check_table(info, table, file):
         for index in np.flatnonzero(bad):
             row, value = int(table.index[index]) + 2, str(table[column].iloc[index])
             yield Problem(file, row, column, value, reason)
+    yield from _told_apart(info, table, file)
     yield from _within_owners(info, table, file)
 
 
@@ -86,6 +88,24 @@ def _label_checks(info, table):
         weights = table[label_weights.COLUMN]
         sound = {text: label_weights.is_sound(text, allowed) for text in pd.unique(weights)}
         yield label_weights.COLUMN, labelled & ~weights.map(sound), label_weights.EXPECTED
+
+
+def _told_apart(info, table, file):
+    """Yield a `Problem` for each id or level that differs from an earlier one by nothing seen.
+
+    Such as 1.0 and 1, or signs of no width: one person would be two.
+    """
+    for column in ("case_id", "patient_id", *info.groups):
+        names = table[column].drop_duplicates()
+        first = {}
+        for index, name, seen in zip(
+            names.index, names, whole_numbers(names.map(as_seen)), strict=True
+        ):
+            row = int(index) + 2
+            earlier, where = first.setdefault(seen, (name, row))
+            if earlier != name:
+                reason = f"looks as {earlier!r} does, in row {where}: write one of them in all rows"
+                yield Problem(file, row, column, name, reason)
 
 
 def _within_owners(info, table, file):

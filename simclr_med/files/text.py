@@ -34,7 +34,14 @@ WESTERN = "cp1252"
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 EXCEL_LINE = re.compile(r'"?sep=(.)"?\r?\n')  # Excel's own way to name the separator
 FIELD = 131_072  # characters of a cell, at most: csv's own limit
-NO_WIDTH = "\ufeff\u200b\u200c\u200d\u2060"  # marks which look like nothing
+NO_WIDTH = "\ufeff\u200b\u200c\u200d\u2060"  # that cells begin or end with
+# Signs that show nothing: Unicode's Default_Ignorable_Code_Point.
+UNSEEN = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+    "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e0fff]"
+)
+SPACES = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")  # but for the plain one
 BRACKETS = "()", "[]", "<>", "{}"
 REPLACED = "\ufffd"  # what is not right in UTF-8
 
@@ -162,9 +169,11 @@ def _fits(data, encoding):
 def as_seen(text: str) -> str:
     """Return a text as it is seen: without blanks around it and marks of no width.
 
-    Letters of one character or two are one, and a no-break space is a space.
+    Letters of one character or two are one, and a space of any width is a space.
     """
-    text = text.translate(dict.fromkeys(map(ord, NO_WIDTH))).replace("\u00a0", " ")
+    if text.isascii():
+        return text.strip()
+    text = SPACES.sub(" ", UNSEEN.sub("", text))
     return unicodedata.normalize("NFC", text).strip()
 
 

@@ -66,6 +66,8 @@ def _prepared(source_name, folder, output, settings, options, progress):
 
     row_checks.refuse_without_labels(records, folder, output)
     pools.join_pools(records, settings.unlabelled)
+    if settings.unlabelled:  # a patient may have another spelling there
+        join_spellings(records)
     problems = row_checks.keep_sound_rows(records, settings, progress)
     row_checks.refuse_nothing_left(records, problems, folder, output)
     row_checks.refuse_problems(problems, settings.allow_problems, folder, output)

@@ -134,7 +134,7 @@ def join_spellings(records):
     Args:
       records: `Records`, whose table is replaced.
     """
-    for column in ("patient_id", "case_id", *_label_column(records)):
+    for column in ("patient_id", "case_id", *records.groups, *_label_column(records)):
         separator = "|" if column == "labels" else "\n"  # which no id has
         cells = records.table[column]
         texts = pd.Series(pd.unique(cells), dtype=object)
@@ -147,7 +147,7 @@ def join_spellings(records):
                 {text: _renamed(text, separator, joined) for text in texts}
             )
             shown = ", ".join(map(repr, names[twice][:2]))
-            what = "labels" if column == "labels" else "ids"
+            what = {"labels": "labels", "patient_id": "ids", "case_id": "ids"}.get(column, "levels")
             records.notes.append(
                 f"{column}: {one[twice].nunique()} {what} stood in two spellings, as {shown}, "
                 "and were taken for one each."

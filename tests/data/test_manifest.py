@@ -312,3 +312,33 @@ def test_a_patient_may_be_unlabelled_and_in_train_but_in_no_other_split(tmp_path
     (folder / "manifest.csv").write_text(rows.format("test", "Acne"))
     with pytest.raises(InputError, match="this patient stands in two splits"):
         manifest.read(folder)
+
+
+UNSEEN = ["\u200b", "\u200d", "\u2060", "\ufeff", "\u00ad", "\u200e", "\ufe0f", "\u034f"]
+
+
+@pytest.mark.parametrize("column", ["case_id", "patient_id", "skin"])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [*((f"x{sign}1", "x1") for sign in UNSEEN), ("1", "1.0"), ("2,0", "2"), ("e\u0301", "\u00e9"),
+     ("a\u00a0b", "a b"), ("a\u2009b", "a\u3000b")],
+)  # fmt: skip
+def test_ids_that_nobody_could_tell_apart_are_named(column, first, second, tmp_path):
+    cells = {"image": "{}.png", "case_id": "c{}", "patient_id": "", "split": "train",
+             "labels": "Acne", "skin": ""}  # fmt: skip
+    lines = [",".join(cells)]
+    for number, text in enumerate((first, "other", second)):
+        row = {name: cell.format(number) for name, cell in cells.items()} | {column: text}
+        lines.append(",".join(f'"{cell}"' for cell in row.values()))
+    with pytest.raises(InputError) as caught:
+        manifest.read(folder_of(tmp_path / "d", rows="\n".join(lines) + "\n"))
+    said = f"row 4, column {column}: {second!r} looks as {first!r} does, in row 2"
+    assert said in str(caught.value)
+
+
+def test_ids_that_are_seen_to_differ_stay_apart(tmp_path):
+    names = ["1", "01", "1e0", "10", "a", "A", "é", "e"]
+    lines = [f"{i}.png,{name},{name},train,Acne,{name}" for i, name in enumerate(names)]
+    rows = "\n".join([ROWS.splitlines()[0], *lines]) + "\n"
+    found = manifest.read(folder_of(tmp_path / "d", rows=rows))
+    assert found.cases(["train"]).case_ids.tolist() == names

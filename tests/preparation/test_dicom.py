@@ -355,3 +355,25 @@ def test_burned_in_text_is_said(tmp_path):
 def test_where_there_is_no_dicom(tmp_path):
     with pytest.raises(InputError, match="single images"):
         sources.load("dicom").read(tmp_path, OPTIONS | {"salt": "s"})
+
+
+@pytest.mark.parametrize("lost", ["StudyInstanceUID", "SOPInstanceUID", "PatientID", "Modality"])
+@pytest.mark.parametrize("salt", ["", "s"])
+@pytest.mark.parametrize("empty", [True, False])
+def test_what_all_files_lack_is_named_or_unknown(lost, salt, empty, tmp_path):
+    for number in range(2):
+        path = write(tmp_path / "in" / f"{number}.dcm", np.roll(PIXELS, number))
+        header = pydicom.dcmread(path)
+        if empty:
+            setattr(header, lost, "")
+        else:
+            delattr(header, lost)
+        header.save_as(path)
+    options = {"salt": salt, "plain_ids": not salt}
+    if lost != "StudyInstanceUID":
+        assert len(make(tmp_path / "in", tmp_path / "d", **options).table) == 2
+        return
+    with pytest.raises(InputError, match="column StudyInstanceUID: .* is empty: a case is a study"):
+        make(tmp_path / "in", tmp_path / "d", **options)
+    listed = pd.read_csv(tmp_path / "d.problems.csv")
+    assert listed["column"].tolist() == ["StudyInstanceUID"] * 2

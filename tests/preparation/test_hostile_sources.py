@@ -359,7 +359,7 @@ def test_linked_classes_are_read_and_broken_links_are_problems(tmp_path):
     table, _ = make("folders", tmp_path / "in", tmp_path / "d")
     assert table["labels"].tolist() == ["mel", "nv", "nv", ""]
     (tmp_path / "in" / "bcc").symlink_to("/nowhere")
-    with pytest.raises(InputError, match="'bcc' is a link that leads nowhere"):
+    with pytest.raises(InputError, match="'bcc' is no file, or a link that leads nowhere"):
         make("folders", tmp_path / "in", tmp_path / "e")
 
 
@@ -410,6 +410,29 @@ def test_an_id_in_two_spellings_is_one_person(tmp_path):
     assert "patient_id: 3 ids stood in two spellings, as '1', '1.0'" in said
 
 
+@pytest.mark.parametrize("sign", ["\u200b", "\u00ad", "\u2060", "\ufe0f", "\u200e"])
+@pytest.mark.parametrize(
+    ("name", "column", "options"),
+    [
+        ("patient", "patient_id", {}),
+        ("lesion", "case_id", {"patient_column": "", "label_column": "lesion"}),
+        ("dx", "labels", {}),
+        ("dx", "dx", {"group_columns": "dx", "label_column": "lesion"}),
+    ],
+)
+def test_a_sign_that_is_not_seen_tells_nothing_apart(name, column, options, sign, tmp_path):
+    numbers = iter(N)
+
+    def changed(row):
+        number = next(numbers)
+        return row | {name: f"a{sign * (number % 2)}{number // 4}"}
+
+    folder = put(tmp_path / "in", "csv", changed)
+    table, said = make("csv", folder, tmp_path / "d", options)
+    assert set(table[column]) == {"a0", "a1", "a2"}
+    assert f"{column}: 3 " in said and "stood in two spellings" in said
+
+
 def test_a_label_in_two_spellings_is_one_class(tmp_path):
     spelt = iter(
         ["1", "1.0", "2", "2 ", "2|1.0", "10.0", "e\u0301", "\u00e9", "10.0", "1", "2", "2"]
@@ -441,3 +464,35 @@ def test_numbers_out_of_bounds(settings, named, tmp_path):
     with pytest.raises(InputError, match=named):
         make("csv", folder, tmp_path / "d", **settings)
     assert not (tmp_path / "d").exists()
+
+
+@pytest.mark.parametrize("cell", ["1", "0", "2.0", "x", "1e3", "-1"])
+def test_a_split_column_of_no_splits_is_named_row_by_row(cell, tmp_path):
+    for image in SETS["csv"][3]:
+        put_images(tmp_path / "in", [image])
+    lines = ["image,fold", *(f"{name},{cell}" for name in SETS["csv"][3])]
+    (tmp_path / "in" / "mine.csv").write_text("\n".join(lines))
+    options = {"case_column": "", "patient_column": "", "label_column": "", "split_column": "fold"}
+    with pytest.raises(InputError, match=f"row 2, column fold: '{cell}' is not a split"):
+        make("csv", tmp_path / "in", tmp_path / "d", options)
+    assert len(pd.read_csv(tmp_path / "d.problems.csv")) == len(N)
+
+
+def test_a_patient_of_a_pool_has_one_spelling_too(tmp_path):
+    numbers = iter(N)
+    put(tmp_path / "in", "csv", lambda row: row | {"patient": f"{next(numbers) // 2}"})
+    make("csv", tmp_path / "in", tmp_path / "pool")
+    again = tmp_path / "pool" / "manifest.csv"
+    table = pd.read_csv(again, dtype=str)
+    table["patient_id"] += ".0"
+    table.to_csv(again, index=False)
+    numbers = iter(N)
+    put(tmp_path / "own", "csv", lambda row: row | {"patient": f"{next(numbers) // 2}"})
+    for file in (tmp_path / "own").glob("*.png"):
+        Image.open(file).rotate(90).save(file)
+    table, said = make(
+        "csv", tmp_path / "own", tmp_path / "d", unlabelled=(str(tmp_path / "pool"),)
+    )
+    assert set(table["patient_id"]) <= set("012345") and "stood in two spellings" in said
+    side = table.replace({"split": {"unlabelled": "train"}}).groupby("patient_id")["split"]
+    assert side.nunique().max() == 1

@@ -360,7 +360,23 @@ def test_medmnist(tmp_path):
     np.savez(tmp_path / "mine.npz", **arrays(("val", "test")))
     records = read("medmnist", tmp_path / "mine.npz")
     assert set(column(records, "labels")) == {"class 0", "class 1"}
-    assert "The file has no train part." in records.notes
+    assert "The file has no train part, or an empty one." in records.notes
+
+
+@pytest.mark.parametrize("labels", [1, 3])
+@pytest.mark.parametrize("empty", [("train",), ("val",), ("test",), ("train", "val", "test")])
+def test_a_part_of_medmnist_without_images_is_none(empty, labels, tmp_path):
+    nothing = {f"{name}_images": np.zeros((0, 8, 8, 3), np.uint8) for name in empty}
+    nothing |= {f"{name}_labels": np.zeros((0, labels), np.uint8) for name in empty}
+    np.savez(tmp_path / "mine.npz", **arrays(labels=labels, **nothing))
+    if len(empty) == 3:
+        with pytest.raises(InputError, match=r"train_images \[0, 8, 8, 3\].*with images"):
+            read("medmnist", tmp_path)
+        return
+    records = read("medmnist", tmp_path)
+    ours = {"train": "train", "val": "validation", "test": "test"}
+    assert set(column(records, "split")) == set(ours.values()) - {ours[empty[0]]}
+    assert f"The file has no {ours[empty[0]]} part, or an empty one." in records.notes
 
 
 @pytest.mark.parametrize(

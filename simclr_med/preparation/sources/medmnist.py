@@ -54,7 +54,7 @@ def read(folder, options):
         licence="CC BY 4.0 (DermaMNIST: CC BY-NC 4.0)",
         source=TITLE,
         notes=["Neither patients nor cases are known: each image is its own."]
-        + [f"The file has no {name} part." for name in missing],
+        + [f"The file has no {name} part, or an empty one." for name in missing],
         render=render,
     )
 
@@ -116,10 +116,12 @@ def _arrays(file):
                 f"{file}: {name}_labels is {labels.dtype} {list(labels.shape)}; expected whole "
                 f"numbers from 0 to {MOST_CLASSES - 1}, [N, 1] or [N, findings]"
             )
-        parts[name] = images, labels
+        if len(images):
+            parts[name] = images, labels
     widths = {name: labels.shape[1] for name, (_, labels) in parts.items()}
     if len(set(widths.values())) > 1:
         raise InputError(f"{file}: its labels are of different widths: {widths}")
     if not parts:
-        raise InputError(f"{file}: holds {', '.join(arrays)}; expected train_images and the like")
+        there = ", ".join(f"{name} {list(array.shape)}" for name, array in arrays.items())
+        raise InputError(f"{file}: holds {there}; expected train_images and the like, with images")
     return parts
