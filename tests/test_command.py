@@ -1,8 +1,10 @@
 """The command as a process: files of flags, output that fails, a folder that hides the package."""
 
 import os
+import shutil
 import subprocess
 import sys
+import zipfile
 
 import pytest
 from conftest import ROOT
@@ -144,3 +146,28 @@ def test_a_folder_that_hides_the_package_is_named(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
     assert f"the folder {tmp_path / 'simclr_med'} hides the package in {ROOT}" in done.stderr
+
+
+def test_an_editable_install_wins_over_a_folder_of_the_package_s_name(tmp_path):
+    """Built as pip builds it; its .pth file is all that a site-packages folder gets."""
+    pytest.importorskip("setuptools")
+    clone, site = tmp_path / "simclr_med", tmp_path / "site"
+    (clone / "simclr_med").mkdir(parents=True)
+    site.mkdir()
+    for name in ("setup.cfg", "pyproject.toml", "README.md"):
+        shutil.copy(ROOT / name, clone)
+    (clone / "LICENSE").touch()
+    (clone / "simclr_med" / "__init__.py").write_text("__version__ = '1'\n")
+    build = "import setuptools.build_meta as b; b.build_editable('.')"
+    done = subprocess.run([sys.executable, "-c", build], cwd=clone, capture_output=True, text=True)
+    if "invalid command 'bdist_wheel'" in done.stderr or "No module named 'wheel'" in done.stderr:
+        pytest.skip("an old setuptools without wheel")
+    assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(next(clone.glob("*.whl"))) as wheel:
+        wheel.extractall(site)
+    code = f"import site; site.addsitedir({str(site)!r}); import simclr_med as s; print(s.__file__)"
+    found = subprocess.run(
+        [sys.executable, "-S", "-c", code], cwd=tmp_path, capture_output=True, text=True,
+        env={name: text for name, text in os.environ.items() if name != "PYTHONPATH"},
+    )  # fmt: skip
+    assert found.stdout.strip() == str(clone / "simclr_med" / "__init__.py"), found.stderr
