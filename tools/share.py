@@ -12,6 +12,8 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
+import tools.require_python  # noqa: F401, isort: skip
+
 from simclr_med.errors import run_main
 
 
