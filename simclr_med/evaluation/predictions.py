@@ -52,7 +52,7 @@ class Predictions:
 
     @functools.cached_property
     def rankings(self):
-        """The `metrics.Ranking` of each class, made where first asked for."""
+        """The `functions.Ranking` of each class, made where first asked for."""
         columns = zip(self.truth.T, self.probabilities.T, strict=True)
         return [functions.rank(truth, scores) for truth, scores in columns]
 
