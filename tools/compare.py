@@ -5,7 +5,8 @@
 An arm is a chain of trainings, "SimCLR then MICLe", perhaps from imported weights, and arms differ
 in it alone: each has the same sweep of heads, chosen on validation, of --seeds seeds. One report a
 label fraction shows them. Every run is an ordinary one, to evaluate, export or report on. Stopped,
-the same command goes on. @FILE reads options from a file, such as flags/compare_derm.args.
+the same command goes on; with changed settings the runs that they touch begin in new folders, of a
+name with a number. @FILE reads options from a file, such as flags/compare_derm.args.
 """
 
 import argparse
@@ -166,8 +167,7 @@ def simclr_med(mode, work_dir, *files, **flags):
     try:
         code = child.wait()
     except KeyboardInterrupt:
-        child.wait()
-        code = 1
+        code = child.wait() or 1  # it saves, then leaves
     if code:
         sys.exit(code if code > 0 else 128 - code)
 
