@@ -21,7 +21,7 @@ import tools.require_python  # noqa: F401, isort: skip
 
 from simclr_med.config.checks import check_seed, check_value
 from simclr_med.config.fields import FIELDS
-from simclr_med.errors import InputError
+from simclr_med.errors import EXIT_INTERRUPTED, InputError
 from simclr_med.runs import layout
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -162,9 +162,8 @@ def simclr_med(mode, work_dir, *files, **flags):
     signal.signal(signal.SIGTERM, lambda *_: child.terminate())  # it saves, then leaves
     try:
         code = child.wait()
-    except KeyboardInterrupt:
-        child.wait()
-        code = 1
+    except KeyboardInterrupt:  # of the child too: it saves, then leaves
+        code = child.wait() or EXIT_INTERRUPTED
     if code:
         sys.exit(code if code > 0 else 128 - code)
 
