@@ -27,7 +27,7 @@ from simclr_med.config.checks import check_seed, check_value
 from simclr_med.config.fields import FIELDS, Config
 from simclr_med.config.flagfiles import expanded, expanded_at
 from simclr_med.config.storage import load_config
-from simclr_med.errors import InputError, run_main
+from simclr_med.errors import EXIT_INTERRUPTED, InputError, run_main
 from simclr_med.runs import claim, layout
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -166,8 +166,8 @@ def simclr_med(mode, work_dir, *files, **flags):
     signal.signal(signal.SIGTERM, lambda *_: child.terminate())  # it saves, then leaves
     try:
         code = child.wait()
-    except KeyboardInterrupt:
-        code = child.wait() or 1  # it saves, then leaves
+    except KeyboardInterrupt:  # of the child too: it saves, then leaves
+        code = child.wait() or EXIT_INTERRUPTED
     if code:
         sys.exit(code if code > 0 else 128 - code)
 

@@ -138,7 +138,7 @@ class RunLog(DeferredReader):
 
     def _last(self):
         """Return the last step of the run, which our loop tells; `fit` knows its epochs alone."""
-        return self.params["steps"] if "start_step" in self.params else None
+        return self.params.get("steps") if "start_step" in self.params else None
 
     def write(self):
         """Write all rows up to the last step."""
