@@ -102,8 +102,8 @@ def read_info(file: str | os.PathLike) -> DatasetInfo:
 
 def escapes(path: str) -> bool:
     """Return true where `path`, a text, may lead out of the folder that it is relative to."""
-    path = pathlib.PurePosixPath(path.replace("\\", "/"))
-    return path.is_absolute() or ".." in path.parts
+    pure = pathlib.PurePosixPath(path.replace("\\", "/"))
+    return pure.is_absolute() or ".." in pure.parts
 
 
 def read_bytes(file: pathlib.Path) -> bytes:

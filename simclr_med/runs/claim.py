@@ -4,9 +4,10 @@ import contextlib
 import dataclasses
 import pathlib
 import shutil
+from collections.abc import Iterator
 
 from simclr_med import packages
-from simclr_med.config.fields import FIELDS, flat
+from simclr_med.config.fields import FIELDS, Config, flat
 from simclr_med.config.setting import LISTS, acting_modes
 from simclr_med.config.storage import load_config, to_json
 from simclr_med.errors import InputError, RunError
@@ -17,7 +18,7 @@ _WORTH_KEEPING = (layout.CHECKPOINTS, layout.SETTINGS, layout.SWEEP)
 
 
 @contextlib.contextmanager
-def claimed_work_dir(config, data_fingerprint):
+def claimed_work_dir(config: Config, data_fingerprint: str) -> Iterator[None]:
     """Hold a new work folder, or one that holds the same run, while that run is written.
 
     What fails before the first checkpoint, or run of a sweep, leaves no folder.
@@ -50,7 +51,7 @@ def claimed_work_dir(config, data_fingerprint):
         raise
 
 
-def identity(config) -> list:
+def identity(config: Config) -> list:
     """Return (name, value) of all settings in which two runs of a mode differ, if they do."""
     pairs = [("mode", config.mode), ("seed", config.seed)]
     modes = set(acting_modes(config.mode, config.sweep.head))
@@ -72,7 +73,7 @@ def _begin(folder, config, data_fingerprint):
     atomic.write_text(folder / layout.CONFIG, to_json(config))
 
 
-def differences(config, there) -> dict:
+def differences(config: Config, there: Config) -> dict:
     """Return the settings in which a `Config` is of another run than the one that is `there`.
 
     Returns:

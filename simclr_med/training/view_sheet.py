@@ -59,13 +59,13 @@ class ViewSheet(StepCallback):
                     raise
 
 
-def save(path, picture):
+def save(path: str | pathlib.Path, picture: np.ndarray) -> None:
     """Write uint8 `[H, W, 3]` as a PNG."""
     with atomic.replacing(path) as beside:
         Image.fromarray(picture).save(beside, format="PNG")
 
 
-def sheet(positions, recipe, rows, pairs=1):
+def sheet(positions: Positions, recipe: Recipe, rows: int, pairs: int = 1) -> np.ndarray:
     """Return a picture of a run's first examples.
 
     A row has the original, its views, and for a case its other original.

@@ -83,7 +83,7 @@ def listed(
     elif path.name.lower().endswith(TABLES):
         found = _of_table(path, image_column)
     else:
-        found = _of_folder(path.parent, Tree([path.name], []), ids)
+        found = _of_folder(path.parent, Tree([path.name], {}), ids)
         if not len(found):
             raise InputError(
                 f"--images={path}: expected a folder, an image or DICOM file, or a table: "

@@ -4,6 +4,7 @@ A snippet runs as it stands in the export's folder, beside an image a.png.
 """
 
 import dataclasses
+from typing import Any
 
 VIEW = """import json
 import numpy as np
@@ -48,7 +49,7 @@ class Usage:
         }
 
 
-def shown(trained: object, answer: str, features: str) -> str:
+def shown(trained: Any, answer: str, features: str) -> str:
     """Return the last line of a snippet: classes with probabilities, or the features' shape.
 
     Args:

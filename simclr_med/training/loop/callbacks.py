@@ -127,7 +127,7 @@ class RefuseDivergence(DeferredReader):
 
     def take(self, step: int, scalars: dict[str, float]) -> None:
         """Raise `DivergedError` unless the step's loss, gradients and trust ratios are finite."""
-        watched = ("loss", *GRADIENTS)
+        watched: tuple[str, ...] = ("loss", *GRADIENTS)
         # A step whose gradients overflow in float16 is skipped, and the scale halved. At a scale of
         # 1 the gradients themselves are not finite, and no step would be taken any more.
         if scalars.get("loss_scale", 0.0) > 1:

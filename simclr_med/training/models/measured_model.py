@@ -89,8 +89,8 @@ class MeasuredModel(compat.ReplicatedModel):
         `rate_factors.rate_factors`.
     """
 
-    objectives = ("loss",)
-    rate_factors = {}
+    objectives: tuple[str, ...] = ("loss",)
+    rate_factors: dict[str, float] = {}
 
     def __init__(self, **keras_settings):
         super().__init__(**keras_settings)

@@ -5,12 +5,14 @@
 SGD and LARS count the learning rate into their momentum, as the TensorFlow codes of SimCLR do.
 """
 
+from typing import TypeAlias
+
 import keras
 import tensorflow as tf
 
 from simclr_med import compat
 
-LearningRate = float | keras.optimizers.schedules.LearningRateSchedule
+LearningRate: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule
 # Parts of the names of biases, and of normalisation's scales and offsets; of no kernel's.
 EXCLUDED = ("bias", "gamma", "beta")
 
