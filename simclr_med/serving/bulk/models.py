@@ -85,7 +85,7 @@ class OfRun:
         self.task = found.task.task if found.task else ""
         digest = hashlib.sha256(repr((found.contract, output)).encode())
         for _, variable in sorted(found.nets.variables().items()):
-            digest.update(memoryview(np.ascontiguousarray(variable.numpy())))
+            digest.update(variable.numpy().tobytes())
         self.fingerprint = digest.hexdigest()
         self.infer = features.inference(found.nets.encoder)
         if self.classes:

@@ -8,6 +8,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -128,7 +129,7 @@ def compared(found: dict[str, np.ndarray], sample: Sample) -> dict[str, float]:
       found: of `answers_alone`.
       sample: a `Sample`.
     """
-    expected = {"features/features": sample.features}
+    expected: dict[str, Any] = {"features/features": sample.features}
     if sample.probabilities is None:
         expected["serving_default/features"] = expected["images/features"] = sample.features
     else:
