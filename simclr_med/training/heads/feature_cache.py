@@ -80,7 +80,7 @@ def _key(model, paths, config):
 
 
 def _read(file, rows):
-    """Return the array of `file`, None where it is not there or not what was written."""
+    """Return the array of `file`, None where it is missing or damaged."""
     try:
         found = array_files.read_npy(file)
         os.utime(file)  # the last to be used is the last to go

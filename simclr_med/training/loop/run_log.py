@@ -153,7 +153,7 @@ class RunLog(DeferredReader):
         super().on_train_end(logs)
 
     def close(self):
-        """Write the rows that were read; a failure is not told, but what ended the training."""
+        """Write the rows that were read; a failure hides no earlier error."""
         if self.writes():
             with contextlib.suppress(OSError):
                 self.table.write()
