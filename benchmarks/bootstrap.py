@@ -22,7 +22,7 @@ import numpy as np
 from benchmarks.verdict import at_least, at_most, command_line, conclude
 from simclr_med.errors import run_main
 from simclr_med.evaluation.intervals import bootstrap, resampling
-from simclr_med.evaluation.metrics import records, scoring
+from simclr_med.evaluation.metrics import records
 from simclr_med.evaluation.predictions import Predictions
 
 SIZES = {"findings": (33_745, 5, "multilabel"), "diagnoses": (4_146, 27, "multiclass")}

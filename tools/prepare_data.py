@@ -30,6 +30,7 @@ HELP = {
     "check_images": "how far images are looked at",
     "allow_problems": "how many wrong rows may be left out",
     "on_leak": "what happens when a patient, case or image stands in two splits",
+    "on_contradiction": "what happens when copies of an image have labels that contradict",
     "near_duplicates": "copies stay together: differing bits of 256 at most; 0: equal pixels",
     "top_conditions": "keep so many conditions, those most frequent in train; 0: all",
     "min_cases": "each with so many training cases at least",
@@ -46,6 +47,7 @@ HELP = {
 CHOICES = {
     "check_images": CHECKS,
     "on_leak": ("refuse", "drop"),
+    "on_contradiction": ("keep", "refuse"),
     "not_mentioned": tuple(NOT_MENTIONED),
 }
 WHOLE = ("seed", "allow_problems", "near_duplicates", "top_conditions", "min_cases",
