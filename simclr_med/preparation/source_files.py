@@ -5,10 +5,7 @@ from typing import NamedTuple
 
 from simclr_med.data.info import Problem
 from simclr_med.errors import InputError
-
-IMAGE_SUFFIXES = (
-    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp",
-)  # fmt: skip
+from simclr_med.preparation.images.formats import SUFFIXES
 
 OF_SYSTEMS = "__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"
 
@@ -30,7 +27,7 @@ class Tree(NamedTuple):
 
     def images(self):
         """Return the files that are images, by their suffix."""
-        return [path for path in self.files if path.lower().endswith(IMAGE_SUFFIXES)]
+        return [path for path in self.files if path.lower().endswith(SUFFIXES)]
 
     def problems(self, folder):
         """Return a `Problem` for each broken link."""
@@ -96,5 +93,5 @@ def _walk(folder, prefix, above, tree):
                     _walk(entry.path, f"{inside}/", (*above, here), tree)
             elif entry.is_file():
                 tree.files.append(inside)
-            elif entry.is_symlink() or inside.lower().endswith(IMAGE_SUFFIXES):
+            elif entry.is_symlink() or inside.lower().endswith(SUFFIXES):
                 tree.broken.append(inside)

@@ -18,6 +18,7 @@ import pandas as pd
 from PIL import Image
 
 from simclr_med.files import atomic
+from simclr_med.preparation.images import formats
 
 COLUMNS = ("width", "height", "sha256", "perceptual", "problem", "note")
 UNKNOWN = (0, 0, "", b"", "", "")
@@ -55,6 +56,7 @@ def files_decoded(root, names, judge, shown, *, fingerprint=None, workers=0, pro
       workers: threads, 0 for one a core.
       progress: called with (what, done, all), or None.
     """
+    formats.add_readers()
     paths = [os.path.join(root, name) for name in names]
     rows = []
     with concurrent.futures.ThreadPoolExecutor(workers or os.cpu_count()) as pool:
@@ -116,11 +118,4 @@ def _decoded(path, judge, shown, fingerprint):
             looks = fingerprint(plain) if fingerprint else b""
             return *image.size, _digest(plain), looks, problem, note
     except Exception as error:  # damaged files raise whatever their format's reader meets
-        return 0, 0, "", b"", _why(error), ""
-
-
-def _why(error):
-    """Return why an image cannot be read, without its path or Pillow's name of a buffer."""
-    if isinstance(error, Image.UnidentifiedImageError):
-        return "is no image that can be read"
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+        return 0, 0, "", b"", formats.why_unread(error, path), ""

@@ -16,8 +16,8 @@ from simclr_med.files import paths
 from simclr_med.files.tables import blank_unknown, read_table
 from simclr_med.files.text import as_seen
 from simclr_med.preparation.image_lookup import locate
-from simclr_med.preparation.images import dicom_image
-from simclr_med.preparation.source_files import IMAGE_SUFFIXES, walk
+from simclr_med.preparation.images import dicom_image, formats
+from simclr_med.preparation.source_files import walk
 
 TABLES = (".csv", ".csv.gz", ".tsv")
 
@@ -71,7 +71,7 @@ def listed(path: str | pathlib.Path) -> Listing:
     if found.is_dicom.any():
         dicom_image.library()  # asked for before the work
     if not len(found):
-        raise InputError(f"--images={path}: holds no image: {', '.join(IMAGE_SUFFIXES)} or DICOM")
+        raise InputError(f"--images={path}: holds no image: {', '.join(formats.SUFFIXES)} or DICOM")
     return found
 
 
