@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import re
 import sys
 
 # Exit codes: 0 done, 1 failed (a loss that diverged, a full disk, a bug), 2 wrong usage or input,
@@ -13,10 +14,18 @@ EXIT_RETRY = 75
 EXIT_TERMINATED = 143  # 128 + SIGTERM, as a shell reports it
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, Ctrl-C
 
+OUTPUT = "standard output"  # in a message
+
 # Of an `OSError`: a disk or folder that cannot be written, which is no bug.
 UNWRITABLE = (
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO,
 )  # fmt: skip
+# The same as TensorFlow's writers and Apache Beam's workers have it, in their own errors' texts.
+_REASON = "|".join(re.escape(os.strerror(number)) for number in UNWRITABLE)
+_WRITERS = (
+    re.compile(rf"(?:^|[\n}}] ?|: )(?P<path>(?:(?!: )[^;{{}}\n])+); (?P<reason>{_REASON})"),
+    re.compile(rf"\[Errno \d+\] (?P<reason>{_REASON}): '(?P<path>[^'\n]*)'"),
+)
 # A path that cannot be what it is taken for: whoever named it can act on that.
 MISNAMED = (
     errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP,
@@ -61,7 +70,8 @@ def run_main(main, *args) -> int:
     Raises:
       SystemExit: `main` did, as argparse does.
     """
-    if sys.stdout is not None and hasattr(sys.stdout, "reconfigure"):
+    _open_standard_streams()
+    if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = _code(main, args)
@@ -84,10 +94,44 @@ def _code(main, args):
         return 0
     except OSError as error:
         misnamed = error.errno in MISNAMED and error.filename
-        if not misnamed and error.errno not in UNWRITABLE:
-            raise
-        code = EXIT_INPUT if misnamed else EXIT_FAILED
-        return _told(f"error: {error.filename or 'a file'}: {error.strerror}", code)
+        if misnamed or error.errno in UNWRITABLE:
+            code = EXIT_INPUT if misnamed else EXIT_FAILED
+            place = error.filename or ("a file" if _can_be_flushed(sys.stdout) else OUTPUT)
+            return _told(f"error: {place}: {error.strerror}", code)
+        return _told_by_writer(error)
+    except Exception as error:
+        return _told_by_writer(error)
+
+
+def _told_by_writer(error):
+    """Tell the error of a library's writer whose disk or folder cannot be written, else raise."""
+    for pattern in _WRITERS:
+        if found := pattern.search(str(error)):
+            return _told(f"error: {found['path']}: {found['reason']}", EXIT_FAILED)
+    raise error
+
+
+def _open_standard_streams():
+    """Open what the caller has closed of standard input, output and error, onto nothing.
+
+    Otherwise the next file that is opened takes the place, and whatever is printed goes into it.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+        if getattr(sys, name) is None:
+            stream = open(os.devnull, "w" if number else "r")  # noqa: SIM115  # while the process lives
+            setattr(sys, name, stream)
+
+
+def _can_be_flushed(stream):
+    try:
+        stream.flush()
+    except OSError:
+        return False
+    return True
 
 
 def _told(message, code):
@@ -110,5 +154,5 @@ def _flushed(code):
             with contextlib.suppress(OSError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
             if stream is sys.stdout and not isinstance(error, BrokenPipeError):
-                code = code or _told(f"error: standard output: {error.strerror}", EXIT_FAILED)
+                code = code or _told(f"error: {OUTPUT}: {error.strerror}", EXIT_FAILED)
     return code

@@ -131,7 +131,8 @@ def resumable_folder(path, key):
     if not note.exists() or note.read_bytes() != key.encode("utf-8"):
         remove_folder(beside)
         write_text(note, key)
-    yield beside
+    with _named(path):
+        yield beside
     for folder in (beside, *(inner for inner in beside.rglob("*") if inner.is_dir())):
         remove_unfinished(folder)  # of an attempt that was killed
     note.unlink()

@@ -57,7 +57,7 @@ UNKNOWN = (
 
 
 def read_text(file: str | os.PathLike, encoding: str = "") -> tuple[str, str]:
-    """Return the text of a file, and a sentence on what was assumed of it, or "".
+    """Return the text of a file, and a sentence on the assumed encoding, or "".
 
     UTF-8 and what has a byte order mark are certain. The encoding of anything else is a guess,
     which the sentence says, with some of the signs to judge it by.

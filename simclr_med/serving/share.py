@@ -26,7 +26,7 @@ LEFT_OUT, REPORT = "left_out", "left_out.txt"
 
 
 def write(work_dir: str | pathlib.Path, folder: str | pathlib.Path) -> list[str]:
-    """Write a copy of a work folder, and left_out.txt, which says what it lacks.
+    """Write a copy of a work folder, and left_out.txt, the list of omissions.
 
     Predictions keep truth and probabilities; cases and patients are numbered anew, in every split
     alike. config.json keeps its settings without places.

@@ -210,7 +210,7 @@ def _stateful_draws(traced):
 
 
 def _reason(error):
-    """Return the line that says what is wrong, less what Keras and AutoGraph put around it."""
+    """Return the line of an error's reason, without the frame of Keras and AutoGraph."""
     *frames, inner = re.sub(r"\x1b\[\d+m", "", str(error)).split("Exception encountered")
     lines = [line.strip() for line in inner.splitlines() if line.strip()]
     named = re.findall(r"\w+Error: (.+)", inner)[-1:]

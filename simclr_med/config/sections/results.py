@@ -94,7 +94,7 @@ class ReportConfig:
 
 @dataclasses.dataclass(frozen=True)
 class ExportConfig:
-    """What is written for other processes, and how it is checked."""
+    """Format and version of an export."""
 
     export_format: str = setting(
         "savedmodel",
@@ -113,7 +113,7 @@ class ExportConfig:
 
 @dataclasses.dataclass(frozen=True)
 class BulkConfig:
-    """What predict and embed are asked, and what explains an answer."""
+    """Model, images and explanations of predict and embed."""
 
     model: str = setting(
         "",

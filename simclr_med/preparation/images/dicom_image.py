@@ -29,7 +29,7 @@ COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT")
 
 
 class NotShownError(ValueError):
-    """Why a DICOM file's image cannot be shown; quotes nothing that may name a person."""
+    """Reason that a DICOM file's image cannot be shown; quotes nothing that may name a person."""
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""How an export is asked, for its model card and its input.json.
+"""Use of an export, for its model card and its input.json.
 
 A snippet runs as it stands in the export's folder, beside an image a.png.
 """
