@@ -5,16 +5,11 @@ from typing import NamedTuple
 
 from simclr_med.data.info import Problem
 from simclr_med.errors import InputError
-<<<<<<< HEAD
 from simclr_med.files.paths import escaped, is_utf8
 from simclr_med.preparation.images import formats
 
 IMAGE_SUFFIXES = formats.readable_suffixes()
 BROKEN = "is a link that leads nowhere, or back to where it lies"
-=======
-from simclr_med.preparation.images.formats import SUFFIXES
-
->>>>>>> part-h
 OF_SYSTEMS = "__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"
 
 
@@ -35,16 +30,12 @@ class Tree(NamedTuple):
 
     @property
     def broken(self) -> list[str]:
-        """Names of entries that are not read."""
+        """Names of what is not read."""
         return list(self.refused)
 
     def images(self) -> list[str]:
         """Return the files that are images, by their suffix."""
-<<<<<<< HEAD
         return [path for path in self.files if formats.is_readable(path)]
-=======
-        return [path for path in self.files if path.lower().endswith(SUFFIXES)]
->>>>>>> part-h
 
     def problems(self, folder) -> list[Problem]:
         """Return a `Problem` for each refused name, and each image that needs another package."""
@@ -113,12 +104,7 @@ def _walk(folder, prefix, above, tree):
                     _walk(entry.path, f"{inside}/", (*above, here), tree)
             elif entry.is_file():
                 tree.files.append(inside)
-<<<<<<< HEAD
             elif entry.is_symlink() and not os.path.exists(entry.path):
                 tree.refused[inside] = BROKEN
             else:
                 tree.refused[inside] = "is a pipe, a socket or a device; expected a file"
-=======
-            elif entry.is_symlink() or inside.lower().endswith(SUFFIXES):
-                tree.broken.append(inside)
->>>>>>> part-h

@@ -17,12 +17,8 @@ from simclr_med.preparation.images.rewriting import EXIF_ORIENTATION, plain_imag
 READ_BY_TRAINING = ("JPEG", "MPO", "PNG", "GIF", "BMP")
 SMALLEST_SIDE = 8
 APART = 8  # of 255, in the mean: decoders of JPEG differ by 2 at most, even on noise
-<<<<<<< HEAD
 ANIMATED = "animated: the first frame counts"
 SUFFIXES = {"JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"), "PNG": (".png", ".apng")}
-=======
-SUFFIXES = {"JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".jif"), "PNG": (".png", ".apng")}
->>>>>>> part-h
 
 
 def judge_for_training(image, content, path):

@@ -16,14 +16,9 @@ from simclr_med.files import paths
 from simclr_med.files.tables import blank_unknown, read_table
 from simclr_med.files.text import as_seen, is_unknown
 from simclr_med.preparation.image_lookup import locate
-<<<<<<< HEAD
 from simclr_med.preparation.images import dicom_image
 from simclr_med.preparation.source_files import IMAGE_SUFFIXES, Tree, walk
 from simclr_med.preparation.sources.dicom import Ids
-=======
-from simclr_med.preparation.images import dicom_image, formats
-from simclr_med.preparation.source_files import walk
->>>>>>> part-h
 
 TABLES = (".csv", ".csv.gz", ".tsv")
 NOT_UTF8 = "its name is not UTF-8: rename the file"
@@ -97,7 +92,7 @@ def listed(
     if found.is_dicom.any():
         dicom_image.library()  # asked for before the work
     if not len(found):
-        raise InputError(f"--images={path}: holds no image: {', '.join(formats.SUFFIXES)} or DICOM")
+        raise InputError(f"--images={path}: holds no image: {', '.join(IMAGE_SUFFIXES)} or DICOM")
     return found
 
 
