@@ -2,7 +2,6 @@
 
 import dataclasses
 
-from simclr_med.config.conditions import when
 from simclr_med.config.setting import BULK, MOST_CASES, UP_TO_ONE, between, setting, some_of
 from simclr_med.config.splits import LABELLED
 
@@ -140,10 +139,9 @@ class BulkConfig:
     )
     salt: str = setting(
         "",
-        "Secret text with which the ids of DICOM files are hashed",
+        "Secret text with which the ids of DICOM files are hashed, for --dicom_ids=hashed alone",
         None,
         BULK,
-        acts=(when("dicom_ids", "hashed"),),
     )
     features_format: str = setting(
         "npz", "File format of the features", ("npz", "csv", "parquet"), ("embed",)
