@@ -83,9 +83,9 @@ def refusal(content, preparation):
 def as_prepared(content, preparation):
     """Return a file's image as its preparation left it to training, uint8 `[H, W, 3]`.
 
-    A file of the prepared data set itself comes out as training decodes it. A JPEG that changes here
-    is compressed once more, as its prepared file was; a small upright original cannot be told from
-    a prepared one, and is not.
+    A file of the prepared data set itself comes out as training decodes it. A JPEG that changes
+    here is compressed once more, as its prepared file was; a small upright original cannot be told
+    from a prepared one, and is not.
 
     Args:
       content: of which `refusal` says "".

@@ -194,7 +194,7 @@ def rotate(images, radians):
 
 
 def _resample(images, corners, scales, radians, sides):
-    """Return images whose pixel (y, x) is the turned image's at corner + scale (y, x), bilinearly."""
+    """Return images: pixel (y, x) is the turned one's at corner + scale (y, x), bilinearly."""
     centre = (tf.cast(tf.shape(images)[1:3], tf.float32) - 1) / 2
     (y, x), (sy, sx) = tf.unstack(corners - centre, axis=1), tf.unstack(scales, axis=1)
     cos, sin = tf.cos(radians), tf.sin(radians)
