@@ -210,7 +210,7 @@ def test_the_rotation_is_kerascv_s_with_black_corners(images):
 
 def test_the_contrast_is_kerascv_s_before_it_is_clipped(images):
     factors = tf.constant([0.5, 0.8, 1.0, 1.2, 1.5])
-    stock = keras_cv.layers.RandomContrast(0.5, value_range=(0, 1))
+    stock = keras_cv.layers.RandomContrast(value_range=(0, 1), factor=0.5)
     expected = stock.augment_images(images, factors[:, None, None, None])
     planes = augment.contrast(tf.transpose(images, [0, 3, 1, 2]), factors)
     ours = augment.clip(tf.transpose(planes, [0, 2, 3, 1]))
