@@ -16,6 +16,7 @@ from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectG
 from simclr_med.encoders.importers.refusals import refuse_other_kind
 from simclr_med.errors import InputError
 from simclr_med.files import array_files, paths
+from simclr_med.files.glob_signs import without_signs
 
 GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 PROTO = "saved_model.pb"
@@ -36,7 +37,7 @@ def open_checkpoint(prefix: str):
     paths.file_to_read(f"{prefix}.index")
     parts = [file for file in path.parent.iterdir() if file.name.startswith(f"{path.name}.data-")]
     stored = sum(array_files.length(paths.file_to_read(file)) for file in parts)
-    reader = tf.train.load_checkpoint(prefix)
+    reader = tf.train.load_checkpoint(str(without_signs(path.parent) / path.name))
     types = reader.get_variable_to_dtype_map()
     promised = {
         name: math.prod(shape) * max(1, types[name].size)  # a text has a byte for its length
