@@ -129,7 +129,7 @@ def _fingerprint(folder, info):
     for name in ("dataset.json", "manifest.csv"):
         digest.update((folder / name).read_bytes())
     checksums = folder / info.shards / "checksums.json"
-    if info.shards and checksums.exists():
+    if info.shards and checksums.is_file():
         digest.update(checksums.read_bytes())
     return digest.hexdigest()
 

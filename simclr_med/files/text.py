@@ -34,6 +34,9 @@ WESTERN = "cp1252"
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 EXCEL_LINE = re.compile(r'"?sep=(.)"?\r?\n')  # Excel's own way to name the separator
 FIELD = 131_072  # characters of a cell, at most: csv's own limit
+# Marks without width that are letters to Unicode, and variation selectors.
+FILLERS = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
+FILLERS += "".join(map(chr, range(0xFE00, 0xFE10)))
 NO_WIDTH = "\ufeff\u200b\u200c\u200d\u2060"  # marks which look like nothing
 BRACKETS = "()", "[]", "<>", "{}"
 REPLACED = "\ufffd"  # what is not right in UTF-8
@@ -77,6 +80,8 @@ def read_text(file: str | pathlib.Path, encoding: str = "") -> tuple[str, str]:
     if control:
         line = text.count("\n", 0, control.start()) + 1
         raise InputError(f"{file}, line {line}: holds the byte {control[0]!r}, which is no text")
+    if not paths.is_utf8(text):  # of utf-7 and the like
+        raise InputError(f"{file} is not text in {found}: it holds half a character")
     if known:
         return text.removeprefix("\ufeff"), ""
     signs = ", ".join(sorted(set(re.findall(r"[^\x00-\x7f]", text)))[:SHOWN])
@@ -162,10 +167,17 @@ def _fits(data, encoding):
 def as_seen(text: str) -> str:
     """Return a text as it is seen: without blanks around it and marks of no width.
 
-    Letters of one character or two are one, and a no-break space is a space.
+    Letters of one character or two are one, and any kind of space is a space.
     """
-    text = text.translate(dict.fromkeys(map(ord, NO_WIDTH))).replace("\u00a0", " ")
-    return unicodedata.normalize("NFC", text).strip()
+    if not text.isascii():
+        seen = ("" if is_invisible(sign) else " " if sign.isspace() else sign for sign in text)
+        text = unicodedata.normalize("NFC", "".join(seen))
+    return text.strip()
+
+
+def is_invisible(sign: str) -> bool:
+    """Return true of a character without width: format characters, fillers, variation selectors."""
+    return unicodedata.category(sign) == "Cf" or sign in NO_WIDTH or sign in FILLERS
 
 
 def is_unknown(text: str, words: tuple = UNKNOWN) -> bool:

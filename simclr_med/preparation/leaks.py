@@ -90,9 +90,7 @@ def _refusal(found, records):
     lines += [f"... and {len(found) - LISTED} more"] * (len(found) > LISTED)
     contradicting = [leak for leak in found if leak.is_of_images() and _contradicts(leak, records)]
     if contradicting:
-        lines.append(
-            f"{len(contradicting)} of these pictures have labels that contradict"
-        )
+        lines.append(f"{len(contradicting)} of these pictures have labels that contradict")
     lines.append(
         f"{len(found)} leaks between splits; --on_leak=drop leaves the cases on the side of "
         "less worth out (unlabelled, train, validation, test, external: least first)"

@@ -56,7 +56,8 @@ def read(folder, options):
         licence="CC BY 4.0 (DermaMNIST: CC BY-NC 4.0)",
         source=TITLE,
         notes=["Neither patients nor cases are known: each image is its own."]
-        + [f"The file has no {name} part." for name in missing],
+        + [f"The file has no {name} part." for name in missing]
+        + [f"The {name} part is empty." for name in parts if not len(parts[name][0])],
         render=render,
     )
 
@@ -80,7 +81,7 @@ def _table(parts, classes):
 def _only_file(path):
     if path.is_file() and path.suffix == ".npz":
         return path
-    found = sorted(path.glob("*.npz"))
+    found = sorted(file for file in path.glob("*.npz") if file.is_file())
     if len(found) != 1:
         raise InputError(
             f"--input={path}: not found: {LOOKS_FOR}; there are {len(found)}\n"
