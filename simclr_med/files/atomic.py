@@ -81,7 +81,7 @@ def write_texts(texts: dict) -> None:
     """Write texts, a dict by path, as UTF-8: where one cannot be written, none is."""
     with contextlib.ExitStack() as stack:
         for path, text in texts.items():
-            stack.enter_context(replacing(path)).write_bytes(_encoded(path, text))
+            stack.enter_context(replacing(path)).write_bytes(text.encode("utf-8"))
 
 
 def _encoded(path, text):
