@@ -19,6 +19,7 @@ OUTPUT = "standard output"  # in a message
 # Of an `OSError`: a disk or folder that cannot be written, which is no bug.
 UNWRITABLE = (
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO,
+    errno.EBADF,
 )  # fmt: skip
 # The same as TensorFlow's writers and Apache Beam's workers have it, in their own errors' texts.
 _REASON = "|".join(re.escape(os.strerror(number)) for number in UNWRITABLE)
@@ -83,6 +84,7 @@ def run_main(main, *args) -> int:
 
 def _code(main, args):
     try:
+        _refuse_names(sys.argv[1:])
         return main(*args) or 0
     except InputError as error:
         return _told(f"error: {error}", EXIT_INPUT)
@@ -156,3 +158,13 @@ def _flushed(code):
             if stream is sys.stdout and not isinstance(error, BrokenPipeError):
                 code = code or _told(f"error: {OUTPUT}: {error.strerror}", EXIT_FAILED)
     return code
+
+
+def _refuse_names(arguments):
+    """Raise `InputError` where an argument holds bytes that no file of ours could name."""
+    for text in arguments:
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError:
+            shown = text.encode("utf-8", "backslashreplace").decode()
+            raise InputError(f"{shown}: is not a name in UTF-8; rename it") from None

@@ -132,6 +132,7 @@ def _refuse(file, found):
 def _read_object(file):
     try:
         content = json.loads(read_bytes(file))  # UTF-8, 16 or 32, with or without a mark
+        json.dumps(content, ensure_ascii=False).encode("utf-8")  # an escape may be half a character
     except (ValueError, RecursionError) as error:
         if isinstance(error, DataError):
             raise

@@ -64,10 +64,20 @@ def _cell_checks(info, table):
     again = image.map(posixpath.normpath).duplicated()
     yield "image", again, "stands in an earlier row already"
     yield "image", image.map(escapes), "leaves the image root"
+    for column in ("case_id", "patient_id"):
+        yield column, _looks_as_another(table[column]), "looks the same as another id: write one"
     for column in ("case_id", "patient_id", *info.groups):
         text = table[column]
         yield column, text.str.contains("[\r\n]"), "has a line break"
         yield column, text != text.str.strip(), "begins or ends with a space"
+
+
+def _looks_as_another(ids):
+    """Return the rows, bool `[N]`, whose id stands elsewhere as 1 for 1.0, or with unseen signs."""
+    texts = pd.Series(pd.unique(ids), dtype=object)
+    seen = whole_numbers(texts.map(as_seen))
+    again = texts[seen.duplicated() & (seen != "")]
+    return ids.isin(set(again))
 
 
 def _label_checks(info, table):

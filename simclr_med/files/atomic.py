@@ -75,7 +75,7 @@ def write_bytes(path: str | os.PathLike, data: bytes) -> None:
 
 def write_text(path: str | os.PathLike, text: str) -> None:
     """Write `text` to `path` as UTF-8 in one atomic step."""
-    write_bytes(path, text.encode("utf-8"))
+    write_bytes(path, _encoded(path, text))
 
 
 def write_texts(texts: dict) -> None:
@@ -83,6 +83,16 @@ def write_texts(texts: dict) -> None:
     with contextlib.ExitStack() as stack:
         for path, text in texts.items():
             stack.enter_context(replacing(path)).write_bytes(text.encode("utf-8"))
+
+
+def _encoded(path, text):
+    """Return a text as UTF-8; refuse what is none, which readers should have refused before."""
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        part = text[max(0, error.start - 40) : error.end + 40]
+        shown = part.encode("utf-8", "backslashreplace").decode()
+        raise InputError(f"{path} cannot hold {shown!r}: not text in UTF-8") from None
 
 
 @contextlib.contextmanager

@@ -85,6 +85,8 @@ def read_text(file: str | os.PathLike, encoding: str = "") -> tuple[str, str]:
     if control:
         line = text.count("\n", 0, control.start()) + 1
         raise InputError(f"{file}, line {line}: holds the byte {control[0]!r}, which is no text")
+    if not paths.is_utf8(text):  # of utf-7 and the like
+        raise InputError(f"{file} is not text in {found}: it holds half a character")
     if known:
         return text.removeprefix("\ufeff"), ""
     signs = ", ".join(sorted(set(re.findall(r"[^\x00-\x7f]", text)))[:SHOWN])

@@ -5,7 +5,7 @@ import pathlib
 import pandas as pd
 
 from simclr_med.data import manifest
-from simclr_med.data.info import COLUMNS
+from simclr_med.data.info import COLUMNS, DataError
 from simclr_med.errors import InputError
 from simclr_med.preparation.source_files import walk
 from simclr_med.preparation.source_table import FILE, POOL, ROOT, ROW
@@ -64,7 +64,10 @@ def _of_data_set(folder):
 
 
 def _of_images(folder):
-    found = walk(folder).images()
+    tree = walk(folder)
+    found, problems = tree.images(), tree.problems(folder)
+    if problems:
+        raise DataError(problems)
     if not found:
         raise InputError(f"--unlabelled={folder}: no images below it")
     table = pd.DataFrame({"image": found, "case_id": found, "patient_id": ""})

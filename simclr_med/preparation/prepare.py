@@ -7,6 +7,7 @@ looked at; names are mapped; patients are dealt out to splits; what leaks is ref
 become classes; and the folder is written.
 """
 
+import dataclasses
 import pathlib
 from collections.abc import Callable
 
@@ -46,6 +47,7 @@ def prepare(
         rows; these also stand in OUTPUT.problems.csv then, and nothing else is written.
     """
     folder, output = pathlib.Path(folder).absolute(), pathlib.Path(output).absolute()
+    _refuse_texts(dataclasses.asdict(settings) | options)
     _refuse_paths(source_name, folder, output, settings)
     refuse_impossible(settings)
     with atomic.locked(output.with_name(f".{output.name}.lock"), output):
@@ -93,6 +95,13 @@ def _prepared(source_name, folder, output, settings, options, progress):
     folder_writer.write(output, records, info, tables, settings, progress)
     cases = records.table["case_id"].nunique()
     return [f"{output}: {len(records.table)} images of {cases} cases", *records.notes]
+
+
+def _refuse_texts(given):
+    """Raise `InputError` where a setting or option, by name, is no text in UTF-8."""
+    for name, value in given.items():
+        if not paths.is_utf8(str(value)):
+            raise InputError(f"--{name}={paths.escaped(str(value))}: is not text in UTF-8")
 
 
 def _refuse_paths(source_name, folder, output, settings):

@@ -4,8 +4,8 @@ A place is a text: a path, or SHARD@OFFSET+LENGTH/SIZE, so many bytes of a shard
 views/decode.py reads the same places as TensorFlow ops.
 """
 
+import errno
 import os
-import pathlib
 import re
 
 STRETCH = 4096  # bytes
@@ -39,7 +39,7 @@ def sample(place):
     """
     part = re.fullmatch(IN_SHARD, place)
     path, start, length = (part[1], *map(int, part.group(2, 3))) if part else (place, 0, None)
-    with open(path, "rb") as file:
+    with _opened(path) as file:
         length = os.fstat(file.fileno()).st_size if length is None else length
         found = [str(length).encode()]
         for share in (0, 0.5, 1):
@@ -56,7 +56,15 @@ def read_bytes(place):
     """
     part = re.fullmatch(IN_SHARD, place)
     if not part:
-        return pathlib.Path(place).read_bytes()
-    with open(part[1], "rb") as shard:
+        with _opened(place) as file:
+            return file.read()
+    with _opened(part[1]) as shard:
         shard.seek(int(part[2]))
         return shard.read(int(part[3]))
+
+
+def _opened(path):
+    """Return a regular file, open: of a pipe or a device the reading might never end."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise OSError(errno.EINVAL, "is no file", str(path))
+    return open(path, "rb")

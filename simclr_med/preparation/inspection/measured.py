@@ -96,6 +96,10 @@ def _opened(path):
     if places.is_in_shard(path):
         content = places.read_bytes(path)
         yield io.BytesIO(content), len(content)
+    elif not os.path.exists(path):
+        raise FileNotFoundError(path)
+    elif not os.path.isfile(path):  # a pipe or a device, whose reading might never end
+        raise OSError("is no file")
     else:
         with open(path, "rb") as file:
             yield file, os.fstat(file.fileno()).st_size

@@ -14,6 +14,7 @@ what was cut off goes on. Runners on other machines need `folder` and `output` o
 all of them see under the same path.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -26,7 +27,7 @@ import pandas as pd
 from simclr_med import packages
 from simclr_med.config.preparation import REWRITTEN
 from simclr_med.data import manifest
-from simclr_med.errors import InputError
+from simclr_med.errors import InputError, RunError
 from simclr_med.files import atomic, stored
 from simclr_med.preparation.images.rewriting import rewrite
 from simclr_med.preparation.images.stripping import without_metadata
@@ -65,8 +66,9 @@ def write(folder, output, count, *, shortest_side=None, beam_options=()):
     parts = _parts(source, count)
     with atomic.resumable_folder(output, key) as work:
         (work / FOLDER).mkdir(exist_ok=True)
-        for error in (work / FOLDER).glob("*.error"):
-            error.unlink()
+        for kind in ("*.error", "*.failed"):
+            for error in (work / FOLDER).glob(kind):
+                error.unlink()
         paths = [work / FOLDER / f"data-{i:05d}-of-{count:05d}.tfrecord" for i in range(count)]
         plan = [(str(p), part, shortest_side) for p, part in zip(paths, parts, strict=True)]
         with beam.Pipeline(options=pipeline_options(options)) as pipeline:
@@ -75,6 +77,10 @@ def write(folder, output, count, *, shortest_side=None, beam_options=()):
         problems = [error.read_text() for error in sorted((work / FOLDER).glob("*.error"))]
         if problems:
             raise InputError("\n".join(problems))
+        lost = [path for path in paths if not path.with_suffix(".json").exists()]
+        if lost:
+            failed = [error.read_text() for error in sorted((work / FOLDER).glob("*.failed"))]
+            raise RunError("\n".join(failed) or f"{lost[0]} cannot be written; is the disk full?")
         _finish(work, source, paths, shortest_side)
 
 
@@ -131,9 +137,12 @@ def _parts(source, count):
 
 def _write_shard(work):
     """Write one shard and its sidecar, or why it cannot be written; skips one that is there."""
+    import tensorflow as tf
+
     path, cases, shortest_side = work
     path = pathlib.Path(path)
-    sidecar, error = path.with_suffix(".json"), path.with_suffix(".error")
+    sidecar = path.with_suffix(".json")
+    error, failed = path.with_suffix(".error"), path.with_suffix(".failed")
     try:
         inputs = _inputs(cases)
         if _written_before(sidecar, inputs, path):
@@ -143,8 +152,11 @@ def _write_shard(work):
         known = {"inputs": inputs, "sha256": atomic.sha256(path), "bytes": path.stat().st_size}
         known |= {"cases": len(cases), "images": len(index), "index": index}
         atomic.write_text(sidecar, json.dumps(known))
-    except (OSError, ValueError) as reason:  # an exception would reach the user as Beam's
+    except ValueError as reason:  # an exception would reach the user as Beam's
         atomic.write_text(error, f"{reason}")
+    except (OSError, tf.errors.OpError) as reason:  # a full disk, which may not hold this either
+        with contextlib.suppress(OSError):
+            atomic.write_text(failed, f"{path}: {getattr(reason, 'strerror', None) or reason}")
 
 
 def _written_before(sidecar, inputs, path):

@@ -78,7 +78,7 @@ def _table(parts, classes):
 def _only_file(path):
     if path.is_file() and path.suffix == ".npz":
         return path
-    found = sorted(path.glob("*.npz"))
+    found = sorted(file for file in path.glob("*.npz") if file.is_file())
     if len(found) != 1:
         raise InputError(
             f"--input={path}: not found: {LOOKS_FOR}; there are {len(found)}\n"
