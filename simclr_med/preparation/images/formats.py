@@ -1,6 +1,6 @@
-"""Formats of image files: suffixes that are taken for images, and formats that need a package.
+r"""Formats of image files: suffixes that are taken for images, and formats that need a package.
 
-needs_package(b"\\xff\\x0a")  # "is JPEG XL, which is not readable here: pip install ..."
+needs_package(b"\xff\x0a")  # "is JPEG XL, which is not readable here: pip install ..."
 """
 
 import contextlib

@@ -23,7 +23,7 @@ from simclr_med.preparation.source_table import (
 )
 
 TITLE = "A tree of DICOM files"
-LOOKS_FOR = "DICOM files (.dcm, .dicom or without a suffix), single images"
+LOOKS_FOR = "DICOM files under any name, of single images or, with --frames, of several"
 WHERE = "an archive or a public set"
 OPTIONS = {
     "salt": {
@@ -32,15 +32,19 @@ OPTIONS = {
         "more images later",
     },
     "plain_ids": {"action": "store_true", "help": "keep ids as they are instead"},
+    "frames": {
+        "action": "store_true",
+        "help": "take each frame of a file of several as an image of its case",
+    },
     "modality": {
         "default": "",
         "help": "of CR, DX, XC, ES, DMS ...: those to keep, commas between; none: all",
     },
 } | UNKNOWN_FLAG
 TAGS = ("PatientID", "StudyInstanceUID", "SOPInstanceUID", "ViewPosition", "Modality",
-        "BurnedInAnnotation")  # fmt: skip
+        "BurnedInAnnotation", "NumberOfFrames")  # fmt: skip
+DIRECTORY = "1.2.840.10008.1.3.10"  # a DICOMDIR, which lists the files of a medium
 UID = re.compile(r"[0-9]+(\.[0-9]+)*")
-SUFFIXES = (".dcm", ".dicom", "")
 
 
 def read(folder, options):
@@ -52,7 +56,7 @@ def read(folder, options):
         )
     ids = _Ids(options["salt"])
     wanted = set(listed_names("modality", options["modality"]))
-    tree = _Tree(folder, ids, wanted)
+    tree = _Tree(folder, ids, wanted, frames=options.get("frames", False))
     if not tree.rows and not tree.problems:
         raise not_found(folder, sys.modules[__name__])
     columns = ["image", "case_id", "patient_id", "view", "modality", FILE, ROW]
@@ -68,7 +72,7 @@ def read(folder, options):
         groups=("view", "modality"),
         notes=[ids.note, *tree.notes()],
         problems=tree.problems,
-        render=lambda name: dicom_image.render(tree.place[name]),
+        render=lambda name: dicom_image.render(*tree.place[name]),
     )
 
 
@@ -108,12 +112,12 @@ class _Tree:
 
     Attributes:
       rows: of the table of images.
-      place: name of an image to its file.
+      place: name of an image to its file and its frame there, None of a file of one.
       problems: files that cannot be used.
     """
 
-    def __init__(self, folder, ids, wanted):
-        self.folder, self.ids, self.wanted = folder, ids, wanted
+    def __init__(self, folder, ids, wanted, *, frames):
+        self.folder, self.ids, self.wanted, self.frames = folder, ids, wanted, frames
         self.rows, self.place, self.problems = [], {}, []
         self.other = self.unwanted = self.burned_in = 0
         dicom_image.library()
@@ -121,7 +125,7 @@ class _Tree:
         for inside in tree.broken:
             self._refuse("file", folder / inside, "is no file, or a link to nowhere or back")
         for path in sorted(folder / inside for inside in tree.files):
-            if path.suffix.lower() not in SUFFIXES or not dicom_image.is_dicom(path):
+            if not dicom_image.is_dicom(path):
                 self.other += 1
                 continue
             try:
@@ -134,7 +138,10 @@ class _Tree:
             except Exception as error:  # a value's own, which quotes it
                 self._refuse("file", path, f"has a damaged header ({type(error).__name__})")
             else:
-                self._add(path, *values)
+                if header.file_meta.get("MediaStorageSOPClassUID") == DIRECTORY:
+                    self.other += 1
+                else:
+                    self._add(path, *values)
 
     def notes(self):
         """Return sentences on the files that were passed over."""
@@ -146,7 +153,7 @@ class _Tree:
         }
         return [sentence for sentence, number in said.items() if number]
 
-    def _add(self, path, patient, study, image, view, modality, burned_in):
+    def _add(self, path, patient, study, image, view, modality, burned_in, frames):
         if self.wanted and modality not in self.wanted:
             self.unwanted += 1
             return
@@ -155,13 +162,23 @@ class _Tree:
             return
         name = self.ids.image_name(image, self._inside(path))
         if name in self.place:
-            earlier = self.ids.file(self._inside(self.place[name]))
+            earlier = self.ids.file(self._inside(self.place[name][0]))
             self._refuse("SOPInstanceUID", path, f"is the same image as {earlier}")
             return
-        self.place[name] = path
+        self.place[name] = path, None
         self.burned_in += burned_in.upper() == "YES"
         study, file = self.ids.code(study), self.ids.file(self._inside(path))
-        self.rows.append((name, study, patient, view, modality, file, 0))
+        for image in self._frames(name, path, frames):
+            self.rows.append((image, study, patient, view, modality, file, 0))
+
+    def _frames(self, name, path, frames):
+        """Return the names of a file's images, and note their places."""
+        number = int(frames) if frames.isdecimal() else 1
+        if not self.frames or number < 2:
+            return [name]
+        names = [f"{name.removesuffix('.png')}_{i:04d}.png" for i in range(number)]
+        self.place |= {image: (path, i) for i, image in enumerate(names)}
+        return names
 
     def _refuse(self, column, path, reason):
         tree = "--input" if self.ids.salt else str(self.folder)
