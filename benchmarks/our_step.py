@@ -21,7 +21,7 @@ def pretraining_step(**given):
     config = make_config("pretrain", given)
     model, _ = pretrain.model_of(config, Recipe.of(config.augment))
     strategy = tf.distribute.get_strategy()
-    parts = distribute.micro_batches(config, strategy)
+    parts = distribute.micro_batches(config.train, strategy)
     step = compiled_step(model, strategy, parts, config.train.jit_compile)
     side, draw = config.augment.image_size, np.random.default_rng(0)
     shape = [config.train.batch_size // parts, side, side, 3]

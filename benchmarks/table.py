@@ -20,7 +20,7 @@ def of_results(folder, benchmarks):
     """Return the table as Markdown.
 
     Args:
-      folder: of NAME.json, as `verdict.conclude` writes them.
+      folder: of NAME.json, as benchmarks/verdict.py writes them.
       benchmarks: name to (script, flags ...), in the table's order.
     """
     text, notes = HEAD, []

@@ -15,12 +15,12 @@ from simclr_med.config.storage import holds_run, load_config
 
 @dataclasses.dataclass(frozen=True)
 class Defaults:
-    """What a training takes on a kind of device where nothing else is asked for.
+    """Defaults of a training on a kind of device.
 
     Attributes:
-      precision: of the encoder's products; what `--precision=auto` is.
-      jit_compile: whether XLA compiles the step; `--jit_compile` asks for it elsewhere.
-      source: how it is known.
+      precision: of the encoder's products, for `--precision=auto`.
+      jit_compile: True where XLA compiles the step; `--jit_compile` asks for it elsewhere.
+      source: of these values, in words.
     """
 
     precision: str
@@ -60,7 +60,7 @@ def kind_of_device(settings):
 
 
 def fast_in_bfloat16():
-    """Return whether this processor multiplies bfloat16 faster than float32.
+    """Return True if this processor multiplies bfloat16 faster than float32.
 
     AMX does, and AMD's AVX512_BF16; Intel's AVX512_BF16 alone multiplies them no faster, so that
     converting is only a cost.
@@ -93,7 +93,7 @@ def multiply_as_asked(settings):
 
 
 def with_defaults(config):
-    """Return a `Config` whose precision is a definite one.
+    """Return a `Config` with a definite precision.
 
     "auto" is that of the run which the work folder holds, wherever it goes on, and in a new one the
     device's own.

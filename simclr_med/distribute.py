@@ -26,7 +26,7 @@ def strategy_of(settings):
     """Return the tf.distribute strategy of a `DistributeConfig`.
 
     Raises:
-      InputError: the hardware is not there; says what was looked for.
+      InputError: the hardware is not there; names it.
     """
     if settings.cpu_devices > 1:
         _split_cpu(settings.cpu_devices)
@@ -101,13 +101,13 @@ def _tpu(settings):
 _MAKERS = {"one": _one, "mirrored": _mirrored, "multi_worker": _multi_worker, "tpu": _tpu}
 
 
-def micro_batches(config, strategy):
-    """Return how many micro-batches a step of a `Config` has; 1 for a whole batch at once.
+def micro_batches(settings, strategy):
+    """Return the number of micro-batches in a step of a `TrainConfig`; 1 for a whole batch at once.
 
     Raises:
       InputError: the batch does not divide so.
     """
-    batch, micro = config.train.batch_size, config.train.micro_batch
+    batch, micro = settings.batch_size, settings.micro_batch
     each = batch / strategy.num_replicas_in_sync
     count = each / (micro or each)
     if each % 1 or count % 1:
@@ -119,7 +119,7 @@ def micro_batches(config, strategy):
 
 
 def batches(make, strategy, micro_batches):
-    """Return an iterable of what each worker and replica takes of the batches of a run.
+    """Return an iterable of the parts of a run's batches for each worker and replica.
 
     Args:
       make: called with `share` and `pieces`, see `dataset`, to a `tf.data.Dataset`.
@@ -141,7 +141,7 @@ def refuse_disagreement(strategy, what, value):
 
     Args:
       strategy: of tf.distribute.
-      what: is compared, for the message.
+      what: name of the value, for the message.
       value: has a `repr` that tells it from others.
     """
     if workers(strategy)[1] == 1:
@@ -158,7 +158,7 @@ def refuse_disagreement(strategy, what, value):
 
 
 def any_worker(strategy, flag):
-    """Return whether `flag` is set on any worker; all call it at the same step."""
+    """Return True if `flag` is set on any worker; all call it at the same step."""
     if workers(strategy)[1] == 1:
         return flag
     flags = _summed(strategy)(tf.constant(float(flag)))
@@ -172,12 +172,12 @@ def _summed(strategy):
 
 
 def replicas():
-    """Return how many replicas the current strategy has."""
+    """Return the number of replicas of the current strategy."""
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
 def workers(strategy):
-    """Return (number of this worker, how many there are); one that drives a TPU slice is alone."""
+    """Return (index of this worker, number of workers); one that drives a TPU slice is alone."""
     resolver = strategy.cluster_resolver
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return 0, 1
@@ -185,7 +185,7 @@ def workers(strategy):
 
 
 def is_chief(strategy):
-    """Return whether this process writes the work folder."""
+    """Return True in the process that writes the work folder."""
     return workers(strategy)[0] == 0
 
 
@@ -214,7 +214,7 @@ def assign_each(variables, values):
 
 
 def rows_before(count):
-    """Return how many rows the replicas before this one have, int32 scalar.
+    """Return the number of rows of the replicas before this one, int32 scalar.
 
     Args:
       count: of this replica's rows, int32 scalar; each may have another.
@@ -246,7 +246,7 @@ def compiled(function, strategy, jit_compile=False):
 
 
 def value_of_first_replica(strategy, values):
-    """Return the first local replica's part of what a `compiled` function returned."""
+    """Return the first local replica's part of the result of a `compiled` function."""
     return tf.nest.map_structure(lambda v: strategy.experimental_local_results(v)[0], values)
 
 

@@ -142,7 +142,7 @@ def _told(message, code):
 
 
 def _flushed(code):
-    """Write out what is buffered, and return the exit code: 1 where that failed and all else went.
+    """Write out buffered output, and return the exit code: 1 where that failed and all else went.
 
     Python would do so as it ends, and leave with 120.
     """

@@ -1,4 +1,4 @@
-"""How Python's functions become TensorFlow's graphs: as they are written.
+"""TensorFlow's graphs of Python functions as they are written, without AutoGraph.
 
 AutoGraph would rewrite some 270 functions of ours and of Keras before the first step, so that an
 `if` of theirs may ask a tensor. Ours say `tf.cond`: a second or more of each run was for nothing
@@ -10,7 +10,7 @@ import functools
 
 import tensorflow as tf
 
-# tf.function of what is written for graphs. It asks for AutoGraph anew wherever it is called.
+# For functions that are written for graphs. It asks for AutoGraph anew wherever it is called.
 function = functools.partial(tf.function, autograph=False)
 
 # What tf.data traces while a function with this decorator runs, in whatever module.

@@ -2,7 +2,7 @@
 
 TensorFlow 2.15 to 2.21 on Linux turns it on by itself only where AVX512_VNNI, AVX_VNNI or AMX are
 (tensorflow/core/util/port.cc, `DefaultOneDnnPolicy`); on a CPU with AVX2 alone its own convolutions
-take 2.5 times as long. docs/speed.md has what is measured, and what is known of other machines.
+take 2.5 times as long. docs/speed.md has measurements, and other machines.
 """
 
 import os

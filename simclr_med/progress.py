@@ -1,4 +1,4 @@
-"""How far a long task is, on stderr: a bar where somebody watches, lines now and then elsewhere.
+"""Progress of a long task on stderr: a bar on a terminal, a line now and then elsewhere.
 
     with progress.shown("pretrain_simclr", "step", 300) as shown:
         shown.to(1)
@@ -19,21 +19,21 @@ def shown(label, unit, total=None, done=0):
     """Return a `Bar` where stderr is a terminal, and `Lines` elsewhere; its end stays to be seen.
 
     Args:
-      label: what is done.
-      unit: what is counted, in the singular.
-      total: how many there are; None where nobody knows yet.
-      done: how many are done already.
+      label: name of the task.
+      unit: of the count, in the singular.
+      total: of the task, in units; None while it is unknown.
+      done: units done already.
     """
     return _kind()(label, unit, total, done)
 
 
 def shown_meanwhile(label, unit, total=None):
-    """Return the same of something small, or whose end is told elsewhere: nothing of it stays."""
+    """Return the same for a small task, or one whose end is told elsewhere: nothing of it stays."""
     return _kind()(label, unit, total, ends=False)
 
 
 def followed(items, label, unit, total):
-    """Yield `items`, and show meanwhile how many were; see `shown`."""
+    """Yield `items`, and show their count meanwhile; see `shown`."""
     with shown_meanwhile(label, unit, total) as showing:
         for done, item in enumerate(items, 1):
             yield item
@@ -49,7 +49,7 @@ class Bar:
 
     Args:
       label, unit, total, done: see `shown`.
-      ends: whether something of it stays at the end.
+      ends: True where something of it stays at the end.
     """
 
     def __init__(self, label, unit, total, done=0, ends=True):
@@ -67,8 +67,8 @@ class Bar:
         """Show `done`, where the last drawing is not too young.
 
         Args:
-          done: how many are done by now.
-          total: how many there are, where it has become known.
+          done: units done by now.
+          total: of the task, once it has become known.
           note: a function without arguments to a text that is shown beside it; called where it is.
         """
         self._bar.total = total or self._bar.total
@@ -85,7 +85,7 @@ class Bar:
 class Lines:
     """A line after 15 seconds, then ever more seldom, and one at the end; arguments as of `Bar`.
 
-    What ends sooner, and of which nothing stays, says nothing.
+    A task that ends sooner, and of which nothing stays, prints nothing.
     """
 
     def __init__(self, label, unit, total, done=0, ends=True):
@@ -113,7 +113,7 @@ class Lines:
         self._tell(note, f"{_clock(gone)} gone{left}")
 
     def close(self, note=None):
-        """Tell what was done; may be called twice."""
+        """Print the final count; may be called twice."""
         if self.ends and self.done > self.begun:
             self._tell(note, f"in {_clock(time.monotonic() - self._begin)}")
         self.ends = False

@@ -13,7 +13,7 @@ LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
 @contextlib.contextmanager
 def native_errors_dropped() -> Iterator[None]:
-    """Drop, within, what is written to stderr, by C++ too; exceptions come through."""
+    """Drop everything written to stderr within, by C++ too; exceptions come through."""
     sys.stderr.flush()
     kept = os.dup(2)
     with open(os.devnull, "w") as nowhere:

@@ -18,7 +18,7 @@ TEXTS = [
 LIBRARIES = ("keras", "tf", "np")
 NAME = re.compile(r"`(\w+(?:\.\w+)+)`")
 FILE = re.compile(r"(?<![\w/.<>*-])((?:\w+/)+\w+\.(?:py|cfg))\b")
-SUFFIXES = ("py", "md", "csv", "json", "png", "html", "cfg", "npz")
+SUFFIXES = ("py", "txt", "md", "csv", "json", "png", "html", "cfg", "npz")
 
 
 def module(path):

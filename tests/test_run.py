@@ -76,6 +76,18 @@ def test_a_flagfile_that_is_not_utf_8_exits_with_2(tmp_path):
     assert done.returncode == 2 and "a --flagfile is not text in UTF-8" in done.stderr
 
 
+@pytest.mark.parametrize("mode", ["linear_probe", "finetune", "sweep"])
+def test_a_head_without_a_split_to_learn_from_is_refused(mode):
+    with pytest.raises(InputError, match="--splits=: .*expected one or more of train"):
+        make_config(mode, DATA | {"splits": ()})
+
+
+def test_a_flagfile_may_begin_with_a_byte_order_mark(tmp_path):
+    (tmp_path / "a.cfg").write_text("--mode=pretrain\n--data_dir=/nowhere\n", encoding="utf-8-sig")
+    done = command(f"--flagfile={tmp_path / 'a.cfg'}", f"--work_dir={tmp_path / 'w'}")
+    assert done.returncode == 2 and "/nowhere/dataset.json" in done.stderr
+
+
 def test_help_needs_no_tensorflow():
     code = (
         "import sys\nfrom simclr_med import run\nrun.define_flags()\n"

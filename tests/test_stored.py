@@ -76,3 +76,55 @@ def test_what_is_no_file_is_not_waited_for(tmp_path):
     for path in (tmp_path / "a.json", tmp_path, tmp_path / "nowhere"):
         with pytest.raises(InputError, match=str(path)):
             stored.read_json(path, {}, "x")
+
+
+SCHEMA = {
+    "task": stored.one_of("a", "b"),
+    "size": stored.between(1, 9),
+    "share": stored.between(0, 1, float),
+    "parts": [{"name": str}],
+    "by": stored.Each(stored.optional(float)),
+    "classes": stored.names(),
+    "later": stored.Absent(bool),
+}
+SOUND = {
+    "task": "a", "size": 9, "share": 1, "parts": [{"name": "x"}], "by": {"x": None, "y": 1},
+    "classes": ["x", "y"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({}, ""), ({"more": []}, ""), ({"later": True}, ""), ({"parts": [], "by": {}}, ""),
+        ({"task": "c"}, "'task' is 'c', expected one of a, b"),
+        ({"task": ["a"]}, "'task' is \"['a']\", expected one of a, b"),
+        ({"size": 10}, "'size' is '10', expected a whole number from 1 to 9"),
+        ({"size": 1.0}, "'size' is '1.0', expected a whole number"),
+        ({"size": True}, "'size' is 'True', expected a whole number"),
+        ({"share": float("nan")}, "'share' is 'nan', expected a number from 0 to 1"),
+        ({"parts": {}}, "'parts' is '{}', expected a list"),
+        ({"parts": [{"name": "x"}, {}]}, "'parts[1].name' is missing"),
+        ({"parts": [1]}, "'parts[0]' is '1', expected an object"),
+        ({"parts": [{"name": "\ud800"}]}, "'parts[0].name' is"),
+        ({"by": {"x": "1"}}, "'by.x' is '1', expected a number or null"),
+        ({"by": {"x": 10**400}}, "'by.x' is"),
+        ({"classes": ["x", "x"]}, "'classes' is \"['x', 'x']\", expected a list of different"),
+        ({"later": 1}, "'later' is '1', expected true or false"),
+    ],
+)  # fmt: skip
+def test_a_schema_names_the_part_that_breaks_it(change, why, tmp_path):
+    file = write(tmp_path / "a.json", json.dumps(SOUND | change))
+    if not why:
+        assert stored.read_json(file, SCHEMA, "x") == SOUND | change
+        return
+    with pytest.raises(stored.DamagedError) as caught:
+        stored.read_json(file, SCHEMA, "put back a copy")
+    assert str(caught.value).startswith(f"{file} is damaged: {why}")
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_a_part_that_is_missing_is_named(name, tmp_path):
+    content = {key: value for key, value in SOUND.items() if key != name}
+    with pytest.raises(stored.DamagedError, match=f"{name!r} is missing"):
+        stored.read_json(write(tmp_path / "a.json", json.dumps(content)), SCHEMA, "x")

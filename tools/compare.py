@@ -5,10 +5,13 @@
 An arm is a chain of trainings, "SimCLR then MICLe", perhaps from imported weights, and arms differ
 in it alone: each has the same sweep of heads, chosen on validation, of --seeds seeds. One report a
 label fraction shows them. Every run is an ordinary one, to evaluate, export or report on. Stopped,
-the same command goes on. @FILE reads options from a file, such as flags/compare_derm.args.
+the same command goes on; with changed settings the runs that they touch begin in new folders, of a
+name with a number. @FILE reads options from a file, such as flags/compare_derm.args.
 """
 
 import argparse
+import dataclasses
+import itertools
 import os
 import pathlib
 import signal
@@ -19,10 +22,13 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import tools.require_python  # noqa: F401, isort: skip
 
+from simclr_med.config.checked_config import make_config
 from simclr_med.config.checks import check_seed, check_value
-from simclr_med.config.fields import FIELDS
-from simclr_med.errors import InputError, run_main
-from simclr_med.runs import layout
+from simclr_med.config.fields import FIELDS, Config
+from simclr_med.config.flagfiles import expanded, expanded_at
+from simclr_med.config.storage import load_config
+from simclr_med.errors import EXIT_INTERRUPTED, InputError, run_main
+from simclr_med.runs import claim, layout
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 POSITIVES = {"SimCLR": "augmentation", "MICLe": "case"}  # what a positive pair is
@@ -88,9 +94,7 @@ def parse(arguments=None):
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        fromfile_prefix_chars="@",
     )
-    parser.convert_arg_line_to_args = lambda line: [line] if line[:1] not in ("", "#") else []
     add = parser.add_argument
     add("--data_dir", required=True, help="data set folder")
     add("--work_dir", required=True, help="folder for the runs and the reports")
@@ -129,7 +133,7 @@ def parse(arguments=None):
     add("--seeds", default="3", type=checked("seeds"), help="heads of each arm's chosen setting")
     add("--eval_splits", default="test", type=checked("eval_splits"))
     add("--seed", default="0", type=seed, help="of pretraining, and the first of the heads")
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(expanded_at(sys.argv[1:] if arguments is None else arguments))
     arms = options.arms.split(",") if options.arms else [*ARMS, *options.starts]
     options.arms = list(dict.fromkeys(arms))
     for arm in options.arms:
@@ -162,41 +166,147 @@ def simclr_med(mode, work_dir, *files, **flags):
     signal.signal(signal.SIGTERM, lambda *_: child.terminate())  # it saves, then leaves
     try:
         code = child.wait()
-    except KeyboardInterrupt:
-        child.wait()
-        code = 1
+    except KeyboardInterrupt:  # of the child too: it saves, then leaves
+        code = child.wait() or EXIT_INTERRUPTED
     if code:
         sys.exit(code if code > 0 else 128 - code)
 
 
+@dataclasses.dataclass(frozen=True)
+class Planned:
+    """A run of a comparison: the arguments of `simclr_med`, and the `Config` that it will have."""
+
+    mode: str
+    folder: pathlib.Path
+    file: pathlib.Path
+    flags: dict
+    config: Config
+
+
 def compare(options):
     """Run every arm, then a report for each label fraction; return the reports' paths."""
+    runs, sweeps = planned(options)
+    for run in runs:
+        simclr_med(run.mode, run.folder, run.file, **run.flags)
     work = pathlib.Path(options.work_dir)
-    sweeps = {arm: sweep(options, work, arm) for arm in options.arms}
     return [report(options, work, sweeps, part) for part in options.label_fractions.split(",")]
 
 
-def pretrained(options, work, chain):
-    """Run the pretrainings of an arm's chain, unless done; return the flags that begin with it."""
+def planned(options):
+    """Return the `Planned` runs of all arms, in their order, and the sweep's folder of each arm.
+
+    Raises:
+      InputError: flags of one are wrong.
+    """
+    work, runs, sweeps = pathlib.Path(options.work_dir), {}, {}
+    for arm in options.arms:
+        chain = arm.split(THEN)
+        start, source = pretraining(options, work, chain, runs)
+        flags = {
+            **start,
+            **{flag: getattr(options, name) for name, flag in HEAD.items()},
+            **{
+                name: getattr(options, name)
+                for name in ("data_dir", "head", "label_fractions", "seeds", "eval_splits", "seed")
+            },
+            "image_size": options.head_image_size or options.image_size,
+        }
+        base = work / f"{options.head}_{slug(chain)}"
+        run = runs[arm] = a_run("sweep", base, options.head_flags, flags, source)
+        sweeps[arm] = run.folder
+    return list(runs.values()), sweeps
+
+
+def pretraining(options, work, chain, runs):
+    """Plan the pretrainings of an arm's chain in `runs`, those that are not there by their chain.
+
+    Returns:
+      The flags that begin with the last of them, and its `Config`, None where it is no run.
+    """
     *before, last = chain
     if last in options.starts:
-        return {"init": options.starts[last]}
+        return {"init": options.starts[last]}, None
     if last == RANDOM:
-        return {"init": "random", "encoder": options.encoder, "width": options.width}
-    start = pretrained(options, work, before or [RANDOM])
-    continued = last == "MICLe" and before[-1:] == ["SimCLR"]
-    folder = work / f"pretrain_{slug(chain)}"
-    simclr_med(
-        "pretrain",
-        folder,
-        options.micle_flags if continued else options.simclr_flags,
-        **start,
-        **{name: getattr(options, name) for name in ("data_dir", "image_size", "seed")},
-        **{name: getattr(options, name) for name in PRETRAINING},
-        positives=POSITIVES[last],
-        steps=options.micle_steps if continued else options.pretrain_steps,
-    )
-    return {"init": f"run:{folder}"}
+        return {"init": "random", "encoder": options.encoder, "width": options.width}, None
+    start, source = pretraining(options, work, before or [RANDOM], runs)
+    name = f"pretrain_{slug(chain)}"
+    if name not in runs:
+        continued = last == "MICLe" and before[-1:] == ["SimCLR"]
+        flags = {
+            **start,
+            **{name: getattr(options, name) for name in ("data_dir", "image_size", "seed")},
+            **{name: getattr(options, name) for name in PRETRAINING},
+            "positives": POSITIVES[last],
+            "steps": options.micle_steps if continued else options.pretrain_steps,
+        }
+        file = options.micle_flags if continued else options.simclr_flags
+        runs[name] = a_run("pretrain", work / name, file, flags, source)
+    return {"init": f"run:{runs[name].folder}"}, runs[name].config
+
+
+def a_run(mode, base, file, flags, source):
+    """Return the `Planned` run in the first of folders BASE, BASE_2 ... that holds no other run.
+
+    So settings that have changed begin anew what they touch, and find again what they do not.
+    """
+    try:
+        config = make_config(mode, {**values(file, flags), "work_dir": str(base)}, source)
+    except InputError as error:
+        raise InputError(f"{base.name}: {error}") from None
+    folder = next(folder for folder in folders(base) if is_free(folder, config))
+    return Planned(mode, folder, file, flags, dataclasses.replace(config, work_dir=str(folder)))
+
+
+def folders(base):
+    """Yield the folder `base`, and others called by it and a number."""
+    yield base
+    for number in itertools.count(2):
+        yield base.with_name(f"{base.name}_{number}")
+
+
+def is_free(folder, config):
+    """Return whether a folder holds the run of a `Config`, which may go on, or none."""
+    if not layout.holds_run(folder):
+        return True
+    there = load_config(folder)
+    differing = claim.differences(config, there)
+    if config.train.precision == "auto":
+        differing.pop("precision", None)
+    more = config.train.steps > there.train.steps and config.optimizer.schedule == "constant"
+    return not differing or (more and [*differing] == ["steps"])
+
+
+def values(file, flags):
+    """Return the values of a file of flags and of `flags`, texts by name, which come first."""
+    texts = {}
+    for line in expanded([f"--flagfile={file}"]):
+        name, equals, text = line.lstrip("-").partition("=")
+        if not equals:  # of a truth value
+            name, text = (name, "true") if name in FIELDS else (name.removeprefix("no"), "false")
+        texts[name] = text
+    texts |= {name: str(text) for name, text in flags.items() if text}
+    texts.pop("mode", None)
+    seed = texts.pop("seed", "0")
+    return {name: value(name, text) for name, text in texts.items()} | {"seed": int(seed)}
+
+
+def value(name, text):
+    """Return the value of a flag's text.
+
+    Raises:
+      InputError: there is no such flag, or it is no number.
+    """
+    if name not in FIELDS:
+        raise InputError(f"--{name} is not a known flag")
+    kind = FIELDS[name][1].type
+    if kind is tuple:
+        return tuple(text.split(","))
+    if kind is bool:
+        return text.lower() in ("true", "1", "t")
+    try:
+        return kind(text)
+    except ValueError:
+        raise InputError(f"--{name}={text}: expected a number") from None
 
 
 def slug(chain):
@@ -204,24 +314,20 @@ def slug(chain):
     return THEN.join(chain).lower().replace(" ", "_")
 
 
-def sweep(options, work, arm):
-    """Train, choose and evaluate an arm's heads; return the sweep's folder."""
-    chain = arm.split(THEN)
-    folder = work / f"{options.head}_{slug(chain)}"
-    start = pretrained(options, work, chain)
-    simclr_med(
-        "sweep",
-        folder,
-        options.head_flags,
-        **start,
-        **{flag: getattr(options, name) for name, flag in HEAD.items()},
-        **{
-            name: getattr(options, name)
-            for name in ("data_dir", "head", "label_fractions", "seeds", "eval_splits", "seed")
-        },
-        image_size=options.head_image_size or options.image_size,
-    )
-    return folder
+def refuse_unmet(options):
+    """Refuse a comparison of which some run cannot go through on the data set.
+
+    Raises:
+      InputError: names the run, and its flag.
+    """
+    from simclr_med.data import manifest, requirements  # late: --help needs no pandas
+
+    data = manifest.read(options.data_dir)
+    for run in planned(options)[0]:
+        try:
+            requirements.refuse_unmet(run.config, data)
+        except InputError as error:
+            raise InputError(f"{run.folder.name}: {error}") from None
 
 
 def report(options, work, sweeps, fraction):
@@ -253,6 +359,7 @@ def tables(page):
 def main(options):
     """Compare, and show the tables and the paths of the reports."""
     start = time.monotonic()
+    refuse_unmet(options)
     pages = compare(options)
     for page in pages:
         print(tables(page))

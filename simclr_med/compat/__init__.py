@@ -32,7 +32,7 @@ from simclr_med.compat.common import (
 if keras.__version__.startswith("2."):
     from simclr_med.compat import keras2 as _stack
 else:
-    from simclr_med.compat import keras3 as _stack
+    from simclr_med.compat import keras3 as _stack  # type: ignore[no-redef]
 
 AsynchronousCallback = _stack.AsynchronousCallback
 BatchNormalization = _stack.BatchNormalization

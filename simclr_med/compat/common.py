@@ -56,8 +56,7 @@ def unallocated_variable(create, **settings):
 
 def scope_of(operation):
     """Return the innermost scope of a graph's operation, "" of none."""
-    *_, scope, _ = ["", *operation.name.split("/")]
-    return scope
+    return ["", *operation.name.split("/")][-2]
 
 
 # Optimizers
@@ -74,7 +73,7 @@ class SteppedOptimizer(keras.optimizers.Optimizer):
       name: of the optimizer.
     """
 
-    SLOTS = ()
+    SLOTS: tuple[str, ...] = ()
 
     def step_in(self, gradient, variable, learning_rate, slots):
         """Take one step of one variable, a dense gradient and a rate of its type given."""

@@ -15,12 +15,13 @@ from simclr_med.config.storage import load_config
 from simclr_med.errors import InputError
 
 
-def make_config(mode, given):
+def make_config(mode, given, source=None) -> Config:
     """Return the checked `Config` of explicitly given values; the rest are the mode's defaults.
 
     Args:
       mode: one of `MODES`.
       given: flat names to values; `work_dir` among them, perhaps `seed`.
+      source: `Config` of the run that `init` names, where that is planned only.
 
     Raises:
       InputError: names the flag.
@@ -38,7 +39,7 @@ def make_config(mode, given):
         raise InputError(f"--use_tpu and --strategy={given['strategy']} are two strategies")
     modes = acting_modes(mode, head)
     if str(given.get("init")).startswith(("run:", "imported:")):
-        given |= inherited(given)
+        given |= inherited(given, source)
     if given.get("data_dir"):
         given["data_dir"] = os.path.abspath(given["data_dir"])
     recipe = given.get("augmentation", default_in(modes[-1], FIELDS["augmentation"][1]))
@@ -50,7 +51,7 @@ def make_config(mode, given):
     return config
 
 
-def for_existing_run(mode, work_dir, given):
+def for_existing_run(mode, work_dir, given) -> Config:
     """Return the `Config` of a trained run, with the settings of `mode` (evaluate, export).
 
     Args:

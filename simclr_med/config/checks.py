@@ -100,7 +100,7 @@ def _check_arithmetic(config):
 
 
 def _check_head(config):
-    if not set(config.data.splits) <= set(LABELLED):
+    if not config.data.splits or not set(config.data.splits) <= set(LABELLED):
         raise InputError(
             f"--splits={','.join(config.data.splits)}: a head learns from labels; expected "
             f"one or more of {', '.join(LABELLED)}"

@@ -36,22 +36,44 @@ def expanded(arguments, within=()) -> list:
                 raise InputError(f"--{FLAG} is missing its file")
             file = rest.pop(0)
         if file:
-            found += _lines(file, within)
+            lines, chain = _lines(file, f"--{FLAG}=", within)
+            found += expanded([part for line in lines for part in _parts(line)], chain)
     return found
 
 
-def _lines(file, within):
-    path = paths.file_to_read(file, f"--{FLAG}").resolve()
+def expanded_at(arguments, within=()) -> list:
+    """Return command-line arguments with the lines of FILE in the place of each @FILE.
+
+    Arguments and errors are those of `expanded`; a line is an argument, and may be another @FILE.
+    """
+    found = []
+    for argument in arguments:
+        if argument.startswith("@"):
+            found += expanded_at(*_lines(argument[1:], "@", within))
+        else:
+            found.append(argument)
+    return found
+
+
+def _lines(file, given, within):
+    """Return the lines of a file, without comments, and the files that they are from.
+
+    Args:
+      file: its path, a text.
+      given: the beginning of the argument that names it.
+      within: files that the argument is from, the outermost first.
+    """
+    name = given.rstrip("=")
+    path = paths.file_to_read(file, name).resolve()
     if path in within:
         chain = " -> ".join(map(str, (*within, path)))
-        raise InputError(f"--{FLAG}={file} includes itself: {chain}")
+        raise InputError(f"{given}{file} includes itself: {chain}")
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"{file}: a --{FLAG} is not text in UTF-8: {error}") from None
+        raise InputError(f"{file}: a {name} is not text in UTF-8: {error}") from None
     lines = [line.strip() for line in text.splitlines()]
-    flags = [line for line in lines if line and not line.startswith(("#", "//"))]
-    return expanded([part for line in flags for part in _parts(line)], (*within, path))
+    return [line for line in lines if line and not line.startswith(("#", "//"))], (*within, path)
 
 
 def _parts(line):

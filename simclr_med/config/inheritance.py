@@ -9,18 +9,19 @@ from simclr_med.config.storage import load_config
 from simclr_med.errors import InputError
 
 
-def inherited(given):
+def inherited(given, source=None):
     """Return the network's settings of the start of a run, by flat name, and its full path.
 
     Args:
       given: explicitly given values by flat name, with `init`; they may not contradict.
+      source: `Config` of a run that is planned; None where its folder says.
 
     Raises:
       InputError: there is no such run, or a given value does not fit its network.
     """
     kind, _, path = given["init"].partition(":")
     path = os.path.abspath(path)
-    source = load_config(path)
+    source = source or load_config(path)
     if (source.mode == IMPORTED) != (kind == IMPORTED):
         other = IMPORTED if source.mode == IMPORTED else "run"
         raise InputError(f"--init={given['init']}: expected {other}:{path}")

@@ -1,11 +1,11 @@
-"""Recipes: which steps make a view of an image, and how strong each is.
+"""Recipes: the steps that make a view of an image, and their strengths.
 
     recipe = Recipe.named("full", size=224)
     recipe = Recipe.named("chexpert_pretrain", size=224, rotation=30.0)
 
 Rotation and crop (or window) place the view in the image, on the host: views/crops.py. The other
-steps change what is seen, in their recipe's order, on the host or on the device: views/augment.py.
-KerasCV layers may follow: views/keras_cv_layers.py.
+steps change its colours and sharpness, in their recipe's order, on the host or on the device:
+views/steps.py. KerasCV's own layers may follow: views/keras_cv_layers.py.
 """
 
 import dataclasses

@@ -56,7 +56,7 @@ class DatasetInfo:
       classes: in the order of the outputs; empty where all images are unlabelled.
       image_root: folder of the manifest's images, absolute or relative to the data set folder.
       shards: folder of TFRecord shards that hold the images instead, see
-        `preparation.shards`; or "".
+        `output.shards`; or "".
       groups: manifest columns for subgroup analysis, such as skin_type.
       other_class: the class left out of average sensitivity, or None.
       uncertain: what -1 means, "ones", "zeros" or "ignore", by finding; multilabel only.
@@ -102,8 +102,8 @@ def read_info(file: str | os.PathLike) -> DatasetInfo:
 
 def escapes(path: str) -> bool:
     """Return true where `path`, a text, may lead out of the folder that it is relative to."""
-    path = pathlib.PurePosixPath(path.replace("\\", "/"))
-    return path.is_absolute() or ".." in path.parts
+    pure = pathlib.PurePosixPath(path.replace("\\", "/"))
+    return pure.is_absolute() or ".." in pure.parts
 
 
 def read_bytes(file: pathlib.Path) -> bytes:

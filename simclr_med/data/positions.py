@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from simclr_med.data.originals import Decoded
-from simclr_med.errors import InputError
+from simclr_med.data.requirements import refuse_large_batch
 
 POSITIVES = ("augmentation", "case")
 
@@ -111,21 +111,6 @@ class Positions:
             return False
 
         return recover
-
-
-def refuse_large_batch(size, units, what):
-    """Refuse a batch of more units than there are.
-
-    Args:
-      size: of the batch.
-      units: how many there are.
-      what: they are called.
-
-    Raises:
-      InputError: says how many.
-    """
-    if size > units:
-        raise InputError(f"--batch_size={size} exceeds the {units} {what}")
 
 
 def order(n, batch_size, seed, start_step, stop_step, share=(0, 1)):

@@ -75,7 +75,7 @@ def names_of(cases) -> dict:
       Kind to a list of texts, "" where nothing is known, and the rows of their cases, int64.
     """
     rows = np.arange(len(cases))
-    with concurrent.futures.ThreadPoolExecutor(min(32, 4 * os.cpu_count())) as pool:
+    with concurrent.futures.ThreadPoolExecutor(min(32, 4 * (os.cpu_count() or 1))) as pool:
         images = list(pool.map(_image, cases.paths.tolist()))
     return {
         "case": (cases.case_ids.tolist(), rows),

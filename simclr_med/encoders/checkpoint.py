@@ -123,9 +123,9 @@ def restore_latest(work_dir, variables):
         except DamagedError as error:
             damaged[step] = error
             continue
-        for newer, error in damaged.items():
+        for newer, why in damaged.items():
             print(
-                f"warning: {error}. The run goes on from step {step}, and the damaged folder is "
+                f"warning: {why}. The run goes on from step {step}, and the damaged folder is "
                 f"kept as {newer}.damaged",
                 file=sys.stderr,
             )

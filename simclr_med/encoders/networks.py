@@ -5,9 +5,11 @@ encoder = load_encoder("work/micle")  # of a run, or of tools/import_checkpoint.
 """
 
 import dataclasses
+import pathlib
 
 import keras
 
+from simclr_med.config.fields import Config
 from simclr_med.config.storage import load_config
 from simclr_med.encoders import checkpoint, heads
 from simclr_med.encoders.encoder import build_encoder
@@ -62,7 +64,7 @@ class Networks:
         return self.head(self.inputs(images, training=training), training=training)
 
 
-def build(config, classes=None):
+def build(config: Config, classes: int | None = None) -> Networks:
     """Return fresh `Networks`, their weights drawn from the run's seed.
 
     Args:
@@ -98,7 +100,7 @@ def _build_encoder(chosen, image_size):
     return build_encoder(settings.pop("encoder"), image_size=image_size, **settings)
 
 
-def load_encoder(path):
+def load_encoder(path: str | pathlib.Path) -> keras.Model:
     """Return the trained encoder in `path`: images `[B, H, W, 3]` to features `[B, D]`, of Keras.
 
     Images are in [0, 1] whatever the weights' source: what else it expects is the model's first
@@ -117,7 +119,7 @@ def load_encoder(path):
     return encoder
 
 
-def initialise(networks, init):
+def initialise(networks: Networks, init: str) -> None:
     """Restore encoder, and projection head where there is one, from `init`.
 
     Args:
@@ -127,16 +129,16 @@ def initialise(networks, init):
         restore_encoder(networks, kept_checkpoint(init.partition(":")[2]))
 
 
-def restore_encoder(networks, path):
+def restore_encoder(networks: Networks, path: pathlib.Path) -> None:
     """Restore the encoder, and the projection head where the checkpoint folder `path` has one."""
-    prefixes = ("encoder/", "projection/")
+    prefixes: tuple[str, ...] = ("encoder/", "projection/")
     if not any(name.startswith("projection/") for name in checkpoint.saved_shapes(path)):
         prefixes = ("encoder/",)
     wanted = {n: v for n, v in networks.variables().items() if n.startswith(prefixes)}
     checkpoint.restore(path, wanted, only=prefixes)
 
 
-def load_trained(work_dir):
+def load_trained(work_dir: str | pathlib.Path) -> tuple[Config, Task, Networks]:
     """Return (`Config`, `Task`, `Networks`) of a run that has trained its head to the end."""
     config = load_config(work_dir)
     task = Task.load(work_dir)

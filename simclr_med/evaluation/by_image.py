@@ -5,6 +5,9 @@
 A row is an image then, in a predictions file of its own beside that of the cases.
 """
 
+import pathlib
+from typing import Any
+
 import numpy as np
 
 from simclr_med.evaluation.predictions import Predictions
@@ -12,7 +15,7 @@ from simclr_med.evaluation.predictions import Predictions
 SUFFIX = "_by_image"  # of the file's name, after the split's
 
 
-def of_images(cases, probabilities, task):
+def of_images(cases: Any, probabilities: np.ndarray, task: Any) -> Predictions | None:
     """Return `Predictions` whose rows are images, or None.
 
     An image has its case's truth and groups, and is called "CASE image 1" and so on. A case whose
@@ -44,6 +47,6 @@ def of_images(cases, probabilities, task):
     )
 
 
-def file_of(file):
+def file_of(file: pathlib.Path) -> pathlib.Path:
     """Return the path of the predictions by image that belong to a file by case."""
     return file.with_name(f"{file.stem}{SUFFIX}{file.suffix}")

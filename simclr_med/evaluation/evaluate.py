@@ -2,7 +2,9 @@
 
 import json
 import pathlib
+from typing import Any
 
+from simclr_med.config.sections.results import EvaluateConfig
 from simclr_med.config.splits import MIXED
 from simclr_med.config.storage import load_config
 from simclr_med.evaluation import predictions
@@ -26,7 +28,15 @@ SCHEMA = {  # of what is read back of metrics.json
 RATES = ("sensitivity", "specificity")  # of a finding, at its threshold
 
 
-def write_evaluation(work_dir, splits, settings, seed, origin, learnt_from=None, by_image=None):
+def write_evaluation(
+    work_dir: str | pathlib.Path,
+    splits: dict[str, predictions.Predictions],
+    settings: EvaluateConfig,
+    seed: int,
+    origin: dict[str, Any],
+    learnt_from: dict[str, Any] | None = None,
+    by_image: dict[str, predictions.Predictions] | None = None,
+) -> dict[str, Any]:
     """Write predictions/<split>.csv and metrics.json, which keeps the splits of former evaluations.
 
     Findings by image are in predictions/<split>_by_image.csv, and in metrics.json under "by_image".
@@ -104,7 +114,7 @@ def _with_thresholds(splits, validation):
     }
 
 
-def former_results(work_dir):
+def former_results(work_dir: str | pathlib.Path) -> dict[str, Any]:
     """Return what former evaluations found, by split, see `write_evaluation`.
 
     Raises:
@@ -117,7 +127,7 @@ def former_results(work_dir):
     return stored.read_json(file, SCHEMA, remedy)["splits"]
 
 
-def notes_on(result):
+def notes_on(result: dict[str, Any]) -> list[str]:
     """Return sentences, a list, on what a reader of a split's metrics has to know of its cases."""
     learnt = result.get("learnt_from", {})
     found = []
@@ -133,7 +143,7 @@ def notes_on(result):
     return found
 
 
-def summary(name, split, result):
+def summary(name: str, split: str, result: dict[str, Any]) -> str:
     """Return a few lines for a person: each main metric with its interval, findings at thresholds.
 
     Args:

@@ -9,6 +9,7 @@ given under one name are one method's, one a seed, as are the chosen runs of a s
 
 import dataclasses
 import pathlib
+from collections.abc import Iterable
 
 from simclr_med.config.fields import Config
 from simclr_med.config.splits import SPLITS
@@ -56,12 +57,12 @@ class Run:
         return next((stage for stage in self.stages if stage.config.mode == "pretrain"), None)
 
 
-def read_runs(pairs):
+def read_runs(pairs: Iterable[tuple[str, str]]) -> list[Run]:
     """Return the `Run`s of pairs (name, path), see `read_methods`."""
     return [run for runs in read_methods(pairs).values() for run in runs]
 
 
-def read_methods(pairs):
+def read_methods(pairs: Iterable[tuple[str, str]]) -> dict[str, list[Run]]:
     """Return name -> list of `Run`s, one a seed; several are called "NAME, run 1" and so on.
 
     Args:
@@ -87,7 +88,7 @@ def read_methods(pairs):
     }
 
 
-def named(texts):
+def named(texts: Iterable[str]) -> list[tuple[str, str]]:
     """Return pairs (name, path) of texts PATH or NAME=PATH; a path's name is its last part.
 
     Raises:
@@ -124,7 +125,7 @@ def _chosen_of_sweeps(pairs):
     return found
 
 
-def read_run(name, path):
+def read_run(name: str, path: str | pathlib.Path) -> Run:
     """Return a `Run`.
 
     Args:

@@ -9,6 +9,8 @@ import csv
 import dataclasses
 import functools
 import io
+import pathlib
+from typing import Any
 
 import numpy as np
 
@@ -52,7 +54,7 @@ class Predictions:
 
     @functools.cached_property
     def rankings(self):
-        """The `metrics.Ranking` of each class, made where first asked for."""
+        """The `functions.Ranking` of each class, made where first asked for."""
         columns = zip(self.truth.T, self.probabilities.T, strict=True)
         return [functions.rank(truth, scores) for truth, scores in columns]
 
@@ -68,7 +70,7 @@ class Predictions:
         )
 
 
-def average_over_images(cases, by_image, task):
+def average_over_images(cases: Any, by_image: np.ndarray, task: Any) -> Predictions:
     """Return `Predictions` of cases: the mean over a case's images of their probabilities.
 
     Args:
@@ -80,7 +82,7 @@ def average_over_images(cases, by_image, task):
     return of_cases(cases, sums / np.diff(cases.offsets)[:, None], task)
 
 
-def of_cases(cases, probabilities, task):
+def of_cases(cases: Any, probabilities: np.ndarray, task: Any) -> Predictions:
     """Return the `Predictions` of N `Cases` with probabilities `[N, K]`; `task` as above."""
     return Predictions(
         case_ids=cases.case_ids,
@@ -94,12 +96,12 @@ def of_cases(cases, probabilities, task):
     )
 
 
-def write(path, predictions):
+def write(path: str | pathlib.Path, predictions: Predictions) -> None:
     """Write `predictions` as CSV in one atomic step."""
     atomic.write_text(path, to_csv(predictions))
 
 
-def to_csv(predictions):
+def to_csv(predictions: Predictions) -> str:
     """Return `Predictions` as the text of a CSV file; probabilities keep all their bits."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -121,7 +123,7 @@ def to_csv(predictions):
     return text.getvalue()
 
 
-def read(path, other_class=DEFAULT_OTHER):
+def read(path: str | pathlib.Path, other_class: str | None = DEFAULT_OTHER) -> Predictions:
     """Return the predictions of a file, ours or anybody's; docs/predictions.md is its format.
 
     Args:

@@ -2,13 +2,15 @@
 
 import io
 import logging
+import pathlib
+from typing import Any
 
 import numpy as np
 
 from simclr_med.files import atomic
 
 
-def write_grid(path, values, metric):
+def write_grid(path: str | pathlib.Path, values: dict[Any, float], metric: str) -> None:
     """Write a PNG of the metric over learning rates and weight decays; diverged ones are crossed.
 
     Args:

@@ -9,6 +9,7 @@ import dataclasses
 import io
 import math
 import pathlib
+from typing import Any
 
 import numpy as np
 
@@ -47,7 +48,7 @@ class SweepTable:
       DamagedError: the sweep.csv that is there is not what was written.
     """
 
-    def __init__(self, work_dir):
+    def __init__(self, work_dir: str | pathlib.Path):
         self.path = pathlib.Path(work_dir) / layout.SWEEP
         self.rows = {}  # (stage, trial as text) to a row of text
         if self.path.exists():
@@ -107,7 +108,7 @@ def _key(stage, trial):
     return (stage, *(f"{value!r}" for value in dataclasses.astuple(trial)))
 
 
-def spread(table, chosen, start):
+def spread(table: SweepTable, chosen: Any, start: str | None) -> list[dict[str, Any]]:
     """Return the rows of summary.csv: mean and standard deviation over the seeds of each number.
 
     Args:
@@ -133,7 +134,7 @@ def spread(table, chosen, start):
     return rows
 
 
-def write_rows(path, rows):
+def write_rows(path: str | pathlib.Path, rows: list[dict[str, Any]]) -> None:
     """Write dicts of the same keys as a CSV file, in one step."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")

@@ -1,15 +1,17 @@
 """Metrics and their differences in words: which to show first, what to call them, who is better."""
 
+from typing import Any
+
 from simclr_med.evaluation.metrics import records
 from simclr_med.evaluation.verdicts import UNDECIDED, UNDEFINED
 
 
-def label(metric):
+def label(metric: str) -> str:
     """Return a metric's name in a sentence: "auc:Acne" is "AUC of Acne"."""
     return records.metric(metric).label
 
 
-def main_metrics(result):
+def main_metrics(result: dict[str, Any]) -> list[str]:
     """Return the names of the metrics to show first, see `records.main_metrics`.
 
     Args:
@@ -18,7 +20,14 @@ def main_metrics(result):
     return [metric.name for metric in records.main_metrics(result["task"], result["classes"])]
 
 
-def with_interval(value, low, high, sign="", digits=3, sd=None):
+def with_interval(
+    value: float | None,
+    low: float | None,
+    high: float | None,
+    sign: str = "",
+    digits: int = 3,
+    sd: float | None = None,
+) -> str:
     """Return "0.812 [0.774, 0.850]", the value alone where it has no interval, or "not defined".
 
     Args:
@@ -29,13 +38,13 @@ def with_interval(value, low, high, sign="", digits=3, sd=None):
     """
     if value is None:
         return "not defined"
-    value, low, high = (n if n is None else f"{n:{sign}.{digits}f}" for n in (value, low, high))
-    if sd is not None:
-        value = f"{value} ± {sd:.{digits}f}"
-    return value if low is None else f"{value} [{low}, {high}]"
+    said = f"{value:{sign}.{digits}f}" + ("" if sd is None else f" ± {sd:.{digits}f}")
+    if low is None or high is None:
+        return said
+    return f"{said} [{low:{sign}.{digits}f}, {high:{sign}.{digits}f}]"
 
 
-def statement(row):
+def statement(row: dict[str, Any]) -> str:
     """Return a row of `comparing.compare` as a plain sentence: the model minus its baseline."""
     model, baseline, what = row["model"], row["baseline"], label(row["metric"])
     if row["verdict"] == UNDEFINED:

@@ -130,6 +130,20 @@ def refuse_replacing(path: pathlib.Path, flag: str, read) -> None:
         raise InputError(f"{_named(path, flag)}: is read, and would be replaced; give another name")
 
 
+def is_utf8(text: str) -> bool:
+    """Return true where a text can be written as UTF-8: a file's name may hold other bytes."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def escaped(text: str) -> str:
+    """Return a text with all that is not UTF-8 as backslash escapes, for a message."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def _expect(path, flag, kinds, expected):
     path = pathlib.Path(path)
     kind = _kind(path, flag)
@@ -158,11 +172,8 @@ def _sound(path, flag):
         raise InputError(
             f"{_named(path, flag)}: a shell replaces ~ where a word begins alone; write $HOME"
         )
-    try:
-        if "\0" not in str(path) and str(path).encode("utf-8"):
-            return path
-    except UnicodeEncodeError:
-        pass
+    if "\0" not in str(path) and is_utf8(str(path)):
+        return path
     raise InputError(f"{_named(path, flag)}: is not a name in UTF-8; rename it")
 
 
@@ -184,5 +195,5 @@ def _makeable(path, flag):
 
 
 def _named(path, flag):
-    shown = str(path).encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
+    shown = escaped(str(path)).replace("\0", "\\0")
     return f"{flag}={shown}" if flag else shown

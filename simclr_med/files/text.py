@@ -6,6 +6,7 @@ And what separates the columns of a table in one.
 import csv
 import gzip
 import io
+import os
 import pathlib
 import re
 import unicodedata
@@ -55,8 +56,8 @@ UNKNOWN = (
 )  # fmt: skip
 
 
-def read_text(file: str | pathlib.Path, encoding: str = "") -> tuple[str, str]:
-    """Return the text of a file, and a sentence on what was assumed of it, or "".
+def read_text(file: str | os.PathLike, encoding: str = "") -> tuple[str, str]:
+    """Return the text of a file, and a sentence on the assumed encoding, or "".
 
     UTF-8 and what has a byte order mark are certain. The encoding of anything else is a guess,
     which the sentence says, with some of the signs to judge it by.

@@ -13,10 +13,9 @@ import unicodedata
 import urllib.parse
 
 from simclr_med.errors import InputError
-from simclr_med.preparation.images import formats
-from simclr_med.preparation.source_files import walk
+from simclr_med.preparation.source_files import IMAGE_SUFFIXES, walk
 
-SUFFIX = re.compile(rf"({'|'.join(map(re.escape, formats.SUFFIXES))}|\.dcm|\.dicom)$")
+SUFFIX = re.compile(rf"({'|'.join(map(re.escape, IMAGE_SUFFIXES))}|\.dcm|\.dicom)$")
 SHOWN = 5  # fronts in a note
 
 

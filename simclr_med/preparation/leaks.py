@@ -6,10 +6,12 @@ import numpy as np
 import pandas as pd
 
 from simclr_med.errors import InputError
+from simclr_med.preparation import contradictions
 from simclr_med.preparation.source_table import NEAR, SHA256
 
 # Which split keeps a case that stands in several: what is tested on stays whole.
 WORTH = ("external", "test", "validation", "train", "unlabelled")
+OWNERS = "patient", "case"
 LISTED = 20  # leaks in a message
 LEARNT_FROM = {"unlabelled": "train"}  # both are learnt from: no leak between them
 
@@ -22,6 +24,10 @@ class Leak:
     key: str
     splits: tuple
     rows: tuple
+
+    def is_of_images(self):
+        """Return true of images that look the same, false of patients and cases."""
+        return self.kind not in OWNERS
 
     def __str__(self):
         return f"{self.kind} {self.key} stands in {' and '.join(self.splits)}"
@@ -49,7 +55,7 @@ def find_leaks(table, sha256, near):
         several = part.groupby("key")["split"].nunique()
         part = part[part["key"].isin(several.index[several > 1])]
         for key, rows in part.groupby("key").groups.items():
-            name = key if kind in ("patient", "case") else image[rows[0]]
+            name = key if kind in OWNERS else image[rows[0]]
             sides = tuple(pd.unique(table["split"].iloc[rows]))
             found.append(Leak(kind, name, sides, tuple(rows)))
     return found
@@ -70,7 +76,7 @@ def remove_leaks(records, on_leak):
     if not found:
         return
     if on_leak == "refuse":
-        raise _refusal(found)
+        raise _refusal(found, records)
     lost = losing_cases(table, found)
     records.notes.append(
         f"{len(found)} leaks between splits: {int(lost.sum())} images of "
@@ -79,14 +85,23 @@ def remove_leaks(records, on_leak):
     records.table = table[~lost].reset_index(drop=True)
 
 
-def _refusal(found):
+def _refusal(found, records):
     lines = [str(leak) for leak in found[:LISTED]]
     lines += [f"... and {len(found) - LISTED} more"] * (len(found) > LISTED)
+    contradicting = [leak for leak in found if leak.is_of_images() and _contradicts(leak, records)]
+    if contradicting:
+        lines.append(f"{len(contradicting)} of these pictures have labels that contradict")
     lines.append(
         f"{len(found)} leaks between splits; --on_leak=drop leaves the cases on the side of "
         "less worth out (unlabelled, train, validation, test, external: least first)"
     )
     return InputError("\n".join(lines))
+
+
+def _contradicts(leak, records):
+    rows = records.table.iloc[list(leak.rows)].to_dict("records")
+    said = [contradictions.labels_said(records.findings, row) for row in rows]
+    return contradictions.contradict(records.findings, said)
 
 
 def losing_cases(table, leaks):

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from simclr_med.data.info import read_info
 from simclr_med.errors import InputError
 from simclr_med.files import atomic, paths
-from simclr_med.preparation import leaks, pools, row_checks, sources
+from simclr_med.preparation import contradictions, leaks, pools, row_checks, sources
 from simclr_med.preparation.labels import class_table
 from simclr_med.preparation.labels.renaming import rename_labels
 from simclr_med.preparation.output import folder_writer
@@ -82,9 +82,12 @@ def _prepared(source_name, folder, output, settings, options, progress):
         records, problems, "is in no class that is kept", folder, output
     ):
         info, prevalence = class_table.make_classes(records, settings, target)
+    contradictory = contradictions.find_contradictions(records)
+    contradictions.tell_or_refuse(records, contradictory, settings.on_contradiction)
     tables = {
         "problems.csv": row_checks.problem_table(problems, folder),
         "prevalence.csv": prevalence,
+        contradictions.FILE: contradictory,
         "unmapped.csv": unmapped,
     }
     folder_writer.write(output, records, info, tables, settings, progress)

@@ -23,6 +23,7 @@ class Settings:
       check_images: how far images are looked at, "none", "exists" or "decode".
       allow_problems: rows that may be left out because something is wrong with them.
       on_leak: "refuse", or "drop": the cases on the side that is worth less (see `leaks.WORTH`).
+      on_contradiction: "keep" and tell copies whose labels contradict, or "refuse" them.
       near_duplicates: images that show nearly the same, see `images.near_duplicates`, belong
         together: the bits of their hashes that differ at most; 0 looks for the same pixels alone.
       top_conditions: keep so many conditions of the highest prevalence in train, 0 for all.
@@ -45,6 +46,7 @@ class Settings:
     check_images: str = "decode"
     allow_problems: int = 0
     on_leak: str = "refuse"
+    on_contradiction: str = "keep"
     near_duplicates: int = 20
     top_conditions: int = 0
     min_cases: int = 1
@@ -67,6 +69,8 @@ def refuse_impossible(settings):
     near = settings.near_duplicates
     if near not in (0, Settings.near_duplicates) and settings.check_images != "decode":
         raise InputError(f"--near_duplicates={near} needs --check_images=decode")
+    if settings.on_contradiction == "refuse" and settings.check_images == "none":
+        raise InputError("--on_contradiction=refuse needs --check_images=exists or decode")
     least, most = SIDES
     if settings.shortest_side and not least <= settings.shortest_side <= most:
         raise InputError(

@@ -5,8 +5,11 @@ from typing import NamedTuple
 
 from simclr_med.data.info import Problem
 from simclr_med.errors import InputError
-from simclr_med.preparation.images.formats import SUFFIXES
+from simclr_med.files.paths import escaped, is_utf8
+from simclr_med.preparation.images import formats
 
+IMAGE_SUFFIXES = formats.readable_suffixes()
+BROKEN = "is a link that leads nowhere, or back to where it lies"
 OF_SYSTEMS = "__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"
 
 
@@ -18,21 +21,27 @@ class Tree(NamedTuple):
 
     Attributes:
       files: of any kind.
-      broken: links that lead nowhere, or back to a folder that they lie in; pipes, devices and
-        sockets that are called as images are.
+      refused: name, escaped where it is not UTF-8, to the reason why it is not read: a link that
+        leads nowhere or back, a name that no table can hold, a pipe or device.
     """
 
     files: list
-    broken: list
+    refused: dict
 
-    def images(self):
+    @property
+    def broken(self) -> list[str]:
+        """Names of what is not read."""
+        return list(self.refused)
+
+    def images(self) -> list[str]:
         """Return the files that are images, by their suffix."""
-        return [path for path in self.files if path.lower().endswith(SUFFIXES)]
+        return [path for path in self.files if formats.is_readable(path)]
 
-    def problems(self, folder):
-        """Return a `Problem` for each broken link."""
-        reason = "is no file, or a link that leads nowhere or back to where it lies"
-        return [Problem(str(folder), None, "file", path, reason) for path in self.broken]
+    def problems(self, folder) -> list[Problem]:
+        """Return a `Problem` for each refused name, and each image that needs another package."""
+        unread = {path: formats.not_readable(path) for path in self.files}
+        found = self.refused | {path: reason for path, reason in unread.items() if reason}
+        return [Problem(str(folder), None, "file", *item) for item in sorted(found.items())]
 
 
 def find_file(folder, names, source):
@@ -72,9 +81,9 @@ def walk(folder):
     Raises:
       OSError: a folder below it cannot be read.
     """
-    tree = Tree([], [])
+    tree = Tree([], {})
     _walk(str(folder), "", (os.path.realpath(folder),), tree)
-    return Tree(sorted(tree.files), sorted(tree.broken))
+    return Tree(sorted(tree.files), dict(sorted(tree.refused.items())))
 
 
 def _walk(folder, prefix, above, tree):
@@ -84,14 +93,18 @@ def _walk(folder, prefix, above, tree):
             if entry.name.startswith(".") or entry.name in OF_SYSTEMS:
                 continue
             inside = prefix + entry.name
-            if entry.is_dir():
+            if not is_utf8(inside):
+                tree.refused[escaped(inside)] = "is not a name in UTF-8; rename it"
+            elif entry.is_dir():
                 real = os.path.realpath(entry.path) if entry.is_symlink() else None
                 if real in above:
-                    tree.broken.append(inside)
+                    tree.refused[inside] = BROKEN
                 else:
                     here = real or os.path.join(above[-1], entry.name)
                     _walk(entry.path, f"{inside}/", (*above, here), tree)
             elif entry.is_file():
                 tree.files.append(inside)
-            elif entry.is_symlink() or inside.lower().endswith(SUFFIXES):
-                tree.broken.append(inside)
+            elif entry.is_symlink() and not os.path.exists(entry.path):
+                tree.refused[inside] = BROKEN
+            else:
+                tree.refused[inside] = "is a pipe, a socket or a device; expected a file"

@@ -65,6 +65,7 @@ class Records:
       unit: what `sizes` counts, "cases" or "images".
       notes: sentences for the card of the data set.
       problems: rows that were left out, and why.
+      unlabelled_by: how to say that no image has a label, for a message; "" where none can.
       render: None where images are files that training reads; otherwise it turns the name in
         `image` into uint8 `[H, W]` or `[H, W, 3]`, or raises ValueError with the reason.
     """
@@ -83,7 +84,13 @@ class Records:
     source: str = ""
     notes: list = dataclasses.field(default_factory=list)
     problems: list = dataclasses.field(default_factory=list)
+    unlabelled_by: str = ""
     render: Callable | None = None
+
+    def __post_init__(self):
+        """Make every column but ROW one of texts, whatever an empty or numeric part made of it."""
+        texts = {name: "object" for name in self.table.columns if name != ROW}
+        self.table = self.table.astype(texts)
 
 
 def split_name(text):

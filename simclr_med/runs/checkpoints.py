@@ -13,12 +13,12 @@ class DamagedError(InputError):
     """A checkpoint's files are not those that were written."""
 
 
-def steps(work_dir) -> list:
+def steps(work_dir: str | pathlib.Path) -> list:
     """Return the steps that have a checkpoint, ascending."""
     return layout.numbered(pathlib.Path(work_dir) / layout.CHECKPOINTS)
 
 
-def saved_shapes(path) -> dict:
+def saved_shapes(path: pathlib.Path) -> dict:
     """Return the shape, a list, of each array in the checkpoint folder `path`, by name.
 
     Raises:

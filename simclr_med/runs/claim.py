@@ -4,9 +4,10 @@ import contextlib
 import dataclasses
 import pathlib
 import shutil
+from collections.abc import Iterator
 
 from simclr_med import packages
-from simclr_med.config.fields import FIELDS, flat
+from simclr_med.config.fields import FIELDS, Config, flat
 from simclr_med.config.setting import LISTS, acting_modes
 from simclr_med.config.storage import load_config, to_json
 from simclr_med.errors import InputError, RunError
@@ -17,7 +18,7 @@ _WORTH_KEEPING = (layout.CHECKPOINTS, layout.SETTINGS, layout.SWEEP)
 
 
 @contextlib.contextmanager
-def claimed_work_dir(config, data_fingerprint):
+def claimed_work_dir(config: Config, data_fingerprint: str) -> Iterator[None]:
     """Hold a new work folder, or one that holds the same run, while that run is written.
 
     What fails before the first checkpoint, or run of a sweep, leaves no folder.
@@ -50,7 +51,7 @@ def claimed_work_dir(config, data_fingerprint):
         raise
 
 
-def identity(config) -> list:
+def identity(config: Config) -> list:
     """Return (name, value) of all settings in which two runs of a mode differ, if they do."""
     pairs = [("mode", config.mode), ("seed", config.seed)]
     modes = set(acting_modes(config.mode, config.sweep.head))
@@ -72,14 +73,23 @@ def _begin(folder, config, data_fingerprint):
     atomic.write_text(folder / layout.CONFIG, to_json(config))
 
 
+def differences(config: Config, there: Config) -> dict:
+    """Return the settings in which a `Config` is of another run than the one that is `there`.
+
+    Returns:
+      Name to (value there, value of `config`).
+    """
+    old = dict(identity(dataclasses.replace(there, mode=config.mode))) | {"mode": there.mode}
+    return {name: (old[name], new) for name, new in identity(config) if old[name] != new}
+
+
 def _refuse_another_run(config, data_fingerprint):
     there = load_config(config.work_dir)
-    old = dict(identity(dataclasses.replace(there, mode=config.mode))) | {"mode": there.mode}
-    differing = {name: new for name, new in identity(config) if old[name] != new}
+    differing = differences(config, there)
     if [*differing] == ["steps"] and config.train.steps > there.train.steps:
         _refuse_more_steps(config, there)
     elif differing:
-        listed = "\n  ".join(f"--{n}: there {old[n]}, now {new}" for n, new in differing.items())
+        listed = "\n  ".join(f"--{n}: there {a}, now {b}" for n, (a, b) in differing.items())
         raise InputError(
             f"{config.work_dir} holds another run; give another --work_dir, or the same "
             f"settings to go on:\n  {listed}"

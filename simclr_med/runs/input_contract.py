@@ -9,6 +9,7 @@ import json
 import pathlib
 
 from simclr_med.config.architectures import ENCODERS
+from simclr_med.config.fields import Config
 from simclr_med.config.preparation import SCHEMA as PREPARATION
 from simclr_med.config.preparation import Preparation
 from simclr_med.files import atomic, stored
@@ -64,21 +65,21 @@ class Contract:
         atomic.write_text(pathlib.Path(folder) / layout.INPUT, json.dumps(content, indent=1))
 
 
-def of_run(config, preparation=UNRECORDED) -> Contract:
+def of_run(config: Config, preparation: Preparation = UNRECORDED) -> Contract:
     """Return the `Contract` of a run of ours, from its `Config` and its images' `Preparation`."""
     # crops.evaluation_view's interpolation.
     contract = make(config, "trained by simclr_med", "bicubic")
     return dataclasses.replace(contract, preparation=preparation)
 
 
-def make(config, source, interpolation) -> Contract:
+def make(config: Config, source: str, interpolation: str) -> Contract:
     """Return the `Contract` of the encoder, image size and crop of a `Config`."""
     scale, offset = ENCODERS[config.encoder.encoder].pixels
     size, crop = config.augment.image_size, config.augment.eval_crop
     return Contract(source, size, crop, interpolation, scale, offset)
 
 
-def load(folder) -> Contract:
+def load(folder: str | pathlib.Path) -> Contract:
     """Return the `Contract` in a folder.
 
     Raises:

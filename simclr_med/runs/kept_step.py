@@ -42,19 +42,21 @@ class KeptStep:
         return f"step {self.step} of {self.steps}, the best on validation ({found}){averaged}"
 
 
-def kept_step(work_dir) -> KeptStep:
+def kept_step(work_dir: str | pathlib.Path) -> KeptStep:
     """Return the `KeptStep` of a run that has ended; raises as `kept_checkpoint`."""
     step, steps = int(kept_checkpoint(work_dir).name), int(last_checkpoint(work_dir).name)
     config = load_config(work_dir)
     watch, averaging = config.watch, config.train.weight_averaging
-    averaging = None if averaging == "none" else averaging
+    averaged = None if averaging == "none" else averaging
     if watch.keep == "last":
-        return KeptStep(step, steps, "last", None, None, averaging)
-    value = read_best(work_dir, watch.choose_by)[1]
-    return KeptStep(step, steps, "best", watch.choose_by, value, averaging)
+        return KeptStep(step, steps, "last", None, None, averaged)
+    best = read_best(work_dir, watch.choose_by)
+    return KeptStep(
+        step, steps, "best", watch.choose_by, None if best is None else best[1], averaged
+    )
 
 
-def kept_checkpoint(work_dir) -> pathlib.Path:
+def kept_checkpoint(work_dir: str | pathlib.Path) -> pathlib.Path:
     """Return the checkpoint folder of the step that the run in `work_dir` was to keep.
 
     Raises:
@@ -70,7 +72,7 @@ def kept_checkpoint(work_dir) -> pathlib.Path:
     return layout.checkpoint(best, found[-1])
 
 
-def last_checkpoint(work_dir) -> pathlib.Path:
+def last_checkpoint(work_dir: str | pathlib.Path) -> pathlib.Path:
     """Return the folder of the checkpoint that the run in `work_dir` ended with.
 
     Raises:
@@ -87,12 +89,12 @@ def last_checkpoint(work_dir) -> pathlib.Path:
     return layout.checkpoint(work_dir, found[-1])
 
 
-def stopped_early(work_dir) -> bool:
+def stopped_early(work_dir: str | pathlib.Path) -> bool:
     """Return whether a run was ended before its last step (`--patience`)."""
     return (pathlib.Path(work_dir) / layout.STOPPED_EARLY).exists()
 
 
-def worth_of_best(metric, value) -> dict:
+def worth_of_best(metric: str, value: float) -> dict:
     """Return the array that is saved with the best step, so that none is without its value.
 
     Args:
@@ -102,7 +104,7 @@ def worth_of_best(metric, value) -> dict:
     return {_WORTH + metric: np.float64(value)}
 
 
-def read_best(work_dir, metric) -> tuple | None:
+def read_best(work_dir: str | pathlib.Path, metric: str) -> tuple | None:
     """Return the best step in `work_dir` and its value of `metric`; None where there is none.
 
     Raises:

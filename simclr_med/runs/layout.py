@@ -35,32 +35,32 @@ SWEEP, SWEEP_PICTURE, SUMMARY = "sweep.csv", "sweep.png", "summary.csv"
 SETTINGS, CHOSEN = "settings", "chosen"
 
 
-def checkpoint(work_dir, step: int) -> pathlib.Path:
+def checkpoint(work_dir: str | pathlib.Path, step: int) -> pathlib.Path:
     """Return the folder of the checkpoint of a step."""
     return pathlib.Path(work_dir) / CHECKPOINTS / str(step)
 
 
-def best(work_dir) -> pathlib.Path:
+def best(work_dir: str | pathlib.Path) -> pathlib.Path:
     """Return the folder within a work folder whose checkpoint is the best step on validation."""
     return pathlib.Path(work_dir) / BEST
 
 
-def predictions(work_dir, split: str) -> pathlib.Path:
+def predictions(work_dir: str | pathlib.Path, split: str) -> pathlib.Path:
     """Return the predictions of a split, a CSV file."""
     return pathlib.Path(work_dir) / PREDICTIONS / f"{split}.csv"
 
 
-def chosen_runs(work_dir) -> list:
+def chosen_runs(work_dir: str | pathlib.Path) -> list:
     """Return the work folders of the runs that a sweep has chosen, in the order of their names."""
     return sorted(file.parent for file in pathlib.Path(work_dir).glob(f"{CHOSEN}/*/{CONFIG}"))
 
 
-def best_setting(work_dir, label_fraction: float) -> pathlib.Path:
+def best_setting(work_dir: str | pathlib.Path, label_fraction: float) -> pathlib.Path:
     """Return the file that names the best run so far of a sweep's label fraction."""
     return pathlib.Path(work_dir) / SETTINGS / f"best_with_{100 * label_fraction:g}"
 
 
-def numbered(folder) -> list:
+def numbered(folder: str | pathlib.Path) -> list:
     """Return the numbers that files or folders in `folder` are called by, ascending.
 
     A number is written as `str` writes it: "007" and digits of other scripts are no number of ours.

@@ -16,6 +16,7 @@ import dataclasses
 import itertools
 import os
 import pathlib
+from collections.abc import Sequence
 
 from simclr_med.config.fields import Config
 from simclr_med.config.setting import IMPORTED
@@ -42,7 +43,7 @@ class Stage:
     config: Config
 
 
-def stages_before(config):
+def stages_before(config: Config) -> tuple[tuple[Stage, ...], str]:
     """Return the `Stage`s that a `Config` starts from, the nearest first, and the one that is lost.
 
     Returns:
@@ -71,7 +72,7 @@ def _resolved(folder):
     return os.path.realpath(folder)
 
 
-def start_of(config):
+def start_of(config: Config) -> str | None:
     """Return the name of the start of a `Config`, None where that is gone or broken."""
     try:
         stages, lost = stages_before(config)
@@ -80,7 +81,7 @@ def start_of(config):
         return None
 
 
-def name_of(stages, domain="in-domain"):
+def name_of(stages: Sequence[Stage], domain: str = "in-domain") -> str:
     """Return the name of `Stage`s, the nearest first; `domain` stands for all but ImageNet.
 
     Raises:
@@ -95,7 +96,7 @@ def name_of(stages, domain="in-domain"):
     return f"{method} {_BEFORE.get(before, before)}→{domain}" if before else f"{method} {domain}"
 
 
-def pretrains_in_domain(stage):
+def pretrains_in_domain(stage: Stage) -> bool:
     """Return whether a `Stage` is a contrastive training on other data than ImageNet."""
     return stage.config.mode == "pretrain" and not _on_imagenet(stage)
 

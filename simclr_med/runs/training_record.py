@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import json
 import pathlib
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -57,7 +58,7 @@ class Record:
     unknown: tuple = ()
 
 
-def hashed(texts, salt) -> list:
+def hashed(texts: Iterable[str], salt: str) -> list:
     """Return a hash of 64 bits, in hexadecimal, of each text; "" of an empty one."""
     key = hashlib.sha256(salt.encode()).digest()
 
@@ -67,13 +68,13 @@ def hashed(texts, salt) -> list:
     return [text and of(text) for text in texts]
 
 
-def of_init(init) -> Record:
+def of_init(init: str) -> Record:
     """Return the `Record` behind `--init`: random, run:PATH or imported:PATH."""
     kind, _, path = init.partition(":")
     return Record() if kind == "random" else load(path, kind)
 
 
-def save(record, file):
+def save(record: Record, file: str | pathlib.Path) -> None:
     """Write a `Record` as JSON."""
     sources = [
         {"salt": source.salt, **{kind: sorted(source.hashes[kind]) for kind in KINDS}}
@@ -82,7 +83,7 @@ def save(record, file):
     atomic.write_text(file, json.dumps({"sources": sources, "unknown": record.unknown}))
 
 
-def load(folder, kind="run") -> Record:
+def load(folder: str | pathlib.Path, kind: str = "run") -> Record:
     """Return the `Record` in a work folder, or in a folder of imported weights.
 
     Args:

@@ -9,32 +9,33 @@ from simclr_med.evaluation.groups import subgroups
 from simclr_med.evaluation.intervals import bootstrap
 from simclr_med.evaluation.text_table import Table
 from simclr_med.runs import layout
+from simclr_med.serving.formats.usage import Usage
 from simclr_med.serving.trained import Trained
 
-NOT_EVALUATED = "Not evaluated: nothing is known of how right it is."
-REST = """curl -d '{"instances": [{"b64": "..."}]}' localhost:8501/v1/models/NAME:predict"""
-GRPC = """request = predict_pb2.PredictRequest()
-request.model_spec.name, request.model_spec.signature_name = "NAME", "serving_default"
-request.inputs["images"].CopyFrom(tf.make_tensor_proto([open("a.jpg", "rb").read()]))
-answer = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(request)"""
+NOT_EVALUATED = "Not evaluated: its performance is not known."
 
 
-def sections_of(trained: Trained, data: Manifest, work_dir: str) -> list[tuple]:
+def sections_of(trained: Trained, data: Manifest, work_dir: str, usage: Usage) -> list[tuple]:
     """Return the sections of a card, see `model_card.Section`.
 
     Args:
       trained: a `Trained`.
       data: a `Manifest`.
       work_dir: of the run.
+      usage: the way an export of this format is asked.
     """
     return [
-        ("What it is", _purpose(trained)),
+        ("Purpose", _purpose(trained)),
         ("Data", (data.info.source, _licence(data)), (_splits(data),)),
-        ("How it was trained", (), (_settings(trained.config),)),
-        ("How right it is", *_metrics(work_dir)),
+        ("Training", (), (_settings(trained.config),)),
+        ("Performance", *_metrics(work_dir)),
         ("Intended use and limits", _limits(trained)),
-        ("What it expects of an image", (_view(trained.contract),), (_preparation(trained),)),
-        ("Asking it", _asking(trained), (), (REST, GRPC)),
+        (
+            "Input",
+            (_view(trained.contract, usage),),
+            (_preparation(trained),),
+        ),
+        ("Use", _asking(usage), (), usage.examples),
     ]
 
 
@@ -117,11 +118,18 @@ def _limits(trained):
     return (meant, seen, "A class that is not listed is given to one that is.")
 
 
-def _view(contract):
+def _view(contract, usage):
+    inside = (
+        ""
+        if usage.normalises
+        else (
+            ", then multiplied by `scale` and added to `offset` of input.json: the model does not"
+        )
+    )
     return (
         f"RGB. The central square of {contract.crop:g} of the short side, resized to "
         f"{contract.size} x {contract.size} pixels ({contract.interpolation}, antialiased), in "
-        "[0, 1]. Of an original file, before that:"
+        f"[0, 1]{inside}. Of an original file, before that:"
     )
 
 
@@ -131,9 +139,5 @@ def _preparation(trained):
     return Table("The input contract", ("of a file", "what is done"), rows)
 
 
-def _asking(trained):
-    given = "probabilities, the highest classes and an error" if trained.task else "features"
-    return (
-        "TensorFlow Serving, of the savedmodel format: the signature serving_default takes encoded "
-        f"images and gives {given} for each. evidence.json says what was checked.",
-    )
+def _asking(usage):
+    return (usage.takes, usage.gives, "evidence.json says what was checked.")

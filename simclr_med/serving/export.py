@@ -4,12 +4,14 @@ run(for_existing_run("export", "work/probe", {"format": "savedmodel"}))
 """
 
 import importlib
+import json
 import pathlib
 
 from simclr_med import graphs
 from simclr_med.config.fields import Config
 from simclr_med.errors import InputError
 from simclr_med.files import atomic
+from simclr_med.runs import layout
 from simclr_med.serving import model_card, sample, trained
 from simclr_med.serving.formats.writer import Writer
 
@@ -43,11 +45,21 @@ def run(config: Config) -> None:
         path = _new_version(folder, config.export.export_version)
         with atomic.new_folder(path) as beside:
             notes = writer.write(beside, found, images)
-            found.contract.save(beside)
-            model_card.write(beside, found, images.data, config.work_dir)
+            _save_contract(beside, found, writer.usage(found))
+            model_card.write(beside, found, images.data, config.work_dir, writer.usage(found))
     for note in notes:
         print(f"note: {note}")
     print(f"exported to {path}")
+
+
+def _save_contract(folder, found, usage):
+    """Write input.json: the contract, its place in the model, the classes of the outputs."""
+    found.contract.save(folder)
+    file = folder / layout.INPUT
+    content = json.loads(file.read_text(encoding="utf-8")) | usage.as_json()
+    if found.task:
+        content |= {"task": found.task.task, "classes": found.task.classes}
+    atomic.write_text(file, json.dumps(content, indent=1, ensure_ascii=False))
 
 
 def _new_version(folder, version):

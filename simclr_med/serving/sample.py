@@ -1,6 +1,7 @@
 """Real images of a data set with evaluation's answers: the check of each export."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +37,7 @@ class Sample:
     owners: np.ndarray
     views: np.ndarray
     features: np.ndarray
-    probabilities: np.ndarray | None
+    probabilities: Any  # an array, or None
     by_case: np.ndarray | None
 
 

@@ -1,4 +1,4 @@
-"""Features of whole data sets, and how good they are: nearest neighbours while a run goes on."""
+"""Features of whole data sets, and their quality by nearest neighbours while a run goes on."""
 
 import numpy as np
 
@@ -15,7 +15,7 @@ WATCHED = 2000  # cases of a split that a monitor looks at
 
 
 def extract(model, paths, config):
-    """Return what `model` makes of the evaluation view of each image, float32 `[M, D]`.
+    """Return the features of the evaluation view of each image, float32 `[M, D]`.
 
     Args:
       model: images `[B, S, S, 3]` in [0, 1] to `[B, D]`; used in inference mode.
@@ -30,14 +30,14 @@ def inference(model):
 
 
 def outputs_of_images(infer, paths, config, batch_size=BATCH, label="features"):
-    """Return what `infer` makes of the evaluation view of each image, `[M, D]`.
+    """Return the outputs of `infer` for the evaluation view of each image, `[M, D]`.
 
     Args:
       infer: a compiled function of images `[b, S, S, 3]` in [0, 1], to `[b, D]`.
       paths: M addresses of images.
       config: a `Config`.
       batch_size: b, but of the last.
-      label: says on stderr what is done.
+      label: of the progress on stderr.
 
     Raises:
       InputError: an image cannot be decoded; says which.

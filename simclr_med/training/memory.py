@@ -1,4 +1,4 @@
-"""Whether a run fits into the machine's memory: an estimate from its settings, before any is taken.
+"""Estimate of a run's memory from its settings, before any is taken.
 
 refuse_beyond_memory(config, images=2 * config.train.batch_size, flag="batch_size")
 """
@@ -14,12 +14,12 @@ KERNELS = {True: 17, False: 16}  # of a block, by bottleneck, in units of its sq
 def refuse_beyond_memory(config, images, flag):
     """Raise `InputError` where a step's images and the encoder's weights do not fit into memory.
 
-    What the network computes in between comes on top, so that what passes may still be too large;
-    tools/describe_encoder.py counts that.
+    The network's activations come on top, so that a run that passes may still be too large;
+    tools/describe_encoder.py counts them.
 
     Args:
       config: a `Config`.
-      images: how many this machine holds at once.
+      images: number that this machine holds at once.
       flag: name of the setting that decides it.
     """
     size = config.augment.image_size
@@ -39,7 +39,7 @@ def refuse_beyond_memory(config, images, flag):
 
 
 def kernel_weights(chosen):
-    """Return about how many weights the blocks of an `EncoderConfig`'s ResNet have.
+    """Return the approximate number of weights in the blocks of an `EncoderConfig`'s ResNet.
 
     A bottleneck of f channels has kernels of 1x1, 3x3 and 1x1 between 4f, f, f and 4f channels,
     17 f^2 weights; a basic block two of 3x3, 18 f^2, and fewer where a stage begins.

@@ -19,16 +19,16 @@ from simclr_med.training.models import bags
 
 @dataclasses.dataclass(frozen=True)
 class Predicted:
-    """What a head says of a data set.
+    """Predictions of a head on a data set.
 
     Attributes:
       splits: name of a split to its `Predictions`.
       by_image: name of a split to its `Predictions` by image, None where `by_image.of_images` is.
       data_sha256: the data set's fingerprint.
       weights: the `KeptStep` of the head's run.
-      learnt_from: name of a split to what of it the head has learnt from, for metrics.json:
-        "cases", how many of its cases; "by", how many a case's, patient's or image's identity
-        gives away; "unknown", what the head started from of which that is not known.
+      learnt_from: name of a split to the cases of it that the head has learnt from, for
+        metrics.json: "cases", their number; "by", their number by the identity of case, patient
+        or image; "unknown", starts of the head of which that is not known.
     """
 
     splits: dict
@@ -39,7 +39,7 @@ class Predicted:
 
     @property
     def origin(self):
-        """What metrics.json says of where the predictions are from."""
+        """Origin of the predictions, for metrics.json."""
         kept = {name: v for name, v in dataclasses.asdict(self.weights).items() if v is not None}
         return {"data_sha256": self.data_sha256, "weights": kept}
 
@@ -72,7 +72,10 @@ def predict_splits(config, head=None):
             f"{', '.join(task.classes)}"
         )
     found = [(split, data.cases([split])) for split in config.evaluate.eval_splits]
-    learnt = {split: _learnt_from(config, split, cases) for split, cases in found}
+    learnt = {
+        split: _learnt_from(work_dir, split, cases, config.evaluate.allow_seen)
+        for split, cases in found
+    }
     batch = config.evaluate.eval_batch
     refuse_beyond_memory(config, batch, "eval_batch")
     by_case, images = {}, {}
@@ -84,23 +87,23 @@ def predict_splits(config, head=None):
     return Predicted(by_case, images, data.fingerprint, kept_step.kept_step(work_dir), learnt)
 
 
-def _learnt_from(config, split, cases):
-    record = training_record.load(config.work_dir)
+def _learnt_from(work_dir, split, cases, allow_seen):
+    record = training_record.load(work_dir)
     seen = seen_cases.seen_by(record, cases)
-    if not config.evaluate.allow_seen:
-        seen_cases.refuse_seen(seen, cases, split, config.work_dir)
+    if not allow_seen:
+        seen_cases.refuse_seen(seen, cases, split, work_dir)
     return {"cases": int(seen.rows.sum()), "by": seen.by, "unknown": record.unknown}
 
 
 def predict(config, nets, cases, batch_size, label):
-    """Return what a head says of the M images of labelled cases, see `bags.case_logits`.
+    """Return the outputs of a head for the M images of labelled cases, see `bags.case_logits`.
 
     Args:
       config: the `Config` of the head's run.
       nets: its `Networks`.
       cases: `Cases`.
       batch_size: images at a time.
-      label: says on stderr what is done.
+      label: of the progress on stderr.
 
     Raises:
       InputError: an image cannot be decoded, or an answer is not finite.

@@ -4,19 +4,15 @@ run(make_config("pretrain", {"data_dir": "my_data", "work_dir": "work/micle", ..
 """
 
 import functools
-import sys
-
-import numpy as np
 
 from simclr_med import compat, devices, distribute, graphs
 from simclr_med.config.recipes import Recipe
-from simclr_med.data import manifest, seen_cases
+from simclr_med.data import manifest, requirements, seen_cases
 from simclr_med.data.batches import batch_settings, batches_ahead, contrastive_batches
 from simclr_med.data.originals import originals_of
 from simclr_med.data.positions import Positions
 from simclr_med.data.unreadable import StandIns
 from simclr_med.encoders import networks
-from simclr_med.errors import InputError
 from simclr_med.runs import input_contract
 from simclr_med.training import features
 from simclr_med.training.loop import trainer
@@ -50,27 +46,6 @@ def positions_of(config, cases, substitutes=None, originals=None):
     )
 
 
-def refuse_no_pairs(cases, splits):
-    """Refuse MICLe on cases of one image, where it is SimCLR; tell where few cases have more.
-
-    Raises:
-      InputError: no case has two images.
-    """
-    several = int((np.diff(cases.offsets) > 1).sum())
-    if not several:
-        raise InputError(
-            f"--positives=case: none of the {len(cases)} cases of {', '.join(splits)} has two "
-            "images, so that nothing is paired but views of one image; expected several rows of "
-            "manifest.csv with one case_id (docs/data.md), or --positives=augmentation"
-        )
-    if several < len(cases) / 2:
-        print(
-            f"--positives=case: {several} of {len(cases)} cases have two images or more; of the "
-            "others both views come from one image, as with --positives=augmentation",
-            file=sys.stderr,
-        )
-
-
 def log_columns(positions):
     """Return a function of a step to columns of log.csv; of MICLe its share of true pairs."""
     if not positions.by_case:
@@ -101,16 +76,14 @@ def run(config):
     """
     config = devices.with_defaults(config)
     data = manifest.read(config.data.data_dir)
-    splits = config.data.splits or data.pretraining_splits()
-    cases = data.cases(splits)
-    if config.data.positives == "case":
-        refuse_no_pairs(cases, splits)
+    requirements.refuse_unmet(config, data)
+    cases = data.cases(config.data.splits or data.pretraining_splits())
     strategy = agreed_strategy(config, data)
     recipe = Recipe.of(config.augment)
-    # Before anything is built: what is wrong with the flags is said at once.
+    # Before anything is built, so that wrong flags are told at once.
     positions_of(config, cases)
     change_each(recipe)
-    distribute.micro_batches(config, strategy)
+    distribute.micro_batches(config.train, strategy)
     images = 2 * config.train.batch_size // distribute.workers(strategy)[1]
     refuse_beyond_memory(config, images, "batch_size")
     with strategy.scope():
@@ -120,7 +93,7 @@ def run(config):
             monitor = features.knn_monitor(nets.encoder, data, config)
 
     with claimed(config, data, strategy) as chief:
-        if not trainer.is_done(config):
+        if not trainer.is_done(config.work_dir, config.train.steps):
             if chief:
                 seen_cases.note(config.work_dir, config.head.init, cases, data.fingerprint)
             _train(config, data.info.preparation, cases, strategy, model, nets, monitor)
@@ -128,7 +101,7 @@ def run(config):
 
 def _train(config, preparation, cases, strategy, model, nets, monitor):
     recipe = Recipe.of(config.augment)
-    micro_batches = distribute.micro_batches(config, strategy)
+    micro_batches = distribute.micro_batches(config.train, strategy)
     kept = originals_of(config, cases.paths, distribute.workers(strategy)[0])
     with kept as originals, strategy.scope():
         stand_ins = StandIns(cases, config.data.skip_bad_images, config.work_dir)

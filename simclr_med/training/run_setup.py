@@ -1,4 +1,4 @@
-"""What a `Config` says of every training: its devices and folder, its optimizer, its images."""
+"""Devices, work folder, optimizer and image settings of a training, by its `Config`."""
 
 import contextlib
 
@@ -27,7 +27,7 @@ def agreed_strategy(config, data):
 
 @contextlib.contextmanager
 def claimed(config, data, strategy):
-    """Hold the work folder meanwhile, in the process that writes it; yield whether this is it.
+    """Hold the work folder meanwhile, in the process that writes it; yield True in that one.
 
     Raises:
       InputError: see `claimed_work_dir`.

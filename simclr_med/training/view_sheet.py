@@ -1,12 +1,16 @@
-"""A picture of what a recipe makes of the images: originals, and views beside them."""
+"""Picture of a recipe's views: original images, and views beside them."""
 
+import os
 import pathlib
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from simclr_med.config.recipes import Recipe
 from simclr_med.data.batches import crops_at
+from simclr_med.data.positions import Positions
 from simclr_med.data.unreadable import READ_ERRORS
 from simclr_med.files import atomic
 from simclr_med.runs import layout
@@ -25,11 +29,17 @@ class ViewSheet(StepCallback):
     Args:
       work_dir: of the run.
       positions, recipe: see `sheet`.
-      recover: called with 0 where an image cannot be read; returns whether it found and removed
+      recover: called with 0 where an image cannot be read; returns True if it found and removed
         the cause, see `Positions.recovering`.
     """
 
-    def __init__(self, work_dir, positions, recipe, recover=lambda done: False):
+    def __init__(
+        self,
+        work_dir: str | os.PathLike,
+        positions: Positions,
+        recipe: Recipe,
+        recover: Callable[[int], bool] = lambda done: False,
+    ) -> None:
         super().__init__()
         self.path = pathlib.Path(work_dir) / layout.VIEWS
         self.positions, self.recipe, self.recover = positions, recipe, recover
@@ -49,13 +59,13 @@ class ViewSheet(StepCallback):
                     raise
 
 
-def save(path, picture):
+def save(path: str | pathlib.Path, picture: np.ndarray) -> None:
     """Write uint8 `[H, W, 3]` as a PNG."""
     with atomic.replacing(path) as beside:
         Image.fromarray(picture).save(beside, format="PNG")
 
 
-def sheet(positions, recipe, rows, pairs=1):
+def sheet(positions: Positions, recipe: Recipe, rows: int, pairs: int = 1) -> np.ndarray:
     """Return a picture of a run's first examples.
 
     A row has the original, its views, and for a case its other original.

@@ -1,4 +1,4 @@
-"""An image becomes a view: decoding, crops, what changes in colour and blur, KerasCV's layers.
+"""An image becomes a view: decoding, crops, recipes of KerasCV layers.
 
 May import: config, and what all packages share.
 

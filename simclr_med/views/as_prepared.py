@@ -1,10 +1,10 @@
-"""What training saw of an original: what its preparation did to the file, as TensorFlow ops.
+"""Preparation of an original within a served graph, as TensorFlow ops.
 
     why = refusal(content, preparation)  # "" where it can be served
     image = as_prepared(content, preparation)
 
-`preparation.images.rewriting` does it ahead, with Pillow. Of a kind that both read the pixels are
-the same, but for a value here and there that lay between two and was rounded the other way.
+Training saw originals as `preparation.images.rewriting` left them, with Pillow. The pixels here are
+the same, but for a value here and there that lies between two and is rounded the other way.
 """
 
 import numpy as np
@@ -12,7 +12,8 @@ import tensorflow as tf
 
 from simclr_med.config.preparation import REWRITTEN, UNRECORDED
 from simclr_med.views.decode import decode
-from simclr_med.views.orientation import orientation, upright
+from simclr_med.views.metadata import MOST_COMPRESSED
+from simclr_med.views.orientation import UNREAD, orientation, upright
 from simclr_med.views.pillow_resize import shrunk
 
 QUALITY = 95  # of rewriting
@@ -24,7 +25,7 @@ HIGHEST_FIRST, LOWEST_FIRST = 256.0 ** np.arange(3, -1, -1), 256.0 ** np.arange(
 
 
 def _side(first, weights):
-    """Return what the first bytes count for in a side that begins at `first`, `[HEADER]`."""
+    """Return the weights of a file's first bytes in a side that begins at `first`, `[HEADER]`."""
     row = np.zeros(HEADER, np.float32)
     row[first : first + len(weights)] = weights
     return row
@@ -41,15 +42,15 @@ SIDES = np.stack(
 
 
 def refusal(content, preparation):
-    """Return why a file's bytes are not served, a string scalar, "" where they may be.
+    """Return the reason why a file's bytes are not served, a string scalar, "" where they are.
 
     Args:
       content: the file's bytes, a string scalar.
       preparation: a `Preparation`.
 
     Raises:
-      InvalidArgumentError: it is a damaged JPEG, when the graph runs. What else cannot be decoded
-        is not found out here.
+      InvalidArgumentError: it is a damaged JPEG, when the graph runs. Other damage is found when
+        the image is decoded.
     """
     rewritten = preparation.images == REWRITTEN
     is_png, is_jpeg, header = _is_png(content), tf.io.is_jpeg(content), _png_header(content)
@@ -70,6 +71,9 @@ def refusal(content, preparation):
         # Of these alone is the whole file looked through: TensorFlow reads what is clear wrongly.
         is_clear = tf.cond(is_small_grey, lambda: _has_tRNS(content), lambda: False)
         reasons.append((is_clear, "is a transparent PNG with less than 8 bits of grey"))
+        is_unread = tf.cond(is_png, lambda: orientation(content) == UNREAD, lambda: False)
+        too_long = f"has more than {MOST_COMPRESSED // 1024} KiB of compressed metadata"
+        reasons.append((is_unread, too_long))
     why = tf.constant("")
     for holds, reason in reasons[::-1]:
         why = tf.where(holds, reason, why)
@@ -79,9 +83,9 @@ def refusal(content, preparation):
 def as_prepared(content, preparation):
     """Return a file's image as its preparation left it to training, uint8 `[H, W, 3]`.
 
-    A file of the prepared data set itself comes out as training decodes it. Of what was a JPEG and
-    changes here, also what the compression of the prepared file took away is gone; a small upright
-    original cannot be told from a prepared one, and keeps that.
+    A file of the prepared data set itself comes out as training decodes it. A JPEG that changes
+    here is compressed once more, as its prepared file was; a small upright original cannot be told
+    from a prepared one, and is not.
 
     Args:
       content: of which `refusal` says "".
@@ -133,7 +137,7 @@ def _start(content):
 
 
 def _pixels(content):
-    """Return how many pixels a file claims to have, float32; 0 of unknown formats."""
+    """Return the number of pixels that a file claims to have, float32; 0 of unknown formats."""
 
     def of_jpeg():
         return tf.reduce_prod(tf.cast(tf.io.extract_jpeg_shape(content)[:2], tf.float32))

@@ -152,7 +152,7 @@ def change(images, draws, layers):
 
 
 def _on_planes(images, draws, layers):
-    """Return what the layers' `augment_images` would, turned to planes once and not for each."""
+    """Return the images changed by layers that share planes: turned once, not for each layer."""
     planes = tf.transpose(images, [0, 3, 1, 2])
     for layer in layers:
         planes = layer.augment_planes(planes, draws[layer.STEP])

@@ -1,4 +1,4 @@
-"""Where a view lies in its image: rotation, crop, resize, and how much of a JPEG to decode for it.
+"""Rotation, crop and resize of views out of images, and JPEGs decoded at the scale they need.
 
     views = random_crops(content, draws, recipe)  # encoded image, [V, n] -> V of [S, S, 3]
     view = evaluation_view(image, size=224)
@@ -20,7 +20,7 @@ SCALES = (1, 2, 4, 8)  # that a JPEG decoder can shrink by
 
 
 def random_crops(content, draws, recipe):
-    """V views' crops of one encoded image, which is decoded once.
+    """Return V views' crops of one encoded image, which is decoded once.
 
     An image that is large for all of its crops is shrunk to 1/2, 1/4 or 1/8 first, such that each
     crop keeps at least the size of the view: a JPEG by its decoder, at a gain, others by averaging.
@@ -54,14 +54,14 @@ def random_crops(content, draws, recipe):
 
 
 def crops_of(image, draws, recipe):
-    """V views' crops of one image `[H, W, 3]`, without shrinking it; see `random_crops`."""
+    """Return V views' crops of one image `[H, W, 3]`, without shrinking it; see `random_crops`."""
     if not recipe.steps:
         return [evaluation_view(image, recipe.size, recipe.eval_crop)] * draws.shape[0]
     return _cut(image, crop_parts(draws, tf.shape(image)[:2], recipe), draws, recipe)
 
 
 def shrinks(draws, sides, recipe):
-    """Return whether `random_crops` shrinks an image for these crops, a bool scalar.
+    """Return true if `random_crops` shrinks an image for these crops, a bool scalar.
 
     Args:
       draws: uniform numbers `[V, n]`, see `augment.draw`.
@@ -74,13 +74,13 @@ def shrinks(draws, sides, recipe):
 
 
 def _scale(parts, sides, size):
-    """The place in `SCALES` of the largest that leaves every crop the view's size."""
+    """Return the place in `SCALES` of the largest that leaves every crop the view's size."""
     room = tf.reduce_min(parts * tf.cast(sides, tf.float32)) / size
     return tf.reduce_sum(tf.cast(room >= tf.constant(SCALES[1:], tf.float32), tf.int32))
 
 
 def _means(image, scale):
-    """The means of squares of so many pixels: float32."""
+    """Return the means of squares of `scale` x `scale` pixels, float32."""
     image = tf.cast(image, tf.float32)
     if scale == 1:
         return image
@@ -194,7 +194,7 @@ def rotate(images, radians):
 
 
 def _resample(images, corners, scales, radians, sides):
-    """Pixel (y, x) of the result is the turned image's at corner + scale (y, x), bilinearly."""
+    """Return images: pixel (y, x) is the turned image's at corner + scale (y, x), bilinearly."""
     centre = (tf.cast(tf.shape(images)[1:3], tf.float32) - 1) / 2
     (y, x), (sy, sx) = tf.unstack(corners - centre, axis=1), tf.unstack(scales, axis=1)
     cos, sin = tf.cos(radians), tf.sin(radians)

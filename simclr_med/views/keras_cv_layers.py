@@ -4,8 +4,8 @@
     view = follow(view, draws)  # [S, S, 3] in [0, 1], [m]
 
 KerasCV draws from generators with a state, which forgets where in the run it is. Each layer here
-gets a generator without one, and its factors draw from that too. What still draws from elsewhere is
-seen in the graph that the layer traces, and refused.
+gets a generator without one, and its factors draw from that too. A layer that still draws from
+elsewhere is found by the graph that it traces, and refused.
 """
 
 import contextlib
@@ -44,7 +44,7 @@ class KeyedNumbers:
 
     @contextlib.contextmanager
     def keyed(self, seed):
-        """Draw, within, what belongs to `seed`, int32 `[2]`."""
+        """Draw the numbers that belong to `seed`, int32 `[2]`, within the context."""
         self._seed, self._calls = seed, 0
         try:
             yield
@@ -116,13 +116,13 @@ class ExtraLayers:
                         setattr(part, name, SAMPLERS[type(value)](value, self._numbers))
 
     def __call__(self, view, draws):
-        """Return what the layers make of a view `[S, S, 3]` by its draws `[m]`, clipped."""
+        """Return a view `[S, S, 3]` changed by all layers and its draws `[m]`, clipped."""
         for number in range(len(self.layers)):
             view = self.one(number, view, draws)
         return tf.clip_by_value(view, 0.0, 1.0)
 
     def one(self, number, view, draws):
-        """Return what layer `number` makes of a view."""
+        """Return a view changed by layer `number`."""
         own = draws[-CHANGING_DRAWS["layers"] :]  # the last of a view's draws
         seed = tf.cast(own * 2**24, tf.int32)  # all bits of a uniform number
         with self._numbers.keyed(tf.random.experimental.stateless_fold_in(seed, number)):
@@ -210,7 +210,7 @@ def _stateful_draws(traced):
 
 
 def _reason(error):
-    """Return the line that says what is wrong, less what Keras and AutoGraph put around it."""
+    """Return the line of an error's reason, without the frame of Keras and AutoGraph."""
     *frames, inner = re.sub(r"\x1b\[\d+m", "", str(error)).split("Exception encountered")
     lines = [line.strip() for line in inner.splitlines() if line.strip()]
     named = re.findall(r"\w+Error: (.+)", inner)[-1:]

@@ -1,4 +1,4 @@
-"""Pillow's bicubic shrinking, as TensorFlow ops: what `preparation.images.rewriting` does ahead."""
+"""Pillow's bicubic shrinking as TensorFlow ops, for a served graph; see `as_prepared`."""
 
 import tensorflow as tf
 
@@ -32,7 +32,7 @@ def shrunk(image, shortest_side):
 
 
 def _means(image, factors):
-    """Return the rounded means of blocks of `factors` pixels; the last have what is left."""
+    """Return the rounded means of blocks of `factors` pixels; the last blocks may be smaller."""
     sides = tf.shape(image)[:2]
     count = -(-sides // factors)
     missing = count * factors - sides

@@ -1,4 +1,4 @@
-"""Where an image's file lies: by itself, or as a part of a shard; read as bytes, in Python.
+"""Places of images' files, each by itself or as a part of a shard; read as bytes, in Python.
 
 A place is a text: a path, or SHARD@OFFSET+LENGTH/SIZE, so many bytes of a shard of that size.
 views/decode.py reads the same places as TensorFlow ops.
@@ -24,12 +24,12 @@ def in_shard(shard, offset, length, size):
 
 
 def is_in_shard(place):
-    """Return whether a place is a part of a shard, and no file of its own."""
+    """Return true if a place is a part of a shard, and no file of its own."""
     return re.fullmatch(IN_SHARD, place) is not None
 
 
 def sample(place):
-    """Return what tells an image's file from others without reading it whole.
+    """Return a sample of an image's file that tells it from others without reading it whole.
 
     Returns:
       Its length as text, and the bytes of three stretches: its beginning, middle and end.

@@ -34,7 +34,9 @@ class ViewLayer(keras_cv.layers.VectorizedBaseImageAugmentationLayer):
     `STEP` which of the numbers they take.
     """
 
-    STEP, SETTINGS, compiles = "", (), True
+    STEP: str = ""
+    SETTINGS: tuple[str, ...] = ()
+    compiles: bool = True
 
     def __init__(self, seed=None, **kwargs):
         # In half precision, as the rest of a model may be, colours would be rounded.

@@ -98,7 +98,7 @@ ELSEWHERE = {
     "weight_averaging", "ema_decay", "swa_start",  # test_averaging
     "features_dir", "features_gib",  # test_kept_features
     "head", "learning_rates", "weight_decays", "label_fractions", "seeds",  # test_sweep
-    "model", "images", "features_format",  # test_bulk
+    "model", "images", "image_column", "dicom_ids", "salt", "features_format",  # test_bulk
     "nearest", "gradcam",  # test_explaining
     "halving",  # test_halving
 }  # fmt: skip

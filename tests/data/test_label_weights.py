@@ -134,7 +134,6 @@ def test_a_head_learns_from_the_weights_where_it_is_asked_to(data_dir, tmp_path,
 
 
 def test_weights_that_are_not_there_are_refused(data_dir):
-    given = {"data_dir": str(data_dir), "work_dir": "b", "targets": "weighted"}
     cases = manifest.read(data_dir).cases(["train"])
     with pytest.raises(InputError, match="--targets=weighted: .* the column label_weights"):
-        head_loss.with_targets(make_config("finetune", given), cases)
+        head_loss.with_targets("weighted", cases, data_dir)

@@ -1,8 +1,11 @@
 """Networks of the same names and another arithmetic, names of others' checkpoints, soundness."""
 
 import json
+import re
 import subprocess
 import sys
+import textwrap
+import types
 
 import h5py
 import keras
@@ -12,7 +15,7 @@ from conftest import ROOT
 from torch_drawn import IMAGES, drawn, shapes_of
 
 import simclr_med
-from simclr_med.config.architectures import ENCODERS
+from simclr_med.config.architectures import ENCODERS, IMAGENET_DEVIATION, IMAGENET_MEAN
 from simclr_med.config.sections.networks import EncoderConfig
 from simclr_med.encoders import importers
 from simclr_med.encoders.importers import arithmetic, hints
@@ -77,6 +80,28 @@ def test_other_pooling_is_refused_and_nothing_written(encoder, tmp_path):
     with pytest.raises(InputError, match="arithmetic is another"):
         imported(state(), tmp_path, check=answers(tmp_path, features=features))
     assert not (tmp_path / "weights").exists()
+
+
+def test_the_lines_of_the_page_make_a_check(encoder, tmp_path, monkeypatch):
+    """Run as printed, but for a model that takes PyTorch's layout and is ours within."""
+    page = (ROOT / "docs/weights.md").read_text(encoding="utf-8")
+    lines = re.search(r"\n\n((?:    (?:images|pixels|numpy).+\n)+)\n", page)[1]
+    assert len(lines.splitlines()) == 3
+
+    class Tensor(np.ndarray):
+        float = detach = lambda self: self
+
+    def forward(x):
+        assert x.shape[1] == 3
+        images = x.transpose(0, 2, 3, 1) * IMAGENET_DEVIATION + IMAGENET_MEAN
+        features = encoder(np.asarray(images, np.float32), training=False)
+        return np.asarray(features).view(Tensor)
+
+    torch = types.SimpleNamespace(tensor=lambda values: values.view(Tensor))
+    model = types.SimpleNamespace(eval=lambda: forward)
+    monkeypatch.chdir(tmp_path)
+    exec(textwrap.dedent(lines), {"numpy": np, "torch": torch, "model": model})
+    assert arithmetic.refuse_other_features("x", encoder, tmp_path / "check.npz") < 1e-4
 
 
 WRONG = {

@@ -9,6 +9,7 @@ from runs_made import imported_folder
 from simclr_med.config import sweeping
 from simclr_med.config.checked_config import make_config
 from simclr_med.config.storage import to_json
+from simclr_med.errors import InputError
 from simclr_med.files.atomic import write_text
 from simclr_med.runs.lineage import start_of
 from tools import compare
@@ -29,7 +30,7 @@ def made(monkeypatch):
             for fraction in config.sweep.label_fractions:
                 trial = sweeping.Trial(float(fraction), 0.1, 0.0, 0)
                 for repeat in sweeping.repeats(config, trial):
-                    (work_dir / "chosen" / repeat.name).mkdir(parents=True)
+                    (work_dir / "chosen" / repeat.name).mkdir(parents=True, exist_ok=True)
         write_text(work_dir / "config.json", to_json(config))
 
     monkeypatch.setattr(compare, "simclr_med", run)
@@ -141,3 +142,51 @@ def test_the_terminal_has_the_methods_and_not_each_of_their_runs(tmp_path):
     shown = compare.tables(tmp_path / "report.html")
     assert "test: 9 cases\n| Run | AUC |\n| in 0 | 0.5 |" in shown and "note" not in shown
     assert "in 1" not in shown and "test: each run minus A\n" in shown and "in 2" in shown
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        (["--batch_size=91"], "pretrain_micle: --batch_size=91 exceeds the 90 cases"),
+        (["--splits=train", "--batch_size=61"], "pretrain_micle: --batch_size=61 exceeds the 60"),
+        (["--head_batch_size=500"], "linear_probe_random: --batch_size=500 exceeds the"),
+        (["--head=finetune", "--head_batch_size=61"], "finetune_random: --batch_size=61 exceeds"),
+        (["--label_fractions=0.1,1", "--head_batch_size=60"], "labelled images of a fraction of"),
+        (["--eval_splits=test,external"], "external.*is an empty split"),
+        (["--splits=external"], "external.*is an empty split"),
+        (["--head_image_size=64", "--image_size=32"], "--image_size=64: .* has 32"),
+    ],
+)
+def test_what_an_arm_cannot_do_is_told_before_the_first_begins(
+    given, named, made, data_dir, tmp_path
+):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for path in data_dir.iterdir():
+        if path.name != "manifest.csv":
+            (folder / path.name).symlink_to(path)
+    rows = (data_dir / "manifest.csv").read_text().splitlines(keepends=True)
+    (folder / "manifest.csv").write_text("".join(r for r in rows if ",external," not in r))
+    common = [f"--data_dir={folder}", f"--work_dir={tmp_path / 'work'}", "--image_size=32"]
+    sizes = ["--batch_size=32", "--head_batch_size=32"]
+    with pytest.raises(InputError, match=named):
+        compare.main(compare.parse([*common, *sizes, *given]))
+    assert not made and not (tmp_path / "work").exists()
+
+
+def test_changed_settings_keep_what_they_do_not_touch(made, tmp_path):
+    def folders(*arguments):
+        made.clear()
+        compared(tmp_path, "--arms=SimCLR,MICLe", *arguments)
+        return {name for name, config in made.items() if config.mode != "report"}
+
+    first = folders()
+    heads = {"linear_probe_simclr", "linear_probe_micle"}
+    assert first == heads | {"pretrain_simclr", "pretrain_micle"}
+    changed = folders("--head_steps=7")
+    assert changed == first - heads | {f"{name}_2" for name in heads}
+    assert folders("--batch_size=64") == {f"{n}_2" for n in first - heads} | {
+        f"{name}_3" for name in heads
+    }
+    assert folders("--head_steps=7") == changed and folders() == first
+    assert folders("--arms=SimCLR") == {"pretrain_simclr", "linear_probe_simclr"}

@@ -236,7 +236,7 @@ def test_the_salt_makes_the_ids(tmp_path):
 def test_a_file_that_cannot_be_shown_is_a_problem(tmp_path):
     tree(tmp_path / "in")
     write(tmp_path / "in" / "cine.dcm", NumberOfFrames=2, PixelData=PIXELS.tobytes() * 2)
-    with pytest.raises(InputError, match="2 frames; --frames takes each"):
+    with pytest.raises(InputError, match="2 frames"):
         make(tmp_path / "in", tmp_path / "d", plain_ids=True)
     listed = pd.read_csv(tmp_path / "d.problems.csv")
     assert listed["file"].tolist() == ["cine.dcm"]
@@ -412,7 +412,7 @@ def test_frames_are_images_of_one_case(salt, tmp_path):
     write(tmp_path / "in" / "cine.dcm", NumberOfFrames=3, PixelData=frames.tobytes())
     single = [write(tmp_path / f"{number}", pixels) for number, pixels in enumerate(frames)]
     write(tmp_path / "in" / "one.dcm", StudyInstanceUID="1.2.9")
-    found = make(tmp_path / "in", tmp_path / "d", frames=True, salt=salt, plain_ids=not salt)
+    found = make(tmp_path / "in", tmp_path / "d", frames="each", salt=salt, plain_ids=not salt)
     assert found.table["case_id"].value_counts().tolist() == [3, 1]
     names = sorted(name for name in found.table["image"] if "_000" in name)
     for name, path in zip(names, single, strict=True):
@@ -439,15 +439,6 @@ def test_a_compressed_file_decodes_with_the_extra_as_installed(name):
 @pytest.mark.parametrize("name", ["JPEG-lossy.dcm", "JPGExtended.dcm"])
 def test_jpeg_of_12_bits_names_the_package_that_decodes_it(name):
     path = pydicom.data.get_testdata_file(name, download=False) or pytest.skip("is not here")
-    with pytest.raises(ValueError, match=r"12 bits needs .*: pip install pylibjpeg") as caught:
+    with pytest.raises(ValueError, match=r"12 bits need, .*: pip install pylibjpeg") as caught:
         dicom_image.render(path)
     assert "\n" not in str(caught.value)
-
-
-def test_where_no_decoder_is_the_command_that_installs_one_is_told(monkeypatch):
-    def none(*_, **__):
-        raise RuntimeError("Unable to decompress: missing dependencies: gdcm - requires gdcm")
-
-    monkeypatch.setattr(pydicom.Dataset, "convert_pixel_data", none)
-    with pytest.raises(ValueError, match="needs python-gdcm. Install it with: .*pip install"):
-        dicom_image.render(pydicom.data.get_testdata_file("JPEG2000.dcm", download=False))

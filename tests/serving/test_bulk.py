@@ -15,8 +15,10 @@ from originals import picture, untrained
 from simclr_med.config.checked_config import for_existing_run, make_config
 from simclr_med.data import manifest
 from simclr_med.errors import InputError
+from simclr_med.evaluation import predictions
 from simclr_med.preparation.images import dicom_image
 from simclr_med.preparation.images.rewriting import png
+from simclr_med.preparation.sources.dicom import Ids
 from simclr_med.serving.bulk import models, parts, run
 from simclr_med.serving.bulk.listing import listed
 from simclr_med.training import features
@@ -75,6 +77,8 @@ def test_a_table_s_cases_are_predicted_as_evaluation_predicts_them(
         answered("predict", tmp_path / "a", exported_probe / model, table) / "predictions.csv"
     ).set_index("case_id")
     made = evaluated
+    predicted = found.pop("predicted").loc[made.case_ids]
+    assert predicted.tolist() == [made.classes[k] for k in made.probabilities.argmax(axis=1)]
     assert list(found.columns[1:]) == [f"probability:{name}" for name in made.classes]
     assert len(found) == len(test_cases) < len(test_cases.paths)
     found = found.loc[made.case_ids]
@@ -158,7 +162,7 @@ def test_a_case_is_the_mean_of_what_can_be_read(exported_probe, tmp_path):
     alone = read(
         answered("predict", tmp_path / "b", exported_probe, images) / "predictions.csv"
     ).set_index("case_id")
-    alone, by_case = alone.iloc[:, 1:], by_case.iloc[:, 1:]
+    alone, by_case = alone.iloc[:, 2:], by_case.iloc[:, 2:]
     assert by_case.index.tolist() == ["x", "y", "deeper/3.png"]
     mean = alone.loc[["deeper/0.png", "deeper/2.png"]].mean()
     np.testing.assert_allclose(by_case.loc["x"], mean, atol=1e-6)
@@ -256,8 +260,8 @@ def test_dicom_files_are_shown_as_preparation_shows_them(exported_probe, tmp_pat
     of_png = answered("predict", tmp_path / "b", exported_probe, tmp_path / "pngs")
     rows = read(of_tree / "predictions.csv").set_index("case_id")
     assert rows.index.tolist() == ["a.png", "study/IM1"]
-    expected = read(of_png / "predictions.csv").iloc[0, 2:].to_numpy(float)
-    np.testing.assert_allclose(rows.loc["study/IM1"].iloc[1:].to_numpy(float), expected, atol=1e-6)
+    expected = read(of_png / "predictions.csv").iloc[0, 3:].to_numpy(float)
+    np.testing.assert_allclose(rows.loc["study/IM1"].iloc[2:].to_numpy(float), expected, atol=1e-6)
     assert "b.dcm" in (of_tree / "skipped.csv").read_text()
 
 
@@ -278,7 +282,12 @@ def test_what_is_wrong_is_named_and_nothing_is_left(exported_probe, table, tmp_p
         ("predict", exported_probe, tmp_path / "gone", "not found"),
         ("predict", exported_probe, only_bad, "none of the 1 images can be read"),
         ("predict", exported_probe, tmp_path / "columns.csv", "no column image"),
-        ("predict", exported_probe, images / "notes.txt", "expected a folder, or a table"),
+        (
+            "predict",
+            exported_probe,
+            images / "notes.txt",
+            "expected a folder, an image or DICOM file, or a table",
+        ),
         ("embed", exported_probe, only_bad, "none of the 1 images can be read"),
     ):
         with pytest.raises(InputError, match=message):
@@ -310,3 +319,73 @@ def test_a_missing_extra_is_named(exported_probe, table, tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"pip install .*\[parquet\]"):
         answered("embed", tmp_path / "a", exported_probe, table, features_format="parquet")
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("kind", ["plain", "hashed"])
+def test_dicom_files_are_cases_by_study_as_preparation_has_them(tmp_path, kind):
+    pydicom = pytest.importorskip("pydicom", reason="the extra dicom is missing")
+    header = pydicom.dcmread(pydicom.data.get_testdata_file("CT_small.dcm"))
+    for i, study in enumerate(("1.2", "1.2", "1.3", "")):
+        header.StudyInstanceUID, header.PatientID = study, f"p{study}"
+        header.SOPInstanceUID = f"9.{i}"
+        header.save_as(tmp_path / f"{i}.dcm")
+    picture(1).save(tmp_path / "a.png")
+    salt = {"plain": "", "hashed": "s"}[kind]
+    found = listed(tmp_path, dicom_ids=kind, salt=salt)
+    code = Ids(salt).code
+    rows = dict(zip(found.images, zip(found.case_ids, found.patient_ids, strict=True), strict=True))
+    assert rows["0.dcm"] == rows["1.dcm"] == (code("1.2"), code("p1.2"))
+    assert rows["2.dcm"] == (code("1.3"), code("p1.3"))
+    assert rows["3.dcm"] == ("3.dcm", code("p")) and rows["a.png"] == ("a.png", "")
+    assert listed(tmp_path).case_ids.tolist() == found.images[np.argsort(found.images)].tolist()
+    for wrong in ({"dicom_ids": "hashed"}, {"salt": "s"}):
+        with pytest.raises(InputError, match="expected both or neither"):
+            listed(tmp_path, **wrong)
+
+
+def test_one_file_is_a_folder_of_one(tmp_path):
+    picture(1).save(tmp_path / "a.png")
+    picture(1).save(tmp_path / "b.png")
+    found = listed(tmp_path / "a.png")
+    assert found.images.tolist() == ["a.png"] and found.places.tolist() == [str(tmp_path / "a.png")]
+    for name, content in (("a.txt", b"text"), ("a", b"")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(InputError, match="expected a folder, an image or DICOM file"):
+            listed(tmp_path / name)
+
+
+def test_the_column_of_images_may_have_another_name(tmp_path):
+    picture(1).save(tmp_path / "a.png")
+    (tmp_path / "a.csv").write_text("Path,image,case_id\na.png,7,x\n")
+    found = listed(tmp_path / "a.csv", image_column="Path")
+    assert found.places.tolist() == [str(tmp_path / "a.png")]
+    (tmp_path / "a.csv").write_text("Path,case_id\na.png,x\n,y\n")
+    with pytest.raises(InputError, match="row 3, column Path: '' is empty"):
+        listed(tmp_path / "a.csv", image_column="Path")
+    with pytest.raises(InputError, match="no column image"):
+        listed(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("model", ["", "export"])
+def test_a_file_whose_name_is_not_utf_8_is_skipped_and_named(exported_probe, tmp_path, model):
+    (tmp_path / "images").mkdir()
+    picture(1).save(tmp_path / "images" / "a.png")
+    name = os.fsdecode(b"b\xff.png")
+    try:
+        shutil.copy(tmp_path / "images" / "a.png", tmp_path / "images" / name)
+    except OSError:
+        pytest.skip("this file system takes UTF-8 alone")
+    folder = answered("predict", tmp_path / "a", exported_probe / model, tmp_path / "images")
+    assert read(folder / "predictions.csv")["case_id"].tolist() == ["a.png"]
+    skipped = (folder / "skipped.csv").read_text(encoding="utf-8")
+    assert "b\\udcff.png,its name is not UTF-8" in skipped
+
+
+def test_predictions_with_a_truth_are_read_with_and_without_the_predicted_class(tmp_path):
+    old = "case_id,patient_id,truth,probability:a,probability:b\n1,,a,0.4,0.6\n"
+    new = "case_id,patient_id,predicted,truth,probability:a,probability:b\n1,,b,a,0.4,0.6\n"
+    for name, text in (("old", old), ("new", new)):
+        (tmp_path / name).write_text(text)
+    made = [predictions.read(tmp_path / name) for name in ("old", "new")]
+    np.testing.assert_array_equal(made[0].probabilities, made[1].probabilities)
+    assert made[0].classes == made[1].classes == ("a", "b")

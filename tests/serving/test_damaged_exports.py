@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from originals import picture, untrained
 
 from simclr_med.config.checked_config import for_existing_run, make_config
@@ -111,6 +112,19 @@ def test_an_export_below_a_folder_with_signs_is_checked_and_written(exported_pro
     shutil.copytree(exported_probe, work_dir, ignore=shutil.ignore_patterns("export"))
     compute(for_existing_run("export", str(work_dir), {}))  # in a process of its own
     assert (work_dir / "export" / "1" / saved_model.evidence.FILE).exists()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_records_and_files_take_signs_as_they_are(tmp_path, name):
+    """TensorFlow's other readers and writers, which need no link."""
+    (tmp_path / name).mkdir()
+    (tmp_path / name.replace("*", "x").replace("?", "y")).mkdir(exist_ok=True)
+    record, file = (str(tmp_path / name / f"{name[0]}.{end}") for end in ("tfrecord", "png"))
+    with tf.io.TFRecordWriter(record) as writer:
+        writer.write(b"one")
+    assert list(tf.data.TFRecordDataset([record]).as_numpy_iterator()) == [b"one"]
+    (tmp_path / name / f"{name[0]}.png").write_bytes(b"two")
+    assert tf.io.read_file(file).numpy() == b"two"
 
 
 def test_a_path_without_signs_stays_and_others_are_links(tmp_path):

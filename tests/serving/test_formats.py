@@ -12,7 +12,7 @@ from simclr_med.errors import InputError, RunError
 from simclr_med.run import evaluate
 from simclr_med.runs import layout
 from simclr_med.serving import export, model_card, sample
-from simclr_med.serving.formats import evidence, onnx_model, tflite_models
+from simclr_med.serving.formats import evidence, onnx_model, saved_model, tflite_models
 from simclr_med.serving.trained import load
 from simclr_med.training.heads import train_head
 
@@ -87,7 +87,7 @@ def test_tflite_float_agrees_and_the_others_losses_are_written(drawn, tmp_path, 
 
 def test_a_card_says_what_is_known_and_escapes_what_it_is_given(probe, drawn, tmp_path):
     trained, images = drawn
-    model_card.write(tmp_path, trained, images.data, probe[0])
+    model_card.write(tmp_path, trained, images.data, probe[0], saved_model.usage(trained))
     text, page = ((tmp_path / name).read_text(encoding="utf-8") for name in model_card.FILES)
     assert "Not evaluated" in text and "Not evaluated" in page
     assert "<b>Set" not in page and "&lt;b&gt;Set" in page and "# \\<b\\>Set" in text
@@ -105,7 +105,8 @@ def test_a_card_of_an_evaluated_run_has_its_metrics_with_intervals(probe, drawn,
     shutil.copytree(probe[0], tmp_path / "run")
     given = {"bootstrap_replicates": 40, "data_dir": str(probe[1])}
     evaluate(for_existing_run("evaluate", str(tmp_path / "run"), given))
-    model_card.write(tmp_path, drawn[0], drawn[1].data, tmp_path / "run")
+    usage = onnx_model.usage(drawn[0])
+    model_card.write(tmp_path, drawn[0], drawn[1].data, tmp_path / "run", usage)
     text = (tmp_path / "model_card.md").read_text(encoding="utf-8")
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())["splits"]["test"]
     value = metrics["metrics"]["top1_accuracy"]

@@ -202,11 +202,11 @@ def test_batches_of_bags_say_what_counts_and_of_one_are_those_of_single_images(c
 
 def test_a_step_has_no_more_images_of_a_case_than_there_are(cases):
     given = {"data_dir": "a", "work_dir": "b"}
-    assert tuned_head.images_of_case(make_config("finetune", given), cases) == 1
+    assert tuned_head.images_of_case(make_config("finetune", given).head, cases) == 1
     config = make_config("finetune", given | {"bag": "features", "bag_images": 2})
-    assert tuned_head.images_of_case(config, cases) == 2
+    assert tuned_head.images_of_case(config.head, cases) == 2
     config = make_config("finetune", given | {"bag": "features", "bag_images": 200})
-    assert tuned_head.images_of_case(config, cases) == np.diff(cases.offsets).max()
+    assert tuned_head.images_of_case(config.head, cases) == np.diff(cases.offsets).max()
 
 
 @pytest.fixture(scope="module")

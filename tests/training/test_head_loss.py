@@ -156,10 +156,9 @@ def test_a_model_with_such_a_loss_can_be_saved_and_loaded(tmp_path):
 
 def test_the_focal_loss_of_diagnoses_is_refused():
     given = {"data_dir": "a", "work_dir": "b", "focal_gamma": 2.0}
-    config = make_config("finetune", given)
-    head_loss.refuse_focal(config, types.SimpleNamespace(task="multilabel"))
+    head_loss.refuse_focal(2.0, types.SimpleNamespace(task="multilabel"), "a")
     with pytest.raises(InputError, match="--focal_gamma=2 is for findings; .*a is multiclass"):
-        head_loss.refuse_focal(config, types.SimpleNamespace(task="multiclass"))
+        head_loss.refuse_focal(2.0, types.SimpleNamespace(task="multiclass"), "a")
     with pytest.raises(InputError, match="--focal_gamma has no effect with --solver=lbfgs"):
         given |= {"solver": "lbfgs", "weight_decay": 0.1}
         make_config("linear_probe", given)

@@ -88,7 +88,7 @@ def trained(make_model, numbered, replicas=1, micro_batch=0, jit_compile=False):
     """Scalars of each step, and the weights after the last."""
     config = make_config("pretrain", GIVEN | {"micro_batch": micro_batch})
     strategy = strategy_of(replicas)
-    parts = distribute.micro_batches(config, strategy)
+    parts = distribute.micro_batches(config.train, strategy)
     with strategy.scope():
         model = make_model()
         step = compiled_step(model, strategy, parts, jit_compile)
@@ -316,9 +316,9 @@ def test_the_step_compiles_under_xla_with_the_same_losses(augment_on, numbered, 
 def test_a_batch_that_does_not_divide_is_refused():
     config = make_config("pretrain", GIVEN | {"batch_size": 15})
     with pytest.raises(InputError, match="--batch_size=15 does not divide by 2 replicas"):
-        distribute.micro_batches(config, strategy_of(2))
+        distribute.micro_batches(config.train, strategy_of(2))
     with pytest.raises(InputError, match="--micro_batch=7: --batch_size=15"):
         make_config("pretrain", GIVEN | {"batch_size": 15, "micro_batch": 7})
     config = make_config("pretrain", GIVEN | {"micro_batch": 16})
     with pytest.raises(InputError, match="2 replicas of --micro_batch=16"):
-        distribute.micro_batches(config, strategy_of(2))
+        distribute.micro_batches(config.train, strategy_of(2))

@@ -208,6 +208,24 @@ def test_the_rotation_is_kerascv_s_with_black_corners(images):
     np.testing.assert_allclose(ours, expected, atol=1e-4)
 
 
+def test_the_contrast_is_kerascv_s_before_it_is_clipped(images):
+    factors = tf.constant([0.5, 0.8, 1.0, 1.2, 1.5])
+    stock = keras_cv.layers.RandomContrast(0.5, value_range=(0, 1))
+    expected = stock.augment_images(images, factors[:, None, None, None])
+    planes = augment.contrast(tf.transpose(images, [0, 3, 1, 2]), factors)
+    ours = augment.clip(tf.transpose(planes, [0, 2, 3, 1]))
+    np.testing.assert_allclose(ours, augment.clip(expected), atol=1e-5)
+
+
+def test_the_blur_is_kerascv_s_but_at_the_borders():
+    images = tf.constant(np.random.default_rng(0).random([2, 40, 40, 3]), tf.float32)
+    stock = keras_cv.layers.RandomGaussianBlur(kernel_size=5, factor=(2.0, 2.0))(images)
+    planes = augment.blur(tf.transpose(images, [0, 3, 1, 2]), tf.constant([2.0, 2.0]), 5)
+    ours = tf.transpose(planes, [0, 2, 3, 1]).numpy()
+    np.testing.assert_allclose(ours[:, 2:-2, 2:-2], stock[:, 2:-2, 2:-2], atol=1e-5)
+    assert stock[:, 0].numpy().mean() < 0.9 * ours[:, 0].mean()  # there KerasCV's darkens
+
+
 # What does without KerasCV
 
 

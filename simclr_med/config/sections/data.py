@@ -1,4 +1,4 @@
-"""What is read, and where it is kept while it is."""
+"""Data that is read, and the caches that keep it."""
 
 import dataclasses
 import re
@@ -24,7 +24,7 @@ SERVICE = r"grpc://[^:]+:\d+"  # a tf.data service's address
 
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
-    """What is read."""
+    """Data set, splits, readers and caches."""
 
     data_dir: str = setting(
         "",

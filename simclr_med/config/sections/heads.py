@@ -20,7 +20,7 @@ SWEEP = ("sweep",)
 
 @dataclasses.dataclass(frozen=True)
 class HeadConfig:
-    """Where training starts, and what a head reads."""
+    """Initial weights, input, loss and solver of a head."""
 
     init: str = setting(
         "random",
@@ -97,7 +97,7 @@ class HeadConfig:
 
 @dataclasses.dataclass(frozen=True)
 class SweepConfig:
-    """The grid of a sweep, and what is made of the setting that it chooses."""
+    """The grid of a sweep, and the runs of the chosen settings."""
 
     head: str = setting("linear_probe", "Kind of head that a sweep trains", HEADS, modes=SWEEP)
     learning_rates: tuple = setting(

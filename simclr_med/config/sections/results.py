@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from simclr_med.config.conditions import when
 from simclr_med.config.setting import BULK, MOST_CASES, UP_TO_ONE, between, setting, some_of
 from simclr_med.config.splits import LABELLED
 
@@ -93,7 +94,7 @@ class ReportConfig:
 
 @dataclasses.dataclass(frozen=True)
 class ExportConfig:
-    """What is written for other processes, and how it is checked."""
+    """Format and version of an export."""
 
     export_format: str = setting(
         "savedmodel",
@@ -112,7 +113,7 @@ class ExportConfig:
 
 @dataclasses.dataclass(frozen=True)
 class BulkConfig:
-    """What predict and embed are asked, and what explains an answer."""
+    """Model, images and explanations of predict and embed."""
 
     model: str = setting(
         "",
@@ -122,10 +123,27 @@ class BulkConfig:
     )
     images: str = setting(
         "",
-        "Images to predict: a folder of images or DICOM files, or a CSV file with the "
+        "Images to predict: one image or DICOM file, a folder of them, or a CSV file with the "
         "column image and, if known, case_id and patient_id",
-        ("a folder or a CSV", bool),
+        ("a folder, a file or a CSV", bool),
         BULK,
+    )
+    image_column: str = setting(
+        "image", "Column of the CSV file that has the paths of images", ("a name", bool), BULK
+    )
+    dicom_ids: str = setting(
+        "none",
+        "Cases and patients of DICOM files: none (each image is a case), plain (study and patient "
+        "id as in the files), or hashed (with --salt, as tools/prepare_data.py hashes them)",
+        ("none", "plain", "hashed"),
+        BULK,
+    )
+    salt: str = setting(
+        "",
+        "Secret text with which the ids of DICOM files are hashed",
+        None,
+        BULK,
+        acts=(when("dicom_ids", "hashed"),),
     )
     features_format: str = setting(
         "npz", "File format of the features", ("npz", "csv", "parquet"), ("embed",)

@@ -1,4 +1,4 @@
-"""On which devices a run goes, and what is watched while it does."""
+"""Devices of a run, and its monitoring."""
 
 import dataclasses
 import re
@@ -65,7 +65,7 @@ class DistributeConfig:
 
 @dataclasses.dataclass(frozen=True)
 class WatchConfig:
-    """What can be seen of a run while it goes on."""
+    """Monitoring, validation and the choice of the best step."""
 
     monitor: str = setting(
         "none",

@@ -1,4 +1,4 @@
-"""From an image to what the encoder sees."""
+"""Settings from an image to the encoder's input."""
 
 import dataclasses
 
@@ -9,7 +9,7 @@ from simclr_med.config.setting import AUGMENTING, FRACTION, UP_TO_ONE, between, 
 
 @dataclasses.dataclass(frozen=True)
 class AugmentConfig:
-    """From an image to what the encoder sees; see config/recipes.py."""
+    """Settings from an image to a view, see config/recipes.py."""
 
     image_size: int = setting(224, "Side of the encoder's input in pixels", between(1, 4096))
     augmentation: str = setting(

@@ -42,7 +42,7 @@ def open_checkpoint(prefix: str):
         name: math.prod(shape) * max(1, types[name].size)  # a text has a byte for its length
         for name, shape in reader.get_variable_to_shape_map().items()
     }
-    for name in sorted(promised, key=promised.get)[-1:]:
+    for name in sorted(promised, key=promised.__getitem__)[-1:]:
         array_files.refuse_larger(path, name, promised[name], stored)
     array_files.refuse_larger(path, "the checkpoint", sum(promised.values()), stored)
     return reader

@@ -1,5 +1,8 @@
 """A comparison as text: for a terminal, and as a LaTeX table."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from simclr_med.evaluation import verdicts, wording
 from simclr_med.evaluation.text_table import latex as escaped
 
@@ -9,7 +12,7 @@ _HEADINGS = (
 )  # fmt: skip
 
 
-def terminal(comparison, metrics):
+def terminal(comparison: dict[str, Any], metrics: Sequence[str]) -> str:
     """Return lines: settings, each model's metrics, then every difference with its verdict.
 
     Args:
@@ -29,7 +32,7 @@ def terminal(comparison, metrics):
     return "\n".join(lines + ["", *_notes(comparison, first)]).rstrip()
 
 
-def terminal_of_methods(comparison, metrics):
+def terminal_of_methods(comparison: dict[str, Any], metrics: Sequence[str]) -> str:
     """Return lines as `terminal` does, of `methods.compare_methods`: each uncertainty by name."""
     first = next(iter(comparison["models"].values()))
     width = max(len(wording.label(metric)) for metric in metrics) + 2
@@ -44,7 +47,7 @@ def terminal_of_methods(comparison, metrics):
     return "\n".join(lines + ["", *_notes(comparison, first)]).rstrip()
 
 
-def latex(comparison, metrics):
+def latex(comparison: dict[str, Any], metrics: Sequence[str]) -> str:
     """Return a table for LaTeX (booktabs): a row a difference; arguments as of `terminal`."""
     body = []
     for row in _rows(comparison, metrics):

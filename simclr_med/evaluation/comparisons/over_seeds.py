@@ -10,6 +10,7 @@ give these runs. The difference of two methods has an interval over both at once
 import dataclasses
 import functools
 import itertools
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from simclr_med.evaluation.intervals import interval_ends, seed_bootstrap
 from simclr_med.evaluation.intervals.bootstrap import Settings, replicate, summary
 from simclr_med.evaluation.metrics import calibration, records
 from simclr_med.evaluation.metrics.scoring import score
+from simclr_med.evaluation.predictions import Predictions
 from simclr_med.evaluation.wording import main_metrics
 
 _OF_ALL_RUNS = ("cases", "units", "absent", "few", "warnings")  # of `bootstrap.summary`
@@ -45,7 +47,12 @@ def over_runs(runs):
     return found
 
 
-def compare_methods(methods, settings=None, baseline=None, margin=None):
+def compare_methods(
+    methods: dict[str, list[Predictions]],
+    settings: Settings | None = None,
+    baseline: str | None = None,
+    margin: float | None = None,
+) -> dict[str, Any]:
     """Return each method's mean over its runs, and the differences of pairs of methods.
 
     Args:

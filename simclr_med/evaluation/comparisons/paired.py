@@ -9,6 +9,7 @@ scored on the same replicates, and differ significantly where the interval exclu
 
 import dataclasses
 import itertools
+from typing import Any
 
 import numpy as np
 
@@ -20,10 +21,16 @@ from simclr_med.evaluation.comparisons.verdict import judged
 from simclr_med.evaluation.intervals import interval_ends
 from simclr_med.evaluation.intervals.bootstrap import Settings, replicate, summary
 from simclr_med.evaluation.metrics import records
+from simclr_med.evaluation.predictions import Predictions
 from simclr_med.evaluation.wording import main_metrics
 
 
-def compare(models, settings=None, baseline=None, margin=None):
+def compare(
+    models: dict[str, Predictions],
+    settings: Settings | None = None,
+    baseline: str | None = None,
+    margin: float | None = None,
+) -> dict[str, Any]:
     """Return each model's metrics, and the differences of pairs of models.
 
     Args:

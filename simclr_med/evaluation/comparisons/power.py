@@ -1,6 +1,7 @@
 """How many cases a comparison needs, from the paired predictions at hand."""
 
 import math
+from typing import Any
 
 import numpy as np
 from scipy.special import ndtr, ndtri
@@ -8,13 +9,17 @@ from scipy.special import ndtr, ndtri
 from simclr_med.errors import InputError
 from simclr_med.evaluation.comparisons.alignment import aligned
 from simclr_med.evaluation.intervals.bootstrap import replicate
+from simclr_med.evaluation.intervals.settings import Settings
+from simclr_med.evaluation.predictions import Predictions
 from simclr_med.evaluation.verdicts import too_few
 from simclr_med.evaluation.wording import main_metrics
 
 LEAST = 1e-6  # difference: no number of cases that exists finds a smaller one
 
 
-def needed(models, difference, settings, power=0.8):
+def needed(
+    models: dict[str, Predictions], difference: float, settings: Settings, power: float = 0.8
+) -> dict[str, Any]:
     """Return how many units two models would need to be told apart.
 
     The spread of the paired difference falls as 1 / sqrt(units); a true `difference` is found with

@@ -36,7 +36,7 @@ def all_gaps(levels, values, samples, confidence, shape):
       values: `[L]`, the metric in each; a level where it is NaN is left out.
       samples: `[R, L]`, of the same replicates of all cases; NaN where not defined.
       confidence: that all intervals hold together.
-      shape: `intervals.Shape` of a gap's interval, that of the least certain pair.
+      shape: `interval_ends.Shape` of a gap's interval, that of the least certain pair.
 
     Returns:
       One `Gap` a pair, none where fewer than two levels are left or a gap never varies.

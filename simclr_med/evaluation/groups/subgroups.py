@@ -18,7 +18,9 @@ from simclr_med.evaluation.groups import group_levels as ordering
 from simclr_med.evaluation.groups.group_differences import all_gaps
 from simclr_med.evaluation.intervals import interval_ends, resampling, seed_bootstrap
 from simclr_med.evaluation.intervals.bootstrap import replicate
+from simclr_med.evaluation.intervals.settings import Settings
 from simclr_med.evaluation.metrics.scoring import score
+from simclr_med.evaluation.predictions import Predictions
 from simclr_med.evaluation.verdicts import MIN_UNITS
 
 SMALL = 30  # cases; a smaller level is flagged and compared with none
@@ -52,12 +54,12 @@ class Group(NamedTuple):
     gaps: list
 
 
-def by_group(predictions, group, metric, settings):
+def by_group(predictions: Predictions, group: str, metric: str, settings: Settings) -> Group:
     """Return the `Group` of one metric of one run, arguments as of `group_of_runs`."""
     return group_of_runs([predictions], group, metric, settings)
 
 
-def group_of_runs(runs, group, metric, settings):
+def group_of_runs(runs: list[Predictions], group: str, metric: str, settings: Settings) -> Group:
     """Return the `Group` of one metric.
 
     Args:
@@ -101,7 +103,7 @@ def group_of_runs(runs, group, metric, settings):
     return Group(found, all_gaps(compared, values, samples, settings.confidence, shape))
 
 
-def has_groups(values):
+def has_groups(values: np.ndarray) -> bool:
     """Return whether a column says something of groups: 2 to `levels.MANY` levels are known.
 
     Args:

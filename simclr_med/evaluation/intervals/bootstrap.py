@@ -72,7 +72,7 @@ class Replicates:
         return self.samples[name][~np.isnan(self.samples[name])]
 
     def shape(self, name):
-        """Return the `intervals.Shape` of a metric's interval; see docs/statistics.md."""
+        """Return the `interval_ends.Shape` of a metric's interval; see docs/statistics.md."""
         shape, kind = self._spread(name), metric(name).kind
         if self.settings.interval != "auto" or len(self.defined(name)) < 2:
             return shape

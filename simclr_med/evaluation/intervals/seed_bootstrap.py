@@ -28,7 +28,7 @@ def mean_of_drawn(samples, drawn):
 
 
 def over_both(cases, shape, values):
-    """Return the `intervals.Shape` of means over runs, over other runs and other cases.
+    """Return the `interval_ends.Shape` of means over runs, over other runs and other cases.
 
     The variances of cases, widened as it is for one run, and of each method's runs add up; degrees
     of freedom are Satterthwaite's (1946): few where the runs' variance is most of it.

@@ -7,9 +7,11 @@ numbers.csv holds every number that the appendix prints, 305 of tables B.1 to B.
 B.9 are printed as curves and bars alone.
 """
 
+from collections.abc import Sequence
+
 from simclr_med.evaluation.paper.figures import lay_figures
-from simclr_med.evaluation.paper.layout import lay_tables
-from simclr_med.evaluation.protocol import describe
+from simclr_med.evaluation.paper.layout import Laid, lay_tables
+from simclr_med.evaluation.protocol import Described, describe
 from simclr_med.evaluation.report.drawing.svg import STYLE
 from simclr_med.evaluation.text_table import FORMS
 from simclr_med.files import html
@@ -17,7 +19,7 @@ from simclr_med.files import html
 __all__ = ["describe", "in_form", "lay_figures", "lay_tables", "page"]
 
 
-def page(runs, parts):
+def page(runs: Sequence[Described], parts: Sequence[Laid]) -> str:
     """Return the HTML page of `Laid` parts, filled from `Described` runs."""
     title = "The paper's tables and figures, and what was run"
     return html.render(
@@ -25,6 +27,6 @@ def page(runs, parts):
     )
 
 
-def in_form(part, form):
+def in_form(part: Laid, form: str) -> str:
     """Return a `Laid` as "text", "markdown" or "latex"."""
     return FORMS[form](part.table())

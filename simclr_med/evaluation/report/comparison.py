@@ -1,8 +1,8 @@
 """Methods compared on one split: each one's metrics, and its differences from the baseline.
 
 A method is one run, or several of other seeds. Of several the means over runs are compared, with
-intervals over other runs and other cases together (`evaluation.methods`). Groups and figures are of
-the mean too, errors of the first run.
+intervals over other runs and other cases together (`comparisons.over_seeds`). Groups and figures
+are of the mean too, errors of the first run.
 """
 
 import dataclasses

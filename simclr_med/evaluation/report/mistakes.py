@@ -9,8 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from simclr_med.data import manifest
+from simclr_med.data.cases import Cases
 from simclr_med.data.thumbnails import thumbnail
 from simclr_med.errors import InputError
+from simclr_med.evaluation.predictions import Predictions
 from simclr_med.files import stored
 from simclr_med.runs import layout
 
@@ -57,7 +59,7 @@ def confident_mistakes(run, split, count):
     return Mistakes(found, note if found else "")
 
 
-def most_sure(made, count):
+def most_sure(made: Predictions, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return rows `[n]`, the class that is wrong in each, and what probability was given to it.
 
     Multiclass: a case is wrong where its most probable class is none of its diagnoses. Findings:
@@ -91,7 +93,7 @@ def _mistake(made, row, k, probability, images, looked):
     return Mistake(case_id, truth, said, float(probability), [p for p in pictures if p], spoke_for)
 
 
-def identity(case_id, name, probability):
+def identity(case_id: str, name: str, probability: float) -> tuple[str, str, str]:
     """Return what a picture must agree in with a mistake: of other weights it is of no use."""
     return case_id, name, f"{probability:.6f}"
 
@@ -124,7 +126,7 @@ def _images(run, split, case_ids):
     return found, "" if found else f"no pictures: {folder} has other cases"
 
 
-def images_of(cases, case_ids):
+def images_of(cases: Cases, case_ids: np.ndarray) -> dict[str, list[str]]:
     """Return a case's id to the paths of its images, of the `case_ids` that `cases` has."""
     row = {case_id: number for number, case_id in enumerate(cases.case_ids.tolist())}
     at = {case_id: row[case_id] for case_id in case_ids.tolist() if case_id in row}

@@ -55,7 +55,7 @@ def write_report(runs, folder, options):
     """Write report.html, report.md and report.tex, those that are asked for; return their paths.
 
     Args:
-      runs: pairs (name, path), see `runs.read_methods`.
+      runs: pairs (name, path), see `evaluated_runs.read_methods`.
       folder: to write into.
       options: `Options`.
 

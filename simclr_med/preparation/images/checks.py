@@ -56,7 +56,6 @@ def files_decoded(root, names, judge, shown, *, fingerprint=None, workers=0, pro
       workers: threads, 0 for one a core.
       progress: called with (what, done, all), or None.
     """
-    formats.add_readers()
     paths = [os.path.join(root, name) for name in names]
     rows = []
     with concurrent.futures.ThreadPoolExecutor(workers or os.cpu_count()) as pool:
@@ -118,4 +117,11 @@ def _decoded(path, judge, shown, fingerprint):
             looks = fingerprint(plain) if fingerprint else b""
             return *image.size, _digest(plain), looks, problem, note
     except Exception as error:  # damaged files raise whatever their format's reader meets
-        return 0, 0, "", b"", formats.why_unread(error, path), ""
+        return 0, 0, "", b"", _why(error, path), ""
+
+
+def _why(error, path):
+    """Return why an image cannot be read, without its path or Pillow's name of a buffer."""
+    if isinstance(error, Image.UnidentifiedImageError):
+        return formats.not_readable(path) or "is no image that can be read"
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -5,8 +5,11 @@
 Greys as `dicom_greys` has them, 0 to 255; colours as they are, of more bits the highest 8.
 """
 
+import contextlib
 import functools
 import logging
+import os
+import struct
 import warnings
 
 import numpy as np
@@ -15,18 +18,19 @@ from simclr_med import packages
 from simclr_med.preparation.images.dicom_greys import ImpossibleError, greys_shown
 
 PREAMBLE = 128  # bytes before a file's mark
-# A data set without a preamble begins with file meta information or with identification.
-FIRST_GROUPS, LAST_FIRST_ELEMENT = (0x0002, 0x0008), 0x0080
-FIRST_TYPES = ("UL", "OB", "UI", "CS", "DA", "TM", "DT", "SH", "LO")
-LONGEST_FIRST_VALUE = 256  # bytes
-TWELVE_BITS = "pip install pylibjpeg pylibjpeg-libjpeg"
+HEAD = 1024  # bytes that tell a data set without one
+UNDEFINED = 0xFFFFFFFF  # length of an element that ends with a mark
+# Kinds of elements whose length has four bytes.
+LONG = (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV")
+DECODERS = "python-gdcm"  # of all compressed transfer syntaxes but RLE, which pydicom decodes
+TWELVE_BITS = "pylibjpeg pylibjpeg-libjpeg"
 GREY = ("MONOCHROME1", "MONOCHROME2")
 OTHER_COLOUR = ("YBR_PARTIAL_420", "YBR_PARTIAL_422", "YBR_FULL_420", "HSV", "ARGB", "CMYK", "XYB")
 COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT")
 
 
 class NotShownError(ValueError):
-    """Why a DICOM file's image cannot be shown; quotes nothing that may name a person."""
+    """Reason that a DICOM file's image cannot be shown; quotes nothing that may name a person."""
 
 
 @functools.cache
@@ -46,24 +50,41 @@ def library():
     return pydicom
 
 
-def is_dicom(path):
-    """Return true of a file that begins as DICOM's do, with a preamble or without."""
-    with open(path, "rb") as file:
-        start = file.read(PREAMBLE + 4)
-    return start[PREAMBLE:] == b"DICM" or _begins_with_an_element(start)
-
-
-def _begins_with_an_element(start):
-    """Return true of bytes that begin with an element of the first groups, little endian."""
-    group, element = (int.from_bytes(start[i : i + 2], "little") for i in (0, 2))
-    if len(start) < PREAMBLE or group not in FIRST_GROUPS or element > LAST_FIRST_ELEMENT:
+def is_dicom(path: str | os.PathLike) -> bool:
+    """Return true where a file's content is DICOM, whatever its name: with a preamble, or none."""
+    if not os.path.isfile(path):
         return False
-    implicit = int.from_bytes(start[4:8], "little") <= LONGEST_FIRST_VALUE
-    return implicit or start[4:6].decode("latin-1") in FIRST_TYPES
+    with open(path, "rb") as file:
+        head = file.read(HEAD)
+        size = os.fstat(file.fileno()).st_size
+    return head[PREAMBLE : PREAMBLE + 4] == b"DICM" or _begins_as_data_set(head, size)
 
 
-def read_header(path, **more):
+def _begins_as_data_set(head, size):
+    """Return true where a file begins with elements of group 2 or 8 in ascending order."""
+    place, last, count = 0, (0, 0), 0
+    while count < 3 and place + 12 <= len(head):
+        tag, kind = struct.unpack_from("<HH", head, place), head[place + 4 : place + 6]
+        if tag <= last or (tag[0] not in (2, 8) and count < 2):
+            return False
+        if kind in LONG:
+            start, length = 12, struct.unpack_from("<I", head, place + 8)[0]
+        elif kind.isalpha() and kind.isupper():
+            start, length = 8, struct.unpack_from("<H", head, place + 6)[0]
+        else:  # implicit
+            start, length = 8, struct.unpack_from("<I", head, place + 4)[0]
+        if length == UNDEFINED:
+            return count > 0
+        place, last, count = place + start + length, tag, count + 1
+        if place > size:
+            return False
+    return count > 1
+
+
+def read_header(path: str | os.PathLike, **more):
     """Return the pydicom Dataset in the file; `more` goes to `pydicom.dcmread`.
+
+    One without a preamble, and so without the name of its encoding, gets that in which it lies.
 
     Raises:
       NotShownError: it is no DICOM file, or cannot be read.
@@ -71,12 +92,11 @@ def read_header(path, **more):
     pydicom = library()
     try:
         header = pydicom.dcmread(path, force=is_dicom(path), **more)
-        if "TransferSyntaxUID" not in header.file_meta:  # a data set without a preamble
-            implicit = header.original_encoding[0]
+        if "TransferSyntaxUID" not in header.file_meta:
+            implicit, _ = header.original_encoding
             uid = pydicom.uid
-            header.file_meta.TransferSyntaxUID = (
-                uid.ImplicitVRLittleEndian if implicit else uid.ExplicitVRLittleEndian
-            )
+            plain = uid.ImplicitVRLittleEndian if implicit else uid.ExplicitVRLittleEndian
+            header.file_meta.TransferSyntaxUID = plain
         return header
     except OSError as error:
         raise NotShownError(f"cannot be read: {error.strerror or 'cut off'}") from None
@@ -85,12 +105,12 @@ def read_header(path, **more):
         raise NotShownError(f"is no DICOM file that can be read ({kind})") from None
 
 
-def render(path, frame=None):
+def render(path: str | os.PathLike, frame: int | None = None) -> np.ndarray:
     """Return the image in the file: uint8 `[H, W]`, or `[H, W, 3]` where it is in colour.
 
     Args:
       path: of the file.
-      frame: its number from 0, of a file that may have several; None of one that has one.
+      frame: its number from 0; None where the file is to hold one alone.
 
     Raises:
       NotShownError: it has no image, or one of a kind that is not handled: the message names it.
@@ -107,10 +127,13 @@ def render(path, frame=None):
 def _rendered(header, frame):
     if "PixelData" not in header:
         raise NotShownError("has no image")
-    if frame is None and int(header.get("NumberOfFrames") or 1) > 1:
+    frames = int(header.get("NumberOfFrames") or 1)
+    if frames > 1 and frame is None:
         raise NotShownError(
-            f"has {header.NumberOfFrames} frames; --frames takes each as an image of the case"
+            f"has {frames} frames: only single images are handled; preparation makes an image of "
+            "each by --frames=each"
         )
+    _take_from_groups(header, frame or 0)
     kind = header.get("PhotometricInterpretation", "")
     if kind not in (*GREY, *COLOUR, "PALETTE COLOR"):
         known = kind if kind in OTHER_COLOUR else "unknown"  # else it might be anything
@@ -120,12 +143,10 @@ def _rendered(header, frame):
     if high != stored - 1:  # as was allowed once; pydicom takes the lowest
         raise NotShownError(f"has {stored} bits stored below bit {high}, which is not handled")
     try:
-        header.pixel_array_options(index=frame or 0)  # whatever lies beyond the image is padding
+        header.pixel_array_options(index=frame or 0)  # what lies beyond the image is padding
         pixels = header.pixel_array
     except Exception as error:  # a decoder's own errors are of many kinds
-        syntax = header.file_meta.get("TransferSyntaxUID", "")
-        name = getattr(syntax, "name", syntax)
-        raise NotShownError(f"cannot be decoded ({name}): {_why_undecoded(error)}") from None
+        raise NotShownError(_why_not_decoded(header, error)) from None
     if pixels.ndim != (3 if kind in COLOUR else 2):
         raise NotShownError(f"is {kind} of {header.SamplesPerPixel} samples a pixel")
     if kind in GREY:
@@ -133,13 +154,28 @@ def _rendered(header, frame):
     return _colour(pixels, header)
 
 
-def _why_undecoded(error):
-    """Return a decoder's reason, or the command that installs decoders where none is."""
+def _take_from_groups(header, frame):
+    """Put a frame's rescale and window, which lie in functional groups (C.7.6.16), in `header`."""
+    shared = list(header.get("SharedFunctionalGroupsSequence") or [])[:1]
+    own = list(header.get("PerFrameFunctionalGroupsSequence") or [])[frame : frame + 1]
+    for group in (*shared, *own):
+        for name in ("PixelValueTransformationSequence", "FrameVOILUTSequence"):
+            for item in list(group.get(name) or [])[:1]:
+                header.update(item)
+
+
+def _why_not_decoded(header, error):
+    """Return why pixels cannot be decoded, and the package that decodes them where one lacks."""
+    from pydicom.pixels import get_decoder
+
+    syntax = header.file_meta.get("TransferSyntaxUID", "")
+    name = getattr(syntax, "name", syntax)
+    with contextlib.suppress(NotImplementedError, ValueError):
+        if not get_decoder(syntax).is_available:
+            return f"cannot be decoded ({name}): pip install {DECODERS}"
     if "JPEG Extended" in str(error) and "12-bit" in str(error):
-        return f"JPEG of 12 bits needs another decoder, under the GPL: {TWELVE_BITS}"
-    if "missing dependencies" in str(error) or "no available decoder" in str(error).lower():
-        return f"needs python-gdcm. Install it with: {packages.command('dicom')}"
-    return error
+        return f"cannot be decoded ({name}): 12 bits need, under the GPL: pip install {TWELVE_BITS}"
+    return f"cannot be decoded ({name}): {error}"
 
 
 def _grey(pixels, header):

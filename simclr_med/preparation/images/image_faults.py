@@ -17,7 +17,8 @@ from simclr_med.preparation.images.rewriting import EXIF_ORIENTATION, plain_imag
 READ_BY_TRAINING = ("JPEG", "MPO", "PNG", "GIF", "BMP")
 SMALLEST_SIDE = 8
 APART = 8  # of 255, in the mean: decoders of JPEG differ by 2 at most, even on noise
-SUFFIXES = {"JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".jif"), "PNG": (".png", ".apng")}
+ANIMATED = "animated: the first frame counts"
+SUFFIXES = {"JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"), "PNG": (".png", ".apng")}
 
 
 def judge_for_training(image, content, path):
@@ -87,8 +88,9 @@ def _notes(image, path):
     notes = []
     if _is_transparent(image):
         notes.append("transparent, which training takes for opaque (--shortest_side: on white)")
-    if getattr(image, "n_frames", 1) > 1 and image.format == "GIF":
-        notes.append("animated: the first frame counts")
+    if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":  # whose others are previews
+        of_pages = image.format == "TIFF"
+        notes.append("several pages: the first counts" if of_pages else ANIMATED)
     suffix = os.path.splitext(path)[1].lower()
     if suffix not in SUFFIXES.get(image.format, (suffix,)):
         notes.append(f"{image.format} with another suffix")

@@ -8,7 +8,6 @@ import pathlib
 
 from PIL import Image
 
-from simclr_med.preparation.images import formats
 from simclr_med.preparation.images.depth import declared_bits, plain_from_deep
 
 EXIF_ORIENTATION = 0x0112
@@ -38,14 +37,13 @@ def rewrite(path, shortest_side):
     Raises:
       ValueError: it cannot be read; says why.
     """
-    formats.add_readers()
     try:
         content = pathlib.Path(path).read_bytes()
         with Image.open(io.BytesIO(content)) as image:
             lossy = image.format in LOSSY
             plain = upright_image(image, content)
     except Exception as error:  # damaged files raise whatever their format's reader meets
-        raise ValueError(formats.why_unread(error, path)) from None
+        raise ValueError(str(error) or type(error).__name__) from None
     plain = shrunk(plain, shortest_side)
     buffer = io.BytesIO()
     if lossy:
@@ -73,12 +71,11 @@ def rewritten_suffix(path):
     Raises:
       ValueError: it cannot be read; says why.
     """
-    formats.add_readers()
     try:
         with Image.open(path) as image:
             return ".jpg" if image.format in LOSSY else ".png"
     except Exception as error:  # damaged files raise whatever their format's reader meets
-        raise ValueError(formats.why_unread(error, path)) from None
+        raise ValueError(str(error) or type(error).__name__) from None
 
 
 def png(pixels, shortest_side=None):

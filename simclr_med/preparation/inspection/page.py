@@ -8,12 +8,14 @@ import pandas as pd
 from simclr_med.data import manifest
 from simclr_med.errors import InputError
 from simclr_med.files import atomic, html, stored
+from simclr_med.preparation import contradictions
 from simclr_med.preparation.inspection import counts, labels
 from simclr_med.preparation.inspection.measured import measure, size_summary
-from simclr_med.preparation.inspection.pictures import picture_rows
+from simclr_med.preparation.inspection.pictures import contradictory_rows, picture_rows
 from simclr_med.preparation.output import shards
 
 PROBLEMS_SHOWN = 200
+CONTRADICTORY_SHOWN = 50  # pictures
 MOST_CASES = 1000  # shown of each class: a page holds their pictures
 REMEDY = "delete it, or prepare the data set again"
 
@@ -50,6 +52,10 @@ def write_page(folder, output, *, thumbnails=6, seed=0):
         images_a_case=counts.images_a_case(table),
         sizes=size_summary(measured.sizes, len(table)),
         together=labels.together(info, table),
+        contradictory=contradictory_rows(
+            info, table, _listed(found.folder / contradictions.FILE), measured.identical
+        ),
+        contradictory_shown=CONTRADICTORY_SHOWN,
         picture_rows=picture_rows(info, table, thumbnails, seed),
         damaged_shards=shards.damaged(found.folder) if info.shards else [],
         left_out=_left_out(found.folder / "problems.csv"),
@@ -75,6 +81,11 @@ def _paths(found):
 
 def _text_of(file):
     return stored.read_text(file, REMEDY) if file.exists() else ""
+
+
+def _listed(file):
+    """Return the rows of the list of contradictory labels, [] where there is none."""
+    return stored.read_table(file, {"group": int, "image": str}, REMEDY) if file.exists() else []
 
 
 def _left_out(file):

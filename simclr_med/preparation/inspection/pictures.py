@@ -1,13 +1,16 @@
 """Some cases of each class as thumbnails, the images of a case side by side."""
 
 import hashlib
+import itertools
 from typing import NamedTuple
 
 from simclr_med.data.thumbnails import thumbnail
+from simclr_med.preparation import contradictions
 from simclr_med.preparation.images.rewriting import plain_image
 from simclr_med.preparation.inspection.labels import has_label
 
 IMAGES_A_CASE = 4
+COPIES = 8  # shown of one picture
 
 
 class PictureRow(NamedTuple):
@@ -40,6 +43,41 @@ def picture_rows(info, table, thumbnails, seed):
     return [
         PictureRow(title, _cases_shown(part, thumbnails, seed)) for title, part in rows if len(part)
     ]
+
+
+def contradictory_rows(info, table, listed, identical):
+    """Return a `PictureRow` for each picture whose copies have labels that contradict.
+
+    Args:
+      info, table: as of `picture_rows`.
+      listed: rows of contradictions.csv, dicts.
+      identical: lists of names of images with the same bytes, of a folder without that file.
+    """
+    findings = info.classes if info.task == "multilabel" else ()
+    labelled = table[table["split"] != "unlabelled"].set_index("image", drop=False)
+    groups = {}
+    for row in listed:
+        groups.setdefault(row["group"], []).append(row["image"])
+    named = set(itertools.chain(*groups.values()))
+    candidates = [*groups.values(), *(names for names in identical if not named & set(names))]
+    found = []
+    for names in candidates:
+        rows = labelled.loc[[name for name in names if name in labelled.index]]
+        said = [contradictions.labels_said(findings, row) for row in rows.to_dict("records")]
+        if contradictions.contradict(findings, said):
+            found.append((rows, said))
+    return [_contradictory(rows, said) for rows, said in found]
+
+
+def _contradictory(rows, said):
+    cases = [
+        PictureCase(
+            f"{row['split']}: {contradictions.as_text(labels)} ({row['case_id']})", 1,
+            [(row["image"], thumbnail(row["path"], plain_image))],
+        )
+        for row, labels in itertools.islice(zip(rows.to_dict("records"), said, strict=True), COPIES)
+    ]  # fmt: skip
+    return PictureRow(f"{len(rows)} images of one picture", cases)
 
 
 def _cases_shown(rows, thumbnails, seed):

@@ -66,7 +66,10 @@ def _gather(records, settings, counts, labels):
 
 def _judge_classes(records, classes, other):
     if len(classes) == 1:
-        raise InputError(f"all cases are labelled {classes[0]!r}: a task needs two classes or more")
+        way_out = f"; {records.unlabelled_by}" if records.unlabelled_by else ""
+        raise InputError(
+            f"all cases are labelled {classes[0]!r}: a task needs two classes or more{way_out}"
+        )
     used = conditions.distinct(records.table["labels"])
     empty = [name for name in classes if name not in used]
     if used and not {*classes, other} - {*empty, other}:

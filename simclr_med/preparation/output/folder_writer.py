@@ -7,6 +7,7 @@ from simclr_med.config.preparation import AS_THEY_ARE, REWRITTEN, UNRECORDED, Pr
 from simclr_med.data import manifest
 from simclr_med.data.info import COLUMNS
 from simclr_med.files import atomic
+from simclr_med.preparation import contradictions
 from simclr_med.preparation.output.card import card_text
 from simclr_med.preparation.output.image_writer import write_images
 from simclr_med.preparation.source_table import OURS, ROOT, SHA256
@@ -50,6 +51,8 @@ def _write_files(place, records, info, tables, settings, progress):
         text = json.dumps(info | of_images, indent=1, ensure_ascii=False)
         atomic.write_text(folder / "dataset.json", text)
         for name, content in tables.items():
+            if name == contradictions.FILE:  # of images under the names that they have now
+                content = content.assign(image=table["image"].loc[content.index])
             if len(content):
                 write_table(folder / name, content)
         atomic.write_text(folder / "card.md", card)

@@ -16,7 +16,7 @@ from simclr_med.preparation.phantom.lesion import EXTENT, lesion, skin_colour, s
 LIMB_WIDTH = {"arm": 1.15, "leg": 1.3, "hand": 1.0}  # in half images; other parts fill the image
 MEAN_HAIRS = {"face": 1, "trunk": 3, "arm": 5, "leg": 6, "hand": 1}
 MOST_HAIRS = 40
-HAIR_COLOUR = np.float32([0.12, 0.08, 0.06])
+HAIR_COLOUR = np.array([0.12, 0.08, 0.06], np.float32)
 
 
 @dataclasses.dataclass(frozen=True)

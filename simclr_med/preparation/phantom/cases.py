@@ -27,7 +27,7 @@ MINIMUM = 100  # a split of as many cases holds each class
 
 
 class Purpose(enum.IntEnum):
-    """Purpose of a random number. The values are part of what a seed means."""
+    """Purpose of a random number. The values are part of a seed's meaning."""
 
     ORDER = 1
     CASE = 2

@@ -73,6 +73,7 @@ def read(folder, options):
         groups=groups,
         problems=problems,
         labels_from=", ".join(findings) or column["label"],
+        unlabelled_by="without --label_column all images are unlabelled",
         notes=notes,
     )
 

@@ -23,7 +23,7 @@ from simclr_med.preparation.source_table import (
 )
 
 TITLE = "A tree of DICOM files"
-LOOKS_FOR = "DICOM files under any name, of single images or, with --frames, of several"
+LOOKS_FOR = "DICOM files, told by their content: single images, or frames by --frames=each"
 WHERE = "an archive or a public set"
 OPTIONS = {
     "salt": {
@@ -32,19 +32,20 @@ OPTIONS = {
         "more images later",
     },
     "plain_ids": {"action": "store_true", "help": "keep ids as they are instead"},
-    "frames": {
-        "action": "store_true",
-        "help": "take each frame of a file of several as an image of its case",
-    },
     "modality": {
         "default": "",
         "help": "of CR, DX, XC, ES, DMS ...: those to keep, commas between; none: all",
     },
+    "frames": {
+        "choices": ("refuse", "each"),
+        "default": "refuse",
+        "help": "of files of several frames; each: every frame is an image of the study's case",
+    },
 } | UNKNOWN_FLAG
 TAGS = ("PatientID", "StudyInstanceUID", "SOPInstanceUID", "ViewPosition", "Modality",
         "BurnedInAnnotation", "NumberOfFrames")  # fmt: skip
-DIRECTORY = "1.2.840.10008.1.3.10"  # a DICOMDIR, which lists the files of a medium
 UID = re.compile(r"[0-9]+(\.[0-9]+)*")
+DIRECTORY = "1.2.840.10008.1.3.10"  # of a medium, DICOMDIR: no image
 
 
 def read(folder, options):
@@ -54,9 +55,9 @@ def read(folder, options):
             "--source=dicom: give --salt=TEXT, with which ids of patients are hashed, or "
             "--plain_ids to keep them"
         )
-    ids = _Ids(options["salt"])
+    ids = Ids(options["salt"])
     wanted = set(listed_names("modality", options["modality"]))
-    tree = _Tree(folder, ids, wanted, frames=options.get("frames", False))
+    tree = _Tree(folder, ids, wanted, options.get("frames") == "each")
     if not tree.rows and not tree.problems:
         raise not_found(folder, sys.modules[__name__])
     columns = ["image", "case_id", "patient_id", "view", "modality", FILE, ROW]
@@ -76,7 +77,7 @@ def read(folder, options):
     )
 
 
-class _Ids:
+class Ids:
     """Names of patients, studies and images: as in the files, or hashed with a salt."""
 
     def __init__(self, salt):
@@ -112,18 +113,18 @@ class _Tree:
 
     Attributes:
       rows: of the table of images.
-      place: name of an image to its file and its frame there, None of a file of one.
+      place: name of an image to its file and, of several, its frame; else None.
       problems: files that cannot be used.
     """
 
-    def __init__(self, folder, ids, wanted, *, frames):
-        self.folder, self.ids, self.wanted, self.frames = folder, ids, wanted, frames
+    def __init__(self, folder, ids, wanted, each_frame):
+        self.folder, self.ids, self.wanted, self.each_frame = folder, ids, wanted, each_frame
         self.rows, self.place, self.problems = [], {}, []
         self.other = self.unwanted = self.burned_in = 0
         dicom_image.library()
         tree = walk(folder)
-        for inside in tree.broken:
-            self._refuse("file", folder / inside, "is no file, or a link to nowhere or back")
+        for inside, reason in tree.refused.items():
+            self._refuse("file", folder / inside, reason)
         for path in sorted(folder / inside for inside in tree.files):
             if not dicom_image.is_dicom(path):
                 self.other += 1
@@ -133,15 +134,15 @@ class _Tree:
                     path, stop_before_pixels=True, specific_tags=list(TAGS)
                 )
                 values = [str(header.get(tag) or "") for tag in TAGS]
+                if header.file_meta.get("MediaStorageSOPClassUID") == DIRECTORY:
+                    self.other += 1
+                    continue
             except dicom_image.NotShownError as error:
                 self._refuse("file", path, str(error))
             except Exception as error:  # a value's own, which quotes it
                 self._refuse("file", path, f"has a damaged header ({type(error).__name__})")
             else:
-                if header.file_meta.get("MediaStorageSOPClassUID") == DIRECTORY:
-                    self.other += 1
-                else:
-                    self._add(path, *values)
+                self._add(path, *values)
 
     def notes(self):
         """Return sentences on the files that were passed over."""
@@ -161,24 +162,18 @@ class _Tree:
             self._refuse("StudyInstanceUID", path, "is empty: a case is a study")
             return
         name = self.ids.image_name(image, self._inside(path))
-        if name in self.place:
+        places = {name: (path, None)}
+        if self.each_frame and frames.isdecimal() and int(frames) > 1:
+            stem = name.removesuffix(".png")
+            places = {f"{stem}_{i + 1:04d}.png": (path, i) for i in range(int(frames))}
+        for name in set(places) & set(self.place):
             earlier = self.ids.file(self._inside(self.place[name][0]))
             self._refuse("SOPInstanceUID", path, f"is the same image as {earlier}")
             return
-        self.place[name] = path, None
+        self.place |= places
         self.burned_in += burned_in.upper() == "YES"
         study, file = self.ids.code(study), self.ids.file(self._inside(path))
-        for image in self._frames(name, path, frames):
-            self.rows.append((image, study, patient, view, modality, file, 0))
-
-    def _frames(self, name, path, frames):
-        """Return the names of a file's images, and note their places."""
-        number = int(frames) if frames.isdecimal() else 1
-        if not self.frames or number < 2:
-            return [name]
-        names = [f"{name.removesuffix('.png')}_{i:04d}.png" for i in range(number)]
-        self.place |= {image: (path, i) for i, image in enumerate(names)}
-        return names
+        self.rows += [(name, study, patient, view, modality, file, 0) for name in places]
 
     def _refuse(self, column, path, reason):
         tree = "--input" if self.ids.salt else str(self.folder)

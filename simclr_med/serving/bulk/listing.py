@@ -14,12 +14,14 @@ import numpy as np
 from simclr_med.errors import InputError
 from simclr_med.files import paths
 from simclr_med.files.tables import blank_unknown, read_table
-from simclr_med.files.text import as_seen
+from simclr_med.files.text import as_seen, is_unknown
 from simclr_med.preparation.image_lookup import locate
-from simclr_med.preparation.images import dicom_image, formats
-from simclr_med.preparation.source_files import walk
+from simclr_med.preparation.images import dicom_image
+from simclr_med.preparation.source_files import IMAGE_SUFFIXES, Tree, walk
+from simclr_med.preparation.sources.dicom import Ids
 
 TABLES = (".csv", ".csv.gz", ".tsv")
+NOT_UTF8 = "its name is not UTF-8: rename the file"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -31,6 +33,7 @@ class Listing:
       places: its file, str `[M]`; "" where there is none.
       is_dicom: bool `[M]`.
       case_ids, patient_ids: str `[M]`; without a CSV that says so each image is its own case.
+      faults: name of an image to the reason why it cannot be read, where its place does not tell.
       notes: sentences on assumptions, and on files that were passed over.
     """
 
@@ -40,6 +43,7 @@ class Listing:
     case_ids: np.ndarray
     patient_ids: np.ndarray
     notes: tuple = ()
+    faults: dict = dataclasses.field(default_factory=dict)
 
     def __len__(self):
         return len(self.images)
@@ -55,47 +59,91 @@ class Listing:
         return digest.hexdigest()
 
 
-def listed(path: str | pathlib.Path) -> Listing:
-    """Return the `Listing` of a folder, looked through to its depth, or of a CSV.
+def listed(
+    path: str | pathlib.Path, image_column: str = "image", dicom_ids: str = "none", salt: str = ""
+) -> Listing:
+    """Return the `Listing` of a folder, looked through to its depth, of a file, or of a CSV.
 
     Args:
-      path: a folder of images or DICOM files; or a CSV with a column image, of paths relative to
-        the CSV's folder (see `image_lookup.locate`), and perhaps case_id and patient_id.
+      path: a folder of images or DICOM files, or one of these; or a CSV with a column of paths
+        relative to its folder (see `image_lookup.locate`), and perhaps case_id and patient_id.
+      image_column: of the CSV.
+      dicom_ids: "none", each DICOM file is a case; "plain", its study is, of its patient;
+        "hashed", so are their hashes.
+      salt: of the hashes.
 
     Raises:
-      InputError: it is neither, names no image, a file whose name is not UTF-8, an image of a case
-        twice, or two patients of one case.
+      InputError: it is none of these, names no image, an image of a case twice, or two patients of
+        one case.
     """
     path = paths.to_read(path, "--images")
-    found = _of_folder(path) if path.is_dir() else _of_table(path)
+    ids = _dicom_ids(dicom_ids, salt)
+    if path.is_dir():
+        found = _of_folder(path, walk(path), ids)
+    elif path.name.lower().endswith(TABLES):
+        found = _of_table(path, image_column)
+    else:
+        found = _of_folder(path.parent, Tree([path.name], {}), ids)
+        if not len(found):
+            raise InputError(
+                f"--images={path}: expected a folder, an image or DICOM file, or a table: "
+                f"{', '.join(TABLES)}"
+            )
     if found.is_dicom.any():
         dicom_image.library()  # asked for before the work
     if not len(found):
-        raise InputError(f"--images={path}: holds no image: {', '.join(formats.SUFFIXES)} or DICOM")
+        raise InputError(f"--images={path}: holds no image: {', '.join(IMAGE_SUFFIXES)} or DICOM")
     return found
 
 
-def _of_folder(folder):
+def _dicom_ids(kind, salt):
+    """Return the `Ids` that a flag asks for, or None."""
+    if (kind == "hashed") != bool(salt):
+        raise InputError("--dicom_ids=hashed and --salt=TEXT: expected both or neither")
+    return None if kind == "none" else Ids(salt)
+
+
+def _of_folder(folder, tree, ids):
     names, dicoms = [], []
-    tree = walk(folder)
     images = set(tree.images())
     for inside in tree.files:
         is_dicom = inside not in images and dicom_image.is_dicom(folder / inside)
         if is_dicom or inside in images:
             names.append(inside)
             dicoms.append(is_dicom)
-    places = [str(paths.file_to_read(folder / name)) for name in names]
     others = len(tree.files) - len(names) + len(tree.broken)
     notes = [f"files passed over, since they are no images: {others}"] * bool(others)
-    return _listing(names, places, dicoms, names, [""] * len(names), notes)
+    escaped = {name: name.encode("utf-8", "backslashreplace").decode() for name in names}
+    places = [str(folder / name) if name == escaped[name] else "" for name in names]
+    faults = {shown: NOT_UTF8 for name, shown in escaped.items() if name != shown}
+    names = list(escaped.values())
+    cases, patients = names, [""] * len(names)
+    if ids:
+        known = [
+            _study(place, ids) if dicom else ("", "")
+            for place, dicom in zip(places, dicoms, strict=True)
+        ]
+        cases = [study or name for (study, _), name in zip(known, names, strict=True)]
+        patients = [patient for _, patient in known]
+    return _listing(names, places, dicoms, cases, patients, notes, faults)
 
 
-def _of_table(file):
-    if not file.name.lower().endswith(TABLES):
-        raise InputError(f"--images={file}: expected a folder, or a table: {', '.join(TABLES)}")
-    found = read_table(file, ("image",))
+def _study(place, ids):
+    """Return the study and the patient of a DICOM file, "" where it does not tell."""
+    try:
+        header = dicom_image.read_header(
+            place, stop_before_pixels=True, specific_tags=["StudyInstanceUID", "PatientID"]
+        )
+        found = [str(header.get(tag) or "") for tag in ("StudyInstanceUID", "PatientID")]
+    except Exception:  # a damaged one, which is found out where its image is read
+        return "", ""
+    return tuple("" if is_unknown(text) else ids.code(as_seen(text)) for text in found)
+
+
+def _of_table(file, column):
+    found = read_table(file, (column,))
     rows, notes = found.rows, list(found.assumed)
-    rows["image"] = rows["image"].str.strip()
+    rows = rows.assign(image=rows[column].str.strip())
     for name in ("case_id", "patient_id"):
         known = blank_unknown(rows[name]).map(as_seen) if name in rows else ""
         rows = rows.assign(**{name: known})
@@ -103,14 +151,14 @@ def _of_table(file):
     if "case_id" in found.rows and alone.any():
         notes.append(f"{alone.sum()} images whose case is not known are cases of their own")
     rows["case_id"] = rows["case_id"].where(~alone, rows["image"])
-    _refuse_rows(file, rows)
+    _refuse_rows(file, rows, column)
     places = _places(file.parent.absolute(), rows["image"].tolist(), notes)
     dicoms = [bool(place) and dicom_image.is_dicom(place) for place in places]
     names, cases, patients = (rows[n].tolist() for n in ("image", "case_id", "patient_id"))
     return _listing(names, places, dicoms, cases, patients, notes)
 
 
-def _refuse_rows(file, rows):
+def _refuse_rows(file, rows, image_column):
     """Raise `InputError` for the first row that cannot be answered as it stands."""
     first = rows.groupby("case_id", sort=False)["patient_id"].transform("first")
     for column, wrong, reason in (
@@ -120,8 +168,9 @@ def _refuse_rows(file, rows):
     ):
         if wrong.any():
             row = wrong.idxmax()
+            shown = image_column if column == "image" else column
             raise InputError(
-                f"{file}, row {row + 2}, column {column}: {rows[column][row]!r} {reason}"
+                f"{file}, row {row + 2}, column {shown}: {rows[column][row]!r} {reason}"
             )
 
 
@@ -145,13 +194,13 @@ def _regular(path):
         return ""
 
 
-def _listing(images, places, dicoms, cases, patients, notes):
+def _listing(images, places, dicoms, cases, patients, notes, faults=None):
     """Return the `Listing`, cases in the order of their first images."""
     first = {}
     order = np.argsort([first.setdefault(case, len(first)) for case in cases], kind="stable")
     columns = [np.array(column, str)[order] for column in (images, places, cases, patients)]
     dicoms = np.array(dicoms, bool)[order]
-    return Listing(columns[0], columns[1], dicoms, *columns[2:], tuple(notes))
+    return Listing(columns[0], columns[1], dicoms, *columns[2:], tuple(notes), faults or {})
 
 
 def reason(place: str) -> str:

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from simclr_med import graphs
 from simclr_med.errors import InputError
-from simclr_med.files import atomic, paths
+from simclr_med.files import atomic, paths, stored
 from simclr_med.preparation.images import dicom_image
 from simclr_med.preparation.images.rewriting import png
 from simclr_med.runs import layout
@@ -71,6 +71,7 @@ class OfRun:
 
     Attributes:
       classes: K names, of probabilities.
+      task: "multiclass" or "multilabel"; "" where it is not known.
       fingerprint: SHA-256 of its weights and of its input contract.
     """
 
@@ -81,9 +82,10 @@ class OfRun:
         if output != FEATURES and found.config.head.bag in IN_LOGITS:
             raise _no_mean(folder)
         self.classes = () if output == FEATURES else found.task.classes
+        self.task = found.task.task if found.task else ""
         digest = hashlib.sha256(repr((found.contract, output)).encode())
         for _, variable in sorted(found.nets.variables().items()):
-            digest.update(np.ascontiguousarray(variable.numpy()))
+            digest.update(variable.numpy().tobytes())
         self.fingerprint = digest.hexdigest()
         self.infer = features.inference(found.nets.encoder)
         if self.classes:
@@ -143,6 +145,7 @@ class OfExport:
         if output == PROBABILITIES and hasattr(self.module, "outputs_of_views"):
             raise _no_mean(folder)
         self.classes = classes_of(self.module, folder) if output == PROBABILITIES else ()
+        self.task = _task_of(folder)
         digest = hashlib.sha256(output.encode())
         for file in sorted((folder / "variables").iterdir()):
             digest.update(atomic.sha256(file).encode())
@@ -167,6 +170,13 @@ def _finite(values, errors):
     """Return values `[b, n]` and errors `[b]`, with an error for an answer that is not finite."""
     wrong = ~np.isfinite(values).all(axis=1) & (errors == "")
     return values, np.where(wrong, NOT_FINITE, errors)
+
+
+def _task_of(version):
+    """Return the task that an export's input.json names, "" where an older one names none."""
+    file = version / layout.INPUT
+    content = stored.read_json(file, {}, "export the run again") if file.exists() else {}
+    return content.get("task", "")
 
 
 def _without_head(folder):

@@ -86,7 +86,8 @@ class Bank:
         distances, images = self.index.kneighbors(queries, enough)  # [Q, enough], ascending
         owners = np.repeat(np.arange(len(sizes)), sizes)[images]
         first = np.stack([_first_places(row)[:count] for row in owners])
-        return tuple(np.take_along_axis(x, first, axis=1) for x in (owners, 1 - distances))
+        similar = 1 - distances
+        return np.take_along_axis(owners, first, 1), np.take_along_axis(similar, first, 1)
 
     def write(self, path: pathlib.Path, listing: Listing, parts: Iterable, count: int) -> None:
         """Write a row for each image and each of its `count` most similar cases.

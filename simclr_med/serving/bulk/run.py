@@ -38,7 +38,8 @@ def run(config: Config) -> None:
     tables.refuse_missing_extra(config.bulk.features_format)
     if config.bulk.nearest:
         nearest.library()  # asked for before the work
-    listing = listed(images)
+    asked = config.bulk
+    listing = listed(images, asked.image_column, asked.dicom_ids, asked.salt)
     explaining = tuple(f"--{name}" for name in EXPLAINING if getattr(config.bulk, name))
     model = models.load(
         config.bulk.model, _output(config.mode, with_read=bool(config.bulk.nearest)), explaining
@@ -84,7 +85,7 @@ def _answer(config, model, listing, folder):
     said = [f"{read} of {len(listing)} images"]
     if config.mode == "predict":
         cases = tables.write_predictions(
-            folder / "predictions.csv", listing, parts.each(kept), model.classes
+            folder / "predictions.csv", listing, parts.each(kept), model.classes, model.task
         )
         said[0] += f", {cases} cases"
         if bank:
@@ -112,5 +113,7 @@ def _answer(config, model, listing, folder):
     return said
 
 
-def _why(place, said):
-    return reason(place) if said == CANNOT_BE_DECODED else said
+def _why(listing, number, said):
+    """Return the reason why an image has no answer."""
+    fault = listing.faults.get(listing.images[number])
+    return fault or (reason(listing.places[number]) if said == CANNOT_BE_DECODED else said)

@@ -20,7 +20,7 @@ NAMES = ("image", "case_id", "patient_id")
 
 
 def write_predictions(
-    path: pathlib.Path, listing: Listing, parts: Iterable, classes: tuple[str, ...]
+    path: pathlib.Path, listing: Listing, parts: Iterable, classes: tuple[str, ...], task: str
 ) -> int:
     """Write one row a case, the mean over its readable images: predictions.csv without truth.
 
@@ -30,19 +30,23 @@ def write_predictions(
       parts: (number of the first image, values `[n, ...]`, errors `[n]`), in order; the first K
         of an image's values are its probabilities.
       classes: K names.
+      task: "multiclass" has a column of the most probable class; findings each stand for itself.
 
     Returns:
       The number of cases.
     """
     count = 0
     with atomic.csv_writer(path) as writer:
-        writer.writerow(["case_id", "patient_id", *(PROBABILITY + name for name in classes)])
+        predicted = ["predicted"] * (task == "multiclass")
+        columns = [*predicted, *(PROBABILITY + name for name in classes)]
+        writer.writerow(["case_id", "patient_id", *columns])
         cases = itertools.groupby(_readable(parts), lambda row: listing.case_ids[row[0]])
         for case, rows in cases:
             numbers, values = zip(*rows, strict=True)
             shares = np.stack(values)[:, : len(classes)].astype(np.float64)
             mean = shares.mean(axis=0).astype(np.float32)
-            writer.writerow([case, listing.patient_ids[numbers[0]], *mean.astype(str)])
+            best = [classes[mean.argmax()]] * len(predicted)
+            writer.writerow([case, listing.patient_ids[numbers[0]], *best, *mean.astype(str)])
             count += 1
     return count
 
@@ -54,20 +58,23 @@ def _readable(parts):
 
 
 def write_skipped(
-    path: pathlib.Path, listing: Listing, parts: Iterable, reason: Callable[[str, str], str]
+    path: pathlib.Path,
+    listing: Listing,
+    parts: Iterable,
+    reason: Callable[[Listing, int, str], str],
 ) -> int:
     """Write the images that could not be read, and why, where there are any.
 
     Args:
       path: the file.
       listing, parts: as of `write_predictions`.
-      reason: a function of a file's path and of its error in the part, to words.
+      reason: a function of the listing, an image's number and its error in the part, to words.
 
     Returns:
       The number of them.
     """
     rows = [
-        (listing.images[start + i], reason(listing.places[start + i], errors[i]))
+        (listing.images[start + i], reason(listing, start + i, errors[i]))
         for start, _, errors in parts
         for i in np.flatnonzero(errors != "")
     ]

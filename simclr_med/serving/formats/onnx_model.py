@@ -4,15 +4,22 @@ Its input is evaluation's views, float32 `[B, S, S, 3]` in [0, 1]: ONNX has no o
 decode and turn files as preparation did. input.json beside it says how such images are made.
 """
 
+import json
 import pathlib
 
 from simclr_med import packages
 from simclr_med.serving.formats import evidence
+from simclr_med.serving.formats.usage import ORIGINALS, VIEW, Usage, shown
 from simclr_med.serving.formats.views_server import ViewsServer, refuse_bags
 from simclr_med.serving.sample import Sample
 from simclr_med.serving.trained import Trained
 
 FILE = "model.onnx"
+ASK = """import onnxruntime
+session = onnxruntime.InferenceSession("model.onnx")
+names = [output.name for output in session.get_outputs()]
+answer = dict(zip(names, session.run(names, {"images": views})))
+"""
 OPERATORS = 17  # the version of ONNX's operator set
 
 
@@ -20,6 +27,17 @@ def refuse(trained: Trained) -> None:
     """Raise `InputError` where a package is missing, or a case's answer is made of its bag."""
     refuse_bags("onnx", trained)
     _converter()
+
+
+def usage(trained: Trained) -> Usage:
+    """Return the way the model is asked in ONNX Runtime."""
+    last = shown(trained, 'answer["probabilities"][0]', 'answer["features"][0]')
+    return Usage(
+        library="onnx",
+        takes=f"{FILE} takes views, float32 [B, S, S, 3] in [0, 1], as `images`. {ORIGINALS}",
+        gives="It gives `features`" + " and `probabilities`." * bool(trained.task),
+        examples=(VIEW + ASK + last,),
+    )
 
 
 def write(folder: pathlib.Path, trained: Trained, sample: Sample) -> list[str]:
@@ -45,6 +63,7 @@ def write(folder: pathlib.Path, trained: Trained, sample: Sample) -> list[str]:
         opset=OPERATORS,
         output_path=str(folder / FILE),
     )
+    _add_classes(folder / FILE, trained)
     session = runtime.InferenceSession(str(folder / FILE), providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
     differences = {}
@@ -56,6 +75,17 @@ def write(folder: pathlib.Path, trained: Trained, sample: Sample) -> list[str]:
     evidence.refuse_differences(differences)
     evidence.write(folder, sample, differences, onnxruntime=runtime.__version__)
     return ["images in [0, 1] are made outside of it: input.json says how"]
+
+
+def _add_classes(file, trained):
+    """Write the classes' names into the model's metadata."""
+    import onnx
+
+    model = onnx.load(str(file))
+    if trained.task:
+        classes = {"task": trained.task.task, "classes": json.dumps(trained.task.classes)}
+        onnx.helper.set_model_props(model, classes)
+    onnx.save(model, str(file))
 
 
 def _converter():

@@ -8,6 +8,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -15,14 +16,37 @@ import tensorflow as tf
 from simclr_med.errors import RunError
 from simclr_med.files.glob_signs import without_signs
 from simclr_med.serving.formats import evidence, saved_model_client, signatures, warm_up
+from simclr_med.serving.formats.usage import Usage, shown
 from simclr_med.serving.sample import Sample
 from simclr_med.serving.trained import Trained
 
 LABELS = "labels.txt"
+ASK = """import json
+import tensorflow as tf
+expected = json.load(open("input.json", encoding="utf-8"))
+model = tf.saved_model.load(".")
+answer = model.signatures["serving_default"](images=tf.constant([open("a.png", "rb").read()]))
+"""
+REST = """(printf '{"instances": [{"b64": "'; base64 -w0 a.png; printf '"}]}') > request.json
+curl -d @request.json localhost:8501/v1/models/NAME:predict"""
 
 
 def refuse(trained: Trained) -> None:
     """Refuse nothing: a SavedModel holds every network, and answers for cases."""
+
+
+def usage(trained: Trained) -> Usage:
+    """Return the way a SavedModel is asked: in Python, and of TensorFlow Serving."""
+    answer = 'answer["probabilities"].numpy()[0]'
+    features = 'answer["features"].numpy()[0]'
+    return Usage(
+        library="tf-keras",
+        takes="The signature serving_default takes encoded images, JPEG or PNG files.",
+        gives="For each it gives probabilities, the highest classes and an error."
+        if trained.task
+        else "For each it gives features and an error.",
+        examples=(ASK + shown(trained, answer, features), REST),
+    )
 
 
 def write(folder: pathlib.Path, trained: Trained, sample: Sample) -> list[str]:
@@ -105,7 +129,7 @@ def compared(found: dict[str, np.ndarray], sample: Sample) -> dict[str, float]:
       found: of `answers_alone`.
       sample: a `Sample`.
     """
-    expected = {"features/features": sample.features}
+    expected: dict[str, Any] = {"features/features": sample.features}
     if sample.probabilities is None:
         expected["serving_default/features"] = expected["images/features"] = sample.features
     else:

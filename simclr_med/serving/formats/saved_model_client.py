@@ -13,7 +13,7 @@ import sys
 if __name__ == "__main__":  # before TensorFlow is imported
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # the process that asks may hold all of a GPU
-    sys.modules["simclr_med"] = None  # importing it fails
+    sys.modules["simclr_med"] = None  # type: ignore[assignment]  # importing it fails
 
 import numpy as np
 import tensorflow as tf

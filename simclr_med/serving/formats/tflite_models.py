@@ -5,6 +5,7 @@ how such images are made.
 """
 
 import pathlib
+import zipfile
 
 import numpy as np
 import tensorflow as tf
@@ -13,16 +14,34 @@ from simclr_med import quiet
 from simclr_med.errors import RunError
 from simclr_med.files import atomic
 from simclr_med.serving.formats import accuracy, evidence
+from simclr_med.serving.formats.usage import ORIGINALS, VIEW, Usage, shown
 from simclr_med.serving.formats.views_server import ViewsServer, refuse_bags
 from simclr_med.serving.sample import Sample
 from simclr_med.serving.trained import Trained
 
+ASK = """import tensorflow as tf
+interpreter = tf.lite.Interpreter("model.tflite")
+answer = interpreter.get_signature_runner()(images=views)
+"""
+LABELS = "labels.txt"
 FLOAT, HALF, INT8 = "model.tflite", "model_float16.tflite", "model_int8.tflite"
 
 
 def refuse(trained: Trained) -> None:
     """Raise `InputError` where a case's answer is made of its bag."""
     refuse_bags("tflite", trained)
+
+
+def usage(trained: Trained) -> Usage:
+    """Return the way a model is asked in TensorFlow's interpreter."""
+    last = shown(trained, 'answer["probabilities"][0]', 'answer["features"][0]')
+    return Usage(
+        library="tflite",
+        takes="Each model takes one view, float32 [1, S, S, 3] in [0, 1], as `images`. "
+        + ORIGINALS,
+        gives="It gives `features`" + " and `probabilities`." * bool(trained.task),
+        examples=(VIEW + ASK + last,),
+    )
 
 
 def write(folder: pathlib.Path, trained: Trained, sample: Sample) -> list[str]:
@@ -47,6 +66,7 @@ def write(folder: pathlib.Path, trained: Trained, sample: Sample) -> list[str]:
     differences = {}
     for name, content in _converted(server, sample).items():
         atomic.write_bytes(folder / name, content)
+        _add_classes(folder / name, trained)
         found = OneByOne(folder / name)(sample.views)
         differences[name] = {
             key: evidence.largest_difference(found[key], values) for key, values in expected.items()
@@ -85,6 +105,14 @@ def _converted(server, sample):
         HALF: converted(**smaller, **half),
         INT8: converted(**smaller, representative_dataset=examples),
     }
+
+
+def _add_classes(file, trained):
+    """Append labels.txt, zipped, as TFLite's metadata have it; readers of models ignore it."""
+    if trained.task:
+        with zipfile.ZipFile(file, "a") as archive:
+            entry = zipfile.ZipInfo(LABELS)  # without the time of day
+            archive.writestr(entry, "".join(f"{name}\n" for name in trained.task.classes))
 
 
 class OneByOne:

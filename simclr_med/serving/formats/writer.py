@@ -3,6 +3,7 @@
 import pathlib
 from typing import Protocol
 
+from simclr_med.serving.formats.usage import Usage
 from simclr_med.serving.sample import Sample
 from simclr_med.serving.trained import Trained
 
@@ -19,6 +20,9 @@ class Writer(Protocol):
         Raises:
           InputError: it cannot, or a package that it needs is not installed.
         """
+
+    def usage(self, trained: Trained) -> Usage:
+        """Return the way in which an export of these networks is asked."""
 
     def write(self, folder: pathlib.Path, trained: Trained, sample: Sample) -> list[str]:
         """Write one version into a new folder, with the evidence of its check.

@@ -177,7 +177,7 @@ class Service:
 
 
 def _unzipped(body, most, refused):
-    """Return what gzip made `body` of, at most so many bytes; else raise `refused`."""
+    """Return the unzipped `body`, at most so many bytes; else raise `refused`."""
     reader = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
     try:
         found = reader.decompress(body, most + 1)

@@ -7,6 +7,7 @@ exported.ask(exported.signatures["features"], {"images": [content]})["features"]
 import dataclasses
 import itertools
 import pathlib
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -39,7 +40,7 @@ class Signature:
     inputs: dict
     outputs: tuple
     method: str
-    answer: object
+    answer: Any
 
     @property
     def joins(self) -> bool:
@@ -63,7 +64,7 @@ class Exported:
     version: str
     signatures: dict
     metadata: dict
-    module: object
+    module: Any
 
     @classmethod
     def load(cls, folder: str | pathlib.Path, name: str) -> "Exported":
@@ -114,7 +115,7 @@ class Exported:
             raise Refused(400, f"the signature {signature.name!r} cannot read that") from None
 
 
-def loaded(version: pathlib.Path) -> object:
+def loaded(version: pathlib.Path) -> Any:
     """Return the module that TensorFlow loads from the folder of a version.
 
     Raises:
@@ -136,7 +137,7 @@ def loaded(version: pathlib.Path) -> object:
     return module
 
 
-def classes_of(module: object, version: pathlib.Path) -> tuple[str, ...]:
+def classes_of(module: Any, version: pathlib.Path) -> tuple[str, ...]:
     """Return the classes of an export's head, () where it has none.
 
     Args:

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from simclr_med import graphs, progress
-from simclr_med.data.positions import refuse_large_batch
+from simclr_med.data.requirements import refuse_large_batch
 from simclr_med.encoders import heads
 from simclr_med.training.heads import probe_units
 from simclr_med.training.heads.probe_units import batch_rows
@@ -47,11 +47,11 @@ class Group:
 
 @dataclasses.dataclass(frozen=True)
 class Schedule:
-    """What all probes have in common.
+    """Settings that all probes have in common.
 
     Attributes:
       batch_size, steps, momentum: of SGD.
-      factor: a function of the step, a float32 scalar, to what the peak rate is multiplied with.
+      factor: a function of the step, a float32 scalar, to the factor of the peak rate.
       label_smoothing, focal_gamma: see `objective.losses`.
     """
 
@@ -68,7 +68,7 @@ class Probes:
     """Trained probes.
 
     Attributes:
-      means, variances: float64 `[G, D]`, which features are standardised by.
+      means, variances: float64 `[G, D]`, of the features, by which they are standardised.
       kernels: float32 `[G, D, S, K]`.
       biases: float32 `[G, S, K]`.
       diverged: int `[G, S]`, the first step whose loss was not finite, 0 where all were.
@@ -201,7 +201,7 @@ class _Problem(tf.Module):
         return means, tape.gradient(total, logits)
 
     def _of_units(self, units, logits):
-        """Return what is said of units, `[G B S, K]`, by their rows' logits `[G B N S, K]`."""
+        """Return the logits of units, `[G B S, K]`, by those of their rows, `[G B N S, K]`."""
         settings, most = self.shape[2], self.members.shape[1]
         if most == 1:
             return logits
@@ -212,7 +212,7 @@ class _Problem(tf.Module):
         return case_logits(logits, owner, cases * settings, "probabilities", self.task, counted)
 
     def _class_weights(self):
-        """Return what an absent and a present class weighs, `[2, G B S, K]`, or None."""
+        """Return the weights of absent and present classes, `[2, G B S, K]`, or None."""
         if self.groups[0].class_weights is None:
             return None
         each = tf.stack([group.class_weights for group in self.groups], axis=1)  # [2, G, K]

@@ -2,7 +2,7 @@
 
 kernel, bias = solve(features, targets, decay=1e-3, task="multiclass", iterations=1000)
 
-It needs no learning rate, no schedule and no seed; what SGD with the same decay tends to.
+It needs no learning rate, no schedule and no seed; SGD with the same decay tends to it.
 """
 
 import sys

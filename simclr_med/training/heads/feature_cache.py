@@ -27,7 +27,7 @@ VERSION = 1  # to be raised where the same weights and images come to other feat
 
 
 def extract(model, paths, config):
-    """Return what `features.extract` does, from `config.data.features_dir` where it is there.
+    """Return the result of `features.extract`, from `config.data.features_dir` where it is there.
 
     Args:
       model: `Networks.inputs` of a `config`.
@@ -42,7 +42,9 @@ def extract(model, paths, config):
     """
     if not config.data.features_gib:
         return features.extract(model, paths, config)
-    file = folder_of(config) / f"{_key(model, paths, config)}.npy"
+    file = (
+        folder_of(config.work_dir, config.data.features_dir) / f"{_key(model, paths, config)}.npy"
+    )
     kept = _read(file, len(paths))
     if kept is not None:
         return kept
@@ -54,9 +56,9 @@ def extract(model, paths, config):
     return found
 
 
-def folder_of(config):
+def folder_of(work_dir, features_dir):
     """Return the folder of kept features: `--features_dir`, or one in the work folder."""
-    return pathlib.Path(config.data.features_dir or pathlib.Path(config.work_dir) / layout.FEATURES)
+    return pathlib.Path(features_dir or pathlib.Path(work_dir) / layout.FEATURES)
 
 
 def _key(model, paths, config):
@@ -78,7 +80,7 @@ def _key(model, paths, config):
 
 
 def _read(file, rows):
-    """Return the array of `file`, None where it is not there or not what was written."""
+    """Return the array of `file`, None where it is missing or damaged."""
     try:
         found = array_files.read_npy(file)
         os.utime(file)  # the last to be used is the last to go

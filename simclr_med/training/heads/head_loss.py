@@ -1,6 +1,6 @@
-"""What a head's training loss has beside its task: settings to keyword arguments of `losses`.
+"""Settings of a head's training loss, as keyword arguments of `losses`.
 
-objective.losses(targets, logits, task, **loss_changes(config, targets, task))
+objective.losses(targets, logits, task, **loss_changes(config.head, targets, task))
 """
 
 import dataclasses
@@ -10,52 +10,49 @@ import numpy as np
 from simclr_med.errors import InputError
 
 
-def loss_changes(config, targets, task):
-    """Return the keyword arguments of `objective.losses` that a `Config` asks for.
+def loss_changes(settings, targets, task):
+    """Return the keyword arguments of `objective.losses` that a `HeadConfig` asks for.
 
     Args:
-      config: a `Config` with a head.
+      settings: a `HeadConfig`.
       targets: `[N, K]`, those that are learnt from.
       task: "multiclass" or "multilabel".
     """
     return {
-        "label_smoothing": config.head.label_smoothing,
-        "focal_gamma": config.head.focal_gamma,
-        "class_weights": class_weights(targets, task, config.head.class_weights),
+        "label_smoothing": settings.label_smoothing,
+        "focal_gamma": settings.focal_gamma,
+        "class_weights": class_weights(targets, task, settings.class_weights),
     }
 
 
-def with_targets(config, cases):
+def with_targets(kind, cases, data_dir):
     """Return `Cases` with the targets that are learnt from (`--targets`).
 
     Raises:
       InputError: the manifest has no weights.
     """
-    if config.head.targets == "primary":
+    if kind == "primary":
         return cases
     if cases.shares is None:
         raise InputError(
-            f"--targets=weighted: {config.data.data_dir} has no diagnoses with weights; expected "
+            f"--targets=weighted: {data_dir} has no diagnoses with weights; expected "
             "the column label_weights in manifest.csv"
         )
     return dataclasses.replace(cases, targets=cases.shares)
 
 
-def refuse_focal(config, info):
+def refuse_focal(gamma, info, data_dir):
     """Refuse the focal loss of diagnoses.
 
     Raises:
       InputError: names the flag and the data set.
     """
-    gamma = config.head.focal_gamma
     if gamma and info.task != "multilabel":
-        raise InputError(
-            f"--focal_gamma={gamma:g} is for findings; {config.data.data_dir} is {info.task}"
-        )
+        raise InputError(f"--focal_gamma={gamma:g} is for findings; {data_dir} is {info.task}")
 
 
 def class_weights(targets, task, kind):
-    """Return what an absent and a present class weighs in the loss, float32 `[2, K]`, or None.
+    """Return the weights of absent and present classes in the loss, float32 `[2, K]`, or None.
 
     "balanced": n / (c m), of n examples, c kinds of answers and m examples of this one, so that
     each kind weighs the same in all (scikit-learn's `compute_class_weight`): the answers are the

@@ -9,7 +9,7 @@ import functools
 import keras
 import tensorflow as tf
 
-from simclr_med.data.positions import refuse_large_batch
+from simclr_med.data.requirements import refuse_large_batch
 from simclr_med.encoders import checkpoint, heads
 from simclr_med.training.heads import exact_probe, feature_cache, probe_units
 from simclr_med.training.heads.head_loss import class_weights, loss_changes
@@ -30,7 +30,7 @@ def train(config, nets, labelled, strategy, until=None):
         return
     refuse_large_batch(config.train.batch_size, len(cases), probe_units.words(bag))
     rows, offsets = _read(config, nets, cases)
-    model = _model_of(nets, bag, task, loss_changes(config, cases.targets, task))
+    model = _model_of(nets, bag, task, loss_changes(config.head, cases.targets, task))
     model.compile(configured_optimizer(config), jit_compile=config.train.jit_compile)
     trainer.train(
         model,

@@ -1,4 +1,4 @@
-"""What a linear probe learns from: images by themselves, or cases as bags of them (`--bag`).
+"""Units of a linear probe: images by themselves, or cases as bags of them (`--bag`).
 
     cases = units(labelled.cases, bag)  # a unit has one row of targets
     rows, offsets = rows_of(features, cases.offsets, bag)
@@ -18,12 +18,12 @@ def units(cases, bag):
 
 
 def words(bag):
-    """Return what `units` are called in messages."""
+    """Return the name of `units` in messages."""
     return "labelled images" if bag == "none" else "labelled cases"
 
 
 def rows_of(features, offsets, bag):
-    """Return the rows that units have, and whose they are.
+    """Return the rows of all units, and their offsets.
 
     Args:
       features: of all images, float32 `[M, D]`.
@@ -40,7 +40,7 @@ def rows_of(features, offsets, bag):
 
 
 def members(offsets):
-    """Return the rows of each unit, int64 `[U, N]`, and which of them count, bool `[U, N]`.
+    """Return the rows of each unit, int64 `[U, N]`, and a mask of those that count, bool `[U, N]`.
 
     N is the most that a unit has; others are filled up with their last.
     """
@@ -50,7 +50,7 @@ def members(offsets):
 
 
 def batch_rows(n, batch_size, seed, start, stop):
-    """Return which of n rows the batches of the steps `start` to `stop` hold, int `[T, B]`.
+    """Return the rows, of n, in the batches of the steps `start` to `stop`, int `[T, B]`.
 
     Each epoch is a permutation of its own, of which the last n mod B are left out.
 

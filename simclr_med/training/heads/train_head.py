@@ -2,13 +2,13 @@
 
     run(make_config("finetune", {"data_dir": "my_data", "work_dir": "work/tuned"}))
 
-probe_head.py and tuned_head.py have how each is trained.
+probe_head.py and tuned_head.py train each.
 """
 
 import dataclasses
 
 from simclr_med import compat, devices, distribute, graphs
-from simclr_med.data import manifest, seen_cases
+from simclr_med.data import manifest, requirements, seen_cases
 from simclr_med.data.cases import Cases, label_fraction
 from simclr_med.data.info import DatasetInfo
 from simclr_med.encoders import networks
@@ -36,23 +36,24 @@ def run(config, until=None):
     """
     config = devices.with_defaults(config)
     data = manifest.read(config.data.data_dir)
-    refuse_focal(config, data.info)
+    refuse_focal(config.head.focal_gamma, data.info, config.data.data_dir)
+    requirements.refuse_unmet(config, data)
     cases = data.cases(config.data.splits)
     watched = data.cases(["validation"]) if config.watch.validate_every else None
     cases = label_fraction(cases, config.data.label_fraction, config.data.label_seed)
-    learnt = with_targets(config, cases)
+    learnt = with_targets(config.head.targets, cases, config.data.data_dir)
     strategy = agreed_strategy(config, data)
     images, module = features.BATCH, probe_head
     if config.mode == "finetune":
         images, module = config.train.batch_size, tuned_head
-        images *= tuned_head.images_of_case(config, cases)
+        images *= tuned_head.images_of_case(config.head, cases)
     refuse_beyond_memory(config, images // distribute.workers(strategy)[1], "batch_size")
     with strategy.scope():
         with compat.precision(config.train.precision):
             nets = networks.build(config, len(data.info.classes))
         networks.initialise(nets, config.head.init)
     with claimed(config, data, strategy) as chief:
-        if trainer.is_done(config):
+        if trainer.is_done(config.work_dir, config.train.steps):
             return
         if chief:
             describe_head(config, data.info)
@@ -61,7 +62,7 @@ def run(config, until=None):
 
 
 def describe_head(config, info):
-    """Write beside a head what it is a head of: its task, and which images it expects."""
+    """Write a head's task, and the images that it expects, into its work folder."""
     Task.of(info).save(config.work_dir)
     input_contract.of_run(config, info.preparation).save(config.work_dir)
 

@@ -41,11 +41,11 @@ def train(config, nets, labelled, strategy, until=None):
         _train_on_views(config, nets, labelled, strategy, until, originals)
 
 
-def images_of_case(config, cases):
-    """Return how many images of each case a step has."""
-    if config.head.bag == "none":
+def images_of_case(settings, cases):
+    """Return the number of images of each case in a step."""
+    if settings.bag == "none":
         return 1
-    return min(config.head.bag_images, int(np.diff(cases.offsets).max()))
+    return min(settings.bag_images, int(np.diff(cases.offsets).max()))
 
 
 def _train_on_views(config, nets, labelled, strategy, until, originals):
@@ -55,14 +55,14 @@ def _train_on_views(config, nets, labelled, strategy, until, originals):
         cases,
         batch_size=config.train.batch_size,
         seed=config.seed,
-        images=images_of_case(config, cases),
+        images=images_of_case(config.head, cases),
         substitutes=stand_ins.substitutes,
         originals=originals,
     )
     recover = positions.recovering(
         stand_ins, config.train.steps, batches_ahead(config.data.data_service)
     )
-    micro_batches = distribute.micro_batches(config, strategy)
+    micro_batches = distribute.micro_batches(config.train, strategy)
     batches = labelled_batches if config.head.bag == "none" else bag_batches
 
     def batches_from(done):
@@ -93,7 +93,7 @@ def _model_of(nets, labelled, recipe, config):
     model = kind(
         network,
         task,
-        **loss_changes(config, labelled.cases.targets, task),
+        **loss_changes(config.head, labelled.cases.targets, task),
         rate_factors=rate_factors(nets, config.optimizer.head_rate, config.optimizer.layer_decay),
         **image_settings(config, recipe),
     )
@@ -102,7 +102,7 @@ def _model_of(nets, labelled, recipe, config):
 
 
 def _evaluated_of(nets, info, config):
-    """Return the `Networks` that the run is known by, what a checkpoint holds, and callbacks."""
+    """Return the `Networks` that are evaluated, the variables of a checkpoint, and callbacks."""
     share = averaging.share_of(config.train)
     if share is None:
         return nets, nets.variables(), []

@@ -1,9 +1,9 @@
-"""Weight averaging: a run known by an average of its steps' weights, not by the last alone.
+"""Weight averaging: a run is evaluated by an average of its steps' weights.
 
 averages = AveragedWeights(nets, averaged, lambda step: ema_share(step, decay=0.999))
 
 The averages are `Networks` of their own, evaluated like any other. In a checkpoint they have the
-networks' names, for whoever reads the run; what training goes on from lies beside them.
+networks' names, for all readers of the run; the weights that training goes on from lie beside them.
 """
 
 import math
@@ -50,7 +50,7 @@ def share_of(settings):
 
 
 def named_variables(nets, averaged):
-    """Return what a checkpoint of a run with averages holds, by name."""
+    """Return the variables in a checkpoint of a run with averages, by name."""
     trained = {TRAINED + name: variable for name, variable in nets.variables().items()}
     return averaged.variables() | trained
 

@@ -3,7 +3,8 @@
     stop = StopOnSigterm()
     model.fit(pairs, callbacks=[RefuseDivergence(), RunLog("work/a"), stop, Checkpoints("work/a")])
 
-Their order matters where they meet at one step: what stops or refuses stands before what saves.
+Their order matters where they meet at one step: those that stop or refuse stand before those that
+save.
 A step's measurements are read some steps later, many at once, so that the host need not wait for
 the device at each.
 """
@@ -22,7 +23,7 @@ GRADIENTS = ("gradient_norm", "trust_min", "trust_median", "trust_max")  # of a 
 
 
 class StepCallback(compat.AsynchronousCallback):
-    """A callback that is told how many steps are done, those of former runs among them.
+    """A callback that counts the steps done, those of former runs among them.
 
     A subclass has `after_step(step, logs)`, and `close()` where it holds something.
 
@@ -55,10 +56,10 @@ class StepCallback(compat.AsynchronousCallback):
         self.close()
 
     def after_step(self, step, logs):
-        """Do what is due when `step` steps are done."""
+        """Act when `step` steps are done."""
 
     def close(self):
-        """Give back what is held; may be called twice."""
+        """Release all resources; may be called twice."""
 
     def writes(self):
         """Return True in the process that writes for all machines."""
@@ -109,7 +110,7 @@ class DeferredReader(StepCallback):
             self.take(step, dict(zip(own, values.tolist(), strict=True)))
 
     def on_train_end(self, logs=None):
-        """Read what is left."""
+        """Read the steps that are left."""
         self.read()
         super().on_train_end(logs)
 
@@ -126,7 +127,7 @@ class RefuseDivergence(DeferredReader):
 
     def take(self, step: int, scalars: dict[str, float]) -> None:
         """Raise `DivergedError` unless the step's loss, gradients and trust ratios are finite."""
-        watched = ("loss", *GRADIENTS)
+        watched: tuple[str, ...] = ("loss", *GRADIENTS)
         # A step whose gradients overflow in float16 is skipped, and the scale halved. At a scale of
         # 1 the gradients themselves are not finite, and no step would be taken any more.
         if scalars.get("loss_scale", 0.0) > 1:
@@ -220,7 +221,7 @@ class Profile(StepCallback):
 
 
 class Progress(StepCallback):
-    """Shows on stderr how many steps of all are done, and a loss; see progress.py.
+    """Shows the number of steps done and a loss on stderr; see progress.py.
 
     Args:
       label: stands before it.

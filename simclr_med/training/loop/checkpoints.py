@@ -25,7 +25,7 @@ class Checkpoints(StepCallback):
     Args:
       work_dir: folder of the run.
       every: steps from one checkpoint to the next.
-      keep: how many are kept.
+      keep: number of checkpoints kept.
       variables: name to variable; by default all weights of the model and of its optimizer.
       before_save: functions that are called before each save, such as `RunLog.write`: rows of a
         log beyond the newest checkpoint are dropped when a run goes on, so none may be missing.
@@ -104,7 +104,7 @@ class BackgroundWriter:
 
     Args:
       work_dir: folder of the run.
-      keep: how many checkpoints are kept.
+      keep: number of checkpoints kept.
     """
 
     def __init__(self, work_dir, keep):

@@ -66,7 +66,7 @@ class Board:
 class RunLog(DeferredReader):
     """Writes each step's own scalars into log.csv and TensorBoard's files.
 
-    A row has what the step measured (see `DeferredReader`), and, where our loop tells it,
+    A row has the step's measurements (see `DeferredReader`), and, where our loop tells it,
     "input_wait": the share of the time between two readings of the device that was spent waiting
     for batches.
 
@@ -110,7 +110,7 @@ class RunLog(DeferredReader):
             self._window = time.perf_counter()
 
     def after_step(self, step, logs):
-        """Keep the step, and how long it waited for its batch."""
+        """Keep the step, and the time that it waited for its batch."""
         if "input_wait" in logs:
             self._waited = (self._waited or 0) + logs["input_wait"]
         super().after_step(step, logs)
@@ -138,7 +138,7 @@ class RunLog(DeferredReader):
 
     def _last(self):
         """Return the last step of the run, which our loop tells; `fit` knows its epochs alone."""
-        return self.params["steps"] if "start_step" in self.params else None
+        return self.params.get("steps") if "start_step" in self.params else None
 
     def write(self):
         """Write all rows up to the last step."""
@@ -153,7 +153,7 @@ class RunLog(DeferredReader):
         super().on_train_end(logs)
 
     def close(self):
-        """Write the rows that were read; a failure is not told, but what ended the training."""
+        """Write the rows that were read; a failure hides no earlier error."""
         if self.writes():
             with contextlib.suppress(OSError):
                 self.table.write()

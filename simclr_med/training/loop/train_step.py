@@ -4,7 +4,7 @@
     step([batch1, batch2, batch3, batch4])
     model.last_step.scalars()  # waits for the step
 
-A batch is what one replica holds of it.
+A batch is one replica's part of it.
 """
 
 from simclr_med import distribute
@@ -15,11 +15,11 @@ def compiled_step(model, strategy, micro_batches=1, jit_compile=False):
     """Return a function of a step's batches, a list, that takes the step and does not wait for it.
 
     Args:
-      model: a `MeasuredModel`, compiled in the strategy's scope; its `last_step` has what the step
-        measured.
+      model: a `MeasuredModel`, compiled in the strategy's scope; its `last_step` has the step's
+        scalars.
       strategy: of tf.distribute.
-      micro_batches: how many batches are a step.
-      jit_compile: whether XLA compiles it.
+      micro_batches: number of batches in a step.
+      jit_compile: True to compile it by XLA.
     """
 
     def compiled(function):

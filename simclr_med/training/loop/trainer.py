@@ -1,9 +1,10 @@
-"""The training of the modes: steps, with the callbacks of a run. It knows no task.
+"""Training of all modes: steps, with the callbacks of a run, whatever the task.
 
     train(model, variables, batches_from, config=config, strategy=strategy)
 
-The loop is Keras's `fit` for what `fit` has not: several batches a step, going on at any step, and
-with other batches where one could not be read. docs/decisions.md has the measurement.
+Each step is the model's `train_step`. The loop stands for Keras's `fit`, which has not: several
+batches a step, going on at any step, and with other batches where one could not be read.
+docs/decisions.md has the measurement.
 """
 
 import contextlib
@@ -66,7 +67,7 @@ def train(
         as it has micro-batches.
       config: a `Config`.
       strategy: of tf.distribute.
-      recover: called with the steps done when the next batch could not be read; returns whether it
+      recover: called with the steps done when the next batch could not be read; returns True if it
         found and removed the cause. None where nothing can.
       monitor: a function without arguments to a dict of numbers, called every so many steps.
       validation: a `ValidationSplit`, which is measured where `config.watch` says so.
@@ -93,7 +94,7 @@ def train(
         _refuse_lost(error, done, config, strategy)
         return False
 
-    micro_batches = distribute.micro_batches(config, strategy)
+    micro_batches = distribute.micro_batches(config.train, strategy)
     step = compiled_step(model, strategy, micro_batches, config.train.jit_compile)
     stop = StopOnSigterm([*STOPPED])
     of_run = callbacks_of(config, variables, monitor, validation, columns, stop)
@@ -129,20 +130,20 @@ def callbacks_of(config, variables, monitor, validation, columns, stop):
     return [*made, saves, Progress(work_dir.name, settings.steps)]
 
 
-def is_done(config):
-    """Return whether the run's last step is saved, and say so; to be asked before anything is read.
+def is_done(work_dir, steps):
+    """Return True, and say so, if the run's last step is saved; asked before anything is read.
 
     A checkpoint that is damaged is not: training goes on from one before it.
     """
-    done = max(checkpoint.steps(config.work_dir), default=0)
-    early = kept_step.stopped_early(config.work_dir)
-    if not done or (done < config.train.steps and not early):
+    done = max(checkpoint.steps(work_dir), default=0)
+    early = kept_step.stopped_early(work_dir)
+    if not done or (done < steps and not early):
         return False
     try:
-        checkpoint.saved_shapes(layout.checkpoint(config.work_dir, done))
+        checkpoint.saved_shapes(layout.checkpoint(work_dir, done))
     except checkpoint.DamagedError:
         return False
-    print(f"{pathlib.Path(config.work_dir).name}: its {done} steps were done already")
+    print(f"{pathlib.Path(work_dir).name}: its {done} steps were done already")
     return True
 
 
@@ -167,7 +168,7 @@ class Loop:
       model: a `MeasuredModel`, compiled.
       step: takes a step, see `train_step.compiled_step`.
       callbacks: of Keras; those of callbacks.py are closed, however the training ends.
-      micro_batches: how many batches are a step.
+      micro_batches: number of batches in a step.
     """
 
     def __init__(self, model, step, callbacks, micro_batches=1):
@@ -181,8 +182,8 @@ class Loop:
           batches_from: steps done to an iterable of batches.
           done: steps done before.
           steps: to have done in the end.
-          recovered: called with TensorFlow's error and the steps done; returns whether to go on,
-            with batches made anew.
+          recovered: called with TensorFlow's error and the steps done; returns True to go on, with
+            batches made anew.
 
         Returns:
           The steps done.

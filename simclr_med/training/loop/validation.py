@@ -1,4 +1,4 @@
-"""A head beside the validation split while it trains: metrics and loss, and the best step kept.
+"""Validation of a head while it trains: metrics and loss, and the best step kept.
 
     split = ValidationSplit(cases, info, outputs)  # split() -> {"loss": 0.7, "auc": 0.8, ...}
 
@@ -30,7 +30,7 @@ class ValidationSplit:
       bag: of the head.
 
     Attributes:
-      names: of what is measured: "loss", the mean over the images, of bags over the cases, and the
+      names: of the measurements: "loss", the mean over the images, of bags over the cases, and the
         main metrics of cases.
     """
 
@@ -42,7 +42,7 @@ class ValidationSplit:
         self.names = tuple(self._defined)
 
     def __call__(self):
-        """Return what the head's outputs are worth now."""
+        """Return loss and metrics of the head as it is now."""
         return self.score(np.asarray(self.outputs()))
 
     def score(self, outputs):
@@ -73,7 +73,7 @@ class ValidationSplit:
 
 
 def worth(metric, value):
-    """Return the `value` of a metric as a number of which more is better."""
+    """Return the `value` of a metric, negated if less is better."""
     return -value if metric == "loss" else value
 
 
@@ -124,7 +124,7 @@ class BestStep:
     Args:
       work_dir: of the run.
       metric: by which steps compare; of two equal ones the first is kept.
-      variables: name to variable, what is kept.
+      variables: name to variable, those that are kept.
 
     Attributes:
       step: the best one, 0 before there is any.

@@ -1,1 +1,1 @@
-"""What is trained and by what: models, losses, optimizers, schedules, micro-batches."""
+"""Models with their losses, optimizers, schedules, micro-batches."""

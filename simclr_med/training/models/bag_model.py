@@ -1,4 +1,4 @@
-"""The supervised model of cases: the loss is of what is said of a case's images together."""
+"""The supervised model of cases: the loss is of one answer for all images of a case."""
 
 import keras
 import tensorflow as tf
@@ -9,7 +9,7 @@ from simclr_med.training.models.supervised import SupervisedModel
 
 @keras.saving.register_keras_serializable("simclr_med")
 class BagModel(SupervisedModel):
-    """A network of images, trained by what it says of cases, see `bags.case_logits`.
+    """A network of images, trained by its answers for cases, see `bags.case_logits`.
 
     Batches are dicts with "images" `[B, N, H, W, C]`, "counted", bool `[B, N]`, which of them have
     a say, "targets" and, with `change`, "draws" `[B, N, n]`. All N are seen by batch normalisation.
@@ -38,7 +38,7 @@ class BagModel(SupervisedModel):
         outputs = self(_in_one_row(views), training=training)
         return case_logits(outputs, owner, cases, self.bag, self.task, counted)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         """Return the constructor's arguments."""
         return super().get_config() | {"bag": self.bag}
 

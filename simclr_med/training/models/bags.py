@@ -1,4 +1,4 @@
-"""Cases as bags of images: what a head says of all of a case's images together (`--bag`).
+"""Cases as bags of images: one answer of a head for all images of a case (`--bag`).
 
     logits = case_logits(outputs, owner, cases, bag="attention", task="multiclass")  # [C, K]
 

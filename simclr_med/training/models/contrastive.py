@@ -5,6 +5,9 @@ model.compile(optimizer=LARS(0.3))
 model.fit(pairs, epochs=10)  # (view1, view2), or {"view1": ..., "view2": ...}
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -44,15 +47,15 @@ class ContrastiveModel(MeasuredModel):
 
     def __init__(
         self,
-        encoder,
-        projection,
-        temperature=0.1,
+        encoder: keras.Model,
+        projection: keras.Model,
+        temperature: float = 0.1,
         *,
-        change=None,
-        gradient_checkpointing="none",
-        bn_statistics="batch",
-        **keras_settings,
-    ):
+        change: Callable | None = None,
+        gradient_checkpointing: str = "none",
+        bn_statistics: str = "batch",
+        **keras_settings: Any,
+    ) -> None:
         super().__init__(**keras_settings)
         self.encoder = encoder
         self.projection = projection
@@ -129,7 +132,7 @@ class ContrastiveModel(MeasuredModel):
         self.epoch_means.update(scalars, weight=tf.shape(batch["view1"])[0])
         return self.get_metrics_result()
 
-    def get_config(self):
+    def get_config(self) -> dict:
         """Return the constructor's arguments."""
         return super().get_config() | {
             "name": self.name,

@@ -60,7 +60,7 @@ class EpochMeans:
     """Keras metrics of a model that are none of its weights: a file of weights has them not.
 
     Args:
-      names: of what is averaged.
+      names: of the scalars that are averaged.
     """
 
     def __init__(self, names):
@@ -81,16 +81,16 @@ class MeasuredModel(compat.ReplicatedModel):
     """A Keras model with a loss of its own, whose training steps are measured.
 
     Attributes:
-      objectives: names of what the loss gives, "loss" first: Keras metrics of each epoch.
+      objectives: names of the loss's scalars, "loss" first: Keras metrics of each epoch.
       epoch_means: those. Every replica adds the scalars of all, so that the sum of replicas, which
         a metric is, has the same mean.
       last_step: the `LastStep` of a compiled model; callbacks read log.csv's rows from it.
-      rate_factors: path of a weight to what its learning rate is multiplied with, see
+      rate_factors: path of a weight to the factor of its learning rate, see
         `rate_factors.rate_factors`.
     """
 
-    objectives = ("loss",)
-    rate_factors = {}
+    objectives: tuple[str, ...] = ("loss",)
+    rate_factors: dict[str, float] = {}
 
     def __init__(self, **keras_settings):
         super().__init__(**keras_settings)
@@ -129,7 +129,7 @@ class MeasuredModel(compat.ReplicatedModel):
         raise NotImplementedError
 
     def update(self, gradients, scalars):
-        """Apply the sum of the replicas' gradients, and note what the step measured.
+        """Apply the sum of the replicas' gradients, and note the step's scalars.
 
         Args:
           gradients: of this replica, of its share of the loss, times the loss scale; in the order

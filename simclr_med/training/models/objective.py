@@ -99,7 +99,7 @@ def as_rows(targets, classes, task):
 
 
 def labelled_count(targets, task):
-    """Return what a supervised loss is a mean over: rows, or for "multilabel" known entries.
+    """Return the denominator of a supervised loss: rows, or for "multilabel" known entries.
 
     Args:
       targets: `[B, K]`, NaN unknown; or as `as_rows` takes them.
@@ -137,7 +137,7 @@ def losses(targets, logits, task, label_smoothing=0.0, focal_gamma=0.0, class_we
       label_smoothing: the share of each target that is spread over all answers, in [0, 1): over the
         classes, or over present and absent.
       focal_gamma: of the focal loss of findings (Lin et al. 2017, equation 4), 0 or more.
-      class_weights: what an absent and a present class weighs, `[2, K]` or `[2, B, K]`, see
+      class_weights: weights of absent and present classes, `[2, K]` or `[2, B, K]`, see
         `head_loss.class_weights`; a row of several diagnoses has the mean of their weights.
     """
     logits = tf.cast(logits, tf.float32)

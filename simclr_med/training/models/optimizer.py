@@ -1,21 +1,24 @@
-"""LARS (You et al. 2017) as SimCLR uses it, its alternatives, and which weights decay.
+"""LARS (You et al. 2017) as SimCLR uses it, its alternatives, and the weights that decay.
 
     optimizer = make_optimizer("lars", 0.3, momentum=0.9, weight_decay=1e-6, trust_coefficient=1e-3)
 
 SGD and LARS count the learning rate into their momentum, as the TensorFlow codes of SimCLR do.
 """
 
+from typing import TypeAlias
+
 import keras
 import tensorflow as tf
 
 from simclr_med import compat
 
-# What the names of biases and of normalisation's scales and offsets hold, and no kernel's does.
+LearningRate: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule
+# Parts of the names of biases, and of normalisation's scales and offsets; of no kernel's.
 EXCLUDED = ("bias", "gamma", "beta")
 
 
 def decays(variable):
-    """Return whether a weight decays: kernels do; biases, scales, offsets, of rank 1, do not."""
+    """Return True for a weight that decays: a kernel; not a bias, scale or offset, of rank 1."""
     return len(variable.shape) > 1
 
 
@@ -34,7 +37,13 @@ class MomentumOptimizer(compat.SlotOptimizer):
 
     SLOTS = ("momentum",)
 
-    def __init__(self, learning_rate, momentum=0.9, weight_decay=0.0, name="Momentum"):
+    def __init__(
+        self,
+        learning_rate: LearningRate,
+        momentum: float = 0.9,
+        weight_decay: float = 0.0,
+        name: str = "Momentum",
+    ) -> None:
         super().__init__(learning_rate, name)
         # Not `weight_decay`: from an attribute of that name Keras would decay once more.
         self.momentum, self.decay_factor = momentum, weight_decay
@@ -44,7 +53,7 @@ class MomentumOptimizer(compat.SlotOptimizer):
         return gradient + self.decay_factor * variable if decays(variable) else gradient
 
     def trust(self, variable, gradient):
-        """Return what the learning rate of a variable is multiplied with, by its `decayed`."""
+        """Return the factor of a variable's learning rate, by its `decayed` gradient."""
         return 1.0
 
     def step(self, gradient, variable, learning_rate, buffer):
@@ -56,7 +65,7 @@ class MomentumOptimizer(compat.SlotOptimizer):
         buffer.assign(self.momentum * buffer + rate * gradient)
         variable.assign_sub(buffer)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         """Return the constructor's arguments."""
         own = {"momentum": self.momentum, "weight_decay": self.decay_factor}
         return super().get_config() | own
@@ -75,8 +84,13 @@ class LARS(MomentumOptimizer):
     """
 
     def __init__(
-        self, learning_rate, momentum=0.9, weight_decay=0.0, trust_coefficient=0.001, name="LARS"
-    ):
+        self,
+        learning_rate: LearningRate,
+        momentum: float = 0.9,
+        weight_decay: float = 0.0,
+        trust_coefficient: float = 0.001,
+        name: str = "LARS",
+    ) -> None:
         super().__init__(learning_rate, momentum, weight_decay, name)
         self.trust_coefficient = trust_coefficient
 
@@ -90,7 +104,7 @@ class LARS(MomentumOptimizer):
         # A kernel of zeros would never move at a ratio of 0.
         return tf.cast(tf.where((w > 0) & (g > 0), ratio, 1.0), variable.dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         """Return the constructor's arguments."""
         return super().get_config() | {"trust_coefficient": self.trust_coefficient}
 

@@ -1,4 +1,4 @@
-"""Learning rates that differ from weight to weight: the head's own, and a decay with depth.
+"""Learning rates that differ between weights: the head's own, and a decay with depth.
 
 model = SupervisedModel(network, rate_factors=rate_factors(nets, head_rate=10, layer_decay=0.8))
 
@@ -17,7 +17,7 @@ LEVELS = ("stem", "stage1", "stage2", "stage3", "stage4", "projection", "head")
 
 
 def rate_factors(nets, head_rate=1.0, layer_decay=1.0):
-    """Return what the learning rate of each weight is multiplied with, `{path: factor}`.
+    """Return the factor of each weight's learning rate, `{path: factor}`.
 
     The head has `head_rate`, the level that it reads `layer_decay`, the one below that
     `layer_decay ** 2`, and so on (Clark et al. 2020, ELECTRA, section 3.1, by stages).

@@ -22,7 +22,7 @@ def make_schedule(name, peak, warmup_steps, total_steps):
     """Return the `LearningRateSchedule` "cosine" or "constant" of a run, both with warm-up.
 
     Args:
-      name: of what follows the warm-up.
+      name: of the schedule after the warm-up.
       peak, warmup_steps, total_steps: see `WarmUpCosine`.
     """
     if name == "constant":
@@ -39,17 +39,17 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
       warmup_steps: 0 for none.
     """
 
-    def __init__(self, peak, warmup_steps):
+    def __init__(self, peak: float, warmup_steps: int) -> None:
         super().__init__()
         self.peak, self.warmup_steps = peak, warmup_steps
 
-    def __call__(self, step):
+    def __call__(self, step: tf.Tensor | int) -> tf.Tensor:
         """Return the learning rate, a float32 scalar, of the step after `step` steps."""
         if not self.warmup_steps:
             return tf.constant(self.peak, tf.float32)
         return self.peak * tf.minimum(tf.cast(step, tf.float32) / self.warmup_steps, 1.0)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         """Return the constructor's arguments."""
         return {"peak": self.peak, "warmup_steps": self.warmup_steps}
 
@@ -64,11 +64,11 @@ class WarmUpCosine(keras.optimizers.schedules.LearningRateSchedule):
       total_steps: from there on the rate is 0.
     """
 
-    def __init__(self, peak, warmup_steps, total_steps):
+    def __init__(self, peak: float, warmup_steps: int, total_steps: int) -> None:
         super().__init__()
         self.peak, self.warmup_steps, self.total_steps = peak, warmup_steps, total_steps
 
-    def __call__(self, step):
+    def __call__(self, step: tf.Tensor | int) -> tf.Tensor:
         """Return the learning rate, a float32 scalar, of the step after `step` steps."""
         step = tf.cast(step, tf.float32)
         # Both are computed and one selected, so neither may divide by 0 where it is not wanted.
@@ -77,7 +77,7 @@ class WarmUpCosine(keras.optimizers.schedules.LearningRateSchedule):
         decayed = self.peak * 0.5 * (1 + tf.cos(math.pi * tf.clip_by_value(share, 0.0, 1.0)))
         return tf.where(step < self.warmup_steps, warm, decayed)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         """Return the constructor's arguments."""
         return {
             "peak": self.peak,

@@ -5,6 +5,9 @@ classifier.compile(optimizer="sgd", metrics=["binary_accuracy"])
 classifier.fit(images_and_targets, validation_data=others)
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -39,7 +42,7 @@ class SupervisedModel(MeasuredModel):
       gradient_checkpointing: "none", "stages" or "blocks", see `recompute.forward`.
       bn_statistics: "batch" or "frozen", see `recompute.forward`.
       label_smoothing, focal_gamma, class_weights: of the training loss, see `objective.losses`.
-      rate_factors: path of a weight to what its learning rate is multiplied with, see
+      rate_factors: path of a weight to the factor of its learning rate, see
         `rate_factors.rate_factors`; those not named have 1.
 
     Raises:
@@ -48,18 +51,18 @@ class SupervisedModel(MeasuredModel):
 
     def __init__(
         self,
-        network,
-        task="multiclass",
+        network: keras.Model,
+        task: str = "multiclass",
         *,
-        change=None,
-        gradient_checkpointing="none",
-        bn_statistics="batch",
-        label_smoothing=0.0,
-        focal_gamma=0.0,
-        class_weights=None,
-        rate_factors=None,
-        **keras_settings,
-    ):
+        change: Callable | None = None,
+        gradient_checkpointing: str = "none",
+        bn_statistics: str = "batch",
+        label_smoothing: float = 0.0,
+        focal_gamma: float = 0.0,
+        class_weights: Any = None,
+        rate_factors: dict[str, float] | None = None,
+        **keras_settings: Any,
+    ) -> None:
         super().__init__(**keras_settings)
         if task not in TASKS:
             raise ValueError(f"task {task!r}; expected one of {', '.join(TASKS)}")
@@ -85,7 +88,7 @@ class SupervisedModel(MeasuredModel):
         return self.logits(inputs, training=training)
 
     def count(self, *targets):
-        """Return what the loss is a mean over, of all replicas, by the targets of batches."""
+        """Return the loss's denominator, over all replicas, by the targets of batches."""
         counts = [objective.labelled_count(part, self.task) for part in targets]
         return distribute.sum_of_replicas(tf.add_n(counts))
 
@@ -105,7 +108,7 @@ class SupervisedModel(MeasuredModel):
         return tape.gradient(scaled, self.trainable_variables), loss, logits
 
     def views(self, batch):
-        """Return what the network sees of a part of a batch in training."""
+        """Return the network's input in training, of a part of a batch."""
         images = batch["images"]
         return images if self.change is None else self.change(images, batch["draws"])
 
@@ -115,12 +118,12 @@ class SupervisedModel(MeasuredModel):
 
     @property
     def changes(self):
-        """What the training loss has beside that of evaluation, see `objective.losses`."""
+        """Settings that the training loss alone has, see `objective.losses`."""
         names = ("label_smoothing", "focal_gamma", "class_weights")
         return {name: getattr(self, name) for name in names}
 
     def loss_share(self, batch, logits, count, **changes):
-        """Return what a part of a batch adds to the mean over `count`."""
+        """Return the share of a part of a batch in the mean over `count`."""
         targets = objective.as_rows(batch["targets"], logits.shape[-1], self.task)
         weight = batch.get("sample_weight")
         summed = objective.summed_loss(targets, logits, self.task, weight, **changes)
@@ -179,7 +182,7 @@ class SupervisedModel(MeasuredModel):
             return inputs
         raise ValueError("a batch is (images, targets) or a dict with images and targets")
 
-    def get_config(self):
+    def get_config(self) -> dict:
         """Return the constructor's arguments."""
         weights = self.class_weights
         return super().get_config() | {

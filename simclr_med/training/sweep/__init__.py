@@ -1,1 +1,1 @@
-"""Sweeps: a grid of heads, the choice on validation, several seeds of what was chosen."""
+"""Sweeps: a grid of heads, the choice on validation, several seeds of the chosen settings."""

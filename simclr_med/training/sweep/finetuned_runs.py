@@ -8,7 +8,7 @@ import keras
 
 from simclr_med.config import sweeping
 from simclr_med.data.cases import label_fraction
-from simclr_med.data.positions import refuse_large_batch
+from simclr_med.data.requirements import refuse_large_batch
 from simclr_med.encoders import checkpoint
 from simclr_med.errors import DivergedError
 from simclr_med.evaluation.sweep_table import DIVERGED, DONE, STOPPED, Outcome
@@ -32,7 +32,8 @@ class FinetunedRuns:
       data: a `Manifest`.
 
     Raises:
-      InputError: validation has not what is chosen by, or a fraction has fewer cases than a batch.
+      InputError: validation lacks the metric of the choice, or a fraction has fewer cases than
+        a batch.
     """
 
     def __init__(self, config, data):
@@ -40,7 +41,8 @@ class FinetunedRuns:
         self.metric = config.watch.choose_by
         split = ValidationSplit(data.cases(["validation"]), data.info, None)
         split.refuse_undefined(self.metric)
-        cases = with_targets(config, data.cases(config.data.splits))
+        cases = data.cases(config.data.splits)
+        cases = with_targets(config.head.targets, cases, config.data.data_dir)
         for fraction in map(float, config.sweep.label_fractions):
             units = len(label_fraction(cases, fraction, config.data.label_seed))
             what = f"labelled cases of --label_fractions={fraction:g}"
@@ -49,7 +51,7 @@ class FinetunedRuns:
     def tried(self, trials):
         """Train each of `trials` in turn, and yield `{trial: Outcome}` of those that have ended.
 
-        A run that diverges is an outcome; what else stops one stops the sweep.
+        A run that diverges is an outcome; any other error stops the sweep.
         """
         for fraction in dict.fromkeys(trial.label_fraction for trial in trials):
             left = [trial for trial in trials if trial.label_fraction == fraction]

@@ -8,7 +8,7 @@ import numpy as np
 from simclr_med.config import sweeping
 from simclr_med.data import seen_cases
 from simclr_med.data.cases import fraction_of, label_fraction
-from simclr_med.data.positions import refuse_large_batch
+from simclr_med.data.requirements import refuse_large_batch
 from simclr_med.encoders import checkpoint, heads, networks
 from simclr_med.evaluation.sweep_table import DIVERGED, DONE, Outcome
 from simclr_med.runs import layout
@@ -29,8 +29,8 @@ class ProbedRuns:
       data: a `Manifest`.
 
     Raises:
-      InputError: validation has not what is chosen by, or a fraction has fewer images than a batch,
-        or with bags cases.
+      InputError: validation lacks the metric of the choice, or a fraction has fewer images, with
+        bags cases, than a batch.
     """
 
     def __init__(self, config, data):
@@ -40,7 +40,8 @@ class ProbedRuns:
         bag = config.head.bag
         self.split = ValidationSplit(self.watched, data.info, None, bag)
         self.split.refuse_undefined(config.watch.choose_by)
-        self.learnt = probe_units.units(with_targets(config, self.cases), bag)
+        cases = with_targets(config.head.targets, self.cases, config.data.data_dir)
+        self.learnt = probe_units.units(cases, bag)
         for fraction in map(float, config.sweep.label_fractions):
             units = len(self._units(fraction))
             what = f"{probe_units.words(bag)} of --label_fractions={fraction:g}"
@@ -111,7 +112,7 @@ class ProbedRuns:
         )
 
     def _units(self, fraction):
-        """Return which of `learnt` a label fraction has, int `[u]`."""
+        """Return the units of `learnt` in a label fraction, int `[u]`."""
         if fraction >= 1:
             return np.arange(len(self.learnt))
         taken = fraction_of(self.cases, fraction, self.config.data.label_seed)

@@ -13,8 +13,7 @@ import pathlib
 
 from simclr_med import graphs, progress
 from simclr_med.config import sweeping
-from simclr_med.data import manifest
-from simclr_med.errors import InputError
+from simclr_med.data import manifest, requirements
 from simclr_med.evaluation import sweep_picture
 from simclr_med.evaluation.sweep_table import (
     CHOSEN,
@@ -46,8 +45,8 @@ def run(config):
       SystemExit: see `trainer.train`; the same command goes on.
     """
     data = manifest.read(config.data.data_dir)
-    refuse_focal(config, data.info)
-    refuse_unfit_evaluation(config, data)
+    refuse_focal(config.head.focal_gamma, data.info, config.data.data_dir)
+    requirements.refuse_unmet(config, data)
     with claimed_work_dir(config, data.fingerprint):
         runs = RUNS[config.sweep.head](config, data)
         table = SweepTable(config.work_dir)
@@ -62,24 +61,6 @@ def run(config):
         rows = spread(table, chosen, start_of(config))
         write_rows(pathlib.Path(config.work_dir) / layout.SUMMARY, rows)
         _tell(config, table, rows)
-
-
-def refuse_unfit_evaluation(config, data):
-    """Refuse, before anything is trained, splits that could not be evaluated in the end.
-
-    The cases of these splits stay unread until all is chosen and trained.
-
-    Raises:
-      InputError: a split of `--eval_splits` is empty, or is learnt from.
-    """
-    asked = config.evaluate.eval_splits
-    data.refuse_empty(asked)
-    learnt = [split for split in asked if split in config.data.splits]
-    if learnt and not config.evaluate.allow_seen:
-        raise InputError(
-            f"--eval_splits={','.join(asked)}: the heads learn from {', '.join(learnt)} "
-            "(--splits), whose results are no test; --allow_seen evaluates it all the same"
-        )
 
 
 def _try_grid(config, runs, table):

@@ -3,6 +3,7 @@
 drawing = forest_plot([Row("AUC", "SimCLR", 0.02, 0.01, 0.03)], title="SimCLR minus Random")
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from simclr_med.evaluation.report.drawing import svg
@@ -54,7 +55,7 @@ def strip_axis(scale, words):
     return svg.figure(STRIP, 14, words, f"From {scale.low:+.3f} to {scale.high:+.3f}.", *drawn)
 
 
-def forest_plot(rows, title, description=None):
+def forest_plot(rows: Sequence[Row], title: str, description: str | None = None) -> str:
     """Return the figure of all rows, which can stand alone.
 
     Args:

@@ -71,7 +71,7 @@ def figure(width, height, title, description, *children):
     )
 
 
-def document(drawing):
+def document(drawing: str) -> str:
     """Return a figure as the text of an SVG file."""
     space = Markup('<svg xmlns="http://www.w3.org/2000/svg"')
     style = Markup("<style>svg{{background:#fff}}{}</style></svg>").format(STYLE)
