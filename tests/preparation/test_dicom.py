@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from simclr_med.data import manifest
 from simclr_med.errors import InputError
@@ -377,3 +378,67 @@ def test_what_all_files_lack_is_named_or_unknown(lost, salt, empty, tmp_path):
         make(tmp_path / "in", tmp_path / "d", **options)
     listed = pd.read_csv(tmp_path / "d.problems.csv")
     assert listed["column"].tolist() == ["StudyInstanceUID"] * 2
+
+
+def bare(path, implicit):
+    """The data set of a DICOM file, without preamble and file meta information."""
+    header = pydicom.dcmread(path)
+    header.preamble = None
+    del header.file_meta
+    header.save_as(path, implicit_vr=implicit, little_endian=True, enforce_file_format=False)
+    assert path.read_bytes()[128:132] != b"DICM"
+
+
+@pytest.mark.parametrize(
+    "name", ["1.2.840.77", "I0001.IMA", "a.img", "a", "b.DCM", "x.jpg", "c.dat"]
+)
+@pytest.mark.parametrize("kind", ["whole", "explicit", "implicit"])
+def test_the_content_decides_whatever_the_name(name, kind, tmp_path):
+    path = write(tmp_path / "in" / name)
+    expected = dicom_image.render(path)
+    if kind != "whole":
+        bare(path, kind == "implicit")
+    (tmp_path / "in" / "notes.txt").write_text("no image " * 50)
+    (tmp_path / "in" / "zeros").write_bytes(bytes(500))
+    np.testing.assert_array_equal(dicom_image.render(path), expected)
+    found = make(tmp_path / "in", tmp_path / "d", plain_ids=True)
+    assert len(found.table) == 1
+    assert "since they are not DICOM: 2." in (tmp_path / "d" / "card.md").read_text()
+
+
+@pytest.mark.parametrize("salt", ["", "s"])
+def test_frames_are_images_of_one_case(salt, tmp_path):
+    frames = np.stack([np.roll(PIXELS, number, axis=1) for number in range(3)])
+    write(tmp_path / "in" / "cine.dcm", NumberOfFrames=3, PixelData=frames.tobytes())
+    single = [write(tmp_path / f"{number}", pixels) for number, pixels in enumerate(frames)]
+    write(tmp_path / "in" / "one.dcm", StudyInstanceUID="1.2.9")
+    found = make(tmp_path / "in", tmp_path / "d", frames="each", salt=salt, plain_ids=not salt)
+    assert found.table["case_id"].value_counts().tolist() == [3, 1]
+    names = sorted(name for name in found.table["image"] if "_000" in name)
+    for name, path in zip(names, single, strict=True):
+        with Image.open(found.image_root / name) as image:
+            np.testing.assert_array_equal(np.asarray(image), dicom_image.render(path))
+
+
+COMPRESSED = ("JPEG-LL.dcm", "JPEG2000.dcm", "MR_small_jpeg_ls_lossless.dcm",
+              "MR_small_RLE.dcm", "MR_small_jp2klossless.dcm", "SC_rgb_jpeg_gdcm.dcm",
+              "JPGLosslessP14SV1_1s_1f_8b.dcm")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COMPRESSED)
+def test_a_compressed_file_decodes_with_the_extra_as_installed(name):
+    pytest.importorskip("gdcm")
+    try:
+        path = pydicom.data.get_testdata_file(name, download=False)
+    except ValueError:
+        path = None
+    pixels = dicom_image.render(path or pytest.skip("is not here"))
+    assert pixels.dtype == np.uint8 and pixels.std() > 1
+
+
+@pytest.mark.parametrize("name", ["JPEG-lossy.dcm", "JPGExtended.dcm"])
+def test_jpeg_of_12_bits_names_the_package_that_decodes_it(name):
+    path = pydicom.data.get_testdata_file(name, download=False) or pytest.skip("is not here")
+    with pytest.raises(ValueError, match=r"12 bits need, .*: pip install pylibjpeg") as caught:
+        dicom_image.render(path)
+    assert "\n" not in str(caught.value)
