@@ -87,9 +87,7 @@ EXIF_CARRIERS = {
     "jpeg": lambda exif: with_segments(MARK + exif),
     "jpeg, marked twice": lambda exif: with_segments(MARK + MARK + exif),
     "jpeg, in two": lambda exif: with_segments(MARK + exif[:20], MARK + exif[20:]),
-    "jpeg, filled": lambda exif: (
-        with_segments(b"JFIF\0", marker=b"\xff\xff\xe0")[:9] + with_segments(MARK + exif)[2:]
-    ),
+    "jpeg, filled": lambda exif: with_segments(MARK + exif, marker=b"\xff\xff\xff\xe1"),
     "jpeg, after others": lambda exif: with_segments(b"http://others/\0Exif\0\0II", MARK + exif),
     "eXIf": lambda exif: with_chunks((b"eXIf", exif)),
     "eXIf, marked": lambda exif: with_chunks((b"eXIf", MARK + exif)),
