@@ -53,7 +53,8 @@ def by_hand(folder, ids=("1", "2"), column="case_id"):
     known = dict.fromkeys(("case_id", "patient_id"), [f"x{i}" for i in range(len(ids))])
     known[column] = ids
     lines = [
-        f"{i}.png,{c},{p},train,{'ab'[i % 2]}" for i, (c, p) in enumerate(zip(*known.values()))
+        f"{i}.png,{c},{p},train,{'ab'[i % 2]}"
+        for i, (c, p) in enumerate(zip(*known.values(), strict=True))
     ]
     text = "\n".join(["image,case_id,patient_id,split,labels", *lines]) + "\n"
     (folder / "manifest.csv").write_text(text, encoding="utf-8")
