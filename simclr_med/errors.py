@@ -114,7 +114,7 @@ def _told_by_writer(error):
 
 
 def _open_standard_streams():
-    """Open what the caller has closed of standard input, output and error, onto nothing.
+    """Open standard streams that the caller has closed onto the null device.
 
     Otherwise the next file that is opened takes the place, and whatever is printed goes into it.
     """

@@ -38,4 +38,9 @@ def command(extra: str) -> str:
     what = [f"simclr_med[{extra}]"]
     if lock.exists():
         what = ["-c", str(lock), "-e", f"{CLONE}[{extra}]"]
+    return install(*what)
+
+
+def install(*what: str) -> str:
+    """Return the shell command that installs packages into the environment of this process."""
     return shlex.join([sys.executable, "-m", "pip", "install", *what])

@@ -18,7 +18,7 @@ from simclr_med.errors import run_main
 
 
 def main():
-    """Write the copy and print what it lacks."""
+    """Write the copy and print its omissions."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -86,7 +86,7 @@ def write_texts(texts: dict) -> None:
 
 
 def _encoded(path, text):
-    """Return a text as UTF-8; refuse what is none, which readers should have refused before."""
+    """Return a text as UTF-8; refuse others, which readers should have refused before."""
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:

@@ -30,7 +30,7 @@ class Tree(NamedTuple):
 
     @property
     def broken(self) -> list[str]:
-        """Names of what is not read."""
+        """Names of entries that are not read."""
         return list(self.refused)
 
     def images(self) -> list[str]:

@@ -22,8 +22,7 @@ HEAD = 1024  # bytes that tell a data set without one
 UNDEFINED = 0xFFFFFFFF  # length of an element that ends with a mark
 # Kinds of elements whose length has four bytes.
 LONG = (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV")
-DECODERS = "python-gdcm"  # of all compressed transfer syntaxes but RLE, which pydicom decodes
-TWELVE_BITS = "pylibjpeg pylibjpeg-libjpeg"
+TWELVE_BITS = ("pylibjpeg", "pylibjpeg-libjpeg")
 GREY = ("MONOCHROME1", "MONOCHROME2")
 OTHER_COLOUR = ("YBR_PARTIAL_420", "YBR_PARTIAL_422", "YBR_FULL_420", "HSV", "ARGB", "CMYK", "XYB")
 COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT")
@@ -172,9 +171,10 @@ def _why_not_decoded(header, error):
     name = getattr(syntax, "name", syntax)
     with contextlib.suppress(NotImplementedError, ValueError):
         if not get_decoder(syntax).is_available:
-            return f"cannot be decoded ({name}): pip install {DECODERS}"
+            return f"cannot be decoded ({name}): {packages.command('dicom')}"
     if "JPEG Extended" in str(error) and "12-bit" in str(error):
-        return f"cannot be decoded ({name}): 12 bits need, under the GPL: pip install {TWELVE_BITS}"
+        needed = packages.install(*TWELVE_BITS)
+        return f"cannot be decoded ({name}): 12 bits need, under the GPL: {needed}"
     return f"cannot be decoded ({name}): {error}"
 
 

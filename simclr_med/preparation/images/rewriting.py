@@ -93,7 +93,7 @@ def upright_image(image, content):
 
 
 def plain_image(image, content):
-    """Return a Pillow image as "L" or "RGB", without what its file says beyond the pixels.
+    """Return a Pillow image as "L" or "RGB", without metadata of its file.
 
     Args:
       image: Pillow's, of the bytes `content`.
