@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import io
 import os
 import re
 import sys
@@ -75,7 +76,8 @@ def run_main(main, *args) -> int:
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        code = _code(main, args)
+        with _output_named():
+            code = _code(main, args)
     except SystemExit as leaving:
         leaving.code = _flushed(leaving.code or 0)
         raise
@@ -98,8 +100,7 @@ def _code(main, args):
         misnamed = error.errno in MISNAMED and error.filename
         if misnamed or error.errno in UNWRITABLE:
             code = EXIT_INPUT if misnamed else EXIT_FAILED
-            place = error.filename or ("a file" if _can_be_flushed(sys.stdout) else OUTPUT)
-            return _told(f"error: {place}: {error.strerror}", code)
+            return _told(f"error: {error.filename or 'a file'}: {error.strerror}", code)
         return _told_by_writer(error)
     except Exception as error:
         return _told_by_writer(error)
@@ -124,16 +125,43 @@ def _open_standard_streams():
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
         if getattr(sys, name) is None:
-            stream = open(os.devnull, "w" if number else "r")  # noqa: SIM115  # while the process lives
-            setattr(sys, name, stream)
+            setattr(sys, name, _stand_in(name))
 
 
-def _can_be_flushed(stream):
+def _stand_in(name):
+    """Return the stream in the place of a closed one: output that is asked for fails."""
+    if name == "stdout":
+        return _Closed()
+    return open(os.devnull, "w" if name == "stderr" else "r")  # noqa: SIM115  # for good
+
+
+class _Closed(io.TextIOBase):
+    """Standard output that the caller of the command has closed."""
+
+    def write(self, text):
+        """Fail as a write to it does."""
+        raise OSError(errno.EBADF, "closed", OUTPUT)
+
+
+@contextlib.contextmanager
+def _output_named():
+    """Name standard output in the errors of writing to it, within the block."""
+    stream, write = sys.stdout, sys.stdout.write
+
+    def named(text):
+        try:
+            return write(text)
+        except OSError as error:
+            error.filename = error.filename or OUTPUT
+            raise
+
+    with contextlib.suppress(AttributeError):
+        stream.write = named
     try:
-        stream.flush()
-    except OSError:
-        return False
-    return True
+        yield
+    finally:
+        with contextlib.suppress(AttributeError):
+            del stream.write
 
 
 def _told(message, code):
