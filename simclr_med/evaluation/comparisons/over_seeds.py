@@ -63,7 +63,7 @@ def compare_methods(
     Returns:
       As `comparing.compare`, for means over runs. "models" has by method {"runs": their number,
       "metrics": {metric: {"value", "sd": over runs, "low", "high": over other cases, for these
-      runs}}, "calibration": {"error": its mean}, and of `bootstrap.summary` "cases", "units",
+      runs}}, "calibration": its mean, and of `bootstrap.summary` "cases", "units",
       "absent", "few", "warnings"}. In a row of "differences", "low", "high" and "p_value" are over
       other runs and other cases together; "p_delong" is None.
 
@@ -150,11 +150,11 @@ class Method:
         metrics = {
             name: part | {"sd": spread[name]["sd"]} for name, part in found["metrics"].items()
         }
-        errors = [calibration.reliability(run.predictions)["error"] for run in self.runs]
+        each = [calibration.reliability(run.predictions) for run in self.runs]
         return {
             "runs": len(self.runs),
             "metrics": metrics,
-            "calibration": {"error": float(np.mean(errors))},
+            "calibration": calibration.mean_of_runs(each),
             **{key: found[key] for key in _OF_ALL_RUNS},
         }
 

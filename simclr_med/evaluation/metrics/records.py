@@ -292,7 +292,7 @@ KINDS = {
         Kind(
             "brier", "Brier score",
             lambda scored: calibration.brier(scored.predictions, scored.weights),
-            _probabilities_differ, bounds=(0, 2), higher_is_better=False,
+            _probabilities_differ, bounds=(0, 1), higher_is_better=False,
         ),
     )
 }  # fmt: skip
