@@ -1,4 +1,4 @@
-"""How many cases it takes to find a difference of two models, from predictions at hand.
+"""Sample size that finds a difference of two models, from predictions at hand.
 
 python tools/power.py A.csv B.csv --difference=0.02
 
@@ -56,7 +56,7 @@ def main():
 
 
 def table(result, options):
-    """Return lines: what each metric needs."""
+    """Return the lines of the sample size of each metric."""
     from simclr_med.evaluation.wording import label
 
     lines = [

@@ -1,4 +1,4 @@
-"""What evaluation leaves: predictions, metrics with intervals, a few lines. No TensorFlow."""
+"""Files of an evaluation: predictions and metrics with intervals; its summary. No TensorFlow."""
 
 import json
 import pathlib
@@ -92,7 +92,7 @@ def write_evaluation(
 
 
 def _start(work_dir):
-    """Return {"start": name of what the head started from}, empty where nothing says it."""
+    """Return {"start": name of the head's start}, empty where it is unknown."""
     name = lineage.start_of(load_config(work_dir)) if layout.holds_run(work_dir) else None
     return {"start": name} if name else {}
 
@@ -115,7 +115,7 @@ def _with_thresholds(splits, validation):
 
 
 def former_results(work_dir: str | pathlib.Path) -> dict[str, Any]:
-    """Return what former evaluations found, by split, see `write_evaluation`.
+    """Return the results of former evaluations by split, see `write_evaluation`.
 
     Raises:
       DamagedError: metrics.json is not what was written.
@@ -128,7 +128,7 @@ def former_results(work_dir: str | pathlib.Path) -> dict[str, Any]:
 
 
 def notes_on(result: dict[str, Any]) -> list[str]:
-    """Return sentences, a list, on what a reader of a split's metrics has to know of its cases."""
+    """Return sentences, a list, on the cases of a split, for readers of its metrics."""
     learnt = result.get("learnt_from", {})
     found = []
     if learnt.get("cases"):

@@ -27,7 +27,7 @@ ROUNDING = 0.05  # that a row's sum may be off 1: 27 values of two decimals can 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Predictions:
-    """What a model says of N cases and K classes, beside the truth.
+    """Predictions of a model for N cases and K classes, beside the truth.
 
     Attributes:
       case_ids: `[N]` str, each once.
@@ -168,7 +168,7 @@ def _check_case_ids(table):
 
 
 def _known(texts):
-    """Return `[N]` str, those that look the same in one spelling; what nobody knows is ""."""
+    """Return `[N]` str, those that look the same in one spelling; unknown ones are ""."""
     return np.array(["" if is_unknown(text) else as_seen(text) for text in texts])
 
 
@@ -230,7 +230,7 @@ def _probabilities(table, classes, multilabel):
 
 
 def _number(text):
-    """Return a number, NaN for what is none; digits of other scripts and "1_0" are none."""
+    """Return a number, else NaN; digits of other scripts and "1_0" are no numbers."""
     try:
         return float(text) if text.isascii() and "_" not in text else np.nan
     except ValueError:

@@ -1,4 +1,4 @@
-"""The CSV file of predictions as a table of texts, and what is refused of it, by row and column."""
+"""The CSV file of predictions as a table of texts; faults are refused by row and column."""
 
 import collections
 import csv
@@ -91,7 +91,7 @@ def clean(text):
 
 
 def _cells(path):
-    """Return the header, a list, the rows below it, and what separates their cells."""
+    """Return the header, a list, the rows below it, and the separator of their cells."""
     text, assumed = read_text(path)
     separator, text = excel_separator(text)
     used = separator or likeliest_separator(text, REQUIRED)

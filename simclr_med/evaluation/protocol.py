@@ -1,4 +1,4 @@
-"""What a run is in the paper's words: its architecture, its method, its share of the labels."""
+"""A run in the paper's words: its architecture, its method, its share of the labels."""
 
 import dataclasses
 import re

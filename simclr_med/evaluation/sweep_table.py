@@ -1,4 +1,4 @@
-"""The table of a sweep: a row a run, what was chosen by validation, and what test said of it.
+"""The table of a sweep: a row a run, the choice by validation, and its test results.
 
 sweep.csv is written anew after each run, and read where a sweep goes on: a run that has a row is
 not made again, so that a sweep that was killed ends in the same bytes.
@@ -24,7 +24,7 @@ DONE, DIVERGED, STOPPED = "done", "diverged", "stopped"
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """How a run of a sweep ended.
+    """Outcome of a run of a sweep.
 
     Attributes:
       status: "done", "diverged", where loss or gradients were not finite, or "stopped", where

@@ -72,7 +72,7 @@ FORMS = {"text": Table.as_text, "markdown": Table.as_markdown, "latex": Table.as
 
 
 def latex(words):
-    """Return words with what LaTeX would take for a command made plain."""
+    """Return words with LaTeX's commands escaped."""
     return "".join(_LATEX.get(character, character) for character in str(words))
 
 

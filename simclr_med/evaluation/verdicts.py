@@ -1,4 +1,4 @@
-"""What a comparison may conclude."""
+"""Verdicts of a comparison, and the units and replicates that one needs."""
 
 import math
 

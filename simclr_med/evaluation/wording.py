@@ -1,4 +1,4 @@
-"""Metrics and their differences in words: which to show first, what to call them, who is better."""
+"""Metrics and their differences in words."""
 
 from typing import Any
 

@@ -9,7 +9,7 @@ from scipy.special import ndtr
 
 
 def placements(truth, scores):
-    """Return what each positive and each negative adds to the AUC, ties one half.
+    """Return the share of each positive and each negative in the AUC, ties one half.
 
     Returns:
       `[n positives]`, the share of negatives below each; `[n negatives]`, of positives above.

@@ -145,7 +145,7 @@ class Method:
         return found | {"low": low, "high": high}
 
     def summary(self):
-        """Return what "models" of `compare_methods` has of the method."""
+        """Return the method's entry of "models" of `compare_methods`."""
         found, spread = summary(self.mean), over_runs([run.predictions for run in self.runs])
         metrics = {
             name: part | {"sd": spread[name]["sd"]} for name, part in found["metrics"].items()
@@ -178,7 +178,7 @@ def replicated(methods, settings):
 
 
 def _rows(a, b, margin):
-    """Return metric -> what a row of `compare_methods` says of methods `a` and `b`."""
+    """Return metric -> the row of `compare_methods` of methods `a` and `b`."""
     of_cases = a.mean - b.mean
     return {metric: _row(a, b, of_cases, metric, margin) for metric in of_cases.values}
 

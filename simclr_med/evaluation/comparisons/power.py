@@ -1,4 +1,4 @@
-"""How many cases a comparison needs, from the paired predictions at hand."""
+"""Sample size of a comparison, from the paired predictions at hand."""
 
 import math
 from typing import Any

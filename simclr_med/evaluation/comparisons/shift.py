@@ -1,4 +1,4 @@
-"""Out of distribution: what a model loses from its test split to the images of another site.
+"""Out of distribution: a model's loss from its test split to the images of another site.
 
     shift = compare_splits([test], [external], settings)
     shift.drops["auc"].value        # external minus test: below 0 where it loses

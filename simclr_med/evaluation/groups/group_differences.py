@@ -14,7 +14,7 @@ import numpy as np
 
 
 class Gap(NamedTuple):
-    """How much higher the level `high_level` is than `low_level`, with its interval."""
+    """Difference of the level `high_level` from `low_level`, with its interval."""
 
     high_level: str
     low_level: str
@@ -24,7 +24,7 @@ class Gap(NamedTuple):
 
     @property
     def excludes_zero(self):
-        """Whether the interval excludes 0."""
+        """True where the interval excludes 0."""
         return self.low > 0
 
 

@@ -37,7 +37,7 @@ class Level(NamedTuple):
 
     @property
     def small(self):
-        """Whether it has too few cases to say anything of it."""
+        """True where it has too few cases for a statement."""
         return self.cases < SMALL
 
 

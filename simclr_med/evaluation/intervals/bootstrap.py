@@ -87,7 +87,7 @@ class Replicates:
         return dataclasses.replace(shape, symmetric=symmetric)
 
     def _spread(self, name):
-        """Return the `Shape` of a metric but for what moves or mirrors it."""
+        """Return the `Shape` of a metric before it is moved or mirrored."""
         kind, units = self.settings.interval, self.units
         if kind in ("percentile", "stratified") or len(self.defined(name)) < 2:
             return interval_ends.PLAIN
@@ -109,7 +109,7 @@ class Replicates:
         )
 
     def interval(self, name):
-        """Return {"value", "low", "high"} of a metric; None for what is not defined."""
+        """Return {"value", "low", "high"} of a metric; None where not defined."""
         samples, value = self.defined(name), self.values[name]
         low = high = None
         if len(samples) and not np.isnan(value):
@@ -192,7 +192,7 @@ def evaluate(predictions, settings=None):
 
 
 def summary(replicates):
-    """Return what `evaluate` says of one set of cases, from its `Replicates`."""
+    """Return the result of `evaluate` of one set of cases, from its `Replicates`."""
     predictions, units = replicates.predictions, replicates.units
     counts = class_counts(predictions)
     named = [name for name in predictions.classes if name != predictions.other_class]
@@ -215,7 +215,7 @@ def summary(replicates):
 
 
 def warnings(replicates):
-    """Return sentences on what limits the intervals: units asked for, too few of them."""
+    """Return sentences on the limits of the intervals: units asked for, too few of them."""
     settings, units = replicates.settings, replicates.units
     said = []
     each = resampling.repetition(replicates.predictions)
@@ -253,7 +253,7 @@ def _within_conditions(predictions, units, settings):
 
 
 def _in_blocks(scored, count, cases, label):
-    """Return name -> `[count]` of what `scored` answers for blocks of numbers, put together."""
+    """Return name -> `[count]` of `scored`'s answers for blocks of numbers, put together."""
     size = max(1, _BLOCK // max(1, cases))
     parts = [range(start, min(count, start + size)) for start in range(0, count, size)]
     with concurrent.futures.ThreadPoolExecutor(_cores()) as pool:

@@ -19,7 +19,7 @@ from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 @dataclasses.dataclass(frozen=True)
 class Shape:
-    """How quantiles of replicates become an interval; as it stands, the plain percentile's.
+    """The way from quantiles of replicates to an interval; by default the plain percentile's.
 
     Attributes:
       df: degrees of freedom of the spread; infinite for a normal distribution.

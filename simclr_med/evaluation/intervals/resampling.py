@@ -1,4 +1,4 @@
-"""What a bootstrap draws: independent units, with all their cases.
+"""Draws of a bootstrap: independent units, with all their cases.
 
 Letters: N cases, G units, R replicates.
 """
@@ -29,7 +29,7 @@ class Units:
 
     @property
     def repeated(self):
-        """Whether a unit has several cases."""
+        """True where a unit has several cases."""
         return self.count < len(self.index)
 
 

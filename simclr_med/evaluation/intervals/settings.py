@@ -1,4 +1,4 @@
-"""How intervals are drawn."""
+"""Settings of the bootstrap."""
 
 import dataclasses
 
@@ -11,7 +11,7 @@ INTERVALS = ("auto", "percentile", "bca", "stratified")
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """How intervals are drawn.
+    """Settings of the bootstrap.
 
     Attributes:
       replicates: how many; of a single one there is no interval.

@@ -1,4 +1,4 @@
-"""Points of ROC curves, thinned to what a screen can show."""
+"""Points of ROC curves, thinned to a screen's resolution."""
 
 import numpy as np
 

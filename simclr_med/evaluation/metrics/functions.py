@@ -80,7 +80,7 @@ class Ranking:
 
 
 class Weighed(typing.NamedTuple):
-    """What AUC and average precision need of weighted cases, of each positive `[..., m]` or of all.
+    """Weighted sums for AUC and average precision, of each positive `[..., m]` or of all.
 
     Only the positives' columns: a rare finding has few, and summing is most of the work.
     """
@@ -144,7 +144,7 @@ def ratio(numerator, denominator):
 
 
 def mean_of_defined(values):
-    """Return the mean over the last axis of what is not NaN; NaN where nothing is defined."""
+    """Return the mean over the last axis of values that are not NaN; NaN where all are."""
     defined = ~np.isnan(values)
     return ratio(np.where(defined, values, 0).sum(-1), defined.sum(-1))
 

@@ -1,4 +1,4 @@
-"""What runs say in one cell: the mean and the spread over seeds, or one model with its interval."""
+"""Cells of the paper's tables: mean and spread over seeds, or one model with its interval."""
 
 import dataclasses
 import functools

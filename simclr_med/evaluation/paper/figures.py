@@ -111,7 +111,7 @@ def _by_fraction(name, runs, rows, metric):
 
 
 def _paper_point(name, row, metric, fraction):
-    """Return what the paper's tables print of a figure's point, or None."""
+    """Return the number that the paper's tables print of a figure's point, or None."""
     if name == "B.6":
         return printed().get(("B.5", *row, "", fraction, metric))
     if fraction != 1:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Key(NamedTuple):
-    """Which number: its row and column in a table of the paper.
+    """Key of a number: its row and column in a table of the paper.
 
     `augmentation` is MICLe's, "full" or "partial", in B.2 alone; `label_fraction` is 1 but in B.5.
     """
@@ -28,7 +28,7 @@ class Printed(NamedTuple):
 
     @property
     def words(self):
-        """The number with what stands behind its ±."""
+        """The number with its ±."""
         return f"{self.value}±{self.plus_minus}" if self.plus_minus else self.value
 
 

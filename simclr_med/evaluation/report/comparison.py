@@ -38,7 +38,7 @@ class Difference:
 
     @property
     def label(self):
-        """How the metric is written."""
+        """The metric's name in a sentence."""
         return wording.label(self.metric)
 
     @property
@@ -49,7 +49,7 @@ class Difference:
 
     @property
     def holds(self):
-        """Whether the verdict stands when all of a split are counted together (Holm)."""
+        """True where the verdict stands after Holm's correction over a split."""
         return self.result["holds"]
 
     @property
@@ -94,7 +94,7 @@ class Comparison:
 
     @property
     def unit(self):
-        """What was resampled, "case" or "patient"."""
+        """The resampled unit, "case" or "patient"."""
         return self.first["units"]["unit"]
 
     @property
@@ -109,11 +109,11 @@ class Comparison:
 
     @property
     def seeded(self):
-        """Whether methods have several runs."""
+        """True where methods have several runs."""
         return len(self.of_runs) > len(self.runs)
 
     def each_run(self, key):
-        """Return the name of a method to what "of_runs" says under `key` of each of its runs."""
+        """Return the name of a method to the values under `key` of "of_runs", one a run."""
         return {name: [self.of_runs[run][key] for run in runs] for name, runs in self.runs.items()}
 
     @property
@@ -144,12 +144,12 @@ class Comparison:
 
     @property
     def first(self):
-        """What is said of the first method."""
+        """Results of the first method."""
         return next(iter(self.results.values()))
 
     @property
     def too_few_replicates(self):
-        """Why the differences cannot hold together (Holm), "" where they can."""
+        """Reason that no difference can stay significant after Holm, "" where one can."""
         settings = self.settings
         return verdicts.too_few_replicates(
             len(self.differences), settings.replicates, settings.confidence
@@ -198,7 +198,7 @@ def compare_runs(split, by_method, baseline, settings, margin=None):
 
 
 def _scored_runs(all_runs, names, baseline, settings, margin):
-    """Return what is said of each method, the rows of all differences, and what of each run."""
+    """Return results of each method, the rows of all differences, and results of each run."""
     if len(names) > 1:
         found = paired.compare(all_runs, settings, baseline, margin)
         return found["models"], found["differences"], found["models"]
@@ -208,7 +208,7 @@ def _scored_runs(all_runs, names, baseline, settings, margin):
 
 
 def _scored_methods(all_runs, names, baseline, settings, margin):
-    """Return what `_scored_runs` does, of methods of several runs."""
+    """Return the results of `_scored_runs` for methods of several runs."""
     by_method = {method: [all_runs[run] for run in runs] for method, runs in names.items()}
     made = seeds.replicated(by_method, settings)
     results = {method: found.summary() for method, found in made.items()}

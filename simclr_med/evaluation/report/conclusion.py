@@ -1,4 +1,4 @@
-"""The page's answer in three sentences, and what they rest on."""
+"""The page's conclusion in three sentences, with its evidence."""
 
 from simclr_med.evaluation import verdicts
 from simclr_med.evaluation.groups.group_levels import shown

@@ -52,7 +52,7 @@ def _roc(title, comparison, points, metric):
 
 
 def reliability_chart(comparison):
-    """Return how often what the methods state with some probability is so.
+    """Return the reliability curve: observed frequency by predicted probability.
 
     Bins of a few statements would draw noise: they are told in the description alone.
     """
@@ -69,7 +69,7 @@ def reliability_chart(comparison):
 
 
 def _reliable(bins):
-    """Return what was stated in the bins that are drawn, and how often it was so."""
+    """Return predicted probability and observed frequency of the bins that are drawn."""
     drawn = [b for b in bins if b["cases"] >= FEW_CASES]
     return tuple([b[key] for b in drawn] for key in ("confidence", "frequency"))
 

@@ -20,7 +20,7 @@ IMAGES_A_CASE = 3
 
 
 class Mistake(NamedTuple):
-    """One case: what is true, what was said instead, how sure that was, its pictures (JPEG).
+    """One wrong case: truth, prediction, its probability, its pictures (JPEG).
 
     `spoke_for` is the class for which the pictures show what spoke, "" where they do not.
     """
@@ -60,7 +60,7 @@ def confident_mistakes(run, split, count):
 
 
 def most_sure(made: Predictions, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return rows `[n]`, the class that is wrong in each, and what probability was given to it.
+    """Return rows `[n]`, the wrongly predicted class of each, and its probability.
 
     Multiclass: a case is wrong where its most probable class is none of its diagnoses. Findings:
     the probability of what is not so, whether that is a finding's presence or its absence.
@@ -94,7 +94,7 @@ def _mistake(made, row, k, probability, images, looked):
 
 
 def identity(case_id: str, name: str, probability: float) -> tuple[str, str, str]:
-    """Return what a picture must agree in with a mistake: of other weights it is of no use."""
+    """Return the identity that a picture shares with a mistake of the same weights."""
     return case_id, name, f"{probability:.6f}"
 
 

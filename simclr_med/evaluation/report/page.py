@@ -32,7 +32,7 @@ FORMATS = {"html": ".html", "markdown": ".md", "latex": ".tex"}
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """How a report is made.
+    """Options of a report.
 
     Attributes:
       title: of the page.

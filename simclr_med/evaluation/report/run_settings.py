@@ -1,4 +1,4 @@
-"""What differs between runs in their settings, pretraining's with them, and what does not."""
+"""Settings of runs, those that differ and those that do not; pretraining's too."""
 
 import dataclasses
 import pathlib
@@ -26,7 +26,7 @@ class SettingsTable:
 
 
 def compare_settings(runs):
-    """Return the `SettingsTable` of `Run`s; what one run alone has is the same in all that have it.
+    """Return the `SettingsTable` of `Run`s; a setting of one run alone counts as the same.
 
     Runs that were trained elsewhere have no settings.
     """
@@ -63,7 +63,7 @@ def _described(config):
 
 
 class Picture(NamedTuple):
-    """A PNG with what it shows."""
+    """A PNG with its caption."""
 
     caption: str
     png: bytes
@@ -91,7 +91,7 @@ def view_pictures(runs):
 
 
 class Origin(NamedTuple):
-    """Where one run's numbers are from.
+    """Origin of one run's numbers.
 
     Attributes:
       name: of the run.

@@ -1,4 +1,4 @@
-"""What the page shows of one split, made once for the page and for the tables."""
+"""Content of the page for one split, made once for the page and for the tables."""
 
 import dataclasses
 

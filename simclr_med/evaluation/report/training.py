@@ -1,4 +1,4 @@
-"""Training curves: what log.csv and monitor.csv of the runs and of their pretraining say."""
+"""Training curves: log.csv and monitor.csv of the runs and of their pretraining."""
 
 import csv
 import math

@@ -84,7 +84,7 @@ def series_class(number):
 
 
 def fill_class(number):
-    """Return the class of what is filled with the colour of the series `number`."""
+    """Return the class of shapes filled with the colour of the series `number`."""
     return f"f{number % len(COLOURS)}"
 
 
@@ -210,7 +210,7 @@ def span(values, margin=0.05):
 
 @dataclasses.dataclass(frozen=True)
 class Frame:
-    """Axes of a plot: its scales and what stands beside them."""
+    """Axes of a plot: its scales and their labels."""
 
     x: Scale
     y: Scale
