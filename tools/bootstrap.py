@@ -166,7 +166,7 @@ def validation(options):
 
 
 def named(texts):
-    """Return name -> path; a file without a name is called by the part that tells the paths apart."""
+    """Return name -> path; a file without a name is called by its path's distinctive part."""
     from simclr_med.files.paths import file_to_read, name_and_path
 
     given = [name_and_path(text) for text in texts]

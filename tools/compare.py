@@ -352,7 +352,7 @@ def tables(page):
     for heading, _, body in (part.partition("**\n") for part in parts):
         if not heading.endswith("each run"):
             rows = [row for row in body.splitlines() if row[:1] == "|" and row[:3] != "|--"]
-            shown.append("\n".join(["", heading, *rows]))
+            shown.append("\n".join(["", heading, *rows]).replace("\\", ""))  # of Markdown
     return "\n".join(shown)
 
 

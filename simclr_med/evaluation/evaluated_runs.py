@@ -98,7 +98,8 @@ def named(texts: Iterable[str]) -> list[tuple[str, str]]:
     for text in texts:
         name, path = paths.name_and_path(text)
         if not name:
-            own.append(pathlib.Path(path).stem)
+            last = pathlib.Path(path)
+            own.append(last.stem if last.is_file() else last.name)
         pairs.append((name or own[-1], path))
     names = [name for name, _ in pairs]
     twice = next((name for name in own if names.count(name) > 1), None)

@@ -79,6 +79,6 @@ def too_few_replicates(count, replicates, confidence):
     if replicates >= needed:
         return ""
     return (
-        f"{replicates} replicates are too few for {count} differences to hold together (Holm): "
-        f"{needed} are needed"
+        f"{replicates} replicates are too few for significance after Holm's correction over "
+        f"{count} differences: {needed} are needed"
     )

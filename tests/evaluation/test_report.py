@@ -77,12 +77,12 @@ def test_the_verdict_is_three_sentences(tmp_path, folders):
     found = re.search(r'id="verdict".*?</section>', page, re.S)[0]
     first, second, third = re.findall(r"<p>(.*?)</p>", found)
     assert first.startswith("Top-1 accuracy, 120 test cases: B is better than A; B +0.")
-    assert second.startswith("Of 5 differences from A on this page 5 are for the run and 0 against")
-    assert third.startswith("One split, and no groups")
+    assert second.startswith("5 of 5 comparisons with A on test favour the run, none A; ")
+    assert third.startswith("Evaluated on test, without groups of cases")
     back = page_of(tmp_path, ("A", a), ("B", b), baseline="B")
     assert "A is worse than B; A -0." in back
     same = page_of(tmp_path, ("A", a), ("C", a))
-    assert "no run is shown to differ from A; C +0.000 [+0.000, +0.000]" in same
+    assert "no run differs significantly from A; C +0.000 [+0.000, +0.000]" in same
     assert "A alone: nothing is compared." in page_of(tmp_path, ("A", a))
 
 
@@ -229,8 +229,10 @@ def test_a_verdict_that_does_not_outlast_the_count_of_all_says_so(tmp_path):
     b = dataclasses.replace(a, probabilities=spoilt)
     folders = [head_folder(tmp_path / name, made) for name, made in (("a", a), ("b", b))]
     words = words_of(page_of(tmp_path, ("A", folders[0]), ("B", folders[1]), baseline="B"))
-    assert re.search(r"A is better than B; A \+[^;]*; not after Holm: A\.", words)
-    assert "better not after Holm" in words
+    assert re.search(
+        r"A is better than B; A \+[^;]*; not significant after Holm.s correction: A\.", words
+    )
+    assert "better not significant" in words
 
 
 def test_the_page_needs_no_network_and_no_script(tmp_path, folders):
@@ -319,7 +321,7 @@ def test_groups_that_one_run_knows_alone_are_shown(tmp_path):
     a = head_folder(tmp_path / "a", fake(cases=120))
     b = head_folder(tmp_path / "b", fake(cases=120, groups={"skin": skin}))
     page = page_of(tmp_path, ("A", a), ("B", b))
-    assert "By skin: top-1 accuracy" in page and "A: widest gap" in page
+    assert "By skin: top-1 accuracy" in page and "A: largest difference" in page
     c = head_folder(tmp_path / "c", fake(cases=120, groups={"skin": skin[::-1]}))
     with pytest.raises(InputError, match="case 'c0' has skin 'light' in B and 'dark' in C"):
         page_of(tmp_path, ("B", b), ("C", c))
@@ -473,3 +475,31 @@ def test_what_is_missing_is_said_and_nothing_is_written(tmp_path, folders):
     with pytest.raises(InputError, match="has no predictions"):
         page_of(tmp_path, ("A", folders[0]), ("B", folders[1]))
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "apart", [(), ("test",), ("external",), ("test", "external"), ("validation",)], ids="-".join
+)
+def test_the_conclusion_on_groups_is_of_every_evaluated_split_and_never_of_validation(
+    apart, tmp_path
+):
+    folder, skin = None, np.array(["light"] * 100 + ["dark"] * 100)
+    for split in ("validation", "test", "external"):
+        made = fake(cases=200, skill=3.0, groups={"skin": skin})
+        if split in apart:  # of the second half nothing is right
+            wrong = made.probabilities.copy()
+            wrong[100:] = np.roll(made.truth[100:], 1, axis=1)
+            made = dataclasses.replace(made, probabilities=wrong)
+        if folder is None:
+            folder = head_folder(tmp_path / "a", made)
+        predictions.write(folder / "predictions" / f"{split}.csv", made)
+    said = words_of(page_of(tmp_path, ("A", folder)))
+    verdict = said[: said.index("Contents")] if "Contents" in said else said[:2000]
+    tested = [split for split in apart if split != "validation"]
+    if tested:
+        assert "Groups differ significantly: on " in verdict
+        assert any(f"significantly: on {split}, A" in verdict for split in tested)
+        assert "No groups differ" not in verdict
+    else:
+        assert "No groups differ significantly on test and external." in verdict
+    assert "validation" not in verdict

@@ -8,7 +8,7 @@ from simclr_med.evaluation.text_table import latex as escaped
 
 _HEADINGS = (
     "Model", "Baseline", "Metric", "Model's", "Baseline's", "Difference", "Interval",
-    "$p$", "Verdict",
+    "$p$", "Holm's $p$", "Verdict",
 )  # fmt: skip
 
 
@@ -26,7 +26,7 @@ def terminal(comparison: dict[str, Any], metrics: Sequence[str]) -> str:
         lines.append(f"{name}, {result['cases']} cases")
         lines += _lines(result, metrics, width, _value)
         error = result["calibration"]["error"]
-        lines.append(f"  {'expected calibration error':{width}}{error:.4f}")
+        lines.append(f"  {'expected calibration error':{width}} {error:.4f}")
     lines += ["", "Differences, a model minus its baseline:"]
     lines += _differences(comparison, metrics)
     return "\n".join(lines + ["", *_notes(comparison, first)]).rstrip()
@@ -54,19 +54,19 @@ def latex(comparison: dict[str, Any], metrics: Sequence[str]) -> str:
         cells = [row["model"], row["baseline"], wording.label(row["metric"])]
         cells = [escaped(cell) for cell in cells]
         if row["difference"] is None:
-            cells += ["--"] * 5
+            cells += ["--"] * 6
         else:
             cells += [f"{row['value']:.4f}", f"{row['baseline_value']:.4f}"]
             cells += [
                 "${difference:+.4f}$".format(**row),
                 "$[{low:+.4f}, {high:+.4f}]$".format(**row),
             ]
-            cells.append(f"{row['p_value']:.4f}")
+            cells += [_p_in_latex(row["p_value"]), _p_in_latex(row["p_holm"])]
         body.append(" & ".join([*cells, row["verdict"]]) + r" \\")
     first = next(iter(comparison["models"].values()))
     return "\n".join([
         f"% {_head(comparison, first)}",
-        r"\begin{tabular}{lllrrrrrl}",
+        r"\begin{tabular}{lllrrrrrrl}",
         r"\toprule",
         " & ".join(_HEADINGS) + r" \\",
         r"\midrule",
@@ -123,14 +123,19 @@ def _p_values(row):
     return text + (")" if row["p_delong"] is None else f", DeLong {row['p_delong']:.4f})")
 
 
+def _p_in_latex(p):
+    return "--" if p is None else "$<0.0001$" if p < 0.0001 else f"{p:.4f}"
+
+
 def _notes(comparison, first):
     drawn, main = comparison["bootstrap"], wording.main_metrics(comparison)
-    count = len(_rows(comparison, main))
-    few = verdicts.too_few_replicates(count, drawn["replicates"], drawn["confidence"])
+    rows, few = _rows(comparison, main), ""
+    if not any(row["holds"] for row in rows):
+        few = verdicts.too_few_replicates(len(rows), drawn["replicates"], drawn["confidence"])
     notes = [f"note: {sentence}" for sentence in [*first["warnings"], few] if sentence]
     if first["absent"]:
         notes.append(f"note: no case of {', '.join(first['absent'])}: left out of averages")
     if first["few"]:
         few = ", ".join(f"{name} ({count})" for name, count in first["few"].items())
-        notes.append(f"note: fewer than 10 cases of {few}: these decide nothing by themselves")
+        notes.append(f"note: fewer than 10 cases of {few}: too few for a verdict of their own")
     return notes

@@ -150,6 +150,8 @@ class Comparison:
     @property
     def too_few_replicates(self):
         """Reason that no difference can stay significant after Holm, "" where one can."""
+        if any(each.holds for each in self.differences):
+            return ""
         settings = self.settings
         return verdicts.too_few_replicates(
             len(self.differences), settings.replicates, settings.confidence

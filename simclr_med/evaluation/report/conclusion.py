@@ -4,17 +4,22 @@ from simclr_med.evaluation import verdicts
 from simclr_med.evaluation.groups.group_levels import shown
 from simclr_med.evaluation.wording import with_interval
 
+CHOSEN_ON = "validation"  # the split that settings were chosen on: no result of it is a test
+
 
 def conclusion(comparisons, groups, shifts):
     """Return the three lines at the top of the page.
 
+    They speak of every evaluated split by name, but of validation only where there is no other.
+
     Args:
       comparisons: `Comparison`s; the first one's main metric decides.
-      groups: of the first one, group to (run to `subgroups.Group`).
+      groups: split to (group to (run to `subgroups.Group`)).
       shifts: run to `shift.Shift`, empty where there is no external split.
     """
-    first = comparisons[0]
-    return [_who_is_better(first), _how_many(comparisons), _elsewhere(first, groups, shifts)]
+    tested = [each for each in comparisons if each.split != CHOSEN_ON] or list(comparisons)
+    apart = {each.split: groups.get(each.split, {}) for each in tested}
+    return [_who_is_better(tested[0]), _how_many(tested), _elsewhere(tested[0], apart, shifts)]
 
 
 def _who_is_better(comparison):
@@ -35,11 +40,11 @@ def _who_is_better(comparison):
     ]
     if told:
         lost = [each.run for each in better + worse if not each.holds]
-        alone = f"; not after Holm: {_joined(lost)}" if lost else ""
+        alone = f"; not significant after Holm's correction: {_joined(lost)}" if lost else ""
         said = f"{' and '.join(told)}; {_numbers(better + worse)}{alone}"
     else:
         alike = [each for each in found if each not in undecided]
-        said = f"no run is shown to differ from {comparison.baseline}; {_numbers(alike)}"
+        said = f"no run differs significantly from {comparison.baseline}; {_numbers(alike)}"
         said = said if alike else ""
     return f"{label}, {where}: {'; '.join(filter(None, (said, why)))}."
 
@@ -75,21 +80,28 @@ def _numbers(differences):
 
 def _how_many(comparisons):
     found = [each for comparison in comparisons for each in comparison.differences]
+    baseline = comparisons[0].baseline
     if not found:
-        return f"{comparisons[0].baseline} alone: nothing is compared."
+        return f"{baseline} alone: nothing is compared."
     better, worse = (sum(each.sign == sign for each in found) for sign in (1, -1))
     holding = sum(each.holds for each in found)
     undecided = sum(each.result["verdict"] == verdicts.UNDECIDED for each in found)
-    too_few = f"; {undecided} are undecided, for too few cases or replicates" if undecided else ""
-    return (
-        f"Of {len(found)} differences from {comparisons[0].baseline} on this page {better} are "
-        f"for the run and {worse} against it; {holding} of these hold when all of a split are "
-        f"counted together (Holm){too_few}."
+    splits = _joined([comparison.split for comparison in comparisons])
+    favours = "favours" if better == 1 else "favour"
+    said = (
+        f"{better} of {len(found)} comparisons with {baseline} on {splits} {favours} the run, "
+        f"{worse or 'none'} {baseline}"
     )
+    if better + worse:
+        stay = "stays" if holding == 1 else "stay"
+        said += f"; {holding or 'none'} {stay} significant after Holm's correction"
+    if undecided:
+        said += f"; {undecided} undecided, for too few cases or replicates"
+    return f"{said}."
 
 
 def _elsewhere(comparison, groups, shifts):
-    parts = ["Means over runs:"] if comparison.seeded and (shifts or groups) else []
+    parts = ["Means over runs:"] if comparison.seeded and (shifts or any(groups.values())) else []
     losing = [
         f"{name} {with_interval(drop.value, drop.low, drop.high, '+')}"
         for name, shift in shifts.items()
@@ -98,21 +110,27 @@ def _elsewhere(comparison, groups, shifts):
     if losing:
         parts.append(f"From test to external, {_joined(losing[:3])}.")
     widest = [
-        (gap, group, name)
-        for group, by_run in groups.items()
+        (gap, split, group, name)
+        for split, by_group in groups.items()
+        for group, by_run in by_group.items()
         for name, found in by_run.items()
         for gap in found.gaps[:1]
     ]
     apart = [entry for entry in widest if entry[0].excludes_zero]
     if apart:
-        gap, group, name = max(apart, key=lambda entry: entry[0].value)
+        gap, split, group, name = max(apart, key=lambda entry: entry[0].value)
         parts.append(
-            f"Groups differ: {name} is {with_interval(gap.value, gap.low, gap.high)} higher for "
-            f"{group} {shown(gap.high_level)} than for {shown(gap.low_level)}."
+            f"Groups differ significantly: on {split}, {name} is "
+            f"{with_interval(gap.value, gap.low, gap.high)} higher for {group} "
+            f"{shown(gap.high_level)} than for {shown(gap.low_level)}."
         )
     elif widest:
-        parts.append("No gap between groups is shown to be other than 0.")
-    return " ".join(parts) or "One split, and no groups of cases: nothing is said of other images."
+        splits = _joined(list(dict.fromkeys(split for _, split, *_ in widest)))
+        parts.append(f"No groups differ significantly on {splits}.")
+    evaluated = _joined(list(groups))
+    return " ".join(parts) or (
+        f"Evaluated on {evaluated}, without groups of cases: nothing is known of other images."
+    )
 
 
 def _joined(names):

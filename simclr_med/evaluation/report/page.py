@@ -142,7 +142,9 @@ def _page(runs, sections, options):
         runs=runs,
         sections=sections,
         shifts=shifts,
-        verdict=conclusion(comparisons, sections[0].groups, shifts),
+        verdict=conclusion(
+            comparisons, {each.comparison.split: each.groups for each in sections}, shifts
+        ),
         gap_sentence=gap_sentence,
         seeds_note=SEEDS,
         means_note=MEANS,

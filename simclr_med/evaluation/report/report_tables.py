@@ -76,7 +76,7 @@ def _differences(comparison):
         for each in comparison.differences
     ]
     caption = f"{comparison.split}: each run minus {comparison.baseline}"
-    header = ("Metric", "Run", "Difference", "Verdict", "Holds among all (Holm)")
+    header = ("Metric", "Run", "Difference", "Verdict", "Significant after Holm")
     return Table(caption, header, rows)
 
 
@@ -107,13 +107,13 @@ def _group(comparison, group, by_run):
 
 
 def gap_sentence(run, found):
-    """Return the widest gap of a `subgroups.Group` in words."""
+    """Return the largest difference of a `subgroups.Group` in words."""
     if not found.gaps:
         return f"{run}: no two groups are large enough to compare."
     gap = found.gaps[0]
-    said = "" if gap.excludes_zero else ", which may be 0"
+    said = "" if gap.excludes_zero else ", not significant"
     return (
-        f"{run}: widest gap {with_interval(gap.value, gap.low, gap.high)}, "
+        f"{run}: largest difference {with_interval(gap.value, gap.low, gap.high)}, "
         f"{shown(gap.high_level)} above {shown(gap.low_level)}{said}."
     )
 

@@ -112,4 +112,5 @@ def _tell(config, table, rows):
             print(chosen)
             heading = chosen
         if ":" not in row["metric"]:
-            print(f"  {row['metric']:<28} {float(row['mean']):.3f} sd {row['sd'] or '-'}")
+            spread = f" ± {float(row['sd']):.3f} (sd)" if row["sd"] else ""
+            print(f"  {row['metric']:<28} {float(row['mean']):.3f}{spread}")
