@@ -58,7 +58,11 @@ def test_no_interval_is_without_width(task, cases, patients):
     for name, each in found["metrics"].items():
         if each["value"] is not None and each["low"] is not None:
             assert each["high"] > each["low"], name
-    assert not withheld or cases == 1 or any("no replicate differs" in said for said in found["warnings"])
+    assert (
+        not withheld
+        or cases == 1
+        or any("no replicate differs" in said for said in found["warnings"])
+    )
     if task == "multiclass":
         assert found["metrics"]["top1_accuracy"]["high"] == 1
         assert found["metrics"]["top1_accuracy"]["low"] > 0

@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 FEW_OF_ALL = 25  # hits or misses of all conditions: below, some conditions show no spread at all
 
 
-def widened(
-    replicates: "Replicates", name: str, low: float, high: float
-) -> tuple[float, float]:
+def widened(replicates: "Replicates", name: str, low: float, high: float) -> tuple[float, float]:
     """Return the ends of a metric's interval, of which the bootstrap has `low` and `high`."""
     asked = metric(name)
     if asked.kind.share is not None:

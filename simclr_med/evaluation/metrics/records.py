@@ -282,9 +282,7 @@ def _at_thresholds(name, truth):
         among = predictions.truth[:, column] == truth
         return (called & among).astype(float), among.astype(float)
 
-    return Kind(
-        f"{name}:", name, values, differ, tasks=(MULTILABEL,), truths=(truth,), share=share
-    )
+    return Kind(f"{name}:", name, values, differ, tasks=(MULTILABEL,), truths=(truth,), share=share)
 
 
 def _mean(each):
