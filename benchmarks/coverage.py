@@ -164,6 +164,11 @@ POPULATIONS = {
     "5 findings, 300 studies, 3.8 a patient": Population(
         300, (0.3, 0.25, 0.2, 0.15, 0.1), (1.5, 0.5, 1, 1, 2), studies=3.8, multilabel=True
     ),
+    "3 diagnoses, 80/15/5 %, 150 cases": Population(150, (0.8, 0.15, 0.05), (2.9, 1.5, 1.5)),
+    "3 diagnoses, 98.8 % right, 150 cases": Population(150, (0.8, 0.15, 0.05), (3.5,) * 3),
+    "2 findings, 450 patients of 1 to 8 cases": Population(
+        1300, (0.1, 0.3), (1.5, 1), studies=3, multilabel=True
+    ),
     "5 diagnoses, 25 cases": Population(25, (0.3, 0.25, 0.2, 0.15, 0.1), (1.5,) * 5),
 }
 
@@ -182,7 +187,7 @@ def measure(population, numbers, settings, names):
         covers_and_alarms(population, truth, number, settings, names)
         for number in progress.followed(numbers, "data sets", "data set", len(numbers))
     ]
-    return {name: tuple(np.mean([each[name] for each in found], axis=0)) for name in names}
+    return {name: tuple(np.nanmean([each[name] for each in found], axis=0)) for name in names}
 
 
 def truth_of(population):
@@ -199,7 +204,8 @@ def covers_and_alarms(population, truth, number, settings, names):
     difference, found = a - b, {}
     for name in names:
         interval = a.interval(name)
-        covers = interval["low"] <= truth[name] <= interval["high"]
+        withheld = interval["low"] is None
+        covers = np.nan if withheld else interval["low"] <= truth[name] <= interval["high"]
         found[name] = covers, difference_row(a, b, difference, name)["significant"]
     return found
 

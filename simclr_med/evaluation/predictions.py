@@ -22,6 +22,7 @@ from simclr_med.files.text import as_seen, is_unknown
 
 SEPARATOR = "|"
 DEFAULT_OTHER = "Other"
+ROUNDED_CELL = 1e-4  # that a probability may lie outside 0 to 1: a softmax in half precision can
 ROUNDING = 0.05  # that a row's sum may be off 1: 27 values of two decimals can be
 
 
@@ -212,9 +213,9 @@ def _probabilities(table, classes, multilabel):
     each = []
     for name in classes:
         values = np.array([_number(text) for text in table.columns[PROBABILITY + name]], np.float32)
-        wrong = ~((values >= 0) & (values <= 1))  # NaN is wrong too
+        wrong = ~((values >= -ROUNDED_CELL) & (values <= 1 + ROUNDED_CELL))  # NaN is wrong too
         table.refuse(PROBABILITY + name, wrong, "is not a number from 0 to 1")
-        each.append(values)
+        each.append(np.clip(values, 0, 1))
     probabilities = np.stack(each, axis=1)
     if not multilabel:
         sums = probabilities.sum(1, dtype=float)

@@ -42,7 +42,9 @@ def test_nothing_defined_at_all(interval):
     predictions = fake(4, 2, task="multilabel", truth=np.full((4, 2), np.nan, np.float32))
     result = evaluate(predictions, interval=interval, replicates=5)
     assert {value["value"] for value in result["metrics"].values()} == {None}
-    assert result["calibration"] == {"error": None, "bins": []}
+    found = result["calibration"]
+    assert found["error"] is found["mean_error"] is None and found["bins"] == []
+    assert {each["cases"] for each in found["findings"].values()} == {0}
     json.dumps(result, allow_nan=False)
 
 

@@ -25,8 +25,10 @@ def terminal(comparison: dict[str, Any], metrics: Sequence[str]) -> str:
     for name, result in comparison["models"].items():
         lines.append(f"{name}, {result['cases']} cases")
         lines += _lines(result, metrics, width, _value)
-        error = result["calibration"]["error"]
-        lines.append(f"  {'expected calibration error':{width}} {error:.4f}")
+        stated = result["calibration"]
+        error = stated.get("mean_error", stated["error"])  # of findings, not of all pooled
+        said = "not defined" if error is None else f"{error:.4f}"
+        lines.append(f"  {'expected calibration error':{max(width, 28)}}{said}")
     lines += ["", "Differences, a model minus its baseline:"]
     lines += _differences(comparison, metrics)
     return "\n".join(lines + ["", *_notes(comparison, first)]).rstrip()

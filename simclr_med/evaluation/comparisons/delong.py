@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import ndtr
 
 
-def placements(truth, scores):
+def placements(truth: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the share of each positive and each negative in the AUC, ties one half.
 
     Returns:
@@ -18,31 +18,35 @@ def placements(truth, scores):
     return _share_below(negative, positive), 1 - _share_below(positive, negative)
 
 
-def covariance(truth, scores, units):
+def covariance(
+    truth: np.ndarray, scores: np.ndarray, units: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Return AUCs `[M]` of M models and their covariance `[M, M]`.
 
     Args:
       truth: `[N]`; 1, 0, or NaN for a case to leave out.
       scores: `[M, N]`.
       units: `[N]`, the independent unit of each case; a unit's cases are summed, as Obuchowski
-        1997 does for clustered data. With one case a unit it is DeLong's.
+        1997 does for clustered data: each part of the variance has the factor n / (n - 1) of the
+        units that have such cases. With one case a unit it is DeLong's.
     """
     parts = [placements(truth, row) for row in scores]
     of_positives, of_negatives = (np.stack(side) for side in zip(*parts, strict=True))  # [M, n]
     values = of_positives.mean(1)
-    _, units = np.unique(units, return_inverse=True)
-    sums = [
-        _sums(side - values[:, None], units[truth == kind]) / side.shape[1]
-        for side, kind in ((of_positives, 1), (of_negatives, 0))
-    ]
-    if len(np.unique(units)) == len(units):
-        counts = (of_positives.shape[1], of_negatives.shape[1])
-        return values, sum(s @ s.T * n / (n - 1) for s, n in zip(sums, counts, strict=True))
-    both = _aligned(sums, [units[truth == kind] for kind in (1, 0)])
-    return values, both @ both.T * (count := both.shape[1]) / (count - 1)
+    known = (truth == 0) | (truth == 1)
+    names, units = np.unique(units[known], return_inverse=True)
+    sums, total = [], 0
+    for side, kind in ((of_positives, 1), (of_negatives, 0)):
+        within = units[truth[known] == kind]
+        off = _sums((side - values[:, None]) / side.shape[1], within, len(names))
+        clusters = len(np.unique(within))
+        total = total + off @ off.T * clusters / (clusters - 1)
+        sums.append(off)
+    cross = sums[0] @ sums[1].T  # of clusters that hold both kinds
+    return values, total + (cross + cross.T) * len(names) / (len(names) - 1)
 
 
-def p_value(truth, scores, units):
+def p_value(truth: np.ndarray, scores: np.ndarray, units: np.ndarray) -> float:
     """Return the two-sided p-value of equal AUCs of two models, arguments as of `covariance`.
 
     NaN with fewer than two units of positives or of negatives; 1 where the two rank alike.
@@ -62,16 +66,6 @@ def _share_below(others, values):
     return ranks / (2 * max(1, len(others)))
 
 
-def _sums(values, units):
-    """Return `[M, G]`, the sums of `values` `[M, n]` by unit, in the units' order."""
-    _, unit = np.unique(units, return_inverse=True)
-    return np.stack([np.bincount(unit, row) for row in values])
-
-
-def _aligned(sums, units):
-    """Return the sums of positives and of negatives added unit by unit, `[M, G]`."""
-    names = np.unique(np.concatenate(units))
-    total = np.zeros((len(sums[0]), len(names)))
-    for part, unit in zip(sums, units, strict=True):
-        total[:, np.searchsorted(names, np.unique(unit))] += part
-    return total
+def _sums(values, units, count):
+    """Return `[M, G]`, the sums of `values` `[M, n]` by unit `[n]`, one of G numbers."""
+    return np.stack([np.bincount(units, row, minlength=count) for row in values])

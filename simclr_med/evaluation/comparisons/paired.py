@@ -50,7 +50,8 @@ def compare(
         "p_value": of the bootstrap, the level at which the interval leaves 0;
         "p_holm": Holm's, over all rows of the main metrics (`wording.main_metrics`), or over all
           other rows;
-        "p_delong": DeLong's, for AUCs of one class;
+        "p_delong": DeLong's, for AUCs of one class; None where undecided, as its false alarms are
+          many there;
         "verdict": "better", "worse", "no difference shown", "undecided" (too few units, replicates
           or cases: "reason" says which), "not defined";
         "reason": "" or a sentence;
@@ -124,9 +125,10 @@ def difference_row(a, b, difference, metric, margin=None):
         row["p_value"] = interval_ends.p_value(
             difference.defined(metric), difference.shape(metric), difference.values[metric]
         )
-        if asked.kind.by_rank and asked.kind.name == "auc:":
-            row["p_delong"] = _number(_delong(*pair, a.units, asked))
-    return judged(row, asked, a.settings, a.units, [pair], margin)
+    row = judged(row, asked, a.settings, a.units, [pair], margin)
+    if asked.kind.name == "auc:" and row["verdict"] not in (verdicts.UNDECIDED, verdicts.UNDEFINED):
+        row["p_delong"] = _number(_delong(*pair, a.units, asked))
+    return row
 
 
 def pairs_of(names, baseline):

@@ -15,7 +15,12 @@ import os
 import numpy as np
 
 from simclr_med import progress
-from simclr_med.evaluation.intervals import condition_draws, interval_ends, resampling
+from simclr_med.evaluation.intervals import (
+    condition_draws,
+    interval_ends,
+    near_bounds,
+    resampling,
+)
 from simclr_med.evaluation.intervals.settings import INTERVALS, UNITS, Settings, settings_of
 from simclr_med.evaluation.metrics import agreement, calibration, conditions
 from simclr_med.evaluation.metrics.records import by_condition, metric
@@ -102,8 +107,6 @@ class Replicates:
         left_out = self.left_out[name][~np.isnan(self.left_out[name])]
         if kind == "bca":
             return interval_ends.bca(self.values[name], self.defined(name), left_out)
-        if units.count > resampling.GROUPS:  # enough of them; and groups show no single one
-            return interval_ends.small_sample(few) if few > 1 else interval_ends.PLAIN
         return interval_ends.of_clusters(
             self.defined(name), left_out, min(units.effective, few) - 1
         )
@@ -115,9 +118,20 @@ class Replicates:
         if len(samples) and not np.isnan(value):
             shape = self.shape(name)
             low, high = interval_ends.interval(samples, self.settings.confidence, shape, value)
-            if not self.paired:  # few cases of a condition spread beyond what a share can be
-                low, high = metric(name).bounded(low, high)
+            if not self.paired:
+                low, high = self._own_ends(name, low, high)
         return {"value": None if np.isnan(value) else float(value), "low": low, "high": high}
+
+    def _own_ends(self, name, low, high):
+        """Return one model's ends: within what is possible, and exact where replicates say little.
+
+        None and None where the replicates do not vary, and no exact interval is known.
+        """
+        if self.settings.interval == "auto":
+            low, high = near_bounds.widened(self, name, low, high)
+            if low == high:
+                return None, None
+        return metric(name).bounded(low, high)  # few cases spread beyond what a share can be
 
     def _units_by_class(self, name):
         """Return how many units each class's value of a mean rests on, where it is defined."""
@@ -224,6 +238,13 @@ def warnings(replicates):
             f"patients have {each:.2f} cases each: intervals by case are too narrow; "
             "unit=patient draws them together"
         )
+    fixed = [
+        metric(name).label
+        for name, value in replicates.values.items()
+        if not np.isnan(value) and replicates.interval(name)["low"] is None
+    ]
+    if fixed and units.count > 1:
+        said.append(f"no interval, since no replicate differs: {', '.join(fixed)}")
     return said + [reason for reason in [too_few(settings, units)] if reason]
 
 

@@ -86,6 +86,8 @@ class Kind:
       bounds: the least and the greatest value.
       higher_is_better: direction.
       k: of top-k metrics.
+      share: `Predictions` and a class's column to hits `[N]` and counted `[N]`, of a metric that is
+        the share of both sums; None for others.
       reading: of sensitivities by condition, see `conditions.readings`; None for others.
       truths: of each class, the truths that cases must have to count: 1 present, 0 absent.
       mean_of_classes: a mean in which each class has the same weight, however rare it is.
@@ -101,6 +103,7 @@ class Kind:
     bounds: tuple[int, int] = (0, 1)
     higher_is_better: bool = True
     k: int | None = None
+    share: Callable | None = None
     reading: str | None = None
     truths: tuple[int, ...] = (1,)
     mean_of_classes: bool = False
@@ -175,7 +178,7 @@ def _top_k_accuracy(k):
 
     return Kind(
         f"top{k}_accuracy", f"top-{k} accuracy", values, _hits_differ(k),
-        tasks=(MULTICLASS,), main_of=(MULTICLASS,), k=k,
+        tasks=(MULTICLASS,), main_of=(MULTICLASS,), k=k, share=_hits_of_all(k),
     )  # fmt: skip
 
 
@@ -199,7 +202,32 @@ def _sensitivity_of_classes(k, reading, label):
     return Kind(
         f"top{k}_{reading}sensitivity:", f"top-{k} sensitivity{label}", values,
         _hits_differ(k, reading), tasks=(MULTICLASS,), k=k, reading=reading,
+        share=_hits_of_condition(k, reading),
     )  # fmt: skip
+
+
+def _hits_of_all(k):
+    """Return the `Kind.share` of top-k accuracy."""
+
+    def share(predictions, _):
+        hits = functions.top_k_hits(predictions.truth, predictions.probabilities, k)
+        return hits, np.ones(len(hits))
+
+    return share
+
+
+def _hits_of_condition(k, reading):
+    """Return the `Kind.share` of a condition's top-k sensitivity."""
+
+    def share(predictions, column):
+        pairs = conditions.pairs_of(predictions)
+        parts = conditions.readings(predictions, pairs, k)[reading]
+        found = np.zeros((2, len(predictions.case_ids)))
+        of_column = pairs.condition == column
+        found[:, pairs.case[of_column]] = np.stack(parts)[:, of_column]
+        return tuple(found)
+
+    return share
 
 
 def _hits_differ(k, reading=None):
@@ -248,7 +276,13 @@ def _at_thresholds(name, truth):
         called = [p.probabilities[:, column] >= p.thresholds[finding] for p in (a, b)]
         return (called[0] != called[1]) & (a.truth[:, column] == truth)
 
-    return Kind(f"{name}:", name, values, differ, tasks=(MULTILABEL,), truths=(truth,))
+    def share(predictions, column):
+        called = predictions.probabilities[:, column]
+        called = (called >= predictions.thresholds[predictions.classes[column]]) == bool(truth)
+        among = predictions.truth[:, column] == truth
+        return (called & among).astype(float), among.astype(float)
+
+    return Kind(f"{name}:", name, values, differ, tasks=(MULTILABEL,), truths=(truth,), share=share)
 
 
 def _mean(each):

@@ -127,6 +127,8 @@ def _best_cell(table, row, column, runs):
         return Cell("needs validation", paper)
     replicates = bootstrap.replicate(best.run.predictions["test"], bootstrap.Settings())
     result = replicates.interval(column[0])
+    if result["low"] is None:
+        return Cell(f"{result['value']:.4f}", paper, result["value"])
     half = (result["high"] - result["low"]) / 2
     return Cell(f"{result['value']:.4f}±{half:.4f}", paper, result["value"])
 
