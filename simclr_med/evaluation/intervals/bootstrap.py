@@ -113,7 +113,7 @@ class Replicates:
         )
 
     def interval(self, name: str) -> Any:
-        """Return {"value", "low", "high"} of a metric; None for what is not defined."""
+        """Return {"value", "low", "high"} of a metric; None where not defined."""
         samples, value = self.defined(name), self.values[name]
         low = high = None
         if len(samples) and not np.isnan(value):
@@ -124,7 +124,7 @@ class Replicates:
         return {"value": None if np.isnan(value) else float(value), "low": low, "high": high}
 
     def _own_ends(self, name, low, high):
-        """Return one model's ends: within what is possible, and exact where replicates say little.
+        """Return one model's ends: bounded, and exact where replicates hardly vary.
 
         None and None where the replicates do not vary, and no exact interval is known.
         """

@@ -28,7 +28,7 @@ class Scored:
       weights: `[..., N]`, the number of times that each case counts.
     """
 
-    def __init__(self, predictions, weights: np.ndarray) -> None:
+    def __init__(self, predictions: Any, weights: np.ndarray) -> None:
         self.predictions, self.weights = predictions, weights
 
     @functools.cached_property
