@@ -22,7 +22,7 @@ from simclr_med.files.text import as_seen, is_unknown
 
 SEPARATOR = "|"
 DEFAULT_OTHER = "Other"
-ROUNDED_CELL = 1e-4  # that a probability may lie outside 0 to 1: a softmax in half precision can
+ROUNDED_CELL = 1e-5  # that a probability may lie outside 0 to 1: rounding of a softmax can
 ROUNDING = 0.05  # that a row's sum may be off 1: 27 values of two decimals can be
 
 

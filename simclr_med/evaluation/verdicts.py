@@ -1,6 +1,7 @@
-"""Verdicts of a comparison, and the units and replicates that one needs."""
+"""Verdicts of a comparison, and the reasons why there is none."""
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ MIN_UNITS = 20
 _BEYOND = 5  # replicates beyond each end of an interval
 
 
-def too_few(settings, units):
+def too_few(settings: Any, units: Any) -> str:
     """Return why nothing can be concluded from so few units or replicates, "" where it can.
 
     Intervals of fewer than 20 independent units miss the truth more often than they say, whatever
@@ -34,13 +35,13 @@ def too_few(settings, units):
     return ""
 
 
-def class_counts(predictions):
+def class_counts(predictions: Any) -> dict[str, int]:
     """Return class -> number of cases that carry it."""
     present = (predictions.truth == 1).sum(0)
     return dict(zip(predictions.classes, present.tolist(), strict=True))
 
 
-def units_that_decide(predictions, units, name):
+def units_that_decide(predictions: Any, units: Any, name: str) -> int:
     """Return how many units a metric rests on: of a class, its units of the rarer kind.
 
     Args:
@@ -55,7 +56,7 @@ def units_that_decide(predictions, units, name):
     return min(len(np.unique(units.index[truth == kind])) for kind in asked.kind.truths)
 
 
-def holm(p_values):
+def holm(p_values: list) -> list:
     """Return Holm's adjusted p-values (Holm 1979), in the given order.
 
     Args:
@@ -70,7 +71,7 @@ def holm(p_values):
     return adjusted
 
 
-def too_few_replicates(count, replicates, confidence):
+def too_few_replicates(count: int, replicates: Any, confidence: float) -> str:
     """Return why none of `count` differences can hold together, "" where they can.
 
     Of R replicates a percentile interval has no p-value below 2 / (R + 1).

@@ -12,6 +12,8 @@ from sklearn import metrics as oracle
 from sklearn.calibration import calibration_curve
 from sklearn.linear_model import LogisticRegression
 
+from simclr_med.evaluation.comparisons import comparison_tables, over_seeds, paired
+from simclr_med.evaluation.intervals.settings import Settings
 from simclr_med.evaluation.metrics import agreement, calibration
 
 
@@ -160,3 +162,16 @@ def test_nothing_predicted_counts_in_parts_and_ties_share():
 def test_kappa_is_not_defined_where_chance_agrees_always():
     one = np.eye(2, dtype=np.float32)[np.zeros(9, int)]
     assert np.isnan(agreement.kappa(fake(9, 2, truth=one, probabilities=one), np.ones(9)))
+
+
+@pytest.mark.parametrize("masked", [[0], [0, 1]])
+def test_masked_findings_are_printed_as_not_defined(masked):
+    """Of two models, and of two methods of two runs each."""
+    truth = fake(30, 2, "multilabel").truth
+    truth[:, masked] = np.nan
+    runs = [fake(30, 2, "multilabel", seed=seed, truth=truth) for seed in range(4)]
+    pair = paired.compare({"a": runs[0], "b": runs[1]}, Settings(20))
+    said = comparison_tables.terminal(pair, ["auc", "auc:k0"])
+    methods = over_seeds.compare_methods({"a": runs[:2], "b": runs[2:]}, Settings(20))
+    said += comparison_tables.terminal_of_methods(methods, ["auc", "auc:k0"])
+    assert "not defined" in said and "nan" not in said

@@ -9,7 +9,7 @@ from scipy.special import ndtr
 
 
 def placements(truth: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the share of each positive and each negative in the AUC, ties one half.
+    """Return the placement values of each positive and each negative, ties one half.
 
     Returns:
       `[n positives]`, the share of negatives below each; `[n negatives]`, of positives above.

@@ -11,6 +11,7 @@ A replicate is a vector of weights, how often each case was drawn: R replicates 
 import concurrent.futures
 import dataclasses
 import os
+from typing import Any
 
 import numpy as np
 
@@ -72,11 +73,11 @@ class Replicates:
             paired=True,
         )
 
-    def defined(self, name):
+    def defined(self, name: str) -> np.ndarray:
         """Return the replicates in which a metric is defined."""
         return self.samples[name][~np.isnan(self.samples[name])]
 
-    def shape(self, name):
+    def shape(self, name: str) -> interval_ends.Shape:
         """Return the `interval_ends.Shape` of a metric's interval; see docs/statistics.md."""
         shape, kind = self._spread(name), metric(name).kind
         if self.settings.interval != "auto" or len(self.defined(name)) < 2:
@@ -92,7 +93,7 @@ class Replicates:
         return dataclasses.replace(shape, symmetric=symmetric)
 
     def _spread(self, name):
-        """Return the `Shape` of a metric before it is moved or mirrored."""
+        """Return the `Shape` of a metric without bias and symmetry."""
         kind, units = self.settings.interval, self.units
         if kind in ("percentile", "stratified") or len(self.defined(name)) < 2:
             return interval_ends.PLAIN
@@ -111,7 +112,7 @@ class Replicates:
             self.defined(name), left_out, min(units.effective, few) - 1
         )
 
-    def interval(self, name):
+    def interval(self, name: str) -> Any:
         """Return {"value", "low", "high"} of a metric; None where not defined."""
         samples, value = self.defined(name), self.values[name]
         low = high = None
@@ -123,7 +124,7 @@ class Replicates:
         return {"value": None if np.isnan(value) else float(value), "low": low, "high": high}
 
     def _own_ends(self, name, low, high):
-        """Return one model's ends: within what is possible, and exact where replicates say little.
+        """Return one model's ends: bounded, and exact where replicates hardly vary.
 
         None and None where the replicates do not vary, and no exact interval is known.
         """
@@ -143,7 +144,7 @@ class Replicates:
         ]
 
 
-def replicate(predictions, settings, label="bootstrap"):
+def replicate(predictions: Any, settings: Any, label: str = "bootstrap") -> Replicates:
     """Return the `Replicates` of `predictions`; blocks of them are scored by a thread a core.
 
     Args:
@@ -155,7 +156,7 @@ def replicate(predictions, settings, label="bootstrap"):
     cases = len(predictions.case_ids)
     values = {name: float(value) for name, value in score(predictions, np.ones(cases)).items()}
 
-    def scored(part):
+    def scored(part: Any) -> Any:
         if settings.interval == "stratified":
             weights = resampling.draw_within(units, _strata(predictions), settings.seed, part)
         else:
@@ -174,7 +175,7 @@ def replicate(predictions, settings, label="bootstrap"):
     return Replicates(predictions, settings, units, values, samples, left_out)
 
 
-def evaluate(predictions, settings=None):
+def evaluate(predictions: Any, settings: Any = None) -> dict:
     """Return every metric with its interval, over all cases and by group.
 
     Cases of a group are resampled within the group.
@@ -205,8 +206,8 @@ def evaluate(predictions, settings=None):
     }
 
 
-def summary(replicates):
-    """Return the result of `evaluate` of one set of cases, from its `Replicates`."""
+def summary(replicates: Any) -> dict:
+    """Return the part of `evaluate` on one set of cases, from its `Replicates`."""
     predictions, units = replicates.predictions, replicates.units
     counts = class_counts(predictions)
     named = [name for name in predictions.classes if name != predictions.other_class]
@@ -228,8 +229,8 @@ def summary(replicates):
     return result
 
 
-def warnings(replicates):
-    """Return sentences on the limits of the intervals: units asked for, too few of them."""
+def warnings(replicates: Any) -> list[str]:
+    """Return sentences on the limits of intervals: units asked for, too few, no variation."""
     settings, units = replicates.settings, replicates.units
     said = []
     each = resampling.repetition(replicates.predictions)
@@ -274,7 +275,7 @@ def _within_conditions(predictions, units, settings):
 
 
 def _in_blocks(scored, count, cases, label):
-    """Return name -> `[count]` of `scored`'s answers for blocks of numbers, put together."""
+    """Return name -> `[count]`, the answers of `scored` for blocks of numbers, put together."""
     size = max(1, _BLOCK // max(1, cases))
     parts = [range(start, min(count, start + size)) for start in range(0, count, size)]
     with concurrent.futures.ThreadPoolExecutor(_cores()) as pool:

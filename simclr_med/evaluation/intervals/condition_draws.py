@@ -11,6 +11,7 @@ measured coverage.
 """
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +33,9 @@ class Draws:
     donors: np.ndarray
 
 
-def draw(pairs, units, replicates, random):
+def draw(
+    pairs: conditions.Pairs, units: np.ndarray, replicates: Any, random: np.random.Generator
+) -> Draws:
     """Return the `Draws` of replicates.
 
     Args:
@@ -67,7 +70,9 @@ def _donors(pairs, single, replicates, random):
     return donors
 
 
-def average(pairs, hits, counted, draws):
+def average(
+    pairs: conditions.Pairs, hits: np.ndarray, counted: np.ndarray, draws: Draws
+) -> np.ndarray:
     """Return replicates `[R]` of the average over conditions.
 
     A condition with one unit adds a donor's deviation from the average to its own value.
@@ -82,7 +87,7 @@ def average(pairs, hits, counted, draws):
     return values + draws.donors @ (hits - macro * counted) / each.shape[1]
 
 
-def spread_df(pairs, units):
+def spread_df(pairs: conditions.Pairs, units: np.ndarray) -> float:
     """Return the degrees of freedom of an average over conditions, see `interval_ends`."""
     return interval_ends.df_of_classes(
         [len(np.unique(units[part])) for part in np.split(pairs.case, pairs.starts[1:])]

@@ -12,6 +12,7 @@ skewness say (Efron 1987).
 """
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
@@ -19,7 +20,7 @@ from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 @dataclasses.dataclass(frozen=True)
 class Shape:
-    """The way from quantiles of replicates to an interval; by default the plain percentile's.
+    """The rule from quantiles of replicates to an interval; as it stands, the plain percentile's.
 
     Attributes:
       df: degrees of freedom of the spread; infinite for a normal distribution.
@@ -36,22 +37,22 @@ class Shape:
     acceleration: float = 0.0
     symmetric: bool = False
 
-    def levels(self, confidence):
+    def levels(self, confidence: float) -> np.ndarray:
         """Return the two quantiles to take, each in (0, 1)."""
         z = self.reach(confidence)
         ends = self.bias + np.array([-z, z])
         room = 1 - self.acceleration * ends
         return np.where(room > 0, ndtr(self.bias + ends / np.where(room > 0, room, 1)), ends > 0)
 
-    def reach(self, confidence):
+    def reach(self, confidence: float) -> float:
         """Return half an interval's length in standard deviations of the replicates."""
         return float(self.stretch * _t_quantile(self.df, (1 + confidence) / 2))
 
-    def widening(self, confidence):
+    def widening(self, confidence: float) -> float:
         """Return how much longer half an interval is than the normal distribution's."""
         return self.reach(confidence) / float(ndtri((1 + confidence) / 2))
 
-    def significance(self, level):
+    def significance(self, level: float) -> float:
         """Return the p-value, one-sided twice, of an interval whose lower end is at this level.
 
         The inverse of `levels`: that of 1 - p has this quantile for its lower end. Above 1 where
@@ -62,11 +63,11 @@ class Shape:
         z = (q / room if room > 0 else np.sign(q) * np.inf) - self.bias
         return 2 * _t_below(self.df, z / self.stretch)
 
-    def mirrored(self):
+    def mirrored(self) -> "Shape":
         """Return the `Shape` of replicates whose signs are turned."""
         return dataclasses.replace(self, bias=-self.bias, acceleration=-self.acceleration)
 
-    def within(self, count, confidence):
+    def within(self, count: int, confidence: float) -> bool:
         """Return whether both quantiles have a place among this many replicates."""
         low, high = self.levels(confidence) * (count + 1)
         return bool(low >= 1 - _ROUNDING and high <= count + _ROUNDING)
@@ -76,7 +77,7 @@ PLAIN = Shape()
 _ROUNDING = 1e-9  # of a place among replicates, so that one at its edge counts on both sides alike
 
 
-def small_sample(units):
+def small_sample(units: int) -> Shape:
     """Return the percentile's `Shape` of this many independent units, 2 or more.
 
     Replicates have (n - 1) / n of the variance that they should have.
@@ -84,7 +85,7 @@ def small_sample(units):
     return Shape(df=units - 1, stretch=np.sqrt(units / (units - 1)))
 
 
-def df_of_classes(counts):
+def df_of_classes(counts: Any) -> float:
     """Return the degrees of freedom of a mean over classes (Satterthwaite 1946).
 
     Taking the variance of one unit for equal in all classes, a class's share of the variance is
@@ -97,7 +98,7 @@ def df_of_classes(counts):
     return float(share.sum() ** 2 / (share**2 / np.maximum(np.subtract(counts, 1), 1)).sum())
 
 
-def of_classes(counts):
+def of_classes(counts: Any) -> Shape:
     """Return the percentile's `Shape` of a mean over classes, some of which may be rare.
 
     As `small_sample`, class by class: replicates show (n - 1) / n of a class's variance, so that
@@ -110,7 +111,7 @@ def of_classes(counts):
     return Shape(df=df_of_classes(counts), stretch=float(np.sqrt(share.sum() / shown)))
 
 
-def of_clusters(samples, left_out, df):
+def of_clusters(samples: np.ndarray, left_out: np.ndarray, df: float) -> Shape:
     """Return the percentile's `Shape` for units of several cases each.
 
     Large units lead a bootstrap to too small a spread: the jackknife's is taken where it is larger.
@@ -133,7 +134,7 @@ def of_clusters(samples, left_out, df):
     return Shape(df=float(max(df, 2)), stretch=float(max(stretch, 1)))
 
 
-def bca(value, samples, left_out):
+def bca(value: Any, samples: np.ndarray, left_out: np.ndarray) -> Shape:
     """Return BCa's `Shape` (Efron 1987).
 
     Args:
@@ -147,14 +148,16 @@ def bca(value, samples, left_out):
     return Shape(bias=median_bias(value, samples), acceleration=float(acceleration))
 
 
-def median_bias(value, samples):
+def median_bias(value: Any, samples: np.ndarray) -> float:
     """Return BCa's z0: the normal quantile of the share of `samples` `[R]` below the `value`."""
     below = ((samples < value).mean() + (samples <= value).mean()) / 2
     edge = 1 / (len(samples) + 1)
     return float(ndtri(np.clip(below, edge, 1 - edge)))
 
 
-def interval(samples, confidence, shape=PLAIN, value=None):
+def interval(
+    samples: np.ndarray, confidence: float, shape: Shape = PLAIN, value: Any = None
+) -> Any:
     """Return (low, high) of defined `samples` `[R]` of a `value`, which a symmetric shape needs.
 
     Each end is a replicate, the next one outwards of its place; the outermost where the place lies
@@ -170,7 +173,7 @@ def interval(samples, confidence, shape=PLAIN, value=None):
     return tuple(float(ordered[int(place) - 1]) for place in places)
 
 
-def p_value(samples, shape=PLAIN, value=None):
+def p_value(samples: np.ndarray, shape: Shape = PLAIN, value: Any = None) -> float:
     """Return the two-sided p-value of 0: the level at which the interval of `samples` leaves it.
 
     It `rejects` where, and only where, the interval excludes 0 by an end that has its place among
@@ -184,7 +187,7 @@ def p_value(samples, shape=PLAIN, value=None):
     return float(np.clip(p, 1 / (len(samples) + 1), 1))
 
 
-def rejects(p, confidence):
+def rejects(p: float, confidence: float) -> bool:
     """Return whether a p-value is small enough for a verdict at this confidence."""
     return p <= 1 - confidence + _ROUNDING
 

@@ -4,7 +4,7 @@ docs/statistics.md says which interval a metric gets, and what it covers.
 """
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from scipy.special import expit, logit
@@ -12,13 +12,10 @@ from scipy.special import expit, logit
 from simclr_med.evaluation.intervals import exact
 from simclr_med.evaluation.metrics.records import KINDS, metric
 
-if TYPE_CHECKING:
-    from simclr_med.evaluation.intervals.bootstrap import Replicates
-
 FEW_OF_ALL = 25  # hits or misses of all conditions: below, some conditions show no spread at all
 
 
-def widened(replicates: "Replicates", name: str, low: float, high: float) -> tuple[float, float]:
+def widened(replicates: Any, name: str, low: float, high: float) -> tuple[float, float]:
     """Return the ends of a metric's interval, of which the bootstrap has `low` and `high`."""
     asked = metric(name)
     if asked.kind.share is not None:
@@ -31,7 +28,7 @@ def widened(replicates: "Replicates", name: str, low: float, high: float) -> tup
 
 
 def _by_log_odds(replicates, name, low, high):
-    """Return Student's interval on the log odds: near 1, an AUC can miss far more below than above.
+    """Return Student's interval on the log odds: near 1, an AUC can miss more below than above.
 
     The deviation is that of the replicates, widened as their quantiles are.
     """

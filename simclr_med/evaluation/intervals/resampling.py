@@ -1,9 +1,10 @@
-"""Draws of a bootstrap: independent units, with all their cases.
+"""Independent units, which a bootstrap draws with all their cases.
 
 Letters: N cases, G units, R replicates.
 """
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -28,12 +29,12 @@ class Units:
     effective: float
 
     @property
-    def repeated(self):
+    def repeated(self) -> bool:
         """True where a unit has several cases."""
         return self.count < len(self.index)
 
 
-def units_of(predictions, unit):
+def units_of(predictions: Any, unit: str) -> Units:
     """Return the `Units` of `predictions`; a case without a patient is a unit of its own.
 
     Args:
@@ -48,7 +49,7 @@ def units_of(predictions, unit):
     return Units(unit, index, len(sizes), float(effective))
 
 
-def repetition(predictions):
+def repetition(predictions: Any) -> float:
     """Return how many cases a patient has on average, 1 where nobody is known."""
     return len(predictions.case_ids) / max(1, len(np.unique(_patients(predictions))))
 
@@ -59,7 +60,7 @@ def _patients(predictions):
     return np.where(predictions.patient_ids == "", alone, patients)
 
 
-def draw(units, seed, replicates):
+def draw(units: Units, seed: int, replicates: Any) -> np.ndarray:
     """Draw G units with replacement, for each of `replicates`.
 
     Args:
@@ -78,7 +79,7 @@ def draw(units, seed, replicates):
     return np.take(counts, units.index, axis=1)
 
 
-def draw_within(units, strata, seed, replicates):
+def draw_within(units: Units, strata: np.ndarray, seed: int, replicates: Any) -> np.ndarray:
     """Draw as `draw` does, within each stratum as many units as it has.
 
     Args:
@@ -94,7 +95,7 @@ def draw_within(units, strata, seed, replicates):
     return np.take(counts, units.index, axis=1)
 
 
-def leave_out(units, seed):
+def leave_out(units: Units, seed: int) -> np.ndarray:
     """Return weights `[J, N]` that leave out one unit each, or one of `GROUPS` groups of units."""
     groups = min(units.count, GROUPS)
     order = np.random.default_rng([seed, 2**32]).permutation(units.count)

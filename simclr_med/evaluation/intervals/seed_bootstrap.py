@@ -7,27 +7,31 @@ says more than their quantiles: the interval is Student's about the mean.
 Letters: n runs, R replicates.
 """
 
+from typing import Any
+
 import numpy as np
 
 from simclr_med.evaluation.intervals import interval_ends
 
 
-def draw(runs, settings, random):
+def draw(runs: int, settings: Any, random: np.random.Generator) -> np.ndarray:
     """Return `[R, n - 1]`, which of n `runs` each replicate takes."""
     return random.integers(runs, size=(settings.replicates, runs - 1))
 
 
-def generator(settings):
+def generator(settings: Any) -> np.random.Generator:
     """Return the generator that draws runs, apart from those that draw cases."""
     return np.random.default_rng([settings.seed, 2**32 + 2])
 
 
-def mean_of_drawn(samples, drawn):
+def mean_of_drawn(samples: np.ndarray, drawn: np.ndarray) -> np.ndarray:
     """Return `[R, ...]`, the mean over the runs `drawn` `[R, n - 1]` of `samples` `[R, n, ...]`."""
     return samples[np.arange(len(samples))[:, None], drawn].mean(1)
 
 
-def over_both(cases, shape, values):
+def over_both(
+    cases: np.ndarray, shape: interval_ends.Shape, values: np.ndarray
+) -> interval_ends.Shape:
     """Return the `interval_ends.Shape` of means over runs, over other runs and other cases.
 
     The variances of cases, widened as it is for one run, and of each method's runs add up; degrees
@@ -51,7 +55,13 @@ def over_both(cases, shape, values):
     return interval_ends.Shape(df=df, stretch=stretch, symmetric=True)
 
 
-def interval(values, samples, drawn, shape, confidence):
+def interval(
+    values: np.ndarray,
+    samples: np.ndarray,
+    drawn: np.ndarray,
+    shape: interval_ends.Shape,
+    confidence: float,
+) -> Any:
     """Return (low, high) of the mean over runs, over other runs and other cases.
 
     Args:

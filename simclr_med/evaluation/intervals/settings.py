@@ -1,6 +1,7 @@
-"""Settings of the bootstrap."""
+"""Settings of the bootstrap and its intervals."""
 
 import dataclasses
+from typing import Any
 
 from simclr_med.errors import InputError
 
@@ -11,7 +12,7 @@ INTERVALS = ("auto", "percentile", "bca", "stratified")
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Settings of the bootstrap.
+    """Settings of the bootstrap and its intervals.
 
     Attributes:
       replicates: how many; of a single one there is no interval.
@@ -44,7 +45,7 @@ class Settings:
             raise InputError(f"seed is {self.seed}; expected 0 or more")
 
 
-def settings_of(evaluate_config, seed):
+def settings_of(evaluate_config: Any, seed: int) -> Settings:
     """Return the `Settings` that an `EvaluateConfig` and the run's seed stand for."""
     return Settings(
         evaluate_config.bootstrap_replicates,

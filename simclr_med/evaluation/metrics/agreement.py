@@ -1,11 +1,13 @@
 """The most probable class against the reference: confusion matrix and Cohen's kappa."""
 
+from typing import Any
+
 import numpy as np
 
 from simclr_med.evaluation.metrics import functions
 
 
-def confusion(predictions):
+def confusion(predictions: Any) -> np.ndarray:
     """Return the confusion matrix `[K, K]`: reference by row, the most probable class by column.
 
     A case adds 1 in all: equal probabilities share its column; a case with several diagnoses
@@ -17,7 +19,7 @@ def confusion(predictions):
     return matrix + reference.T @ (called - both)
 
 
-def kappa(predictions, weights):
+def kappa(predictions: Any, weights: np.ndarray) -> np.ndarray:
     """Return Cohen's kappa against the reference: `weights` `[..., N]` -> `[...]`.
 
     NaN where chance alone would agree always. Cases as in `confusion`.

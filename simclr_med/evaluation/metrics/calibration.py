@@ -16,6 +16,8 @@ None stands for what is not defined: a finding without a known case has no error
 positives or negatives, or whose probabilities separate them, no slope.
 """
 
+from typing import Any
+
 import numpy as np
 from scipy.special import expit, logit
 
@@ -26,7 +28,7 @@ _PARTS = ("bins", "findings")  # of a calibration, beside its numbers
 _EDGE = 1e-7  # closest to 0 and 1 that a logit is taken of: the resolution of float32 below 1
 
 
-def brier(predictions, weights: np.ndarray) -> np.ndarray:
+def brier(predictions: Any, weights: np.ndarray) -> np.ndarray:
     """Return the Brier score, 0 to 1, less is better: `weights` `[..., N]` -> `[...]`.
 
     Multiclass: half the squared distance of the probabilities from the reference (Brier 1950,
@@ -44,7 +46,7 @@ def brier(predictions, weights: np.ndarray) -> np.ndarray:
     )
 
 
-def reliability(predictions) -> dict:
+def reliability(predictions: Any) -> dict:
     """Return the calibration of predictions as metrics.json has it, see the module.
 
     15 bins of equal width (Guo et al. 2017). Multiclass: of the highest probability, right where
@@ -128,7 +130,7 @@ def _fitted(columns, offset, present):
     """Return logistic regression's coefficients: Newton's steps, halved where they go too far."""
     found = np.zeros(columns.shape[1])
 
-    def loss(coefficients):
+    def loss(coefficients: Any) -> Any:
         eta = offset + columns @ coefficients
         return np.logaddexp(0, np.where(present, -eta, eta)).sum()
 
@@ -178,7 +180,7 @@ def _curve(confidence, right):
 
 
 def _mean(values):
-    """Return the mean of what is not None, None where all is."""
+    """Return the mean of the numbers that are not None, None without any."""
     defined = [value for value in values if value is not None]
     return float(np.mean(defined)) if defined else None
 

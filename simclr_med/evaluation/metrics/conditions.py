@@ -5,6 +5,7 @@ it carries, sorted by condition.
 """
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -26,24 +27,24 @@ class Pairs:
     classes: int
 
     @property
-    def starts(self):
+    def starts(self) -> np.ndarray:
         """First pair of each condition that has cases."""
         return np.flatnonzero(np.diff(self.condition, prepend=-1))
 
     @property
-    def present(self):
+    def present(self) -> np.ndarray:
         """Class index of each condition that has cases."""
         return self.condition[self.starts]
 
 
-def pairs_of(predictions):
+def pairs_of(predictions: Any) -> Pairs:
     """Return the `Pairs` of `predictions`."""
     named = [name != predictions.other_class for name in predictions.classes]
     condition, case = np.nonzero((predictions.truth == 1).T & np.array(named)[:, None])
     return Pairs(case, condition, len(predictions.classes))
 
 
-def readings(predictions, pairs, k):
+def readings(predictions: Any, pairs: Pairs, k: int) -> dict:
     """Return the two readings of top-k sensitivity: name -> (hits `[P]`, counted `[P]`).
 
     "": a case with two diagnoses hits for both where one is among the k highest, as in the paper.
@@ -56,7 +57,9 @@ def readings(predictions, pairs, k):
     return {"": (any_hit, np.ones(len(own))), "own_": (own, own + 1 - any_hit)}
 
 
-def sensitivities(pairs, hits, counted, weights):
+def sensitivities(
+    pairs: Pairs, hits: np.ndarray, counted: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
     """Return the share of hits by condition, `[..., C]` of the conditions that have cases.
 
     Args:

@@ -1,11 +1,13 @@
-"""Points of ROC curves, thinned to a screen's resolution."""
+"""Points of ROC curves, thinned to the resolution of a screen."""
+
+from typing import Any
 
 import numpy as np
 
 POINTS = 101
 
 
-def roc_points(truth, scores):
+def roc_points(truth: np.ndarray, scores: np.ndarray) -> tuple | None:
     """Return the ROC curve of one class.
 
     Args:
@@ -26,7 +28,7 @@ def roc_points(truth, scores):
     return np.append(0, misses / misses[-1]), np.append(0, hits / hits[-1])
 
 
-def on_grid(points):
+def on_grid(points: tuple) -> tuple:
     """Return the true positive rate of `roc_points` at `POINTS` false positive rates from 0 to 1.
 
     Where a curve rises steeply, its upper end counts but at 0.
@@ -37,7 +39,7 @@ def on_grid(points):
     return grid, np.interp(grid, false, true)
 
 
-def mean_roc(predictions):
+def mean_roc(predictions: Any) -> tuple | None:
     """Return the mean of the classes' ROC curves at each false positive rate; its area is the AUC.
 
     Classes without positive or negative cases are left out, as in the mean AUC.

@@ -9,12 +9,13 @@ one code. What is not defined is NaN, never 0. `scoring.score` puts them togethe
 
 import dataclasses
 import typing
+from typing import Any
 
 import numpy as np
 from scipy.special import comb
 
 
-def top_k_hits(truth, probabilities, k):
+def top_k_hits(truth: np.ndarray, probabilities: np.ndarray, k: int) -> np.ndarray:
     """Return the chance that a present class is among the k highest scores, float64 `[N]`.
 
     Classes of equal scores are ranked by lot: with d present classes among t equal ones of which m
@@ -32,7 +33,7 @@ def top_k_hits(truth, probabilities, k):
     return np.where((present & above).any(1), 1.0, chance)
 
 
-def top_k_chances(probabilities, k):
+def top_k_chances(probabilities: np.ndarray, k: int) -> np.ndarray:
     """Return each class's chance to be among the k highest scores, float64 `[N, K]`.
 
     NaN among NaN scores, as of a training that has diverged.
@@ -41,7 +42,7 @@ def top_k_chances(probabilities, k):
     return np.where(above, 1.0, level * ratio(free, level.sum(1))[:, None])
 
 
-def mean(values, weights):
+def mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return the weighted mean over cases: `values` `[N]`, `weights` `[..., N]` -> `[...]`."""
     return ratio(weights @ np.asarray(values, float), weights.sum(-1))
 
@@ -64,7 +65,7 @@ class Ranking:
     through: np.ndarray
     positives_below: np.ndarray
 
-    def weigh(self, weights):
+    def weigh(self, weights: np.ndarray) -> "Weighed":
         """Return the `Weighed` ranking of weights `[..., N]` of all cases."""
         drawn = np.take(weights, self.order, axis=-1)
         positives = np.take(drawn, self.positives, axis=-1)
@@ -80,7 +81,7 @@ class Ranking:
 
 
 class Weighed(typing.NamedTuple):
-    """Weighted sums for AUC and average precision, of each positive `[..., m]` or of all.
+    """Sums of weights that AUC and average precision need, by positive `[..., m]` or of all.
 
     Only the positives' columns: a rare finding has few, and summing is most of the work.
     """
@@ -93,7 +94,7 @@ class Weighed(typing.NamedTuple):
     all: np.ndarray
 
 
-def rank(truth, scores):
+def rank(truth: np.ndarray, scores: np.ndarray) -> Ranking:
     """Return the `Ranking` of scores `[N]`; truth `[N]` is 1, 0, or NaN for a case to leave out."""
     known = np.flatnonzero((truth == 0) | (truth == 1))
     order = known[np.argsort(scores[known], kind="stable")]
@@ -108,7 +109,7 @@ def rank(truth, scores):
     )
 
 
-def auc(weighed):
+def auc(weighed: Weighed) -> np.ndarray:
     """Return the area under the ROC curve as the Mann-Whitney statistic; a tie counts one half.
 
     A positive wins against what lies below it, positives too: all pairs of these are half a win
@@ -125,7 +126,7 @@ def auc(weighed):
     return ratio(wins, weighed.all_positives * (weighed.all - weighed.all_positives))
 
 
-def average_precision(weighed):
+def average_precision(weighed: Weighed) -> np.ndarray:
     """Return the mean precision at each positive's score, as scikit-learn defines it.
 
     Args and result as of `auc`; NaN where no positive has weight.
@@ -136,15 +137,15 @@ def average_precision(weighed):
     return ratio((weighed.positives * precision).sum(-1), weighed.all_positives)
 
 
-def ratio(numerator, denominator):
+def ratio(numerator: Any, denominator: Any) -> np.ndarray:
     """Return the quotient, NaN where the denominator is 0."""
     numerator, denominator = np.broadcast_arrays(numerator, denominator)
     undefined = np.full(denominator.shape, np.nan)
     return np.divide(numerator, denominator, out=undefined, where=denominator > 0)
 
 
-def mean_of_defined(values):
-    """Return the mean over the last axis of values that are not NaN; NaN where all are."""
+def mean_of_defined(values: np.ndarray) -> np.ndarray:
+    """Return the mean over the last axis, NaN left out; NaN where nothing is defined."""
     defined = ~np.isnan(values)
     return ratio(np.where(defined, values, 0).sum(-1), defined.sum(-1))
 

@@ -10,6 +10,7 @@ Definitions: docs/statistics.md. Letters: N cases, K classes, P pairs of a case 
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,7 @@ class Scored:
       weights: `[..., N]`, the number of times that each case counts.
     """
 
-    def __init__(self, predictions, weights: np.ndarray) -> None:
+    def __init__(self, predictions: Any, weights: np.ndarray) -> None:
         self.predictions, self.weights = predictions, weights
 
     @functools.cached_property
@@ -132,7 +133,7 @@ class Metric:
         """Return its name in a sentence: "AUC of Acne"."""
         return f"{self.kind.label} of {self.finding}" if self.finding else self.kind.label
 
-    def column(self, classes) -> int | None:
+    def column(self, classes: Any) -> int | None:
         """Return the class's column, None for all cases."""
         return list(classes).index(self.finding) if self.kind.each_class else None
 
@@ -141,7 +142,7 @@ class Metric:
         least, most = self.kind.bounds
         return max(low, least), min(high, most)
 
-    def differing(self, a, b) -> np.ndarray:
+    def differing(self, a: Any, b: Any) -> np.ndarray:
         """Return the rows `[n]` of cases that can make two models' `Predictions` differ in it."""
         return np.flatnonzero(self.kind.differ(a, b, self.column(a.classes)))
 
@@ -156,12 +157,12 @@ def metric(name: str) -> Metric:
     return Metric(KINDS[base + colon], finding)
 
 
-def main_metrics(task: str, classes) -> list[Metric]:
+def main_metrics(task: str, classes: Any) -> list[Metric]:
     """Return the metrics to show first: the paper's five, or the mean AUC and each finding's."""
     return [m for kind in KINDS.values() if task in kind.main_of for m in of_kind(kind, classes)]
 
 
-def of_kind(kind: Kind, classes) -> list[Metric]:
+def of_kind(kind: Kind, classes: Any) -> list[Metric]:
     """Return the metrics of a kind: one, or one for each class."""
     return [Metric(kind, name) for name in classes] if kind.each_class else [Metric(kind)]
 
@@ -172,7 +173,7 @@ def by_condition() -> Iterator[Kind]:
 
 
 def _top_k_accuracy(k):
-    def values(scored):
+    def values(scored: Any) -> Any:
         truth, probabilities = scored.predictions.truth, scored.predictions.probabilities
         return functions.mean(functions.top_k_hits(truth, probabilities, k), scored.weights)
 
@@ -183,7 +184,7 @@ def _top_k_accuracy(k):
 
 
 def _average_sensitivity(k, reading, label):
-    def values(scored):
+    def values(scored: Any) -> Any:
         return functions.mean_of_defined(scored.sensitivities(k, reading))
 
     return Kind(
@@ -194,7 +195,7 @@ def _average_sensitivity(k, reading, label):
 
 
 def _sensitivity_of_classes(k, reading, label):
-    def values(scored):
+    def values(scored: Any) -> Any:
         each = scored.sensitivities(k, reading)
         names = [scored.predictions.classes[column] for column in scored.pairs.present]
         return {name: each[..., place] for place, name in enumerate(names)}
@@ -209,7 +210,7 @@ def _sensitivity_of_classes(k, reading, label):
 def _hits_of_all(k):
     """Return the `Kind.share` of top-k accuracy."""
 
-    def share(predictions, _):
+    def share(predictions: Any, _: Any) -> Any:
         hits = functions.top_k_hits(predictions.truth, predictions.probabilities, k)
         return hits, np.ones(len(hits))
 
@@ -219,7 +220,7 @@ def _hits_of_all(k):
 def _hits_of_condition(k, reading):
     """Return the `Kind.share` of a condition's top-k sensitivity."""
 
-    def share(predictions, column):
+    def share(predictions: Any, column: Any) -> Any:
         pairs = conditions.pairs_of(predictions)
         parts = conditions.readings(predictions, pairs, k)[reading]
         found = np.zeros((2, len(predictions.case_ids)))
@@ -233,7 +234,7 @@ def _hits_of_condition(k, reading):
 def _hits_differ(k, reading=None):
     """Return the `Kind.differ` of top-k metrics; with a reading, of the cases with a condition."""
 
-    def differ(a, b, column):
+    def differ(a: Any, b: Any, column: Any) -> Any:
         hits = [functions.top_k_hits(p.truth, p.probabilities, k) for p in (a, b)]
         found = hits[0] != hits[1]
         if reading:
@@ -263,7 +264,7 @@ def _weighted_auc(scored):
 def _at_thresholds(name, truth):
     """Return the `Kind` of the share of cases of a truth that a threshold calls right."""
 
-    def values(scored):
+    def values(scored: Any) -> Any:
         found, made = {}, scored.predictions
         for finding, threshold in made.thresholds.items():
             column = made.classes.index(finding)
@@ -271,12 +272,12 @@ def _at_thresholds(name, truth):
             found[finding] = scored.share(called, made.truth[:, column] == truth)
         return found
 
-    def differ(a, b, column):
+    def differ(a: Any, b: Any, column: Any) -> Any:
         finding = a.classes[column]
         called = [p.probabilities[:, column] >= p.thresholds[finding] for p in (a, b)]
         return (called[0] != called[1]) & (a.truth[:, column] == truth)
 
-    def share(predictions, column):
+    def share(predictions: Any, column: Any) -> Any:
         called = predictions.probabilities[:, column]
         called = (called >= predictions.thresholds[predictions.classes[column]]) == bool(truth)
         among = predictions.truth[:, column] == truth

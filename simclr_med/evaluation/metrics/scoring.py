@@ -3,12 +3,14 @@
 score(predictions, np.ones(len(predictions.case_ids)))["auc"]
 """
 
+from typing import Any
+
 import numpy as np
 
 from simclr_med.evaluation.metrics.records import KINDS, Scored
 
 
-def score(predictions, weights: np.ndarray) -> dict[str, np.ndarray]:
+def score(predictions: Any, weights: np.ndarray) -> dict[str, np.ndarray]:
     """Return name -> `[...]` of every metric that has an interval, see `records.KINDS`.
 
     Args:
@@ -24,7 +26,7 @@ def score(predictions, weights: np.ndarray) -> dict[str, np.ndarray]:
     return found
 
 
-def score_all_cases(predictions) -> dict[str, float]:
+def score_all_cases(predictions: Any) -> dict[str, float]:
     """Return name -> number of the metrics of all cases, each case once; no class's own."""
     found = score(predictions, np.ones(len(predictions.case_ids)))
     return {name: float(value) for name, value in found.items() if name in KINDS}

@@ -1,13 +1,14 @@
 """From which probability on a finding is called, chosen on validation."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
 from simclr_med.errors import InputError
 
 
-def choose(validation):
+def choose(validation: Any) -> dict[str, float]:
     """Return finding -> threshold: the highest sum of sensitivity and specificity (Youden 1950).
 
     A case is called where its probability is the threshold or more. Of equal sums the lowest
@@ -25,7 +26,7 @@ def choose(validation):
     return chosen
 
 
-def chosen_on(validation, predictions):
+def chosen_on(validation: Any, predictions: Any) -> Any:
     """Return `predictions` with the thresholds that `validation` of the same model chooses.
 
     Raises:
