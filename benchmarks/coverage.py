@@ -166,7 +166,7 @@ POPULATIONS = {
     ),
     "3 diagnoses, 80/15/5 %, 150 cases": Population(150, (0.8, 0.15, 0.05), (2.9, 1.5, 1.5)),
     "3 diagnoses, 98.8 % right, 150 cases": Population(150, (0.8, 0.15, 0.05), (3.5,) * 3),
-    "2 findings, 450 patients of 1 to 8 cases": Population(
+    "2 findings, about 430 patients, 3 cases each on average": Population(
         1300, (0.1, 0.3), (1.5, 1), studies=3, multilabel=True
     ),
     "5 diagnoses, 25 cases": Population(25, (0.3, 0.25, 0.2, 0.15, 0.1), (1.5,) * 5),

@@ -64,7 +64,8 @@ def holm(p_values: list) -> list:
     """
     tested = [number for number, p in enumerate(p_values) if p is not None]
     order = sorted(tested, key=lambda number: p_values[number])
-    adjusted, highest = [None] * len(p_values), 0.0
+    adjusted: list[float | None] = [None] * len(p_values)
+    highest = 0.0
     for place, number in enumerate(order):
         highest = max(highest, min(1.0, (len(order) - place) * p_values[number]))
         adjusted[number] = float(highest)

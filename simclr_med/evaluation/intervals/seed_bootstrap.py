@@ -30,7 +30,7 @@ def mean_of_drawn(samples: np.ndarray, drawn: np.ndarray) -> np.ndarray:
 
 
 def over_both(
-    cases: np.ndarray, shape: interval_ends.Shape, values: np.ndarray
+    cases: np.ndarray, shape: interval_ends.Shape, values: list[np.ndarray]
 ) -> interval_ends.Shape:
     """Return the `interval_ends.Shape` of means over runs, over other runs and other cases.
 

@@ -17,7 +17,8 @@ def score(predictions: Any, weights: np.ndarray) -> dict[str, np.ndarray]:
       predictions: `Predictions` of N cases.
       weights: `[..., N]`, the number of times that each case counts.
     """
-    scored, found = Scored(predictions, np.asarray(weights, float)), {}
+    scored = Scored(predictions, np.asarray(weights, float))
+    found: dict[str, np.ndarray] = {}
     for kind in KINDS.values():
         if predictions.task in kind.tasks:
             values = kind.values(scored)
