@@ -96,7 +96,7 @@ def change_each(recipe):
 
     What the draws of a view leave out is not computed, which a batch cannot spare.
     """
-    return _in_two(_of_recipe(recipe), _changed_each, _one_by_one)
+    return _in_two(_of_recipe(recipe), _changed_each, functools.partial(_one_by_one, change=change))
 
 
 @functools.cache
@@ -123,37 +123,31 @@ def _in_two(layers, of_crops, of_views):
 
 
 def _changed_batch(crops, draws, layers):
-    return change(augment.unit(crops), draws, layers)
+    if not layers:
+        return augment.unit(crops)
+    planes, draws = augment.unit(tf.transpose(crops, [0, 3, 1, 2])), augment.by_step(draws)
+    for layer in layers:  # as their `augment_images` do, turned to planes once and not for each
+        planes = layer.augment_planes(planes, draws[layer.STEP])
+    return tf.transpose(planes, [0, 2, 3, 1])
 
 
 def _changed_each(crops, draws, layers):
     def changed():
-        return _one_by_one([augment.unit(crop) for crop in crops], draws, layers)
+        return _one_by_one(crops, draws, layers, _changed_batch)
 
     # XLA would spread single passes over all threads, which are at work on other images, and wait
     # for them: a third slower. It does not within a branch, of which this one is taken.
     return tf.cond(draws[0, 0] < 1, changed, lambda: [tf.zeros_like(crop) for crop in crops])
 
 
-def _one_by_one(images, draws, layers):
-    return [change(image[None], draws[v : v + 1], layers)[0] for v, image in enumerate(images)]
+def _one_by_one(images, draws, layers, change):
+    pairs = [(image[None], draws[v : v + 1]) for v, image in enumerate(images)]
+    return [change(*pair, layers)[0] for pair in pairs]
 
 
 def change(images, draws, layers):
     """Return a batch of images in [0, 1], changed by layers and numbers `[B, m]`."""
     draws = augment.by_step(draws)
-    for on_planes, together in itertools.groupby(layers, lambda layer: layer.compiles):
-        if on_planes:
-            images = _on_planes(images, draws, together)
-        else:
-            for layer in together:
-                images = layer.augment_images(images, draws)
-    return images
-
-
-def _on_planes(images, draws, layers):
-    """Return the images changed by layers that share planes: turned once, not for each layer."""
-    planes = tf.transpose(images, [0, 3, 1, 2])
     for layer in layers:
-        planes = layer.augment_planes(planes, draws[layer.STEP])
-    return tf.transpose(planes, [0, 2, 3, 1])
+        images = layer.augment_images(images, draws)
+    return images
