@@ -55,7 +55,7 @@ class Replicates:
       paired: whether they are differences of two models.
     """
 
-    predictions: object
+    predictions: Any
     settings: Settings
     units: resampling.Units
     values: dict
