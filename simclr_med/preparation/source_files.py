@@ -28,11 +28,6 @@ class Tree(NamedTuple):
     files: list
     refused: dict
 
-    @property
-    def broken(self) -> list[str]:
-        """Names of entries that are not read."""
-        return list(self.refused)
-
     def images(self) -> list[str]:
         """Return the files that are images, by their suffix."""
         return [path for path in self.files if formats.is_readable(path)]

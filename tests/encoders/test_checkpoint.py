@@ -153,7 +153,7 @@ def change_content(path, change):
 @pytest.mark.parametrize(
     ("damage", "why"),
     [
-        (lambda path: (path / "variables.npz").unlink(), "variables.npz: No such file"),
+        (lambda path: (path / "variables.npz").unlink(), "variables.npz: is missing, or no file"),
         (lambda path: (path / "variables.json").unlink(), "variables.json: No such file"),
         (lambda path: (path / "variables.json").write_text("[]"), "variables.json is not what was"),
         (lambda path: (path / "variables.json").write_text("{"), "variables.json is not what was"),

@@ -10,8 +10,8 @@ import pytest
 from conftest import ROOT
 from predictions_made import fake
 
-from simclr_med.evaluation import predictions
-from simclr_med.evaluation.comparisons import over_seeds, paired
+from simclr_med.evaluation import evaluated_runs, predictions, wording
+from simclr_med.evaluation.comparisons import comparison_tables, over_seeds, paired
 from simclr_med.evaluation.intervals.bootstrap import Settings
 
 TOOL = ROOT / "tools" / "bootstrap.py"
@@ -50,6 +50,36 @@ def test_a_table_json_and_latex_of_three_models(tmp_path, made):
     assert told.count(" minus ") == 3 * 5
     latex = (tmp_path / "o.tex").read_text()
     assert latex.count(r" \\") == 1 + 3 * 5 and "a & b & top-1 accuracy & " in latex
+    head, *rows = [line.split(" & ") for line in latex.splitlines() if line.endswith(r" \\")]
+    column = head.index("Holm's $p$")
+    main = wording.main_metrics(expected)
+    shown = [row for row in expected["differences"] if row["metric"] in main]
+    for cells, row in zip(rows, shown, strict=True):
+        assert cells[:2] == [row["model"], row["baseline"]]
+        p = row["p_holm"]
+        assert cells[column] == ("--" if p is None else f"{p:.4f}")
+
+
+def test_a_p_value_of_nothing_is_written_as_small(made):
+    models = {path.parts[-3]: predictions.read(path) for path in made[:2]}
+    comparison = paired.compare(models, Settings(50))
+    for row in comparison["differences"]:
+        row |= {"p_value": 1e-9, "p_holm": 4e-5, "p_delong": 0.0}
+    metrics = wording.main_metrics(comparison)
+    assert "0.0000" not in comparison_tables.latex(comparison, metrics).replace("+0.0000", "")
+    assert "$<0.0001$ & $<0.0001$ & " in comparison_tables.latex(comparison, metrics)
+    said = comparison_tables.terminal(comparison, metrics)
+    assert "(p <0.0001, Holm <0.0001, DeLong <0.0001)" in said
+
+
+def test_dots_in_names_of_folders_are_kept(tmp_path):
+    for name in ("probe_0.1", "probe_0.5"):
+        (tmp_path / name).mkdir()
+        (tmp_path / f"{name}.csv").touch()
+    for ends in ("", ".csv"):
+        given = [str(tmp_path / f"{name}{ends}") for name in ("probe_0.1", "probe_0.5")]
+        names = [name for name, _ in evaluated_runs.named(given)]
+        assert names == ["probe_0.1", "probe_0.5"]
 
 
 def test_names_and_a_baseline(made):

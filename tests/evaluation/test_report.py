@@ -1,6 +1,7 @@
 """The report: its page, and its tables in other forms."""
 
 import dataclasses
+import html
 import json
 import re
 import xml.etree.ElementTree as ET
@@ -230,7 +231,8 @@ def test_a_verdict_that_does_not_outlast_the_count_of_all_says_so(tmp_path):
     folders = [head_folder(tmp_path / name, made) for name, made in (("a", a), ("b", b))]
     words = words_of(page_of(tmp_path, ("A", folders[0]), ("B", folders[1]), baseline="B"))
     assert re.search(
-        r"A is better than B; A \+[^;]*; not significant after Holm.s correction: A\.", words
+        r"A is better than B; A \+[^;]*; not significant after Holm(.|&#39;)s correction: A\.",
+        words,
     )
     assert "better not significant" in words
 
@@ -371,6 +373,28 @@ def by_image_folder(folder, skill):
     return folder, images
 
 
+def test_findings_are_calibrated_one_by_one(tmp_path):
+    made = fake(cases=120, task="multilabel")
+    rare = dataclasses.replace(made, probabilities=made.probabilities.copy())
+    rare.probabilities[:, 1] = 1 - (1 - rare.probabilities[:, 1]) / 3  # far too high
+    folders = [head_folder(tmp_path / name, each) for name, each in (("a", made), ("b", rare))]
+    page = page_of(tmp_path, ("A", folders[0]), ("B", folders[1]))
+    charts = [chart for chart in charts_of(page) if chart[0].text.startswith("Reliability")]
+    assert [chart[0].text for chart in charts] == [f"Reliability of {c}" for c in made.classes]
+    section = re.search(r"<h3>Calibration of each finding.*?</table>", page, re.S)[0]
+    rows = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in section.split("<tr>")[2:]]
+    assert [row[0] for row in rows[::2]] == [*made.classes]
+    known = ~np.isnan(made.truth[:, 1])
+    for row, each in zip(rows[2:4], (made, rare), strict=True):
+        ratio = made.truth[known, 1].sum() / each.probabilities[known, 1].sum()
+        assert row[2:4] == [str(known.sum()), f"{made.truth[known, 1].sum():g}"]
+        assert row[6] == f"{ratio:.3f}"
+    errors = [np.mean([float(row[7]) for row in rows[start::2]]) for start in (0, 1)]
+    pooled = re.search(r"calibration error, mean over findings.*?</tr>", page, re.S)[0]
+    shown = [float(value) for value in re.findall(r"<td>([\d.]+)", pooled)]
+    np.testing.assert_allclose(shown, errors, atol=1e-3)
+
+
 def test_findings_by_image_stand_beside_those_by_case(tmp_path):
     (a, images), (b, _) = (
         by_image_folder(tmp_path / name, skill) for name, skill in (("a", 1.0), ("b", 3.0))
@@ -493,8 +517,8 @@ def test_the_conclusion_on_groups_is_of_every_evaluated_split_and_never_of_valid
         if folder is None:
             folder = head_folder(tmp_path / "a", made)
         predictions.write(folder / "predictions" / f"{split}.csv", made)
-    said = words_of(page_of(tmp_path, ("A", folder)))
-    verdict = said[: said.index("Contents")] if "Contents" in said else said[:2000]
+    page = page_of(tmp_path, ("A", folder))
+    verdict = words_of(re.search(r'id="verdict".*?</section>', page, re.DOTALL)[0])
     tested = [split for split in apart if split != "validation"]
     if tested:
         assert "Groups differ significantly: on " in verdict

@@ -439,6 +439,6 @@ def test_a_compressed_file_decodes_with_the_extra_as_installed(name):
 @pytest.mark.parametrize("name", ["JPEG-lossy.dcm", "JPGExtended.dcm"])
 def test_jpeg_of_12_bits_names_the_package_that_decodes_it(name):
     path = pydicom.data.get_testdata_file(name, download=False) or pytest.skip("is not here")
-    with pytest.raises(ValueError, match=r"12 bits need, .*: pip install pylibjpeg") as caught:
+    with pytest.raises(ValueError, match=r"12 bits need, .*pip install pylibjpeg") as caught:
         dicom_image.render(path)
     assert "\n" not in str(caught.value)

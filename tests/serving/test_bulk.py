@@ -378,7 +378,7 @@ def test_a_file_whose_name_is_not_utf_8_is_skipped_and_named(exported_probe, tmp
     folder = answered("predict", tmp_path / "a", exported_probe / model, tmp_path / "images")
     assert read(folder / "predictions.csv")["case_id"].tolist() == ["a.png"]
     skipped = (folder / "skipped.csv").read_text(encoding="utf-8")
-    assert "b\\udcff.png,its name is not UTF-8" in skipped
+    assert "b\\udcff.png,is not a name in UTF-8; rename it" in skipped
 
 
 def test_predictions_with_a_truth_are_read_with_and_without_the_predicted_class(tmp_path):

@@ -206,7 +206,7 @@ def test_the_report_shows_where_the_head_looked_in_its_most_confident_errors(
         np.testing.assert_array_equal(picture_, beside(view[0].numpy(), maps[0].numpy()))
     options = report.Options("A page", Settings(replicates=20))
     page, *_ = report.write_report([("head", str(work_dir))], tmp_path / "page", options)
-    assert page.read_text().count("(Grad-CAM)") == 2
+    assert page.read_text().count("; right: Grad-CAM of ") == 2
     # Of other weights they are of no use.
     file = work_dir / "gradcam" / "test.csv"
     file.write_text(file.read_text().replace(",0.", ",1."))

@@ -55,7 +55,7 @@ def latex(comparison: dict[str, Any], metrics: Sequence[str]) -> str:
     for row in _rows(comparison, metrics):
         cells = [row["model"], row["baseline"], wording.label(row["metric"])]
         cells = [escaped(cell) for cell in cells]
-        if row["difference"] is None:
+        if row["low"] is None:
             cells += ["--"] * 6
         else:
             cells += [f"{row['value']:.4f}", f"{row['baseline_value']:.4f}"]
@@ -121,12 +121,17 @@ def _bounds(value):
 def _p_values(row):
     if row["p_value"] is None:
         return ""
-    text = f" (p {row['p_value']:.4f}, Holm {row['p_holm']:.4f}"
-    return text + (")" if row["p_delong"] is None else f", DeLong {row['p_delong']:.4f})")
+    named = {"p": "p_value", "Holm": "p_holm", "DeLong": "p_delong"}
+    shown = [f"{name} {_p(row[key])}" for name, key in named.items() if row[key] is not None]
+    return f" ({', '.join(shown)})"
+
+
+def _p(p):
+    return "<0.0001" if p < 0.0001 else f"{p:.4f}"
 
 
 def _p_in_latex(p):
-    return "--" if p is None else "$<0.0001$" if p < 0.0001 else f"{p:.4f}"
+    return "--" if p is None else f"${_p(p)}$" if p < 0.0001 else _p(p)
 
 
 def _notes(comparison, first):

@@ -135,14 +135,30 @@ class Method:
     def interval(self, metric):
         """Return {"value", "low", "high"} of the mean, over other runs and other cases."""
         found = self.mean.interval(metric)
-        if found["low"] is None:
-            return found
+        if found["value"] is None or np.isnan(self.samples(metric)).any(1).all():
+            return found | {"low": None, "high": None}
         low, high = seed_bootstrap.interval(
             self.values(metric), self.samples(metric), self.drawn, self.mean.shape(metric),
             self.mean.settings.confidence,
         )  # fmt: skip
-        low, high = records.metric(metric).bounded(low, high)
+        low, high = self._no_narrower(metric, low, high)
+        if low == high and self.mean.settings.interval == "auto":
+            low = high = None
+        else:
+            low, high = records.metric(metric).bounded(low, high)
         return found | {"low": low, "high": high}
+
+    def _no_narrower(self, metric, low, high):
+        """Return ends that are no nearer than the mean of those of each run, near 0 or 1.
+
+        There a run's interval is exact, and replicates show too little.
+        """
+        kind, own = records.metric(metric).kind, [run.interval(metric) for run in self.runs]
+        exact = kind.share is not None or kind.reading is not None
+        if not exact or any(found["low"] is None for found in own):
+            return low, high
+        ends = np.mean([[found["low"], found["high"]] for found in own], axis=0)
+        return min(low, float(ends[0])), max(high, float(ends[1]))
 
     def summary(self):
         """Return the method's entry of "models" of `compare_methods`."""

@@ -16,7 +16,7 @@ from simclr_med.evaluation.report.drawing.matrix import confusion_chart
 
 MOST_CLASSES = 40  # of a confusion matrix that can be read
 _RATES = Axes("1 − specificity", "sensitivity", (0, 1), (0, 1))
-_RELIABILITY = Axes("stated probability", "share that is so", (0, 1), (0, 1))
+_RELIABILITY = Axes("predicted probability", "observed frequency", (0, 1), (0, 1))
 
 
 def mean_roc_chart(comparison):
@@ -51,20 +51,45 @@ def _roc(title, comparison, points, metric):
     return line_chart(lines, _RATES, title, "; ".join(words), diagonal=True)
 
 
-def reliability_chart(comparison):
-    """Return the reliability curve: observed frequency by predicted probability.
+def reliability_charts(comparison):
+    """Return the reliability curves: one of all cases, or of findings one each.
 
-    Bins of a few statements would draw noise: they are told in the description alone.
+    Pooled over findings, the curve of a common one hides that a rare one is off. A finding of which
+    no case is known has none.
+    """
+    by_method = comparison.each_run("calibration")
+    if comparison.task == "multiclass":
+        return [_reliability("Reliability", by_method)]
+    return [
+        _reliability(
+            f"Reliability of {finding}",
+            {
+                name: [each["findings"][finding] for each in runs]
+                for name, runs in by_method.items()
+            },
+        )
+        for finding in comparison.classes
+        if comparison.first["calibration"]["findings"][finding]["bins"]
+    ]
+
+
+def _reliability(title, by_method):
+    """Return one chart: observed frequency by predicted probability.
+
+    Bins of a few cases would draw noise: they are told in the description alone.
+
+    Args:
+      title: of the chart.
+      by_method: name to the calibrations of its runs.
     """
     lines, words = [], []
-    for name, results in comparison.each_run("calibration").items():
+    for name, results in by_method.items():
         each = [result["bins"] for result in results]
         bins = calibration.mean_bins(each)
         drawn = [_reliable(part) for part in each] if len(each) > 1 else ()
         lines.append(Line(name, *_reliable(bins), marks=True, runs=drawn))
         told = ", ".join("{confidence:.2f}: {frequency:.2f} of {cases:g}".format(**b) for b in bins)
         words.append(f"{name}: {told}")
-    title = f"Reliability, where {FEW_CASES} or more were stated"
     return line_chart(lines, _RELIABILITY, title, "; ".join(words), diagonal=True)
 
 

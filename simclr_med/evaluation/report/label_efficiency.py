@@ -75,7 +75,9 @@ def _line(name, fractions, results, metric, kind):
     if not points:
         return Line(name, (), ())
     x, y, low, high = zip(*points, strict=True)
-    return Line(name, x, y, *((None, None) if kind == "none" else (low, high)), marks=True)
+    if kind == "none" or None in low:  # an interval is withheld where nothing can be said
+        low = high = None
+    return Line(name, x, y, low, high, marks=True)
 
 
 def _point(found, values, kind):

@@ -17,8 +17,8 @@ class Section:
       groups: group to (run to `subgroups.Group`) of the main metric.
       strips: an SVG for each of the comparison's differences.
       axis: the SVG above them, None where nothing is compared.
-      mean_roc, reliability: SVG; the first may be None.
-      class_rocs: SVGs.
+      mean_roc: SVG, or None.
+      reliability, class_rocs: SVGs.
       group_charts: group to SVG.
       confusion: run to SVG.
       mistakes: run to `mistakes.Mistakes`.
@@ -30,7 +30,7 @@ class Section:
     strips: list
     axis: str | None
     mean_roc: str | None
-    reliability: str
+    reliability: list
     class_rocs: list
     group_charts: dict
     confusion: dict
@@ -56,7 +56,7 @@ def make_section(comparison, runs, shown, by_image=None):
         strips=strips,
         axis=axis,
         mean_roc=figures.mean_roc_chart(comparison),
-        reliability=figures.reliability_chart(comparison),
+        reliability=figures.reliability_charts(comparison),
         class_rocs=figures.class_roc_charts(comparison),
         group_charts={
             group: figures.group_chart(group, by_run, label) for group, by_run in groups.items()

@@ -155,6 +155,10 @@ def _write_shard(work):
     except ValueError as reason:  # an exception would reach the user as Beam's
         atomic.write_text(error, f"{reason}")
     except (OSError, tf.errors.OpError) as reason:  # a full disk, which may not hold this either
+        named = getattr(reason, "filename", None)
+        if named and pathlib.Path(named).parent != path.parent:  # an image
+            atomic.write_text(error, f"{named}: {reason.strerror}")
+            return
         with contextlib.suppress(OSError):
             atomic.write_text(failed, f"{path}: {getattr(reason, 'strerror', None) or reason}")
 

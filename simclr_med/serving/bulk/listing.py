@@ -17,11 +17,11 @@ from simclr_med.files.tables import blank_unknown, read_table
 from simclr_med.files.text import as_seen, is_unknown
 from simclr_med.preparation.image_lookup import locate
 from simclr_med.preparation.images import dicom_image
+from simclr_med.preparation.images.formats import is_readable
 from simclr_med.preparation.source_files import IMAGE_SUFFIXES, Tree, walk
 from simclr_med.preparation.sources.dicom import Ids
 
 TABLES = (".csv", ".csv.gz", ".tsv")
-NOT_UTF8 = "its name is not UTF-8: rename the file"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -111,12 +111,11 @@ def _of_folder(folder, tree, ids):
         if is_dicom or inside in images:
             names.append(inside)
             dicoms.append(is_dicom)
-    others = len(tree.files) - len(names) + len(tree.broken)
+    faults = {name: reason for name, reason in tree.refused.items() if is_readable(name)}
+    others = len(tree.files) - len(names) + len(tree.refused) - len(faults)
     notes = [f"files passed over, since they are no images: {others}"] * bool(others)
-    escaped = {name: name.encode("utf-8", "backslashreplace").decode() for name in names}
-    places = [str(folder / name) if name == escaped[name] else "" for name in names]
-    faults = {shown: NOT_UTF8 for name, shown in escaped.items() if name != shown}
-    names = list(escaped.values())
+    places = [str(folder / name) for name in names] + [""] * len(faults)
+    names, dicoms = [*names, *faults], dicoms + [False] * len(faults)
     cases, patients = names, [""] * len(names)
     if ids:
         known = [
