@@ -1,5 +1,9 @@
 """SimCLR and MICLe pretraining for medical images (Azizi et al. 2021).
 
+    run = simclr_med.pretrain("my_images", work_dir="work/a", steps=500)
+    head = simclr_med.linear_probe("my_data", work_dir="work/b", init=run)
+    print(simclr_med.evaluate(head).metrics)
+
 For a Keras user's own `fit`, from the top, each with TensorFlow when it is first asked for:
 
     model = simclr_med.ContrastiveModel(encoder, projection, temperature=0.1)
@@ -28,8 +32,14 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # Keras 3 would ask ~/.ker
 
 __version__ = "0.1.0"
 
-# Names for a Keras user, and their modules: TensorFlow takes seconds, importing this does not.
-_FROM = {
+# Names from the top, and their modules: TensorFlow takes seconds, importing this does not.
+VERBS = (
+    "prepare", "pretrain", "linear_probe", "finetune", "sweep", "evaluate", "report", "predict",
+    "embed", "export", "bootstrap", "compare", "load_run",
+)  # fmt: skip
+_FROM = dict.fromkeys(VERBS, "api.verbs") | {
+    "InputError": "errors",
+    "RunError": "errors",
     "load_encoder": "encoders.networks",
     "ContrastiveModel": "training.models.contrastive",
     "SupervisedModel": "training.models.supervised",

@@ -6,6 +6,8 @@ import io
 import os
 import re
 import sys
+from collections.abc import Callable
+from typing import Any
 
 # Exit codes: 0 done, 1 failed (a loss that diverged, a full disk, a bug), 2 wrong usage or input,
 # 75 another machine was lost (sysexits.h: try again).
@@ -51,7 +53,7 @@ class DivergedError(RunError):
       step: at which it was seen.
     """
 
-    def __init__(self, message, step):
+    def __init__(self, message: str, step: int) -> None:
         super().__init__(message)
         self.step = step
 
@@ -60,7 +62,11 @@ class LostError(RunError):
     """Another machine is gone; the same command goes on."""
 
 
-def run_main(main, *args) -> int:
+class StoppedError(RunError):
+    """A training that SIGTERM has stopped, after it was saved; the same command goes on."""
+
+
+def run_main(main: Callable, *args: Any) -> int:
     """Call `main(*args)`; an `InputError` becomes its message and code 2, a `RunError` code 1.
 
     Output is written out before this returns: a reader that has gone (head, less) is no error, a
@@ -90,10 +96,12 @@ def _code(main, args):
         return main(*args) or 0
     except InputError as error:
         return _told(f"error: {error}", EXIT_INPUT)
+    except StoppedError:  # which has been told
+        return EXIT_TERMINATED
     except RunError as error:
         return _told(f"error: {error}", EXIT_RETRY if isinstance(error, LostError) else EXIT_FAILED)
-    except KeyboardInterrupt:
-        return _told("interrupted", EXIT_INTERRUPTED)
+    except KeyboardInterrupt as error:  # a training has told its own
+        return EXIT_INTERRUPTED if error.args else _told("interrupted", EXIT_INTERRUPTED)
     except BrokenPipeError:  # the reader has gone
         return 0
     except OSError as error:

@@ -1,18 +1,59 @@
-"""Progress of a long task on stderr: a bar on a terminal, a line now and then elsewhere.
+"""All that is printed: sentences, and the progress of a long task.
 
+    progress.say("written: report.html")
     with progress.shown("pretrain_simclr", "step", 300) as shown:
         shown.to(1)
 
-A bar draws over itself; in a file, or in the output of a job, each drawing would stay.
+Progress is a bar on a terminal and in a notebook, and a line now and then elsewhere: in a file each
+drawing of a bar would stay. The Python API prints nothing unless it is asked to: sentences then go
+to the logger "simclr_med".
 """
 
+import contextlib
+import contextvars
+import logging
 import sys
 import time
+import warnings
+from collections.abc import Iterator
 
 import tqdm
 
 FIRST_LINE = 15  # seconds
 BETWEEN_LINES = 600  # seconds, at most
+LOGGER = logging.getLogger("simclr_med")
+_PRINTING = contextvars.ContextVar("printing", default=True)
+
+
+@contextlib.contextmanager
+def asked(printing: bool) -> Iterator[None]:
+    """Print within the block, or print nothing."""
+    before = _PRINTING.set(printing)
+    try:
+        yield
+    finally:
+        _PRINTING.reset(before)
+
+
+def printing() -> bool:
+    """Return true where sentences and progress are printed."""
+    return _PRINTING.get()
+
+
+def say(text: str) -> None:
+    """Print a result on standard output."""
+    if _PRINTING.get():
+        print(text)
+    else:
+        LOGGER.info(text)
+
+
+def note(text: str) -> None:
+    """Print a note or a warning on standard error."""
+    if _PRINTING.get():
+        print(text, file=sys.stderr)
+    else:
+        LOGGER.warning(text) if text.startswith("warning") else LOGGER.info(text)
 
 
 def shown(label, unit, total=None, done=0):
@@ -41,7 +82,23 @@ def followed(items, label, unit, total):
 
 
 def _kind():
-    return Bar if sys.stderr.isatty() else Lines
+    if not _PRINTING.get():
+        return Nothing
+    return Bar if sys.stderr.isatty() or _in_notebook() else Lines
+
+
+def _in_notebook():
+    return "ipykernel" in sys.modules
+
+
+def _tqdm():
+    """Return tqdm's class: in a notebook its widget, where ipywidgets are there."""
+    if not _in_notebook():
+        return tqdm.tqdm
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it says that they are not
+        from tqdm import auto
+    return auto.tqdm
 
 
 class Bar:
@@ -53,7 +110,7 @@ class Bar:
     """
 
     def __init__(self, label, unit, total, done=0, ends=True):
-        self._bar = tqdm.tqdm(
+        self._bar = _tqdm()(
             desc=label, unit=unit, total=total, initial=done, leave=ends, mininterval=0.5, delay=0.1
         )
 
@@ -80,6 +137,25 @@ class Bar:
         if note and not self._bar.disable:
             self._bar.set_postfix_str(note())
         self._bar.close()
+
+
+class Nothing:
+    """No progress at all; methods as of `Bar`."""
+
+    def __init__(self, label, unit, total, done=0, ends=True):
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def to(self, done, total=None, note=None):
+        """Show nothing."""
+
+    def close(self, note=None):
+        """Do nothing."""
 
 
 class Lines:

@@ -1,21 +1,22 @@
-"""The command: flags to a `Config`, and that to one mode.
+"""The command: a verb of its own, or flags to a `Config`, and that to one mode.
 
+simclr-med pretrain my_data --work_dir=work/simclr
 python -m simclr_med.run --mode=pretrain --data_dir=my_data --work_dir=work/simclr
 """
 
 import pathlib
 import sys
 
-from absl import app, flags, logging
+from absl import app, flags
 
 import simclr_med
-from simclr_med import devices, quiet
+from simclr_med import modes, packages
+from simclr_med.command import help_pages, verbs
 from simclr_med.config.checked_config import for_existing_run, make_config
 from simclr_med.config.fields import FIELDS
 from simclr_med.config.flagfiles import expanded
-from simclr_med.config.setting import BULK, HEADS, MODES
+from simclr_med.config.setting import MODES
 from simclr_med.errors import InputError, run_main
-from simclr_med.files import paths
 
 FLAGS = flags.FLAGS
 DEFINE = {
@@ -78,93 +79,7 @@ def dispatch(arguments):
         config = for_existing_run(mode, given.pop("work_dir", ""), given)
     else:
         config = make_config(mode, given)
-    paths.folder_to_write(config.work_dir, "--work_dir")
-    if mode == "report":
-        _report(config)
-    else:
-        compute(config)
-
-
-def compute(config):
-    """Run a mode that computes on devices, with TensorFlow.
-
-    Raises:
-      InputError: see the modes' `run`.
-    """
-    _quiet()
-    devices.multiply_as_asked(config.distribute)
-    if config.mode == "pretrain":
-        from simclr_med.training import pretrain as module
-    elif config.mode in HEADS:
-        from simclr_med.training.heads import train_head as module
-    elif config.mode == "sweep":
-        from simclr_med.training.sweep import train_sweep as module
-    elif config.mode == "evaluate":
-        evaluate(config)
-        return
-    elif config.mode in BULK:
-        from simclr_med.serving.bulk import run as module
-    else:
-        from simclr_med.serving import export as module
-    module.run(config)
-
-
-def evaluate(config):
-    """Evaluate the head in `config.work_dir`: predictions of all splits, then files and a summary.
-
-    Raises:
-      InputError: see `predict.predict_splits`; nothing is written then.
-    """
-    from simclr_med.encoders import networks
-    from simclr_med.evaluation.evaluate import former_results, summary
-    from simclr_med.training.predict import predict_splits
-
-    former_results(config.work_dir)  # a damaged file is told before the work
-    head = networks.load_trained(config.work_dir)
-    made = predict_splits(config, head)
-    print(f"{pathlib.Path(config.work_dir).name}: weights of {made.weights}")
-    results = made.write(config.work_dir, config.evaluate, config.seed)
-    _draw_gradcam(config.bulk.gradcam, config.work_dir, config.data.data_dir, head, made.splits)
-    for split, result in results.items():
-        print(summary(pathlib.Path(config.work_dir).name, split, result))
-
-
-def _draw_gradcam(count, work_dir, data_dir, head, splits):
-    """Write gradcam/ of `count` errors of each split, see `gradcam_of_errors.write`; 0 for none."""
-    if count:
-        from simclr_med.data import manifest
-        from simclr_med.serving.explain import gradcam_of_errors
-
-        gradcam_of_errors.write(work_dir, manifest.read(data_dir), head, splits, count)
-
-
-def _report(config):
-    from simclr_med.evaluation import evaluated_runs, report
-    from simclr_med.evaluation.intervals.bootstrap import settings_of
-
-    chosen = config.report
-    options = report.Options(
-        title=chosen.title,
-        settings=settings_of(config.evaluate, config.seed),
-        baseline=chosen.baseline,
-        formats=chosen.format,
-        errors_shown=chosen.errors_shown,
-        margin=chosen.margin or None,
-    )
-    for path in report.write_report(evaluated_runs.named(chosen.runs), config.work_dir, options):
-        print(f"report: {path}")
-
-
-def _quiet():
-    # TensorFlow's notes on CPU features and drivers say nothing that a user can act on; errors
-    # still show.
-    quiet.import_tensorflow()
-    import tensorflow as tf
-
-    from simclr_med import compat  # noqa: F401  # first: it refuses another backend of Keras
-
-    tf.get_logger().setLevel("ERROR")
-    logging.set_verbosity(logging.WARNING)  # absl's, through which Keras and SavedModel report
+    modes.run(config)
 
 
 def _parse(arguments):
@@ -178,14 +93,28 @@ def _parse(arguments):
 
 def entry_point():
     """Run the console command `simclr-med`."""
-    if "mode" not in FLAGS:
-        define_flags()
     sys.exit(run_main(_main))
 
 
 def _main():
     _refuse_another_package()
-    app.run(dispatch, flags_parser=_parse)  # leaves by SystemExit
+    if not sys.argv[1:]:
+        return print(verbs.overview())
+    if sys.argv[1:] == ["--version"]:
+        return print(f"simclr_med {simclr_med.__version__}, {packages.versions()}")
+    verb = verbs.chosen()
+    if verb and verb not in verbs.VERBS:
+        verbs.refuse_unknown(verb)
+    if verb and verbs.VERBS[verb].module:
+        sys.argv[:2] = [f"simclr-med {verb}"]
+        return verbs.main(verb)
+    if verb and {"--help", "-h", "-help"} & set(sys.argv[2:]):
+        return print(help_pages.page(verb))
+    if "mode" not in FLAGS:
+        define_flags()
+    if verb:
+        sys.argv[1:] = verbs.as_flags(verb, sys.argv[2:])
+    return app.run(dispatch, flags_parser=_parse)  # leaves by SystemExit
 
 
 def _refuse_another_package():

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 from kill_runs import differ, weights
 
-from simclr_med import devices, run
+from simclr_med import devices, modes
 from simclr_med.config.checked_config import for_existing_run, make_config
 from simclr_med.config.sections.running import DistributeConfig
 from simclr_med.config.setting import BULK, MODES
@@ -54,14 +54,14 @@ def test_tf32_is_off_in_every_mode_unless_it_is_asked_for(mode, asked, monkeypat
 
     for module in (pretrain, train_head, train_sweep, export, bulk):
         monkeypatch.setattr(module, "run", note)
-    monkeypatch.setattr(run, "evaluate", note)
+    monkeypatch.setattr(modes, "evaluate", note)
     given = {"work_dir": "w", "model": "m", "images": "i"}
     if mode not in BULK:
         given = {"work_dir": "w", "data_dir": "d"}
     before = tf.config.experimental.tensor_float_32_execution_enabled()
     try:
         tf.config.experimental.enable_tensor_float_32_execution(not asked)
-        run.compute(make_config(mode, given | ({"tf32": True} if asked else {})))
+        modes.compute(make_config(mode, given | ({"tf32": True} if asked else {})))
     finally:
         tf.config.experimental.enable_tensor_float_32_execution(before)
     assert seen == [asked]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from simclr_med.command import import_weights
 from simclr_med.config.storage import load_config
 from simclr_med.data import manifest
 from simclr_med.encoders import checkpoint
@@ -21,7 +22,6 @@ from simclr_med.preparation.prepare import prepare
 from simclr_med.preparation.settings import Settings
 from simclr_med.serving.bulk.listing import listed
 from simclr_med.serving.rest.exported import loaded
-from tools import import_checkpoint
 
 pytestmark = pytest.mark.timeout(60)
 TABLES = {
@@ -122,7 +122,7 @@ def test_an_export(name, endless, tmp_path):
         loaded(tmp_path)
 
 
-@pytest.mark.parametrize("source", import_checkpoint.SOURCES)
+@pytest.mark.parametrize("source", import_weights.SOURCES)
 @pytest.mark.parametrize("name", ["w.npz", "folder/saved_model.pb"])
 def test_weights_of_others(source, name, endless, tmp_path, monkeypatch):
     endless(tmp_path / name)
@@ -130,7 +130,7 @@ def test_weights_of_others(source, name, endless, tmp_path, monkeypatch):
     arguments = ["import", f"--source={source}", given, f"--output={tmp_path / 'out'}"]
     monkeypatch.setattr(sys, "argv", arguments)
     with pytest.raises(InputError, match="is a (pipe|device|socket)"):
-        import_checkpoint.main()
+        import_weights.main()
 
 
 def test_what_is_no_file_among_images_is_named(endless, tmp_path):

@@ -13,16 +13,16 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-from simclr_med import run
+from simclr_med import modes
+from simclr_med.command import compare
 from simclr_med.config.checked_config import make_config
 from simclr_med.evaluation.paper.figures import FINDINGS
 from simclr_med.training import pretrain
 from simclr_med.training.heads import train_head
 from simclr_med.training.sweep import train_sweep
-from tools import compare
 
 RUN = {"pretrain": pretrain.run, "finetune": train_head.run, "sweep": train_sweep.run}
-RUN["report"] = run._report
+RUN["report"] = modes.report
 NETWORK = {"encoder": "resnet18", "width": 0.125}
 TINY = {"image_size": 32, "batch_size": 16, "steps": 1}
 ONE = {"learning_rates": ("0.1",), "weight_decays": ("0",), "seeds": 1, "bootstrap_replicates": 40}

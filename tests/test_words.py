@@ -50,6 +50,8 @@ def options(path):
                     yield ast.unparse(node.args[0]), keyword.value.value
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "tools").glob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "simclr_med" / "command").glob("*.py")), ids=lambda path: path.stem
+)
 def test_an_option_s_help_says_no_what(path):
     assert not {name: text for name, text in options(path) if text and WHAT.search(str(text))}

@@ -1,44 +1,13 @@
-"""Writes a page that shows the contents of a data set folder.
+"""The command `simclr-med inspect`, from a clone: python tools/inspect_data.py."""
 
-    python tools/inspect_data.py my_data
-
-Counts by split, class and group, sizes, labels that come together, pictures by class, problems.
-"""
-
-import argparse
 import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import tools.require_python  # noqa: F401, isort: skip
 
-from simclr_med.config.checks import check_seed
-from simclr_med.errors import InputError, run_main
-from simclr_med.files import paths
-from simclr_med.preparation.inspection import write_page
-
-
-def main():
-    """Read the command line and write the page."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument(
-        "--output", type=pathlib.Path, help="Page to write; by default FOLDER/inspection.html"
-    )
-    parser.add_argument(
-        "--thumbnails", type=int, default=6, help="Number of cases shown of each class"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="Seed of the choice of cases")
-    flags = parser.parse_args()
-    check_seed(flags.seed)
-    output = flags.output or flags.folder / "inspection.html"
-    if output.suffix.lower() not in (".html", ".htm"):  # it might be a file of the data set
-        raise InputError(f"--output={output}: expected a name that ends in .html")
-    paths.file_to_write(output, "--output")
-    print(write_page(flags.folder, output, thumbnails=flags.thumbnails, seed=flags.seed))
-
+from simclr_med.command.inspect_data import main
+from simclr_med.errors import run_main
 
 if __name__ == "__main__":
     sys.exit(run_main(main))

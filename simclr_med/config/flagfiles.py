@@ -3,13 +3,37 @@
     expanded(["--flagfile=flags/sweep_derm.cfg", "--steps=5"])
 
 A line is a flag, empty, a comment (# or //), or another --flagfile. Text is UTF-8, with or without
-a byte-order mark.
+a byte-order mark. The package brings files of flags: `paper/NAME` is one of them from any folder.
 """
+
+import pathlib
 
 from simclr_med.errors import InputError
 from simclr_med.files import paths
 
 FLAG = "flagfile"
+SHIPPED = pathlib.Path(__file__).resolve().parent.parent / "flags"
+
+
+def found(text: str, within=(), name: str = f"--{FLAG}") -> pathlib.Path:
+    """Return the path of a file of flags: as given, beside the file that names it, or shipped.
+
+    Args:
+      text: a path, or paper/NAME of a shipped one.
+      within: paths of the files that it is named in, the outermost first.
+      name: of the flag, for a message.
+
+    Raises:
+      InputError: there is none, or it is no regular file.
+    """
+    path = pathlib.Path(text)
+    places = [path, *(file.parent / path.name for file in within[-1:])]
+    if path.parts[:-1] in (("paper",), (SHIPPED.name,)):
+        places += [SHIPPED / path.name, SHIPPED / f"{path.name}.cfg"]
+    for place in places:
+        if place.is_file():
+            return place.resolve()
+    return paths.file_to_read(text, name).resolve()  # which says what is wrong
 
 
 def expanded(arguments, within=()) -> list:
@@ -64,7 +88,7 @@ def _lines(file, given, within):
       within: files that the argument is from, the outermost first.
     """
     name = given.rstrip("=")
-    path = paths.file_to_read(file, name).resolve()
+    path = found(file, within, name)
     if path in within:
         chain = " -> ".join(map(str, (*within, path)))
         raise InputError(f"{given}{file} includes itself: {chain}")

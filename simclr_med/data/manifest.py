@@ -10,12 +10,12 @@ import dataclasses
 import hashlib
 import os
 import pathlib
-import sys
 from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
 
+from simclr_med import progress
 from simclr_med.config.splits import MIXED
 from simclr_med.data import label_weights, locations
 from simclr_med.data.cases import Cases
@@ -119,7 +119,7 @@ def _read_table(file, info):
     refuse_missing(file)
     found = read_table(file, ())
     for sentence in found.assumed:
-        print(sentence, file=sys.stderr)
+        progress.note(sentence)
     table = found.rows
     for name in ("patient_id", *info.groups):
         if name in table:

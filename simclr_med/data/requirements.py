@@ -6,10 +6,9 @@ All that a mode will ask of the data is asked here, before its work begins. No T
 plans many runs asks for each of them.
 """
 
-import sys
-
 import numpy as np
 
+from simclr_med import progress
 from simclr_med.config.setting import HEADS
 from simclr_med.data.cases import fraction_of
 from simclr_med.errors import InputError
@@ -93,10 +92,9 @@ def refuse_no_pairs(cases, splits):
             "manifest.csv with one case_id (docs/data.md), or --positives=augmentation"
         )
     if several < len(cases) / 2:
-        print(
+        progress.note(
             f"--positives=case: {several} of {len(cases)} cases have two images or more; of the "
-            "others both views come from one image, as with --positives=augmentation",
-            file=sys.stderr,
+            "others both views come from one image, as with --positives=augmentation"
         )
 
 

@@ -17,11 +17,11 @@ import csv
 import io
 import pathlib
 import re
-import sys
 
 import numpy as np
 import tensorflow as tf
 
+from simclr_med import progress
 from simclr_med.errors import InputError
 from simclr_med.files import atomic, stored
 from simclr_med.runs import layout
@@ -116,7 +116,7 @@ class StandIns:
         self._refuse_too_many()
         self._substitute()
         for path, reason in found.items():
-            print(f"skipped image {path}: {reason}", file=sys.stderr)
+            progress.note(f"skipped image {path}: {reason}")
         self._write()
         return True
 

@@ -11,13 +11,12 @@ ours and not Keras's object graph: a mismatch can be told by name and shape.
 import json
 import pathlib
 import shutil
-import sys
 import zipfile
 
 import keras
 import numpy as np
 
-from simclr_med import compat
+from simclr_med import compat, progress
 from simclr_med.errors import InputError
 from simclr_med.files import atomic
 from simclr_med.runs import layout
@@ -124,10 +123,9 @@ def restore_latest(work_dir, variables):
             damaged[step] = error
             continue
         for newer, why in damaged.items():
-            print(
+            progress.note(
                 f"warning: {why}. The run goes on from step {step}, and the damaged folder is "
-                f"kept as {newer}.damaged",
-                file=sys.stderr,
+                f"kept as {newer}.damaged"
             )
         return step
     if damaged:

@@ -4,10 +4,10 @@ import collections
 import csv
 import dataclasses
 import io
-import sys
 
 import numpy as np
 
+from simclr_med import progress
 from simclr_med.errors import InputError
 from simclr_med.files.text import (
     NO_WIDTH,
@@ -105,7 +105,7 @@ def _cells(path):
         ) from None
     guessed = separator_said(path, used) if used not in (separator, ",") else ""
     for sentence in filter(None, (assumed, guessed)):
-        print(sentence, file=sys.stderr)
+        progress.note(sentence)
     return header, rows, used
 
 

@@ -65,7 +65,8 @@ def identity(config: Config) -> list:
 
 def _begin(folder, config, data_fingerprint):
     there = [path.name for path in folder.iterdir()] if folder.exists() else []
-    there = [name for name in there if name != layout.DATA and not name.startswith(".")]
+    ours = (layout.DATA, layout.DATA_SET)
+    there = [name for name in there if name not in ours and not name.startswith(".")]
     if there:
         raise InputError(f"--work_dir={folder} holds {there[0]} and is no run's: give a new folder")
     atomic.write_text(folder / layout.DATA, data_fingerprint + "\n")

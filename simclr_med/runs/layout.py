@@ -17,6 +17,7 @@
 | features/, skipped.csv | kept features of a probe; images that others stand in for | training |
 | sweep.csv, sweep.png, summary.csv, settings/, chosen/ | a sweep: its table, its runs | training |
 | metrics.json, predictions/, gradcam/ | an evaluation | evaluation |
+| data_set/ | data set folder of the images that were given | preparation |
 """
 
 import pathlib
@@ -33,6 +34,7 @@ FEATURES, SKIPPED = "features", "skipped.csv"
 METRICS, PREDICTIONS, GRADCAM = "metrics.json", "predictions", "gradcam"
 SWEEP, SWEEP_PICTURE, SUMMARY = "sweep.csv", "sweep.png", "summary.csv"
 SETTINGS, CHOSEN = "settings", "chosen"
+DATA_SET = "data_set"
 
 
 def checkpoint(work_dir: str | pathlib.Path, step: int) -> pathlib.Path:

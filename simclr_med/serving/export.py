@@ -7,7 +7,7 @@ import importlib
 import json
 import pathlib
 
-from simclr_med import graphs
+from simclr_med import graphs, progress
 from simclr_med.config.fields import Config
 from simclr_med.errors import InputError
 from simclr_med.files import atomic
@@ -25,8 +25,8 @@ FORMATS = {
 
 
 @graphs.as_written
-def run(config: Config) -> None:
-    """Write `config.work_dir`'s export/<version>/, or another format's, and print its place.
+def run(config: Config) -> pathlib.Path:
+    """Write `config.work_dir`'s export/<version>/, or another format's; return it, and tell it.
 
     Raises:
       InputError: the run has not been trained to the end, has that version already, its data are
@@ -48,8 +48,9 @@ def run(config: Config) -> None:
             _save_contract(beside, found, writer.usage(found))
             model_card.write(beside, found, images.data, config.work_dir, writer.usage(found))
     for note in notes:
-        print(f"note: {note}")
-    print(f"exported to {path}")
+        progress.say(f"note: {note}")
+    progress.say(f"exported to {path}")
+    return path
 
 
 def _save_contract(folder, found, usage):

@@ -72,7 +72,7 @@ def run(config):
 
     Raises:
       InputError: flags, data or work folder are wrong.
-      RunError, LostError, SystemExit: see `trainer.train`.
+      RunError, LostError, StoppedError, KeyboardInterrupt: see `trainer.train`.
     """
     config = devices.with_defaults(config)
     data = manifest.read(config.data.data_dir)

@@ -12,7 +12,7 @@ from predictions_made import fake
 from runs_made import head_folder
 from short_run import with_blocks
 
-from simclr_med import run
+from simclr_med import modes
 from simclr_med.config import architectures
 from simclr_med.config.checked_config import for_existing_run, make_config
 from simclr_med.config.fields import FIELDS
@@ -450,7 +450,7 @@ def evaluated(head, data_dir, tmp_path, **given):
     copy = tmp_path / f"head{len(list(tmp_path.iterdir()))}"
     shutil.copytree(head, copy)
     given = {"data_dir": str(data_dir), "bootstrap_replicates": 40, **given}
-    run.evaluate(for_existing_run("evaluate", str(copy), given))
+    modes.evaluate(for_existing_run("evaluate", str(copy), given))
     return copy, json.loads((copy / "metrics.json").read_text())["splits"]
 
 
@@ -542,7 +542,7 @@ def test_report(tmp_path):
         {"bootstrap_unit": "case"}, {"bootstrap_interval": "bca"}, {"seed": 7},
         {"runs": (f"Mine={copy}",)}, {"baseline": "Same"}, {"errors_shown": 1},
     ):  # fmt: skip
-        run._report(make_config("report", {"bootstrap_replicates": 40, **base, **changes}))
+        modes.report(make_config("report", {"bootstrap_replicates": 40, **base, **changes}))
         pages[str(changes)] = page = (tmp_path / "page" / "report.html").read_text()
         intervals[str(changes)] = tuple(re.findall(r"\[0\.\d+, [01]\.\d+\]", page)[:20])
     assert len(set(pages.values())) == len(pages)
@@ -553,7 +553,7 @@ def test_report(tmp_path):
     assert "A &amp; B" in pages["{'title': 'A & B'}"]
     work_dir = str(tmp_path / "tables")
     changes = {**base, "format": ("latex", "markdown"), "work_dir": work_dir}
-    run._report(make_config("report", {"bootstrap_replicates": 40, **changes}))
+    modes.report(make_config("report", {"bootstrap_replicates": 40, **changes}))
     assert sorted(path.name for path in (tmp_path / "tables").iterdir()) == [
         "report.md",
         "report.tex",

@@ -35,7 +35,7 @@ from simclr_med.config.sections.views import AugmentConfig
 from simclr_med.config.storage import load_config, to_json
 from simclr_med.encoders import checkpoint, importers, networks
 from simclr_med.errors import InputError
-from simclr_med.run import evaluate
+from simclr_med.modes import evaluate
 from simclr_med.runs import input_contract, layout
 from simclr_med.training import pretrain
 from simclr_med.training.heads import train_head

@@ -1,20 +1,20 @@
 """tools/compare.py: which runs it makes of its arms. Nothing is trained; the demo does that."""
 
 import dataclasses
+import re
 
 import flag_files
 import pytest
+from conftest import ROOT
 from runs_made import imported_folder
 
+from simclr_med.command import compare
 from simclr_med.config import sweeping
 from simclr_med.config.checked_config import make_config
 from simclr_med.config.storage import to_json
 from simclr_med.errors import InputError
 from simclr_med.files.atomic import write_text
 from simclr_med.runs.lineage import start_of
-from tools import compare
-
-ROOT = compare.ROOT
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def made(monkeypatch):
                     (work_dir / "chosen" / repeat.name).mkdir(parents=True, exist_ok=True)
         write_text(work_dir / "config.json", to_json(config))
 
-    monkeypatch.setattr(compare, "simclr_med", run)
+    monkeypatch.setattr(compare, "in_own_process", run)
     return made
 
 
@@ -128,10 +128,9 @@ def test_the_paper_s_grids_are_runs(file, made, tmp_path):
         ("--seed=-1", "argument --seed: '-1': expected 0 to 4294967295"),
     ],
 )
-def test_wrong_options_are_refused_before_anything_is_trained(given, message, capsys):
-    with pytest.raises(SystemExit) as stopped:
+def test_wrong_options_are_refused_before_anything_is_trained(given, message):
+    with pytest.raises(InputError, match=re.escape(message)):
         compare.parse(["--data_dir=d", "--work_dir=w", given])
-    assert stopped.value.code == 2 and message in capsys.readouterr().err
 
 
 def test_the_terminal_has_the_methods_and_not_each_of_their_runs(tmp_path):
@@ -170,7 +169,7 @@ def test_what_an_arm_cannot_do_is_told_before_the_first_begins(
     common = [f"--data_dir={folder}", f"--work_dir={tmp_path / 'work'}", "--image_size=32"]
     sizes = ["--batch_size=32", "--head_batch_size=32"]
     with pytest.raises(InputError, match=named):
-        compare.main(compare.parse([*common, *sizes, *given]))
+        compare.run(compare.parse([*common, *sizes, *given]))
     assert not made and not (tmp_path / "work").exists()
 
 

@@ -1,7 +1,6 @@
 """The report: its page, and its tables in other forms."""
 
 import dataclasses
-import html
 import json
 import re
 import xml.etree.ElementTree as ET
@@ -12,7 +11,7 @@ from PIL import Image
 from predictions_made import fake
 from runs_made import head_folder, run_folder
 
-from simclr_med import run
+from simclr_med import modes
 from simclr_med.config.checked_config import make_config
 from simclr_med.config.sections.results import EvaluateConfig
 from simclr_med.errors import InputError
@@ -178,7 +177,7 @@ def test_seeds_are_given_by_one_name_on_the_command_line(tmp_path, seeds):
     pairs, _ = seeds
     given = {"runs": tuple(f"{name}={path}" for name, path in pairs), "baseline": "B"}
     given |= {"work_dir": str(tmp_path / "flag"), "bootstrap_replicates": 200}
-    run._report(make_config("report", given))
+    modes.report(make_config("report", given))
     page = (tmp_path / "flag" / "report.html").read_text(encoding="utf-8")
     assert "A is worse than B" in words_of(page)
     with pytest.raises(InputError, match="B has 1 run; seeds are resampled from two or more"):
@@ -215,7 +214,7 @@ def test_non_inferiority_is_said_where_a_margin_is_given(tmp_path, folders):
     assert "non-inferior" not in page_of(tmp_path, ("A", a), ("B", b))
     assert "non-inferior" in page_of(tmp_path, ("A", a), ("B", b), margin=0.1)
     given = {"runs": (f"A={a}", f"B={b}"), "work_dir": str(tmp_path / "flag"), "margin": 0.1}
-    run._report(make_config("report", given))
+    modes.report(make_config("report", given))
     assert "non-inferior" in (tmp_path / "flag" / "report.html").read_text(encoding="utf-8")
     worse = page_of(tmp_path, ("A", a), ("B", b), margin=0.1, baseline="B")
     assert "not shown to be non-inferior" in worse

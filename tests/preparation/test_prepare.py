@@ -1,6 +1,5 @@
 """tools/prepare_data.py: from files to a checked folder, ready to train on."""
 
-import importlib.util
 import json
 import pathlib
 import subprocess
@@ -18,6 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from benchmarks.prepare import write_chexpert
+from simclr_med.command import prepare_data
 from simclr_med.data import manifest
 from simclr_med.data.cases import label_fraction
 from simclr_med.data.info import NOT_MENTIONED
@@ -145,11 +145,8 @@ def test_wrong_usage_exits_with_2(flags, named, tmp_path):
 
 @pytest.mark.parametrize("name", sources.names())
 def test_each_source_s_own_flags_go_with_the_common_ones(name):
-    spec = importlib.util.spec_from_file_location("tool", ROOT / "tools" / "prepare_data.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
     source = sources.load(name)
-    shown = module.build_parser(source).format_help()
+    shown = prepare_data.build_parser(source).format_help()
     assert all(f"--{option}" in shown for option in source.OPTIONS)
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from conftest import SHARED
 
-from simclr_med import run
+from simclr_med import modes
 from simclr_med.config.checked_config import for_existing_run, make_config
 from simclr_med.evaluation import predictions
 from simclr_med.training import pretrain
@@ -23,7 +23,7 @@ def whole_way(data, tmp_path, positives):
     pretrain.run(make_config("pretrain", given | own | {"work_dir": str(pretrained)}))
     own = {"init": f"run:{pretrained}", "work_dir": str(head)}
     train_head.run(make_config("linear_probe", given | own))
-    run.evaluate(for_existing_run("evaluate", str(head), {"bootstrap_replicates": 50}))
+    modes.evaluate(for_existing_run("evaluate", str(head), {"bootstrap_replicates": 50}))
     metrics = json.loads((head / "metrics.json").read_text())["splits"]["test"]
     return predictions.read(head / "predictions" / "test.csv"), metrics
 

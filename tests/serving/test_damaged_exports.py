@@ -12,7 +12,7 @@ from simclr_med.config.checked_config import for_existing_run, make_config
 from simclr_med.encoders import checkpoint, networks
 from simclr_med.errors import InputError
 from simclr_med.files.glob_signs import without_signs
-from simclr_med.run import compute
+from simclr_med.modes import compute
 from simclr_med.serving.bulk import models, run
 from simclr_med.serving.formats import saved_model
 from simclr_med.serving.rest.exported import Exported, loaded

@@ -20,7 +20,7 @@ from simclr_med.evaluation import report
 from simclr_med.evaluation.evaluated_runs import read_run
 from simclr_med.evaluation.intervals.bootstrap import Settings
 from simclr_med.evaluation.report.mistakes import confident_mistakes
-from simclr_med.run import compute
+from simclr_med.modes import compute
 from simclr_med.serving import trained
 from simclr_med.serving.bulk import run
 from simclr_med.serving.bulk.nearest import Bank

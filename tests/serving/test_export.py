@@ -15,7 +15,7 @@ from simclr_med.config.checked_config import for_existing_run
 from simclr_med.data import manifest
 from simclr_med.errors import InputError, RunError
 from simclr_med.evaluation import predictions
-from simclr_med.run import evaluate
+from simclr_med.modes import evaluate
 from simclr_med.runs import input_contract
 from simclr_med.serving import export
 from simclr_med.serving.formats import evidence, saved_model, signatures

@@ -9,7 +9,7 @@ import pytest
 from simclr_med.config.checked_config import for_existing_run, make_config
 from simclr_med.data import manifest
 from simclr_med.errors import InputError, RunError
-from simclr_med.run import evaluate
+from simclr_med.modes import evaluate
 from simclr_med.runs import layout
 from simclr_med.serving import export, model_card, sample
 from simclr_med.serving.formats import evidence, onnx_model, saved_model, tflite_models

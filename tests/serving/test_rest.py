@@ -611,7 +611,7 @@ def test_a_saved_model_of_others_is_named(signed, tmp_path):
 
 def tool(monkeypatch, *arguments):
     """Call tools/serve.py's `main`."""
-    from tools import serve
+    from simclr_med.command import serve
 
     monkeypatch.setattr("sys.argv", ["serve.py", *map(str, arguments)])
     return serve.main()
@@ -640,7 +640,7 @@ def test_wrong_flags_of_the_tool_are_named(exported_probe, tmp_path, monkeypatch
 
 
 def test_a_model_is_called_as_its_run_or_its_folder(tmp_path):
-    from tools.serve import named
+    from simclr_med.command.serve import named
 
     assert named(tmp_path / "work" / "probe" / "export" / "3") == "probe"
     assert named(tmp_path / "models" / "skin" / "3") == "skin"

@@ -9,7 +9,7 @@ import pytest
 from simclr_med.config.checked_config import for_existing_run
 from simclr_med.errors import InputError
 from simclr_med.evaluation import predictions
-from simclr_med.run import compute
+from simclr_med.modes import compute
 from simclr_med.serving import share, trained
 
 SECRET = "Mueller"

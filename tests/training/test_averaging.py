@@ -15,7 +15,7 @@ from simclr_med.config.checked_config import for_existing_run, make_config
 from simclr_med.config.sections.running import DistributeConfig
 from simclr_med.config.sections.training import TrainConfig
 from simclr_med.encoders import checkpoint, networks
-from simclr_med.run import evaluate
+from simclr_med.modes import evaluate
 from simclr_med.training.heads import train_head
 from simclr_med.training.loop import averaging
 

@@ -18,7 +18,7 @@ from simclr_med.data.positions import Positions
 from simclr_med.encoders import heads, networks
 from simclr_med.errors import InputError
 from simclr_med.evaluation import predictions
-from simclr_med.run import evaluate
+from simclr_med.modes import evaluate
 from simclr_med.serving import export
 from simclr_med.serving.bulk import models
 from simclr_med.serving.formats import saved_model

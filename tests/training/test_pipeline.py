@@ -14,7 +14,7 @@ import tensorflow as tf
 from conftest import answers_here
 from kill_runs import weights
 
-from simclr_med import run
+from simclr_med import modes
 from simclr_med.config import architectures
 from simclr_med.config.checked_config import for_existing_run, make_config
 from simclr_med.data import manifest
@@ -94,7 +94,7 @@ def evaluated(mode, data_dir, work_dir, pretrained):
     assert same == (mode == "linear_probe")
 
     given = {"eval_splits": ("test", "external"), "bootstrap_replicates": 50}
-    run.evaluate(for_existing_run("evaluate", str(work_dir), given))
+    modes.evaluate(for_existing_run("evaluate", str(work_dir), given))
     made = predictions.read(work_dir / "predictions" / "test.csv")
     assert len(made.case_ids) == 40
     np.testing.assert_allclose(made.probabilities.sum(1), 1, atol=1e-5)
@@ -127,7 +127,7 @@ def test_a_finetuned_head_is_evaluated_exported_and_reported(
 
     report = tmp_path / "report"
     given = {"work_dir": str(report), "runs": (f"A={work_dir}", f"<b>={work_dir}")}
-    run._report(make_config("report", given))
+    modes.report(make_config("report", given))
     page = (report / "report.html").read_text()
     assert "&lt;b&gt;" in page and "<b>" not in page
     assert "no difference shown" in page and "http" not in page
@@ -148,7 +148,7 @@ def test_multilabel_head(data_dir, tmp_path):
     given = {"data_dir": str(folder), "work_dir": str(work_dir), **SMALL}
     train_head.run(make_config("linear_probe", given | {"steps": 3, "batch_size": 16}))
     config = make_config("evaluate", {"data_dir": str(folder), "work_dir": str(work_dir)})
-    run.evaluate(config)
+    modes.evaluate(config)
     result = json.loads((work_dir / "metrics.json").read_text())["splits"]["test"]
     assert {"auc", "auc:Edema", "auc:Effusion"} <= set(result["metrics"])
     images = predictions.read(work_dir / "predictions" / "test_by_image.csv")

@@ -11,7 +11,7 @@ from simclr_med.data import manifest
 from simclr_med.encoders import heads, networks
 from simclr_med.errors import InputError
 from simclr_med.evaluation import predictions
-from simclr_med.run import evaluate
+from simclr_med.modes import evaluate
 from simclr_med.training import features
 from simclr_med.training.heads import exact_probe, probe_units, train_head
 from simclr_med.training.heads.batched_probes import Group, Schedule, train_probes

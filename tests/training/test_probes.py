@@ -12,7 +12,7 @@ from simclr_med.config.checked_config import for_existing_run, make_config
 from simclr_med.data import manifest
 from simclr_med.encoders import heads, networks
 from simclr_med.errors import InputError
-from simclr_med.run import evaluate
+from simclr_med.modes import evaluate
 from simclr_med.training import features
 from simclr_med.training.heads import exact_probe, head_loss, train_head
 from simclr_med.training.heads.batched_probes import Group, Schedule, train_probes

@@ -16,7 +16,7 @@ from simclr_med.config.checked_config import for_existing_run, make_config
 from simclr_med.data import manifest
 from simclr_med.errors import DivergedError, InputError, RunError
 from simclr_med.evaluation.sweep_table import SweepTable
-from simclr_med.run import evaluate
+from simclr_med.modes import evaluate
 from simclr_med.serving import export
 from simclr_med.serving.formats import saved_model
 from simclr_med.training.heads import train_head

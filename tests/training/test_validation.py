@@ -12,7 +12,7 @@ from simclr_med.config.checked_config import for_existing_run, make_config
 from simclr_med.data import manifest
 from simclr_med.encoders import checkpoint, heads
 from simclr_med.errors import InputError
-from simclr_med.run import evaluate
+from simclr_med.modes import evaluate
 from simclr_med.runs.kept_step import kept_checkpoint, kept_step
 from simclr_med.training.heads import train_head
 from simclr_med.training.loop.validation import ValidationSplit

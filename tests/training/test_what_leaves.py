@@ -7,10 +7,10 @@ from PIL import Image, PngImagePlugin
 
 from simclr_med.config.checked_config import for_existing_run, make_config
 from simclr_med.errors import InputError
+from simclr_med.modes import evaluate
 from simclr_med.preparation.inspection import write_page
 from simclr_med.preparation.prepare import prepare
 from simclr_med.preparation.settings import Settings
-from simclr_med.run import evaluate
 from simclr_med.serving import export
 from simclr_med.serving.formats import saved_model
 from simclr_med.training import pretrain

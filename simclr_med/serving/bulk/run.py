@@ -7,7 +7,7 @@ import hashlib
 import json
 import pathlib
 
-from simclr_med import graphs, packages
+from simclr_med import graphs, packages, progress
 from simclr_med.config.fields import Config
 from simclr_med.errors import InputError
 from simclr_med.files import atomic, paths
@@ -50,8 +50,8 @@ def run(config: Config) -> None:
             done = _answer(config, model, listing, beside)
             atomic.remove_folder(beside / PARTS)
     for sentence in done:
-        print(sentence)
-    print(f"{config.mode}: {folder}")
+        progress.say(sentence)
+    progress.say(f"{config.mode}: {folder}")
 
 
 def _output(mode, *, with_read):

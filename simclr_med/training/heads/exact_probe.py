@@ -5,11 +5,11 @@ kernel, bias = solve(features, targets, decay=1e-3, task="multiclass", iteration
 It needs no learning rate, no schedule and no seed; SGD with the same decay tends to it.
 """
 
-import sys
-
 import numpy as np
 import scipy.optimize
 from scipy.special import expit, log_softmax
+
+from simclr_med import progress
 
 
 def solve(features, targets, decay, task, iterations, class_weights=None):
@@ -47,9 +47,7 @@ def solve(features, targets, decay, task, iterations, class_weights=None):
         options={"maxiter": iterations, "maxfun": 2 * iterations, "ftol": 1e-12, "gtol": 1e-6},
     )
     if found.nit >= iterations:
-        print(
-            f"warning: not solved exactly within --steps={iterations} iterations", file=sys.stderr
-        )
+        progress.note(f"warning: not solved exactly within --steps={iterations} iterations")
     solution = found.x.astype(np.float32)
     return solution[: -shape[1]].reshape(shape), solution[-shape[1] :]
 

@@ -13,10 +13,10 @@ import json
 import os
 import pathlib
 import re
-import sys
 
 import numpy as np
 
+from simclr_med import progress
 from simclr_med.errors import InputError
 from simclr_med.files import array_files, atomic
 from simclr_med.runs import layout
@@ -52,7 +52,7 @@ def extract(model, paths, config):
     try:
         _keep(file, found, config.data.features_gib * 2**30)
     except OSError as error:
-        print(f"warning: features are not kept in {file.parent}: {error}", file=sys.stderr)
+        progress.note(f"warning: features are not kept in {file.parent}: {error}")
     return found
 
 

@@ -11,6 +11,7 @@ the device at each.
 
 import math
 import signal
+import threading
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -148,8 +149,8 @@ class StopOnSigterm(StepCallback):
     second signal ends the process at once, as if it had not been taken over.
 
     Args:
-      signals: those that stop training; Ctrl-C is `signal.SIGINT`. One that the process ignores
-        stays ignored.
+      signals: those that stop training; Ctrl-C is `signal.SIGINT`. One that the process ignores,
+        or has a handler of its own for, is left alone; so are all outside the main thread.
 
     Attributes:
       stopped: True where training was stopped so.
@@ -166,8 +167,10 @@ class StopOnSigterm(StepCallback):
         super().on_train_begin(logs)
         self.close()  # a training that failed may have left them
         self.stopped, self.signal = False, None
+        if threading.current_thread() is not threading.main_thread():
+            return  # Python gives signals to the main thread alone
         for number in self.signals:
-            if signal.getsignal(number) is not signal.SIG_IGN:
+            if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
                 self._previous[number] = signal.signal(number, self._ask)
 
     def _ask(self, number, frame):

@@ -11,15 +11,14 @@ import contextlib
 import pathlib
 import re
 import signal
-import sys
 import time
 
 import tensorflow as tf
 
-from simclr_med import distribute
+from simclr_med import distribute, progress
 from simclr_med.data.unreadable import READ_ERRORS
 from simclr_med.encoders import checkpoint
-from simclr_med.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, LostError
+from simclr_med.errors import LostError, StoppedError
 from simclr_med.files import atomic
 from simclr_med.runs import kept_step, layout
 from simclr_med.training.loop.averaging import TRAINED
@@ -29,10 +28,10 @@ from simclr_med.training.loop.run_log import Board, Monitor, RunLog
 from simclr_med.training.loop.train_step import compiled_step
 from simclr_med.training.loop.validation import BestStep, Validation
 
-# Signals that end a run after saving: the word for it, and the exit code.
+# Signals that end a run after saving: the word for it, and what is raised.
 STOPPED = {
-    signal.SIGTERM: ("terminated", EXIT_TERMINATED),
-    signal.SIGINT: ("interrupted", EXIT_INTERRUPTED),
+    signal.SIGTERM: ("terminated", StoppedError),
+    signal.SIGINT: ("interrupted", KeyboardInterrupt),
 }
 # Errors of the collectives of several machines when one of them is gone.
 LOST = (
@@ -80,7 +79,7 @@ def train(
       InputError: the checkpoint is of another model.
       RunError: loss or gradients are not finite, or a checkpoint cannot be written; the last stays.
       LostError: another machine or the data service is lost.
-      SystemExit: after saving, with code 143 on SIGTERM, 130 on Ctrl-C.
+      StoppedError, KeyboardInterrupt: after saving, on SIGTERM, on Ctrl-C.
     """
     variables = variables | checkpoint.named_optimizer_variables(model.optimizer)
     done = checkpoint.restore_latest(config.work_dir, variables)
@@ -103,12 +102,13 @@ def train(
     last = min(until or config.train.steps, config.train.steps)
     done = loop.run(batches_from, done, last, recovered)
     if stop.stopped:
-        word, code = STOPPED[stop.signal or signal.SIGTERM]
+        word, kind = STOPPED[stop.signal or signal.SIGTERM]
+        said = f"{word}: saved step {done}; the same command goes on"
         if distribute.is_chief(strategy):
-            print(f"{word}: saved step {done}; the same command goes on", file=sys.stderr)
-        raise SystemExit(code)
+            progress.note(said)
+        raise kind(said)
     if done < last and distribute.is_chief(strategy):
-        print(f"{pathlib.Path(config.work_dir).name}: stopped early, at step {done}")
+        progress.say(f"{pathlib.Path(config.work_dir).name}: stopped early, at step {done}")
         atomic.write_text(pathlib.Path(config.work_dir) / layout.STOPPED_EARLY, f"{done}\n")
 
 
@@ -143,7 +143,7 @@ def is_done(work_dir, steps):
         checkpoint.saved_shapes(layout.checkpoint(work_dir, done))
     except checkpoint.DamagedError:
         return False
-    print(f"{pathlib.Path(work_dir).name}: its {done} steps were done already")
+    progress.say(f"{pathlib.Path(work_dir).name}: its {done} steps were done already")
     return True
 
 

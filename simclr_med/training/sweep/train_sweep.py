@@ -42,7 +42,7 @@ def run(config):
     Raises:
       InputError: flags, data or work folder are wrong.
       RunError: every setting diverged with some fraction of the labels.
-      SystemExit: see `trainer.train`; the same command goes on.
+      StoppedError, KeyboardInterrupt: see `trainer.train`; the same command goes on.
     """
     data = manifest.read(config.data.data_dir)
     refuse_focal(config.head.focal_gamma, data.info, config.data.data_dir)
@@ -71,7 +71,7 @@ def _try_grid(config, runs, table):
             table.add(GRID, outcomes)
             for trial, outcome in outcomes.items():
                 if outcome.status != DONE:
-                    print(f"{trial.name}: {outcome.status} at step {outcome.step}")
+                    progress.say(f"{trial.name}: {outcome.status} at step {outcome.step}")
             shown.to(sum(table.has(GRID, trial) for trial in trials))
 
 
@@ -100,7 +100,7 @@ def _test(config, table, folders):
 
 def _tell(config, table, rows):
     name = pathlib.Path(config.work_dir).name
-    print(f"{name}: from {rows[0]['start'] or config.head.init}")
+    progress.say(f"{name}: from {rows[0]['start'] or config.head.init}")
     heading = None
     for row in rows:
         chosen = (
@@ -109,8 +109,8 @@ def _tell(config, table, rows):
             f"{config.watch.choose_by}; {row['split']}, {row['runs']} runs"
         )
         if chosen != heading:
-            print(chosen)
+            progress.say(chosen)
             heading = chosen
         if ":" not in row["metric"]:
             spread = f" ± {float(row['sd']):.3f} (sd)" if row["sd"] else ""
-            print(f"  {row['metric']:<28} {float(row['mean']):.3f}{spread}")
+            progress.say(f"  {row['metric']:<28} {float(row['mean']):.3f}{spread}")

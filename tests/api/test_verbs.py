@@ -1,0 +1,198 @@
+"""The Python API: names and defaults, objects, silence, and a process that is left as it was."""
+
+import ast
+import inspect
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import ROOT
+from PIL import Image
+
+import simclr_med
+from simclr_med.api import keyword_arguments, results
+from simclr_med.config.fields import FIELDS
+from simclr_med.config.setting import LISTS, MODES, default_in
+from simclr_med.errors import InputError
+from tools import write_api_types
+
+SHORT = {"image_size": 32, "width": 0.125, "steps": 2, "batch_size": 4, "log_every": 1}
+
+
+@pytest.fixture
+def images(tmp_path):
+    """A folder of twelve images of two classes, in folders by class."""
+    random = np.random.default_rng(0)
+    for number in range(12):
+        folder = tmp_path / "images" / "ab"[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        pixels = random.integers(0, 256, (40, 40, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    return tmp_path / "images"
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_names_and_defaults_are_those_of_the_flags(mode):
+    found = inspect.signature(getattr(simclr_med, mode)).parameters
+    modes = {"sweep": ("sweep", "linear_probe", "finetune")}.get(mode, (mode,))
+    own = {"work_dir", "seed", "verbose", "data_dir", "runs", "model", "images"}
+    for name, (_, field) in FIELDS.items():
+        acts = set(modes) & set(field.metadata["modes"])
+        if acts and not (mode == "sweep" and name in LISTS):
+            assert name in found, name
+            if name not in own:
+                assert found[name].default == default_in(modes[-1], field), name
+        else:
+            assert name not in set(found) - own, name
+
+
+def test_the_types_are_those_of_the_settings():
+    text = write_api_types.FILE.read_text(encoding="utf-8")
+    assert text == write_api_types.text()
+    for mode in MODES:
+        name = "".join(word.capitalize() for word in mode.split("_"))
+        (kind,) = [n for n in ast.parse(text).body if getattr(n, "name", "") == name]
+        typed = {line.target.id for line in kind.body if isinstance(line, ast.AnnAssign)}
+        assert typed == keyword_arguments.of_mode(mode).keys()
+
+
+def test_every_verb_has_a_docstring_with_an_example():
+    for name in simclr_med.VERBS:
+        assert ">>> " in getattr(simclr_med, name).__doc__, name
+        assert name in dir(simclr_med)
+
+
+@pytest.mark.usefixtures("shortest_encoder")
+def test_from_pictures_to_answers(images, tmp_path, capfd):
+    before = random.getstate(), np.random.get_state()[1].tolist(), os.environ.copy()  # noqa: NPY002
+    data = simclr_med.prepare(
+        images, tmp_path / "data", splits="train=0.5,validation=0.25,test=0.25"
+    )
+    assert set(data.manifest["split"]) == {"train", "validation", "test"}
+    run = simclr_med.pretrain(data, work_dir=tmp_path / "run", encoder="resnet18", **SHORT)
+    assert run.step == 2 and run.log["step"].tolist() == [1, 2]
+    assert run.settings["steps"] == 2 and run.settings["mode"] == "pretrain"
+    pictures = np.zeros([2, 32, 32, 3], np.float32)
+    assert run.encoder(pictures).shape == (2, run.encoder.output_shape[-1])
+    with pytest.raises(InputError, match="has no head"):
+        run.head  # noqa: B018
+    head = simclr_med.linear_probe(
+        data, work_dir=tmp_path / "head", init=run, steps=2, batch_size=4, image_size=32
+    )
+    assert head.classes == ("a", "b") and head.head(pictures).shape == (2, 2)
+    found = simclr_med.evaluate(head, bootstrap_replicates=40)
+    assert isinstance(found, results.Evaluation)
+    tested = data.manifest.query("split == 'test'")
+    assert sorted(found.predictions["case_id"]) == sorted(tested["case_id"])
+    metrics = found.metrics.loc[("test", "top1_accuracy")]
+    right = found.predictions.apply(
+        lambda row: row[f"probability:{row['truth']}"] > 0.5, axis=1
+    ).mean()
+    assert metrics["value"] == pytest.approx(right)
+    page = simclr_med.report({"Probe": head}, work_dir=tmp_path / "page", bootstrap_replicates=40)
+    assert "Probe" in page.page.read_text(encoding="utf-8")
+    answers = simclr_med.predict(head, images, work_dir=tmp_path / "answers")
+    assert len(answers.predictions) == 12 and answers.skipped.empty
+    embedded = simclr_med.embed(run, images, work_dir=tmp_path / "features")
+    assert embedded.features.shape[0] == len(embedded.images) == 12
+    folder = simclr_med.export(head)
+    assert (folder.folder / "saved_model.pb").exists()
+    said = capfd.readouterr()
+    assert not said.out and not said.err
+    now = random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002
+    assert now == before[:2]
+    assert os.environ == before[2]
+    again = simclr_med.load_run(tmp_path / "run")
+    assert again == run and again.log.equals(run.log)
+
+
+@pytest.mark.usefixtures("shortest_encoder")
+def test_images_of_every_kind_are_taken(images, tmp_path, capsys):
+    files = sorted(images.rglob("*.png"))
+    table = pd.DataFrame({
+        "image": [str(file) for file in files],
+        "case_id": [file.stem for file in files],
+        "labels": [file.parent.name for file in files],
+    })  # fmt: skip
+    table.to_csv(tmp_path / "table.csv", index=False)
+    given = {
+        "folder": images, "csv": tmp_path / "table.csv", "list": files, "table": table,
+    }  # fmt: skip
+    logs = {}
+    for name, each in given.items():
+        work_dir = tmp_path / name
+        run = simclr_med.pretrain(each, work_dir=work_dir, encoder="resnet18", **SHORT)
+        assert len(pd.read_csv(work_dir / "data_set" / "manifest.csv")) == 12
+        again = simclr_med.pretrain(each, work_dir=work_dir, encoder="resnet18", **SHORT)
+        logs[name] = run.log["loss"].tolist()
+        assert again == run and again.log.equals(run.log)
+    (images / "a" / "new.png").write_bytes(files[0].read_bytes())
+    with pytest.raises(InputError, match="made of other images"):
+        simclr_med.pretrain(images, work_dir=tmp_path / "folder", encoder="resnet18", **SHORT)
+    assert not capsys.readouterr().out
+
+
+def test_a_wrong_name_is_answered_with_the_right_one(tmp_path):
+    with pytest.raises(InputError, match=r"pretrain\(\) takes no step; did you mean steps\?"):
+        simclr_med.pretrain("x", work_dir=tmp_path / "a", step=3)
+    with pytest.raises(InputError, match="steps='3': expected int"):
+        simclr_med.pretrain("x", work_dir=tmp_path / "a", steps="3")
+    with pytest.raises(InputError, match="nowhere not found"):
+        simclr_med.pretrain(tmp_path / "nowhere", work_dir=tmp_path / "a")
+    assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.usefixtures("shortest_encoder")
+def test_bootstrap_is_the_tool_s(tmp_path):
+    from predictions_made import fake
+
+    from simclr_med.evaluation import predictions
+    from simclr_med.evaluation.comparisons import paired
+    from simclr_med.evaluation.intervals.bootstrap import Settings
+
+    made = {name: fake(60, skill=skill) for name, skill in (("a", 3.0), ("b", 0.5))}
+    for name, each in made.items():
+        predictions.write(tmp_path / f"{name}.csv", each)
+    models = {name: tmp_path / f"{name}.csv" for name in made}
+    found = simclr_med.bootstrap(models, replicates=100)
+    read = {name: predictions.read(path) for name, path in models.items()}
+    assert found.result == paired.compare(read, Settings(100))
+    assert found.differences["metric"].nunique() > 3 and "a minus b" in str(found)
+    several = simclr_med.bootstrap(
+        {"A": [models["a"], models["b"]], "B": [models["b"], models["b"]]}, replicates=50
+    )
+    assert several.result["models"]["A"]["runs"] == 2
+
+
+@pytest.mark.usefixtures("shortest_encoder")
+def test_it_runs_outside_the_main_thread_and_leaves_the_caller_s_signals(images, tmp_path):
+    heard = []
+    before = signal.signal(signal.SIGTERM, lambda *_: heard.append("mine"))
+    try:
+        given = {"encoder": "resnet18", **SHORT}
+        run = simclr_med.pretrain(images, work_dir=tmp_path / "a", **given)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert heard == ["mine"] and run.step == 2
+        found = []
+        thread = threading.Thread(
+            target=lambda: found.append(
+                simclr_med.pretrain(images, work_dir=tmp_path / "b", **given)
+            )
+        )
+        thread.start()
+        thread.join()
+        assert found[0].step == 2
+        assert found[0].log["loss"].tolist() == run.log["loss"].tolist()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_importing_the_package_takes_no_tensorflow():
+    code = "import sys, simclr_med; assert 'tensorflow' not in sys.modules; simclr_med.load_run"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
