@@ -149,8 +149,8 @@ class StopOnSigterm(StepCallback):
     second signal ends the process at once, as if it had not been taken over.
 
     Args:
-      signals: those that stop training; Ctrl-C is `signal.SIGINT`. One that the process ignores,
-        or has a handler of its own for, is left alone; so are all outside the main thread.
+      signals: those that stop training; Ctrl-C is `signal.SIGINT`. One that the process ignores
+        stays ignored; outside the main thread all are left alone.
 
     Attributes:
       stopped: True where training was stopped so.
@@ -170,7 +170,7 @@ class StopOnSigterm(StepCallback):
         if threading.current_thread() is not threading.main_thread():
             return  # Python gives signals to the main thread alone
         for number in self.signals:
-            if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+            if signal.getsignal(number) is not signal.SIG_IGN:
                 self._previous[number] = signal.signal(number, self._ask)
 
     def _ask(self, number, frame):

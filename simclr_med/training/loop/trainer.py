@@ -95,7 +95,9 @@ def train(
 
     micro_batches = distribute.micro_batches(config.train, strategy)
     step = compiled_step(model, strategy, micro_batches, config.train.jit_compile)
-    stop = StopOnSigterm([*STOPPED])
+    # A signal that the caller of the Python API has a handler for is his.
+    unheld = (signal.SIG_DFL, signal.default_int_handler)
+    stop = StopOnSigterm([number for number in STOPPED if signal.getsignal(number) in unheld])
     of_run = callbacks_of(config, variables, monitor, validation, columns, stop)
     callbacks = [*callbacks, *of_run]
     loop = Loop(model, step, callbacks, micro_batches)
