@@ -9,8 +9,10 @@ import pathlib
 from typing import Any
 
 from simclr_med import devices, progress, quiet
+from simclr_med.config.checked_config import make_config
 from simclr_med.config.fields import Config
 from simclr_med.files import paths
+from simclr_med.preparation import any_images
 
 MODULES = {  # mode to the module whose `run` does it, with TensorFlow
     "pretrain": "training.pretrain",
@@ -35,6 +37,26 @@ def run(config: Config) -> Any:
     if config.mode == "report":
         return report(config)
     return compute(config)
+
+
+def planned(mode: str, images: Any, given: dict[str, Any]) -> Config:
+    """Return the `Config` of a training on a data set folder, or on images of which one is made.
+
+    Args:
+      mode: one of `setting.TRAINING`, or "sweep".
+      images: a data set folder, or what `any_images.data_set` takes.
+      given: explicitly given values by flat name, but for `data_dir`.
+
+    Raises:
+      InputError: a value is wrong, which is told before anything is made; or the images are.
+    """
+    config = make_config(mode, {**given, "data_dir": any_images.NOT_YET})
+    paths.folder_to_write(config.work_dir, "--work_dir")
+    _quiet()  # reading images may load TensorFlow
+    folder = any_images.data_set(
+        images, config.work_dir, cases=config.data.cases, labelled=mode != "pretrain"
+    )
+    return any_images.with_data(config, folder)
 
 
 def compute(config: Config) -> Any:

@@ -12,10 +12,11 @@ from absl import app, flags
 import simclr_med
 from simclr_med import modes, packages
 from simclr_med.command import help_pages, verbs
+from simclr_med.config import config_files
 from simclr_med.config.checked_config import for_existing_run, make_config
 from simclr_med.config.fields import FIELDS
 from simclr_med.config.flagfiles import expanded
-from simclr_med.config.setting import MODES
+from simclr_med.config.setting import MODES, TRAINING
 from simclr_med.errors import InputError, run_main
 
 FLAGS = flags.FLAGS
@@ -33,11 +34,12 @@ def define_flags():
     flags.DEFINE_enum("mode", None, MODES, "Task to run")
     flags.DEFINE_string("work_dir", None, "Work folder of the run: everything is written there")
     flags.DEFINE_integer("seed", None, "Seed of all random numbers (default 0)")
+    flags.DEFINE_string("config", None, "File of settings: YAML, TOML, or a run's config.json")
     for name, (section, field) in FIELDS.items():
         DEFINE[field.type](name, None, _help(field), module_name=f"simclr_med {section}")
     # --helpshort shows the flags and the words of the main module, which for the console command
     # is its script.
-    for name in ("mode", "work_dir", "seed", *FIELDS):
+    for name in ("mode", "work_dir", "seed", "config", *FIELDS):
         FLAGS.register_key_flag_for_module(sys.argv[0], FLAGS[name])
     sys.modules["__main__"].__doc__ = __doc__
 
@@ -73,13 +75,23 @@ def dispatch(arguments):
     if len(arguments) > 1:
         raise InputError(f"unexpected {arguments[1]!r}: flags begin with --")
     mode, given = FLAGS.mode, given_flags()
-    if mode is None:
+    if FLAGS.config:
+        mode, of_file = config_files.read(FLAGS.config, mode or "")
+        given = of_file | given
+    if not mode:
         raise InputError(f"--mode is missing: one of {', '.join(MODES)}")
     if mode in ("evaluate", "export"):
         config = for_existing_run(mode, given.pop("work_dir", ""), given)
     else:
-        config = make_config(mode, given)
+        config = _config(mode, given)
     modes.run(config)
+
+
+def _config(mode, given):
+    """Return the `Config` of a mode; a training may be given a folder of images, or a table."""
+    if mode not in (*TRAINING, "sweep") or not given.get("data_dir"):
+        return make_config(mode, given)
+    return modes.planned(mode, given.pop("data_dir"), given)
 
 
 def _parse(arguments):

@@ -8,12 +8,12 @@ import zipfile
 import pytest
 from conftest import ROOT
 
-OFFLINE = '''
+OFFLINE = """
 import socket
 def refused(self, address, *rest):
     raise AssertionError(f"a connection to {address}")
 socket.socket.connect = socket.socket.connect_ex = refused
-'''
+"""
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ Texts = str | Iterable[str]
 class Pretrain(TypedDict, total=False):
     """Keyword arguments of `simclr_med.pretrain`."""
 
+    cases: str
     splits: Texts
     positives: str
     threads: int
@@ -75,6 +76,7 @@ class Pretrain(TypedDict, total=False):
 class LinearProbe(TypedDict, total=False):
     """Keyword arguments of `simclr_med.linear_probe`."""
 
+    cases: str
     splits: Texts
     label_fraction: float
     label_seed: int
@@ -121,6 +123,7 @@ class LinearProbe(TypedDict, total=False):
 class Finetune(TypedDict, total=False):
     """Keyword arguments of `simclr_med.finetune`."""
 
+    cases: str
     splits: Texts
     label_fraction: float
     label_seed: int
@@ -198,6 +201,7 @@ class Finetune(TypedDict, total=False):
 class Sweep(TypedDict, total=False):
     """Keyword arguments of `simclr_med.sweep`."""
 
+    cases: str
     splits: Texts
     label_seed: int
     features_dir: str | os.PathLike

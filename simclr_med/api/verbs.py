@@ -361,7 +361,7 @@ def compare(
 
     given = [f"--{name}={_text(value)}" for name, value in options.items() if value is not None]
     with calling(verbose):
-        folder = any_images.data_set(images=data_dir, work_dir=work_dir, labelled=True)
+        folder = any_images.data_set(data_dir, work_dir, labelled=True)
         given += [f"--data_dir={folder}", f"--work_dir={os.fspath(work_dir)}"]
         pages = command.run(command.parse(given))
     return [Report(page.parent) for page in pages]
@@ -381,14 +381,9 @@ def load_run(path: Path) -> Run:
 
 
 def _trained(mode, images, work_dir, seed, verbose, settings):
-    given = keywords.checked(mode, settings)
-    work_dir = os.fspath(work_dir)
+    given = keywords.checked(mode, settings) | {"work_dir": os.fspath(work_dir), "seed": seed}
     with calling(verbose):
-        config = make_config(
-            mode, {**given, "work_dir": work_dir, "seed": seed, "data_dir": any_images.NOT_YET}
-        )
-        folder = any_images.data_set(images, work_dir, labelled=mode != "pretrain")
-        modes.run(any_images.with_data(config, folder))
+        modes.run(modes.planned(mode, images, given))
     return Run(pathlib.Path(work_dir))
 
 

@@ -17,6 +17,7 @@ import pandas as pd
 
 from simclr_med import progress
 from simclr_med.config.fields import Config
+from simclr_med.data import manifest
 from simclr_med.errors import InputError
 from simclr_med.files import atomic, paths
 from simclr_med.files.tables import read_table
@@ -30,6 +31,8 @@ from simclr_med.runs import layout
 NOT_YET = "a data set that is made later"  # --data_dir, while the other settings are checked
 CARD = "dataset.json"
 LEFT_OUT = 20  # one image in so many may be unreadable, and is left out
+MOST_LABELS = 50  # folders: more are patients or dates
+FOLDER = r"^(?P<case>.+)/[^/]*$"  # of a path: the folder that an image lies in
 COLUMNS = {  # of a table, and the flags of the source csv that name them
     "case_id": "case_column",
     "patient_id": "patient_column",
@@ -66,24 +69,30 @@ def prepared(
         return _prepared("csv", file, output, _columns_of(table.columns) | given)
 
 
-def data_set(images: Images, work_dir: str | os.PathLike, *, labelled: bool) -> str:
+def data_set(
+    images: Images, work_dir: str | os.PathLike[str], *, labelled: bool, cases: str = "image"
+) -> str:
     """Return the path of a data set folder: that of `images`, or the one made in a work folder.
 
     Args:
       images: a data set folder, or what `prepared` takes.
       work_dir: of a run; one that was made there of the same images is taken again.
       labelled: True where folders of images are classes; False leaves all unlabelled.
+      cases: of a folder of images, see the setting of that name.
 
     Raises:
       InputError: there are no images, other ones were made a data set of there, or more than one in
         20 cannot be read.
     """
+    source = "csv"
     if isinstance(images, (str, os.PathLike)):
         path = paths.to_read(images, "--data_dir")
         if path.is_dir() and (path / CARD).exists():
+            _refuse_idle(cases, f"{path} is a data set folder, whose manifest says the cases")
             return str(path.absolute())
+        source = reader(path)
     made = pathlib.Path(work_dir).absolute() / layout.DATA_SET
-    listed = _fingerprint(images, labelled)
+    listed = _fingerprint(images, labelled, cases)
     origin = made / "made_of.txt"
     if made.exists():
         if origin.exists() and origin.read_text(encoding="utf-8").strip() == listed:
@@ -92,13 +101,47 @@ def data_set(images: Images, work_dir: str | os.PathLike, *, labelled: bool) -> 
             f"{made} was made of other images, or they have changed since: give another --work_dir"
         )
     options: dict[str, Any] = {"allow_problems": _most_problems(images)}
-    source = reader(pathlib.Path(images)) if isinstance(images, (str, os.PathLike)) else "csv"
-    if source == "folders" and not labelled:
-        options["labels"] = "none"
-    for note in prepared(images, made, source, options):
-        progress.say(note)
+    if source == "folders":
+        options |= {"labels": "folders" if labelled else "none"}
+        options |= (
+            {"path_pattern": FOLDER if cases == "folder" else cases} if cases != "image" else {}
+        )
+    else:
+        _refuse_idle(cases, "the table, or the files, say the cases")
+    notes = prepared(images, made, source, options)
     atomic.write_text(origin, listed + "\n")
+    for sentence in _told(made, notes, labelled):
+        progress.say(sentence)
     return str(made)
+
+
+def _refuse_idle(cases, why):
+    if cases != "image":
+        raise InputError(f"--cases={cases} has no effect: {why}")
+
+
+def _told(made, notes, labelled):
+    """Yield sentences on a data set that was made: images, problems, cases, labels."""
+    data = manifest.read(made)
+    yield notes[0]
+    problems = read_table(made / "problems.csv", ()).rows if _has_rows(made) else ()
+    if len(problems):
+        yield f"left out, since they cannot be read: {len(problems)} files, in {made}/problems.csv"
+    several = int((data.table.groupby("case_id").size() > 1).sum())
+    if several:
+        yield (
+            f"{several} cases have two images or more: --positives=case takes two of them for a "
+            "positive pair (MICLe)"
+        )
+    folders = {image.split("/")[0] for image in data.table["image"] if "/" in image}
+    if not labelled and 2 <= len(folders) <= MOST_LABELS:
+        shown = ", ".join(sorted(folders)[:5]) + ", ..." * (len(folders) > 5)
+        yield f"folders that may be labels: {shown}; pretraining uses none"
+
+
+def _has_rows(made):
+    file = made / "problems.csv"
+    return file.exists() and file.read_text(encoding="utf-8").count("\n") > 1
 
 
 def with_data(config: Config, folder: str) -> Config:
@@ -159,9 +202,9 @@ def _most_problems(images):
     return count // LEFT_OUT
 
 
-def _fingerprint(images, labelled):
+def _fingerprint(images, labelled, cases):
     """Return a SHA-256 of the names, sizes and times of change of all images, and of a table."""
-    digest = hashlib.sha256(repr(labelled).encode())
+    digest = hashlib.sha256(repr((labelled, cases)).encode())
     if isinstance(images, (str, os.PathLike)):
         path = pathlib.Path(images)
         names = sorted(walk(path).files) if path.is_dir() else [path.name]

@@ -22,16 +22,30 @@ from simclr_med.config.splits import SPLITS
 SERVICE = r"grpc://[^:]+:\d+"  # a tf.data service's address
 
 
+def _names_cases(value):
+    return value in ("image", "folder") or "(?P<case>" in value or "(?P<patient>" in value
+
+
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
     """Data set, splits, readers and caches."""
 
     data_dir: str = setting(
         "",
-        "Data set folder: dataset.json and manifest.csv",
+        "Data set folder, or images of which one is made in the work folder: a folder of them, or "
+        "a CSV file with the column image",
         ("a folder", bool),
         modes=(*TRAINING, "evaluate", "export"),
         identity=False,  # data.sha256 tells whether it is the same
+    )
+    cases: str = setting(
+        "image",
+        "Cases where --data_dir is no data set yet: image (each its own), folder (the images of "
+        "one folder), or a regular expression that names them in each path by a group case or "
+        "patient: '(?P<patient>[^/]+)_[^/]*$'",
+        ("image, folder, or an expression with (?P<case>...) or (?P<patient>...)", _names_cases),
+        modes=(*TRAINING, "sweep"),
+        identity=False,  # data.sha256 tells
     )
     splits: tuple = setting(
         (),
