@@ -9,11 +9,15 @@ import pathlib
 from typing import Any
 
 from simclr_med import devices, progress, quiet
+from simclr_med.config import config_files
 from simclr_med.config.checked_config import make_config
 from simclr_med.config.fields import Config
+from simclr_med.errors import InputError
 from simclr_med.files import paths
 from simclr_med.preparation import any_images
+from simclr_med.runs import layout
 
+MOST_HOURS = 24 * 365
 MODULES = {  # mode to the module whose `run` does it, with TensorFlow
     "pretrain": "training.pretrain",
     "linear_probe": "training.heads.train_head",
@@ -57,6 +61,36 @@ def planned(mode: str, images: Any, given: dict[str, Any]) -> Config:
         images, config.work_dir, cases=config.data.cases, labelled=mode != "pretrain"
     )
     return any_images.with_data(config, folder)
+
+
+def fitted(images: Any, given: dict[str, Any], hours: float) -> Config:
+    """Return the `Config` of a pretraining whose settings are chosen for the images and machine.
+
+    A work folder that holds a run goes on with its settings.
+
+    Args:
+      images, given: as of `planned`.
+      hours: that it may take where `given` has no steps; above 0.
+
+    Raises:
+      InputError: see `planned`.
+    """
+    from simclr_med.training import fit_to_machine
+
+    if not 0 < hours <= MOST_HOURS:
+        raise InputError(f"--hours={hours}: expected above 0, at most {MOST_HOURS}")
+    work_dir = given.get("work_dir", "")
+    if work_dir and layout.holds_run(work_dir):
+        there = config_files.read(pathlib.Path(work_dir) / layout.CONFIG, "pretrain")[1]
+        return planned("pretrain", images, there | given)
+    probe = planned("pretrain", images, {"batch_size": 2} | given)
+    config, chosen = fit_to_machine.fit(
+        given, data_dir=probe.data.data_dir, work_dir=probe.work_dir, hours=hours
+    )
+    fit_to_machine.tell(chosen)
+    if chosen:
+        fit_to_machine.save(chosen, config.work_dir)
+    return config
 
 
 def compute(config: Config) -> Any:

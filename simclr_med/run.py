@@ -5,6 +5,7 @@ python -m simclr_med.run --mode=pretrain --data_dir=my_data --work_dir=work/simc
 """
 
 import pathlib
+import re
 import sys
 
 from absl import app, flags
@@ -12,7 +13,7 @@ from absl import app, flags
 import simclr_med
 from simclr_med import modes, packages
 from simclr_med.command import help_pages, verbs
-from simclr_med.config import config_files
+from simclr_med.config import config_files, fitting
 from simclr_med.config.checked_config import for_existing_run, make_config
 from simclr_med.config.fields import FIELDS
 from simclr_med.config.flagfiles import expanded
@@ -34,12 +35,20 @@ def define_flags():
     flags.DEFINE_enum("mode", None, MODES, "Task to run")
     flags.DEFINE_string("work_dir", None, "Work folder of the run: everything is written there")
     flags.DEFINE_integer("seed", None, "Seed of all random numbers (default 0)")
+    flags.DEFINE_enum(
+        "preset",
+        None,
+        fitting.PRESETS,
+        "Settings that are not given, of pretrain: fitted, chosen "
+        "for the images and this machine; paper, the defaults of the flags",
+    )
+    flags.DEFINE_float("hours", None, "Time of a fitted pretraining without --steps (default 1)")
     flags.DEFINE_string("config", None, "File of settings: YAML, TOML, or a run's config.json")
     for name, (section, field) in FIELDS.items():
         DEFINE[field.type](name, None, _help(field), module_name=f"simclr_med {section}")
     # --helpshort shows the flags and the words of the main module, which for the console command
     # is its script.
-    for name in ("mode", "work_dir", "seed", "config", *FIELDS):
+    for name in ("mode", "work_dir", "seed", "config", "preset", "hours", *FIELDS):
         FLAGS.register_key_flag_for_module(sys.argv[0], FLAGS[name])
     sys.modules["__main__"].__doc__ = __doc__
 
@@ -89,8 +98,12 @@ def dispatch(arguments):
 
 def _config(mode, given):
     """Return the `Config` of a mode; a training may be given a folder of images, or a table."""
+    if FLAGS.hours is not None and (mode != "pretrain" or FLAGS.preset == fitting.PAPER):
+        raise InputError(f"--hours={FLAGS.hours:g} has no effect with --mode={mode} or a preset")
     if mode not in (*TRAINING, "sweep") or not given.get("data_dir"):
         return make_config(mode, given)
+    if mode == "pretrain" and FLAGS.preset == "fitted":
+        return modes.fitted(given.pop("data_dir"), given, FLAGS.hours or 1.0)
     return modes.planned(mode, given.pop("data_dir"), given)
 
 
@@ -126,6 +139,8 @@ def _main():
         define_flags()
     if verb:
         sys.argv[1:] = verbs.as_flags(verb, sys.argv[2:])
+        if not any(re.match("--?(flagfile|config)\\b", word) for word in sys.argv[1:]):
+            FLAGS.set_default("preset", "fitted")  # a file of settings means the flags' defaults
     return app.run(dispatch, flags_parser=_parse)  # leaves by SystemExit
 
 

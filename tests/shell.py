@@ -17,7 +17,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 def commands(text=README):
     """Return the indented commands of a document, as a shell would see them, in order."""
     lines = [line.strip() for line in text.splitlines() if line.startswith("    ")]
-    return [line for line in lines if re.match(r"python |D=", line)]
+    return [line for line in lines if re.match(r"python |D=|simclr-med ", line)]
 
 
 def run(line, cwd):
@@ -25,6 +25,7 @@ def run(line, cwd):
 
     ResNet-18s are those of short_run.py.
     """
+    line = re.sub(r"^simclr-med ", f"python {short_run.__file__} ", line, flags=re.M)
     line = line.replace("-m simclr_med.run", short_run.__file__).replace(
         " tools/", f" {ROOT}/tools/"
     )

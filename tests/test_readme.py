@@ -32,15 +32,17 @@ def pictures(folder, count):
         Image.fromarray(pixels).save(folder / f"{number:03d}.png")
 
 
-def test_a_folder_of_pictures_becomes_a_data_set(tmp_path):
+def test_a_folder_is_enough(tmp_path):
     pictures(tmp_path / "my_images", 8)
-    tools = [line for line in commands() if re.search("prepare_data|inspect_data|show_views", line)]
-    assert len(tools) == 3
-    for line in tools:
+    pretrain, embed, prepare, *_ = commands()
+    size = "--steps=2 --width=0.125"
+    for line in (pretrain.replace("--hours=1", size), embed, prepare):
         done = run(line, tmp_path)
         assert done.returncode == 0, done.stderr
-    assert (tmp_path / "my_data" / "inspection.html").exists()
-    assert (tmp_path / "work" / "views.png").exists()
+    assert "8 images of 8 cases" in done.stdout
+    features = np.load(tmp_path / "work" / "features" / "features.npz")["features"]
+    assert len(features) == 8
+    assert (tmp_path / "my_data" / "manifest.csv").exists()
 
 
 def imitations(folder):
@@ -148,32 +150,47 @@ def test_every_command_of_the_page_on_scale_is_a_run():
     assert [json.loads(task)["task"] for task in tasks] == [{"type": "worker", "index": 0}]
 
 
-def test_one_s_own_images_and_the_bootstrap(data_dir, tmp_path):
+def test_step_by_step_to_an_export_and_the_bootstrap(data_dir, tmp_path):
     shutil.copytree(data_dir, tmp_path / "my_data")
-    there = [
-        line
-        for line in commands()
-        if not re.search("compare.py|prepare_data|inspect|show_views|import_checkpoint", line)
-    ]
-    setting, *lines = there
-    assert len(lines) == 4
-    for line in lines[:3]:
-        for name, value in SMALLER.items():
-            line = re.sub(rf"--{name}=\d+", f"--{name}={value}", line)
-        if "linear_probe" in line:
-            line += " --batch_size=16 --steps=2"
-        done = run(f"{setting}\n{line}", tmp_path)
+    lines = [line for line in commands() if re.search("micle|probe", line)]
+    pretrain, probe, evaluate, export, serve = lines
+    assert serve.endswith("serve work/probe/export")
+    small = "--steps=2 --width=0.125 --batch_size=16 --image_size=32"
+    pretrain = pretrain.replace("--steps=1000", small)
+    for line in (pretrain, f"{probe} --batch_size=16 --steps=2", evaluate, export):
+        done = run(line, tmp_path)
         assert done.returncode == 0, done.stderr
+    assert (tmp_path / "work" / "probe" / "export" / "1" / "saved_model.pb").exists()
     predictions = "work/probe/predictions/test.csv"
-    done = run(lines[3].replace("A.csv B.csv", f"A={predictions} B={predictions}"), tmp_path)
+    assert "`simclr-med bootstrap A.csv B.csv`" in README
+    done = run(f"simclr-med bootstrap A={predictions} B={predictions}", tmp_path)
     assert done.returncode == 0, done.stderr
     assert "AUC" in done.stdout and "+0.0000 [+0.0000, +0.0000]" in done.stdout
+    assert "`--config=work/micle/config.json --seed=1`" in README
+    line = "simclr-med pretrain my_data --work_dir=work/again --config=work/micle/config.json"
+    done = run(f"{line} --seed=1", tmp_path)
+    assert done.returncode == 0, done.stderr
+    settings = json.loads((tmp_path / "work" / "again" / "config.json").read_text())
+    assert settings["seed"] == 1 and settings["train"]["steps"] == 2
+
+
+@pytest.mark.usefixtures("shortest_encoder")
+def test_the_lines_of_python(data_dir, tmp_path, monkeypatch, capsys):
+    shutil.copytree(data_dir, tmp_path / "my_data")
+    monkeypatch.chdir(tmp_path)
+    (snippet,) = re.findall(r"```python\n(.*?)```", README, re.S)
+    small = "steps=2, batch_size=16, image_size=32, width=0.125"
+    snippet = snippet.replace("hours=1", f"hours=1, {small}")
+    snippet = snippet.replace("init=run)", "init=run, steps=2, batch_size=16)")
+    exec(snippet, {})
+    assert "top1_accuracy" in capsys.readouterr().out
+    assert (tmp_path / "work" / "page" / "report.html").exists()
 
 
 @pytest.mark.slow  # the demo, which CI runs, makes the same comparison
 def test_the_comparison(data_dir, tmp_path):
     shutil.copytree(data_dir, tmp_path / "my_data")
-    (line,) = [line for line in commands() if "compare.py" in line]
+    (line,) = [line for line in commands() if " compare " in line]
     done = run(f"{line} {' '.join(COMPARISON)}", tmp_path)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "work" / "compare" / "report" / "report.html").exists()

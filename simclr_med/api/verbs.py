@@ -78,6 +78,7 @@ def pretrain(
     work_dir: Path,
     seed: int = 0,
     verbose: bool = False,
+    hours: float | None = None,
     **settings: "Unpack[types.Pretrain]",
 ) -> Run:
     """Pretrain an encoder by SimCLR, or by MICLe with positives="case", or go on where it stopped.
@@ -88,6 +89,8 @@ def pretrain(
       work_dir: folder that everything is written to.
       seed: of all random numbers.
       verbose: print notes and progress.
+      hours: choose the settings that are not given for the images and this machine, and the steps
+        for that time; None takes the flags' defaults, which are the paper's.
       settings: flags of `simclr-med pretrain`.
 
     Raises:
@@ -98,7 +101,13 @@ def pretrain(
     Example:
       >>> run = simclr_med.pretrain("my_images", work_dir="work/a", steps=500)  # doctest: +SKIP
     """
-    return _trained("pretrain", data_dir, work_dir, seed, verbose, settings)
+    if hours is None:
+        return _trained("pretrain", data_dir, work_dir, seed, verbose, settings)
+    given = keywords.checked("pretrain", dict(settings))
+    given |= {"work_dir": os.fspath(work_dir), "seed": seed}
+    with calling(verbose):
+        modes.run(modes.fitted(data_dir, given, hours))
+    return Run(pathlib.Path(work_dir))
 
 
 @keywords.shown_by("linear_probe")

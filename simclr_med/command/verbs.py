@@ -117,7 +117,7 @@ def as_flags(verb: str, arguments: list[str]) -> list[str]:
 def _takes_next(argument):
     """Return true where a flag without "=" has its value in the next argument."""
     name = argument.lstrip("-")
-    if name in ("work_dir", "seed", "flagfile", "config"):
+    if name in ("work_dir", "seed", "flagfile", "config", "preset", "hours"):
         return True
     return name in FIELDS and FIELDS[name][1].type is not bool
 

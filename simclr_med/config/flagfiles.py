@@ -95,7 +95,7 @@ def _lines(file, given, within):
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"{file}: a {name} is not text in UTF-8: {error}") from None
+        raise InputError(f"{given}{file}: the file is not text in UTF-8: {error}") from None
     lines = [line.strip() for line in text.splitlines()]
     return [line for line in lines if line and not line.startswith(("#", "//"))], (*within, path)
 

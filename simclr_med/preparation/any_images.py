@@ -136,7 +136,10 @@ def _told(made, notes, labelled):
     folders = {image.split("/")[0] for image in data.table["image"] if "/" in image}
     if not labelled and 2 <= len(folders) <= MOST_LABELS:
         shown = ", ".join(sorted(folders)[:5]) + ", ..." * (len(folders) > 5)
-        yield f"folders that may be labels: {shown}; pretraining uses none"
+        yield (
+            f"folders that may be labels: {shown}; pretraining uses none. To test a classifier on "
+            "these images later, make a data set of them first: simclr-med prepare"
+        )
 
 
 def _has_rows(made):

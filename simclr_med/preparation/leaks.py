@@ -62,7 +62,7 @@ def find_leaks(table, sha256, near):
 
 
 def remove_leaks(records, on_leak):
-    """Refuse leaks between splits, or drop the cases on the side of less worth.
+    """Refuse leaks between splits, or drop the cases on the side of less worth; return their rows.
 
     Args:
       records: `Records`, whose table has SHA256 and NEAR.
@@ -74,7 +74,7 @@ def remove_leaks(records, on_leak):
     table = records.table
     found = find_leaks(table, table[SHA256], table[NEAR])
     if not found:
-        return
+        return table[:0]
     if on_leak == "refuse":
         raise _refusal(found, records)
     lost = losing_cases(table, found)
@@ -83,6 +83,7 @@ def remove_leaks(records, on_leak):
         f"{table['case_id'][lost].nunique()} cases were left out."
     )
     records.table = table[~lost].reset_index(drop=True)
+    return table[lost]
 
 
 def _refusal(found, records):

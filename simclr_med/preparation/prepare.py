@@ -79,12 +79,12 @@ def _prepared(source_name, folder, output, settings, options, progress):
         unmapped = unmapped.assign(file=row_checks.without_place(unmapped["file"], folder))
     with row_checks.something_left(records, problems, "is in no split", folder, output):
         assign_splits(records, sizes, settings, target=target)
-        leaks.remove_leaks(records, settings.on_leak)
+        dropped = leaks.remove_leaks(records, settings.on_leak)
     with row_checks.something_left(
         records, problems, "is in no class that is kept", folder, output
     ):
         info, prevalence = class_table.make_classes(records, settings, target)
-    contradictory = contradictions.find_contradictions(records)
+    contradictory = contradictions.find_contradictions(records, dropped, info)
     contradictions.tell_or_refuse(records, contradictory, settings.on_contradiction)
     tables = {
         "problems.csv": row_checks.problem_table(problems, folder),

@@ -214,7 +214,10 @@ def _complaints(records, image_problems):
     yield table["case_id"] == "", "case_id", "is empty"
     if records.task == "multiclass":
         unlabelled = (table["labels"] == "") & table["split"].isin(LABELLED)
-        yield unlabelled, "labels", "is empty in a labelled split"
+        reason = "is empty in a labelled split: " + table["image"]
+        if records.unlabelled_by:
+            reason += f"; {records.unlabelled_by}"
+        yield unlabelled, "labels", reason
     for name in records.findings:
         yield ~table[name].isin(("1", "0", "-1", "")), name, "is not 1, 0, -1 or empty"
     for name in ("patient_id", "split", *(records.findings or ("labels",))):

@@ -10,6 +10,7 @@ from simclr_med.preparation.images import formats
 
 IMAGE_SUFFIXES = formats.readable_suffixes()
 BROKEN = "is a link that leads nowhere, or back to where it lies"
+NOT_UTF8 = "is not a name in UTF-8; rename it"
 OF_SYSTEMS = "__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"
 
 
@@ -89,7 +90,7 @@ def _walk(folder, prefix, above, tree):
                 continue
             inside = prefix + entry.name
             if not is_utf8(inside):
-                tree.refused[escaped(inside)] = "is not a name in UTF-8; rename it"
+                tree.refused[escaped(inside)] = NOT_UTF8
             elif entry.is_dir():
                 real = os.path.realpath(entry.path) if entry.is_symlink() else None
                 if real in above:

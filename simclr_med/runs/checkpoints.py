@@ -25,6 +25,9 @@ def saved_shapes(path: pathlib.Path) -> dict:
       DamagedError: its files are not those that were written.
     """
     try:
+        for name in (layout.SHAPES, layout.WEIGHTS):
+            if (path / name).exists() and not (path / name).is_file():  # to open a pipe waits
+                raise DamagedError(f"{path} is damaged: {name} is no file")
         content = stored.parsed((path / layout.SHAPES).read_bytes(), SCHEMA, path, "")
         found = atomic.sha256(path / layout.WEIGHTS)
     except OSError as error:

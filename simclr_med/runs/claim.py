@@ -65,7 +65,7 @@ def identity(config: Config) -> list:
 
 def _begin(folder, config, data_fingerprint):
     there = [path.name for path in folder.iterdir()] if folder.exists() else []
-    ours = (layout.DATA, layout.DATA_SET)
+    ours = (layout.DATA, layout.VERSIONS, layout.DATA_SET, layout.FITTED)
     there = [name for name in there if name not in ours and not name.startswith(".")]
     if there:
         raise InputError(f"--work_dir={folder} holds {there[0]} and is no run's: give a new folder")

@@ -18,6 +18,7 @@
 | sweep.csv, sweep.png, summary.csv, settings/, chosen/ | a sweep: its table, its runs | training |
 | metrics.json, predictions/, gradcam/ | an evaluation | evaluation |
 | data_set/ | data set folder of the images that were given | preparation |
+| fitted.json | settings that were chosen for images and machine, with the reasons | training |
 """
 
 import pathlib
@@ -34,7 +35,7 @@ FEATURES, SKIPPED = "features", "skipped.csv"
 METRICS, PREDICTIONS, GRADCAM = "metrics.json", "predictions", "gradcam"
 SWEEP, SWEEP_PICTURE, SUMMARY = "sweep.csv", "sweep.png", "summary.csv"
 SETTINGS, CHOSEN = "settings", "chosen"
-DATA_SET = "data_set"
+DATA_SET, FITTED = "data_set", "fitted.json"
 
 
 def checkpoint(work_dir: str | pathlib.Path, step: int) -> pathlib.Path:

@@ -65,7 +65,7 @@ def _save_contract(folder, found, usage):
 
 def _new_version(folder, version):
     """Return the folder of a version, 0 for the next."""
-    taken = [int(path.name) for path in folder.glob("*") if path.name.isdigit()]
+    taken = layout.numbered(folder)
     version = version or max(taken, default=0) + 1
     if version in taken:
         raise InputError(f"--export_version={version}: {folder / str(version)} is there already")

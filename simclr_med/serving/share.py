@@ -3,17 +3,18 @@
 said = write("work/probe", "shared/probe")
 """
 
-import csv
-import io
 import json
 import pathlib
 import shutil
 
 from simclr_med.config.storage import load_config
+from simclr_med.errors import RunError
 from simclr_med.evaluation.predictions_table import PROBABILITY
 from simclr_med.files import atomic, paths
+from simclr_med.files.tables import read_table
 from simclr_med.runs import layout
 from simclr_med.serving.export import FORMATS
+from simclr_med.serving.formats.evidence import FILE as EVIDENCE
 
 # All else is left out: what is not known here may name somebody.
 WHOLE = (
@@ -21,7 +22,10 @@ WHOLE = (
     layout.STOPPED_EARLY, layout.CHECKPOINTS, layout.BEST, *(name for name, _ in FORMATS.values()),
 )  # fmt: skip
 KEPT_COLUMNS = ("truth", "masked", "predicted")
-PLACES = ("data_dir", "images", "model", "runs", "tpu", "gcp_project", "title", "salt")
+PLACES = (
+    "data_dir", "features_dir", "images", "model", "runs", "tpu", "gcp_project", "title", "salt",
+)  # fmt: skip
+RESET = {"cases": "image"}  # an expression may hold names of folders
 LEFT_OUT, REPORT = "left_out", "left_out.txt"
 
 
@@ -48,6 +52,8 @@ def write(work_dir: str | pathlib.Path, folder: str | pathlib.Path) -> list[str]
     there = sorted(path.name for path in work_dir.iterdir() if not path.name.startswith("."))
     said = [f"copied: {name}" for name in there if name in WHOLE]
     said += [f"left out: {name}" for name in there if name not in known]
+    said += [f"left out: {EVIDENCE} of exports, checksums of images"]
+    _refuse_no_files(work_dir, (layout.CONFIG, layout.PREDICTIONS, *WHOLE))
     with atomic.new_folder(folder) as beside:
         for name in [name for name in there if name in WHOLE]:
             _copy(work_dir / name, beside / name)
@@ -60,11 +66,22 @@ def write(work_dir: str | pathlib.Path, folder: str | pathlib.Path) -> list[str]
     return said
 
 
+def _refuse_no_files(work_dir, names):
+    """Raise `InputError` where a pipe or a device lies among those that are copied."""
+    for name in names:
+        if (work_dir / name).exists():
+            paths.whole_folder_to_read(work_dir / name)
+
+
 def _copy(source, target):
-    if source.is_dir():
-        shutil.copytree(source, target, ignore=shutil.ignore_patterns(".*"))
-    else:
-        shutil.copyfile(source, target)
+    try:
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns(".*", EVIDENCE))
+        else:
+            shutil.copyfile(source, target)
+    except shutil.Error as error:  # of each file that failed
+        path, _, reason = error.args[0][0]
+        raise RunError(f"{path}: cannot be copied: {reason}") from None
 
 
 def _without_places(content):
@@ -73,6 +90,8 @@ def _without_places(content):
     for name, value in content.items():
         if isinstance(value, dict):
             found[name] = _without_places(value)
+        elif name in RESET:
+            found[name] = RESET[name]
         elif name in PLACES:
             found[name] = [] if isinstance(value, list) else LEFT_OUT * bool(value)
         elif isinstance(value, str) and ":" in value:  # run:PATH, imported:PATH
@@ -88,8 +107,8 @@ def _write_predictions(source, target):
     numbers = {"case_id": {}, "patient_id": {}}
     dropped = set()
     for file in files:
-        rows = list(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8"), newline="")))
-        names = list(rows[0]) if rows else []
+        table = read_table(file, ()).rows
+        rows, names = table.to_dict("records"), list(table)
         kept = [n for n in names if n in (*numbers, *KEPT_COLUMNS) or n.startswith(PROBABILITY)]
         dropped.update(set(names) - set(kept))
         with atomic.csv_writer(target / file.name) as writer:

@@ -16,6 +16,7 @@ from simclr_med.encoders import networks
 from simclr_med.runs import input_contract
 from simclr_med.training import features
 from simclr_med.training.loop import trainer
+from simclr_med.training.loop.train_step import compiled_step
 from simclr_med.training.memory import refuse_beyond_memory
 from simclr_med.training.models.contrastive import ContrastiveModel
 from simclr_med.training.run_setup import (
@@ -97,6 +98,32 @@ def run(config):
             if chief:
                 seen_cases.note(config.work_dir, config.head.init, cases, data.fingerprint)
             _train(config, data.info.preparation, cases, strategy, model, nets, monitor)
+
+
+def measure(config, told):
+    """Train without a work folder, and call `told` after each step; nothing is kept.
+
+    Args:
+      config: a `Config` of few steps.
+      told: a function without arguments.
+    """
+    config = devices.with_defaults(config)
+    data = manifest.read(config.data.data_dir)
+    requirements.refuse_unmet(config, data)
+    cases = data.cases(config.data.splits or data.pretraining_splits())
+    strategy = agreed_strategy(config, data)
+    micro_batches = distribute.micro_batches(config.train, strategy)
+    kept = originals_of(config, cases.paths, distribute.workers(strategy)[0])
+    with kept as originals, strategy.scope():
+        model, _ = model_of(config, Recipe.of(config.augment))
+        positions = positions_of(config, cases, originals=originals)
+        step = compiled_step(model, strategy, micro_batches, config.train.jit_compile)
+        make = functools.partial(batches, config, positions, 0)
+        parts = iter(distribute.batches(make, strategy, micro_batches))
+        for _ in range(config.train.steps):
+            step([next(parts) for _ in range(micro_batches)])
+            model.optimizer.iterations.numpy()  # waits for the device
+            told()
 
 
 def _train(config, preparation, cases, strategy, model, nets, monitor):

@@ -1,7 +1,9 @@
 """The Python API: names and defaults, objects, silence, and a process that is left as it was."""
 
 import ast
+import dataclasses
 import inspect
+import json
 import os
 import random
 import signal
@@ -12,6 +14,8 @@ import threading
 import numpy as np
 import pandas as pd
 import pytest
+from absl import flags
+from absl.testing import flagsaver
 from conftest import ROOT
 from PIL import Image
 
@@ -87,8 +91,9 @@ def test_from_pictures_to_answers(images, tmp_path, capfd):
     with pytest.raises(InputError, match="has no head"):
         run.head  # noqa: B018
     head = simclr_med.linear_probe(
-        data, work_dir=tmp_path / "head", init=run, steps=2, batch_size=4, image_size=32
+        data, work_dir=tmp_path / "head", init=run, steps=2, batch_size=4
     )
+    assert head.settings["image_size"] == run.settings["image_size"] == 32
     assert head.classes == ("a", "b") and head.head(pictures).shape == (2, 2)
     found = simclr_med.evaluate(head, bootstrap_replicates=40)
     assert isinstance(found, results.Evaluation)
@@ -199,3 +204,56 @@ def test_it_runs_outside_the_main_thread_and_leaves_the_caller_s_signals(images,
 def test_importing_the_package_takes_no_tensorflow():
     code = "import sys, simclr_med; assert 'tensorflow' not in sys.modules; simclr_med.load_run"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+@pytest.mark.usefixtures("shortest_encoder")
+def test_settings_are_fitted_to_the_images_and_the_time(images, tmp_path, monkeypatch, capsys):
+    from simclr_med.training import pretrain
+
+    clock = iter(range(100))
+    monkeypatch.setattr(
+        "simclr_med.training.fit_to_machine.time.perf_counter", lambda: 1.5 * next(clock)
+    )
+    seen, original = [], pretrain.run
+
+    def run(config):
+        seen.append(config)
+        original(dataclasses.replace(config, train=dataclasses.replace(config.train, steps=2)))
+
+    monkeypatch.setattr(pretrain, "run", run)
+    given = {"work_dir": tmp_path / "a", "hours": 0.05, "width": 0.125, "verbose": True}
+    simclr_med.pretrain(images, **given)
+    (config,) = seen
+    assert config.train.steps == (180 - 30) / 1.5 and config.train.batch_size == 4
+    assert config.optimizer.optimizer == "adam" and config.pretrain.temperature == 0.5
+    said = capsys.readouterr().out
+    assert "12 images of 12 cases" in said and "folders that may be labels: a, b" in said
+    assert "--steps=100" in said and "a step takes 1.5 s here" in said
+    reasons = json.loads((tmp_path / "a" / "fitted.json").read_text())
+    assert reasons["batch_size"]["value"] == 4
+    with pytest.raises(InputError, match="--hours=0: expected above 0"):
+        simclr_med.pretrain(images, work_dir=tmp_path / "b", hours=0)
+
+
+def test_the_command_fits_and_a_file_of_settings_does_not(images, tmp_path, monkeypatch):
+    from simclr_med import modes, run
+
+    asked = []
+    monkeypatch.setattr(modes, "fitted", lambda images, given, hours: asked.append((given, hours)))
+    monkeypatch.setattr(modes, "planned", lambda mode, images, given: asked.append(given))
+    monkeypatch.setattr(modes, "run", lambda config: None)
+    base = ["simclr-med", "pretrain", str(images), f"--work_dir={tmp_path}"]
+    (tmp_path / "a.yaml").write_text("steps: 3\n")
+    for words in (base, [*base, "--hours=2", "--steps", "5"], [*base, "--preset=paper"],
+                  [*base, f"--config={tmp_path / 'a.yaml'}"]):  # fmt: skip
+        with flagsaver.flagsaver(), pytest.raises(SystemExit) as ended:
+            for name in list(flags.FLAGS):
+                if name in ("mode", "preset", "hours", "config", "work_dir", *FIELDS):
+                    flags.FLAGS[name].unparse()
+            monkeypatch.setattr(sys, "argv", words)
+            run.entry_point()
+        assert not ended.value.code
+    work_dir = {"work_dir": str(tmp_path)}
+    assert asked == [
+        (work_dir, 1.0), (work_dir | {"steps": 5}, 2.0), work_dir, work_dir | {"steps": 3},
+    ]  # fmt: skip

@@ -86,6 +86,7 @@ ELSEWHERE = {
     "skip_bad_images", "data_service",  # test_unreadable, test_service
     "augment_on", "bn_statistics", "jit_compile", "cache", "cache_gib",  # below
     "tf32",  # test_devices
+    "cases",  # test_any_images
     "strategy", "use_tpu", "tpu", "tpu_zone", "gcp_project", "cpu_devices",  # test_distribute
     "monitor", "monitor_every", "profile_steps",  # test_watching
     "label_seed",  # below

@@ -200,7 +200,9 @@ def _creation(path):
     stem_first = 0 if path.startswith("initial_conv") else 1
     # First come a block's projection, and of a selective kernel its paths.
     path = re.sub("projection_layers|shortcut_layers|conv2d_fixed_padding", "", path)
-    return stem_first, *(int(part) if part.isdigit() else part for part in path.split("/"))
+    return stem_first, *(
+        int(part) if part.isascii() and part.isdigit() else part for part in path.split("/")
+    )
 
 
 def _architecture(path, kernels):

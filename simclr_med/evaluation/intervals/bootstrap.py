@@ -126,8 +126,11 @@ class Replicates:
     def _own_ends(self, name, low, high):
         """Return one model's ends: bounded, and exact where replicates hardly vary.
 
-        None and None where the replicates do not vary, and no exact interval is known.
+        None and None where the replicates do not vary and no exact interval is known, and where
+        the metric is 1 whatever the answers: top-k of k classes.
         """
+        if (metric(name).kind.k or 0) >= len(self.predictions.classes):
+            return None, None
         if self.settings.interval == "auto":
             low, high = near_bounds.widened(self, name, low, high)
             if low == high:

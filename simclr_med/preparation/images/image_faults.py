@@ -10,6 +10,7 @@ is none.
 import os
 
 import numpy as np
+from PIL import Image
 
 from simclr_med.preparation.images.depth import declared_bits
 from simclr_med.preparation.images.rewriting import EXIF_ORIENTATION, plain_image
@@ -84,13 +85,19 @@ def _is_transparent(image):
     return image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
 
 
+def further_pages(image: Image.Image) -> str:
+    """Return a note on an image's further pages or frames, "" where it has none."""
+    if getattr(image, "n_frames", 1) < 2 or image.format == "MPO":  # whose others are previews
+        return ""
+    return "several pages: the first counts" if image.format == "TIFF" else ANIMATED
+
+
 def _notes(image, path):
     notes = []
     if _is_transparent(image):
         notes.append("transparent, which training takes for opaque (--shortest_side: on white)")
-    if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":  # whose others are previews
-        of_pages = image.format == "TIFF"
-        notes.append("several pages: the first counts" if of_pages else ANIMATED)
+    if further := further_pages(image):
+        notes.append(further)
     suffix = os.path.splitext(path)[1].lower()
     if suffix not in SUFFIXES.get(image.format, (suffix,)):
         notes.append(f"{image.format} with another suffix")

@@ -52,7 +52,8 @@ def _write_files(place, records, info, tables, settings, progress):
         atomic.write_text(folder / "dataset.json", text)
         for name, content in tables.items():
             if name == contradictions.FILE:  # of images under the names that they have now
-                content = content.assign(image=table["image"].loc[content.index])
+                names = table["image"].reindex(content.index).to_numpy()
+                content = content.assign(image=content["image"].where(content.index == -1, names))
             if len(content):
                 write_table(folder / name, content)
         atomic.write_text(folder / "card.md", card)

@@ -4,12 +4,14 @@ listing = listed("new_images")
 listing.places[listing.images == "a.png"]
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import os
 import pathlib
 
 import numpy as np
+from PIL import Image
 
 from simclr_med.errors import InputError
 from simclr_med.files import paths
@@ -18,10 +20,12 @@ from simclr_med.files.text import as_seen, is_unknown
 from simclr_med.preparation.image_lookup import locate
 from simclr_med.preparation.images import dicom_image
 from simclr_med.preparation.images.formats import is_readable
-from simclr_med.preparation.source_files import IMAGE_SUFFIXES, Tree, walk
+from simclr_med.preparation.images.image_faults import further_pages
+from simclr_med.preparation.source_files import IMAGE_SUFFIXES, NOT_UTF8, Tree, walk
 from simclr_med.preparation.sources.dicom import Ids
 
 TABLES = (".csv", ".csv.gz", ".tsv")
+SEVERAL_PAGES = (".tif", ".tiff", ".gif", ".png", ".apng", ".webp", ".avif")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -111,7 +115,11 @@ def _of_folder(folder, tree, ids):
         if is_dicom or inside in images:
             names.append(inside)
             dicoms.append(is_dicom)
-    faults = {name: reason for name, reason in tree.refused.items() if is_readable(name)}
+    faults = {
+        name: reason
+        for name, reason in tree.refused.items()
+        if is_readable(name) or reason == NOT_UTF8
+    }
     others = len(tree.files) - len(names) + len(tree.refused) - len(faults)
     notes = [f"files passed over, since they are no images: {others}"] * bool(others)
     places = [str(folder / name) for name in names] + [""] * len(faults)
@@ -196,10 +204,22 @@ def _regular(path):
 def _listing(images, places, dicoms, cases, patients, notes, faults=None):
     """Return the `Listing`, cases in the order of their first images."""
     first = {}
+    further = sum(map(_has_further_pages, places))
+    if further:
+        notes = [*notes, f"images of several pages or frames: {further}; the first counts"]
     order = np.argsort([first.setdefault(case, len(first)) for case in cases], kind="stable")
     columns = [np.array(column, str)[order] for column in (images, places, cases, patients)]
     dicoms = np.array(dicoms, bool)[order]
     return Listing(columns[0], columns[1], dicoms, *columns[2:], tuple(notes), faults or {})
+
+
+def _has_further_pages(place):
+    """Return true where a file of a kind that may have several pages has them."""
+    if not place.lower().endswith(SEVERAL_PAGES):
+        return False
+    with contextlib.suppress(Exception), Image.open(place) as image:  # a damaged one is told later
+        return bool(further_pages(image))
+    return False
 
 
 def reason(place: str) -> str:

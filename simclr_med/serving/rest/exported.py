@@ -17,6 +17,7 @@ from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from simclr_med.errors import InputError
 from simclr_med.files import paths, stored
 from simclr_med.files.glob_signs import without_signs
+from simclr_med.runs import layout
 from simclr_med.serving.rest.limits import Refused
 
 FILE, LABELS = "saved_model.pb", "assets/labels.txt"
@@ -174,13 +175,14 @@ def newest(folder: str | pathlib.Path) -> pathlib.Path:
     folder = paths.folder_to_read(folder)
     if (folder / FILE).exists():
         return pathlib.Path(folder)
-    versions = [path.parent for path in folder.glob(f"*/{FILE}") if path.parent.name.isdigit()]
+    there = (folder / str(number) for number in layout.numbered(folder))
+    versions = [path for path in there if (path / FILE).exists()]
     if not versions:
         raise InputError(
             f"{folder}: expected an export: a folder with {FILE}, or with such folders by version; "
             "--mode=export writes one"
         )
-    return max(versions, key=lambda path: int(path.name))
+    return versions[-1]
 
 
 def _spec(name, info):
