@@ -80,7 +80,7 @@ def _parsed(text, suffix):
 
 
 def _changed(values, mode):
-    """Return the values that act in a mode and are not what it would take by itself."""
+    """Return the values that act in a mode and differ from its defaults."""
     modes = acting_modes(mode, values["head"])
     own = recipes.OWN_STRENGTHS.get(values["augmentation"], {})
     return {

@@ -1,6 +1,7 @@
 """Checkpoints of any variables: what is kept, what goes, what does not fit, what is damaged."""
 
 import json
+import os
 import re
 import types
 import zipfile
@@ -203,3 +204,15 @@ def test_a_run_without_a_checkpoint_begins_at_0(tmp_path):
     assert checkpoint.restore_latest(tmp_path, variables()) == 0
     checkpoint.set_aside_newer(tmp_path, 0)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["variables.json", "variables.npz"])
+def test_a_pipe_in_a_checkpoint_s_place_is_damage_and_never_waited_for(name, tmp_path):
+    folder = tmp_path / "checkpoints" / "3"
+    folder.mkdir(parents=True)
+    for file in ("variables.json", "variables.npz"):
+        (folder / file).write_text("{}")
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    with pytest.raises(checkpoint.DamagedError, match=f"{name} is no file"):
+        checkpoint.saved_shapes(folder)

@@ -117,3 +117,22 @@ def test_a_folder_by_hand_shows_its_identical_files(tmp_path):
     content = '{"name": "d", "task": "multiclass", "classes": ["x", "y"]}'
     (tmp_path / "d" / "dataset.json").write_text(content)
     assert "Contradictory" in write_page(tmp_path / "d", tmp_path / "p.html").read_text()
+
+
+def test_a_copy_that_leaks_is_counted_and_refused_though_it_is_left_out(tmp_path):
+    folder = two_classes(tmp_path / "in", "bytes", ("train/", "test/"))
+    said = make(folder, tmp_path / "out", on_leak="drop", splits="")
+    assert "8 pictures stand under labels that contradict each other, in 16 images" in said
+    listed = pd.read_csv(tmp_path / "out" / "contradictions.csv", dtype=str)
+    assert listed["split"].value_counts().to_dict() == {"test": 8, "train, left out": 8}
+    assert listed["image"].notna().all()
+    with pytest.raises(InputError, match="--on_contradiction=keep leaves them"):
+        make(folder, tmp_path / "no", on_leak="drop", splits="", on_contradiction="refuse")
+
+
+def test_exact_and_near_copies_of_one_picture_are_one_group(tmp_path):
+    made = pictures(tmp_path / "in", [f"{c}/{i}.png" for c in "AB" for i in range(10)])
+    copied(made["A/0.png"], tmp_path / "in" / "B" / "copy.png", "bytes")
+    copied(made["A/0.png"], tmp_path / "in" / "B" / "near.png", "near")
+    said = make(tmp_path / "in", tmp_path / "out")
+    assert "1 pictures stand under labels that contradict each other, in 3 images" in said

@@ -1,6 +1,7 @@
 """Copies for other people name nobody, and say what they lack."""
 
 import json
+import os
 import shutil
 
 import numpy as np
@@ -25,6 +26,8 @@ def run(exported_probe, data_dir, tmp_path_factory):
     config = json.loads((work_dir / "config.json").read_text())
     config["data"]["data_dir"] = f"/home/{SECRET}/data"
     config["head"]["init"] = f"run:{SECRET}"
+    config["data"]["features_dir"] = f"/home/{SECRET}/features"
+    config["data"]["cases"] = f"(?P<case>{SECRET}[^/]+)"
     (work_dir / "config.json").write_text(json.dumps(config))
     for name in ("notes.txt", "report.html", "skipped.csv", "views.png", "learnt_from.json"):
         (work_dir / name).write_text(SECRET)
@@ -74,3 +77,20 @@ def test_what_cannot_be_shared_is_named(run, tmp_path):
     with pytest.raises(InputError):
         share.write(tmp_path, tmp_path / "shared")
     assert not (tmp_path / "shared").exists()
+
+
+@pytest.mark.parametrize("name", ["log.csv", "predictions/test.csv", "export/1/input.json"])
+def test_a_pipe_among_the_files_is_refused(run, tmp_path, name):
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    (copy / name).unlink()
+    os.mkfifo(copy / name)
+    with pytest.raises(InputError, match="is a pipe; expected a file"):
+        share.write(copy, tmp_path / "shared")
+    assert not (tmp_path / "shared").exists()
+
+
+def test_checksums_of_images_stay_behind(run, tmp_path):
+    assert list(run.glob("export/*/evidence.json"))
+    share.write(run, tmp_path / "shared")
+    assert not list((tmp_path / "shared").rglob("evidence.json"))

@@ -40,9 +40,8 @@ class DataConfig:
     )
     cases: str = setting(
         "image",
-        "Cases where --data_dir is no data set yet: image (each its own), folder (the images of "
-        "one folder), or a regular expression that names them in each path by a group case or "
-        "patient: '(?P<patient>[^/]+)_[^/]*$'",
+        "Cases where --data_dir is no data set yet: image (each its own), folder (of one folder), "
+        "or an expression with a group case or patient: '(?P<patient>[^/]+)_[^/]*$'",
         ("image, folder, or an expression with (?P<case>...) or (?P<patient>...)", _names_cases),
         modes=(*TRAINING, "sweep"),
         identity=False,  # data.sha256 tells
