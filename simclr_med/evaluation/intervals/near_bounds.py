@@ -3,7 +3,6 @@
 docs/statistics.md says which interval a metric gets, and what it covers.
 """
 
-import dataclasses
 from typing import Any
 
 import numpy as np
@@ -28,15 +27,14 @@ def widened(replicates: Any, name: str, low: float, high: float) -> tuple[float,
 
 
 def _by_log_odds(replicates, name, low, high):
-    """Return Student's interval on the log odds: near 1, an AUC can miss more below than above.
+    """Return the interval on the log odds: near 1, an AUC can miss more below than above.
 
-    The deviation is that of the replicates, widened as their quantiles are.
+    There it has the width that the bootstrap's has about the value.
     """
-    value, samples = replicates.values[name], replicates.defined(name)
+    value = replicates.values[name]
     if not 0 < value < 1:
         return low, high
-    shape = dataclasses.replace(replicates.shape(name), bias=0.0)
-    reach = shape.reach(replicates.settings.confidence) * samples.std() / (value * (1 - value))
+    reach = (high - low) / 2 / (value * (1 - value))
     return tuple(float(end) for end in expit(logit(value) + np.array([-reach, reach])))
 
 
