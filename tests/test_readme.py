@@ -13,6 +13,7 @@ from conftest import ROOT
 from PIL import Image
 from shell import README, commands, run, run_here, words_of
 
+import simclr_med
 from benchmarks.prepare import write_chexpert
 from simclr_med.config.checked_config import make_config
 from simclr_med.config.fields import FIELDS
@@ -221,3 +222,28 @@ def test_another_python_is_told_which_to_use(tmp_path):
     )
     assert done.returncode == 2 and not (tmp_path / ".venv").exists()
     assert "simclr_med needs Python 3.10 to 3.13, found 3.15" in done.stderr
+
+
+@pytest.mark.usefixtures("shortest_encoder")
+def test_the_page_on_python(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b"):
+        pictures(tmp_path / name, 12)
+    (tmp_path / "my_images").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / name).rename(tmp_path / "my_images" / name)
+    for number in range(12):  # no copy under two labels
+        pixels = np.random.default_rng(100 + number).integers(0, 256, (20, 24, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "my_images" / "b" / f"{number:03d}.png")
+    page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    (snippet,) = re.findall(r"```python\n(.*?)```", page, re.S)
+    small = "steps=2, batch_size=4"
+    snippet = snippet.replace("hours=1", f"hours=1, {small}, image_size=32, width=0.125")
+    snippet = snippet.replace("seed=1", f"seed=1, {small}")
+    given = {}
+    exec(snippet, given)
+    assert len(given["answers"]) == len(given["features"]) == 24
+    assert "value" in capsys.readouterr().out
+    table = re.findall(r"^\| `(\w+)|`(\w+)[(`]", page.split("| verb")[1], re.M)
+    named = {name for pair in table for name in pair if name}
+    assert {*simclr_med.VERBS} <= named
