@@ -4,6 +4,7 @@ simclr-med pretrain my_data --work_dir=work/simclr
 python -m simclr_med.run --mode=pretrain --data_dir=my_data --work_dir=work/simclr
 """
 
+import functools
 import pathlib
 import re
 import sys
@@ -11,7 +12,7 @@ import sys
 from absl import app, flags
 
 import simclr_med
-from simclr_med import modes, packages
+from simclr_med import modes, packages, progress
 from simclr_med.command import help_pages, verbs
 from simclr_med.config import config_files, fitting
 from simclr_med.config.checked_config import for_existing_run, make_config
@@ -75,8 +76,12 @@ def given_flags():
     return {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
 
 
-def dispatch(arguments):
+def dispatch(arguments, verb=""):
     """Run the mode; TensorFlow is imported here and not before.
+
+    Args:
+      arguments: of the command line, the flags taken away.
+      verb: that was given; its end is followed by the command that would come next.
 
     Raises:
       InputError: flags are missing or wrong; see also the modes' `run`.
@@ -94,6 +99,8 @@ def dispatch(arguments):
     else:
         config = _config(mode, given)
     modes.run(config)
+    if verb and (following := verbs.what_next(config)):
+        progress.say(f"next: {following}")
 
 
 def _config(mode, given):
@@ -141,7 +148,8 @@ def _main():
         sys.argv[1:] = verbs.as_flags(verb, sys.argv[2:])
         if not any(re.match("--?(flagfile|config)\\b", word) for word in sys.argv[1:]):
             FLAGS.set_default("preset", "fitted")  # a file of settings means the flags' defaults
-    return app.run(dispatch, flags_parser=_parse)  # leaves by SystemExit
+    main = functools.partial(dispatch, verb=verb)
+    return app.run(main, flags_parser=_parse)  # leaves by SystemExit
 
 
 def _refuse_another_package():

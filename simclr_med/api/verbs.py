@@ -370,9 +370,9 @@ def compare(
 
     given = [f"--{name}={_text(value)}" for name, value in options.items() if value is not None]
     with calling(verbose):
-        folder = any_images.data_set(data_dir, work_dir, labelled=True)
-        given += [f"--data_dir={folder}", f"--work_dir={os.fspath(work_dir)}"]
-        pages = command.run(command.parse(given))
+        asked = command.parse([*given, "--data_dir=given", f"--work_dir={os.fspath(work_dir)}"])
+        asked.data_dir = data_dir
+        pages = command.run(asked)
     return [Report(page.parent) for page in pages]
 
 

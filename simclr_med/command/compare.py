@@ -22,7 +22,7 @@ import threading
 import time
 
 import simclr_med
-from simclr_med import progress
+from simclr_med import progress, quiet
 from simclr_med.command import parsing
 from simclr_med.config import flagfiles
 from simclr_med.config.checked_config import make_config
@@ -31,6 +31,7 @@ from simclr_med.config.fields import FIELDS, Config
 from simclr_med.config.flagfiles import expanded, expanded_at
 from simclr_med.config.storage import load_config
 from simclr_med.errors import EXIT_INPUT, EXIT_INTERRUPTED, InputError, RunError
+from simclr_med.preparation import any_images
 from simclr_med.runs import claim, layout
 
 POSITIVES = {"SimCLR": "augmentation", "MICLe": "case"}  # what a positive pair is
@@ -387,6 +388,10 @@ def main():
 def run(options):
     """Compare, and show the tables and the paths of the reports; return the paths."""
     start = time.monotonic()
+    images, options.data_dir = options.data_dir, any_images.NOT_YET
+    planned(options)  # wrong options are told before a data set is made
+    os.environ.setdefault(quiet.LEVEL, "3")  # reading images may load TensorFlow
+    options.data_dir = any_images.data_set(images, options.work_dir, labelled=True)
     refuse_unmet(options)
     pages = compare(options)
     for page in pages:

@@ -5,9 +5,10 @@ import difflib
 import importlib
 import sys
 
-from simclr_med.config.fields import FIELDS
-from simclr_med.config.setting import MODES
+from simclr_med.config.fields import FIELDS, Config
+from simclr_med.config.setting import HEADS, MODES
 from simclr_med.errors import InputError
+from simclr_med.runs import layout
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,6 +113,25 @@ def as_flags(verb: str, arguments: list[str]) -> list[str]:
             f"{' and '.join(name.upper() for name in expected)}, then flags as --NAME=VALUE"
         )
     return found + [f"--{name}={value}" for name, value in zip(expected, plain, strict=False)]
+
+
+def what_next(config: Config) -> str:
+    """Return the command that would follow a mode that has ended, "" where none is obvious."""
+    work_dir, data_dir = config.work_dir, config.data.data_dir
+    if config.mode == "pretrain":
+        return (
+            f"simclr-med linear_probe {data_dir} --work_dir={work_dir}_probe --init=run:{work_dir} "
+            f"(with labels), or simclr-med embed {work_dir} IMAGES --work_dir={work_dir}_features"
+        )
+    if config.mode in HEADS:
+        return f"simclr-med evaluate {work_dir}"
+    if config.mode == "sweep":
+        return f"simclr-med report {work_dir}/{layout.CHOSEN}/* --work_dir={work_dir}_report"
+    if config.mode == "evaluate":
+        return f"simclr-med report {work_dir} --work_dir={work_dir}_report"
+    if config.mode == "export" and config.export.export_format == "savedmodel":
+        return f"simclr-med serve {work_dir}/export"
+    return ""
 
 
 def _takes_next(argument):

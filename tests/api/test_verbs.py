@@ -6,6 +6,7 @@ import inspect
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -21,6 +22,8 @@ from PIL import Image
 
 import simclr_med
 from simclr_med.api import keyword_arguments, results
+from simclr_med.command import verbs
+from simclr_med.config.checked_config import make_config
 from simclr_med.config.fields import FIELDS
 from simclr_med.config.setting import LISTS, MODES, default_in
 from simclr_med.errors import InputError
@@ -257,3 +260,58 @@ def test_the_command_fits_and_a_file_of_settings_does_not(images, tmp_path, monk
     assert asked == [
         (work_dir, 1.0), (work_dir | {"steps": 5}, 2.0), work_dir, work_dir | {"steps": 3},
     ]  # fmt: skip
+
+
+def test_compare_goes_from_a_table_to_reports(images, tmp_path, monkeypatch, capsys):
+    """What it trains is test_compare's and the demo's; here each run leaves a page alone."""
+    from simclr_med.command import compare
+
+    asked = []
+
+    def ran(mode, work_dir, *files, **flags):
+        asked.append((mode, flags))
+        if mode == "report":
+            work_dir.mkdir(parents=True, exist_ok=True)
+            for kind in ("html", "md"):
+                (work_dir / f"report.{kind}").write_text("**Metrics**\n| a |\n")
+
+    monkeypatch.setattr(compare, "in_own_process", ran)
+    table = pd.DataFrame({"image": sorted(images.rglob("*.png"))})
+    table["labels"] = [path.parent.name for path in table["image"]]
+    table["split"] = ["train", "train", "train", "validation", "test", "test"] * 2
+    (page,) = simclr_med.compare(
+        table, work_dir=tmp_path / "all", arms=["Random", "SimCLR"], batch_size=4, seeds=1,
+        head_batch_size=4,
+    )  # fmt: skip
+    assert page.page == tmp_path / "all" / "report" / "report.html"
+    assert [mode for mode, _ in asked] == ["sweep", "pretrain", "sweep", "report"]
+    made = str(tmp_path / "all" / "data_set")
+    assert {flags["data_dir"] for mode, flags in asked if mode != "report"} == {made}
+    said = capsys.readouterr()
+    assert not said.out and not said.err
+    with pytest.raises(InputError, match="--arms: 'MoCo'"):
+        simclr_med.compare(images, work_dir=tmp_path / "no", arms="MoCo")
+    assert not (tmp_path / "no").exists()
+
+
+def test_a_child_that_fails_is_an_error_of_the_caller(tmp_path):
+    from simclr_med import progress
+    from simclr_med.command import compare
+
+    with progress.asked(False), pytest.raises(InputError, match="--steps=0: expected"):
+        compare.in_own_process("pretrain", tmp_path / "a", data_dir=tmp_path, steps="0")
+
+
+@pytest.mark.parametrize(
+    ("mode", "given", "said"),
+    [
+        ("pretrain", {"data_dir": "d"}, "linear_probe /.*/d --work_dir=w_probe --init=run:w "),
+        ("finetune", {"data_dir": "d"}, "simclr-med evaluate w$"),
+        ("linear_probe", {"data_dir": "d"}, "simclr-med evaluate w$"),
+        ("sweep", {"data_dir": "d"}, r"report w/chosen/\* "),
+        ("report", {"runs": ("a",)}, "^$"),
+    ],
+)
+def test_what_comes_next(mode, given, said):
+    config = make_config(mode, {"work_dir": "w", **given})
+    assert re.search(said, verbs.what_next(config))
