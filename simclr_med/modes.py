@@ -14,7 +14,6 @@ from simclr_med.config.checked_config import make_config
 from simclr_med.config.fields import Config
 from simclr_med.errors import InputError
 from simclr_med.files import paths
-from simclr_med.preparation import any_images
 from simclr_med.runs import layout
 
 MOST_HOURS = 24 * 365
@@ -54,6 +53,8 @@ def planned(mode: str, images: Any, given: dict[str, Any]) -> Config:
     Raises:
       InputError: a value is wrong, which is told before anything is made; or the images are.
     """
+    from simclr_med.preparation import any_images  # late: --help needs no pandas
+
     config = make_config(mode, {**given, "data_dir": any_images.NOT_YET})
     paths.folder_to_write(config.work_dir, "--work_dir")
     _quiet()  # reading images may load TensorFlow

@@ -20,7 +20,7 @@ KNOWN = {
 }  # fmt: skip
 # Licences that go with a program under Apache-2.0 that is installed beside the package.
 ALLOWED = re.compile(
-    r"Apache|BSD|MIT|ISC|Python Software Foundation|PSF|MPL|Mozilla|CNRI|Dual License|Unlicense|0BSD"
+    r"Apache|BSD|MIT|ISC|Python Software Foundation|PSF|MPL|Mozilla|CNRI|Dual License|Unlicense"
 )
 REFUSED = re.compile(r"\b(A|L)?GPL|SSPL|Non-?Commercial|Proprietary|BUSL", re.IGNORECASE)
 HEAD = """# Licences of the packages that are installed

@@ -31,7 +31,6 @@ from simclr_med.config.fields import FIELDS, Config
 from simclr_med.config.flagfiles import expanded, expanded_at
 from simclr_med.config.storage import load_config
 from simclr_med.errors import EXIT_INPUT, EXIT_INTERRUPTED, InputError, RunError
-from simclr_med.preparation import any_images
 from simclr_med.runs import claim, layout
 
 POSITIVES = {"SimCLR": "augmentation", "MICLe": "case"}  # what a positive pair is
@@ -387,6 +386,8 @@ def main():
 
 def run(options):
     """Compare, and show the tables and the paths of the reports; return the paths."""
+    from simclr_med.preparation import any_images  # late: --help needs no pandas
+
     start = time.monotonic()
     images, options.data_dir = options.data_dir, any_images.NOT_YET
     planned(options)  # wrong options are told before a data set is made
