@@ -56,6 +56,14 @@ def note(text: str) -> None:
         LOGGER.warning(text) if text.startswith("warning") else LOGGER.info(text)
 
 
+def beside(text: str) -> None:
+    """Print a note on standard error, above a bar that may stand there."""
+    if _PRINTING.get():
+        tqdm.tqdm.write(text, file=sys.stderr)
+    else:
+        LOGGER.info(text)
+
+
 def shown(label, unit, total=None, done=0):
     """Return a `Bar` where stderr is a terminal, and `Lines` elsewhere; its end stays to be seen.
 

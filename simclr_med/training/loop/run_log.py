@@ -11,13 +11,13 @@ same values, and lie over themselves in its plots.
 import contextlib
 import os
 import pathlib
-import sys
 import time
 from collections.abc import Callable
 
 import tensorflow as tf
-import tqdm
 
+from simclr_med import progress
+from simclr_med.errors import RunError
 from simclr_med.files import atomic, stored
 from simclr_med.runs import layout
 from simclr_med.training.loop.callbacks import READ_EVERY, DeferredReader, StepCallback
@@ -60,7 +60,7 @@ class Board:
                 yield
         except tf.errors.OpError as error:
             self._failed = True
-            tqdm.tqdm.write(f"warning: no more plots for TensorBoard: {error}", file=sys.stderr)
+            progress.beside(f"warning: no more plots for TensorBoard: {error}")
 
 
 class RunLog(DeferredReader):
@@ -204,7 +204,7 @@ class Monitor(StepCallback):
             self.table.write()
             self.board.scalars("monitor", step, scalars)
             shown = ", ".join(f"{name} {value:.4g}" for name, value in scalars.items())
-            tqdm.tqdm.write(f"step {step}: {shown}", file=sys.stderr)
+            progress.beside(f"step {step}: {shown}")
 
     def close(self):
         """Have TensorBoard's file on disk."""
@@ -237,10 +237,13 @@ class Table:
         if not self.begun:
             self._begin(list(self.rows[0]))
             self.begun = True
-        with open(self.path, "a", encoding="utf-8") as file:
-            file.writelines(",".join(row.values()) + "\n" for row in self.rows)
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with open(self.path, "a", encoding="utf-8") as file:
+                file.writelines(",".join(row.values()) + "\n" for row in self.rows)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:  # of a write it does not say the file
+            raise RunError(f"{self.path}: {error.strerror}") from None
         self.rows = []
 
     def _begin(self, header):

@@ -6,11 +6,10 @@ It is the one split by which anything of a head is chosen; the test split is rea
 """
 
 import math
-import sys
 
 import numpy as np
-import tqdm
 
+from simclr_med import progress
 from simclr_med.encoders import checkpoint
 from simclr_med.errors import InputError
 from simclr_med.evaluation.metrics import scoring
@@ -107,7 +106,7 @@ class Validation(StepCallback):
     def _tell(self, step, scalars):
         self.board.scalars("validation", step, scalars)
         shown = ", ".join(f"{name} {value:.4g}" for name, value in scalars.items())
-        tqdm.tqdm.write(f"step {step}, validation: {shown}", file=sys.stderr)
+        progress.beside(f"step {step}, validation: {shown}")
 
     def row(self, step):
         """Return a step's columns of log.csv; None in those of a step that was not measured."""
