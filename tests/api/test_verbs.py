@@ -315,3 +315,40 @@ def test_a_child_that_fails_is_an_error_of_the_caller(tmp_path):
 def test_what_comes_next(mode, given, said):
     config = make_config(mode, {"work_dir": "w", **given})
     assert re.search(said, verbs.what_next(config))
+
+
+@pytest.mark.usefixtures("shortest_encoder")
+def test_ctrl_c_is_keyboard_interrupt_after_saving_and_the_same_call_goes_on(
+    images, tmp_path, monkeypatch, capsys
+):
+    from simclr_med.training.loop import trainer
+
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)
+    original = trainer.Loop._one_step
+
+    def one_step(self, batches, done):
+        if done == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+        original(self, batches, done)
+
+    given = {"work_dir": tmp_path / "a", "encoder": "resnet18", **SHORT, "steps": 3}
+    try:
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt, match="saved step 1"):
+            patch.setattr(trainer.Loop, "_one_step", one_step)
+            simclr_med.pretrain(images, **given)
+        assert simclr_med.load_run(tmp_path / "a").step == 1
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        run = simclr_med.pretrain(images, **given)
+    finally:
+        signal.signal(signal.SIGINT, usual)
+    assert run.step == 3 and run.log["step"].tolist() == [1, 2, 3]
+    said = capsys.readouterr()
+    assert not said.out and not said.err
+
+
+@pytest.mark.usefixtures("shortest_encoder")
+def test_all_is_told_where_it_is_asked_for(images, tmp_path, capsys):
+    given = {"encoder": "resnet18", **SHORT, "monitor": "none"}
+    simclr_med.pretrain(images, work_dir=tmp_path / "a", verbose=True, **given)
+    said = capsys.readouterr()
+    assert "12 images of 12 cases" in said.out and "a: step 2 of 2" in said.err
