@@ -67,7 +67,7 @@ def is_there(name):
     if parts[0] == "config" and is_setting(parts[1:]):
         return True
     if parts[0] in CLASSES:
-        return parts[1] in CLASSES[parts[0]]
+        return len(parts) == 1 or parts[1] in CLASSES[parts[0]]
     ours = False
     for size in range(len(parts), 0, -1):
         for found, names in MODULES.items():

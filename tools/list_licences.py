@@ -68,7 +68,7 @@ def text(licences):
 
 
 def main():
-    """Write the page, or name what does not go with our licence."""
+    """Write the page, or name the packages whose licence does not go with ours."""
     licences = {name: licence(name) for name in locked()}
     if wrong := faults(licences):
         sys.exit(f"error: licences that do not go with Apache-2.0: {wrong}")

@@ -242,8 +242,14 @@ def test_the_command_fits_and_a_file_of_settings_does_not(images, tmp_path, monk
     from simclr_med import modes, run
 
     asked = []
-    monkeypatch.setattr(modes, "fitted", lambda images, given, hours: asked.append((given, hours)))
-    monkeypatch.setattr(modes, "planned", lambda mode, images, given: asked.append(given))
+    config = make_config("pretrain", {"data_dir": "d", "work_dir": "w"})
+
+    def noted(*given):
+        asked.append(given[1:] if given[0] != "pretrain" else given[2])
+        return config
+
+    monkeypatch.setattr(modes, "fitted", noted)
+    monkeypatch.setattr(modes, "planned", noted)
     monkeypatch.setattr(modes, "run", lambda config: None)
     base = ["simclr-med", "pretrain", str(images), f"--work_dir={tmp_path}"]
     (tmp_path / "a.yaml").write_text("steps: 3\n")
