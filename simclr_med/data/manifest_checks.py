@@ -1,6 +1,7 @@
 """Checks of a manifest's table, row by row and within cases and patients."""
 
 import posixpath
+import unicodedata
 
 import numpy as np
 import pandas as pd
@@ -75,9 +76,18 @@ def _cell_checks(info, table):
 def _looks_as_another(ids):
     """Return the rows, bool `[N]`, whose id stands elsewhere as 1 for 1.0, or with unseen signs."""
     texts = pd.Series(pd.unique(ids), dtype=object)
-    seen = whole_numbers(texts.map(as_seen))
+    seen = _as_read(texts)
     again = texts[seen.duplicated() & (seen != "")]
     return ids.isin(set(again))
+
+
+def _as_read(texts):
+    """Return texts as a person reads them: 1.0 is 1, two blanks are one, and １ is 1."""
+
+    def plain(text):
+        return " ".join(unicodedata.normalize("NFKC", as_seen(text)).split())
+
+    return whole_numbers(texts.map(plain))
 
 
 def _label_checks(info, table):
@@ -108,9 +118,7 @@ def _told_apart(info, table, file):
     for column in ("case_id", "patient_id", *info.groups):
         names = table[column].drop_duplicates()
         first = {}
-        for index, name, seen in zip(
-            names.index, names, whole_numbers(names.map(as_seen)), strict=True
-        ):
+        for index, name, seen in zip(names.index, names, _as_read(names), strict=True):
             row = int(index) + 2
             earlier, where = first.setdefault(seen, (name, row))
             if earlier != name:

@@ -321,7 +321,7 @@ UNSEEN = ["\u200b", "\u200d", "\u2060", "\ufeff", "\u00ad", "\u200e", "\ufe0f", 
 @pytest.mark.parametrize(
     ("first", "second"),
     [*((f"x{sign}1", "x1") for sign in UNSEEN), ("1", "1.0"), ("2,0", "2"), ("e\u0301", "\u00e9"),
-     ("a\u00a0b", "a b"), ("a\u2009b", "a\u3000b")],
+     ("a\u00a0b", "a b"), ("a\u2009b", "a\u3000b"), ("p  0", "p 0"), ("p\uff11", "p1")],
 )  # fmt: skip
 def test_ids_that_nobody_could_tell_apart_are_named(column, first, second, tmp_path):
     cells = {"image": "{}.png", "case_id": "c{}", "patient_id": "", "split": "train",
