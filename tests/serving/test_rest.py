@@ -309,6 +309,7 @@ def test_what_tensorflow_serving_takes_is_taken(model, exported):
 @pytest.mark.parametrize(
     ("body", "status"),
     [(b"{}", 400), (gzip.compress(b"{}")[:-9], 400), (gzip.compress(bytes(2**21)), 413)],
+    ids=["none", "cut", "too large"],  # not the bytes, which hold the time
 )
 def test_a_body_that_is_no_gzip_or_too_large_is_refused(model, body, status):
     headers = {"content-encoding": "gzip"}
