@@ -104,7 +104,8 @@ def answers_alone(folder: pathlib.Path, sample: Sample) -> dict[str, np.ndarray]
     with tempfile.TemporaryDirectory() as elsewhere:
         requests, answered = (str(pathlib.Path(elsewhere, name)) for name in ("in.npz", "out.npz"))
         images = {f"image/{i}": np.frombuffer(c, np.uint8) for i, c in enumerate(sample.contents)}
-        np.savez(requests, views=sample.views, cases=sample.owners, **images)
+        asked: dict[str, Any] = images | {"views": sample.views, "cases": sample.owners}
+        np.savez(requests, **asked)
         # -I: no folder of ours, nor what PYTHONPATH names. oneDNN as TensorFlow has it by itself.
         env = {k: v for k, v in os.environ.items() if k != "TF_ENABLE_ONEDNN_OPTS"}
         script = [

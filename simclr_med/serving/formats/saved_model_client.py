@@ -15,6 +15,8 @@ if __name__ == "__main__":  # before TensorFlow is imported
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # the process that asks may hold all of a GPU
     sys.modules["simclr_med"] = None  # type: ignore[assignment]  # importing it fails
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
@@ -65,7 +67,8 @@ def main(folder: str, requests: str, answered: str) -> None:
     with np.load(requests) as file:
         count = sum(name.startswith("image/") for name in file.files)
         images = [file[f"image/{i}"].tobytes() for i in range(count)]
-        np.savez(answered, **answers(folder, images, file["cases"], file["views"]))
+        found: dict[str, Any] = answers(folder, images, file["cases"], file["views"])
+        np.savez(answered, **found)
 
 
 if __name__ == "__main__":
